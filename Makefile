@@ -1,0 +1,44 @@
+# Two commands: `make report` sets everything up and runs the benchmark, `make test` runs the tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc 2>/dev/null || echo 1)
+CONFIG ?= config/config.yaml
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help env report test lint format clean lock
+
+help: ## Say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("otbench needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+env: $(READY) ## Make the environment in .venv
+
+report: $(READY) ## Run the benchmark of CONFIG (default config/config.yaml) and render its report
+	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores $(CORES) --configfile $(CONFIG)
+
+test: $(READY) ## Run all tests
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
+
+lint: $(READY) ## Check style
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	PATH="$(abspath $(BIN)):$$PATH" snakemake --lint
+
+format: $(READY) ## Put everything in style
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+lock: ## Renew requirements.lock from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes --quiet --output-file requirements.lock
+
+clean: ## Remove the environment and all results but the reference
+	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache *.egg-info
+	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +

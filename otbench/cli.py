@@ -1,0 +1,267 @@
+"""The command line: one verb for each arrow of the data's way, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from otbench import __version__
+from otbench.errors import OtbenchError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Benchmark of generative models seen through optimal transport.",
+)
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Precision(StrEnum):
+    """Arithmetic of training."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+class Kind(StrEnum):
+    """What `list` shows."""
+
+    all = "all"
+    models = "models"
+    datasets = "datasets"
+    metrics = "metrics"
+
+
+DataArgument = Annotated[str, typer.Option("--data", "--dataset", help="Data set: its name, or a file made by `data`.")]
+Out = Annotated[Path, typer.Option("--out", help="What to write.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _numbers(text: str, kind: type, what: str) -> list[Any]:
+    try:
+        return [kind(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise OtbenchError(f"{what}: expected numbers separated by commas, got '{text}'") from None
+
+
+def _tell(value: Any, as_json: bool, text: str) -> None:
+    typer.echo(json.dumps(value, indent=2) if as_json else text)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"otbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def data(name: str, out: Out, as_json: AsJson = False) -> None:
+    """Make or fetch a data set and check it.
+
+    Example: otbench data grid --out grid.npz
+    """
+    from otbench.data import load, save
+
+    values = load(name)
+    save(values, out)
+    told = {"name": values.name, "train": list(values.train.shape), "test": list(values.test.shape)}
+    told["digest"] = values.digest()
+    _tell(told, as_json, f"{name}: train {values.train.shape}, test {values.test.shape}, written to {out}")
+
+
+@app.command()
+def fit(
+    model: str,
+    data: DataArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder for fit.json, weights.safetensors and losses.csv.")],
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas; one replica each.")] = "0",
+    steps: Annotated[str, typer.Option(help="Budget in discriminator updates, or 'paper'.")] = "paper",
+    snapshots: Annotated[str, typer.Option(help="Fractions of the budget at which weights are kept.")] = "1",
+    options: Annotated[str, typer.Option(help="Options of the model in place of its paper's, as JSON.")] = "{}",
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+    together: Annotated[int, typer.Option(help="Replicas trained at once; 0: all on a GPU, one on a CPU.")] = 0,
+    capture: Annotated[bool, typer.Option("--capture", help="Replay steps as CUDA graphs (GPU only).")] = False,
+    precision: Annotated[Precision, typer.Option(help="bfloat16 is mixed precision.")] = Precision.float32,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model, one replica a seed; resumes where an interrupted call stopped.
+
+    Example: otbench fit pacgan2 --data grid --seeds 0,1,2 --steps 3000 --out fit/grid/pacgan2
+    """
+    from otbench.training.fit import fit as run
+    from otbench.training.trainer import Options
+
+    training = Options(device.value, together, capture, precision.value)
+    summary = run(
+        model,
+        _load(data),
+        _numbers(seeds, int, "--seeds"),
+        out,
+        steps=None if steps == "paper" else _positive(steps, "--steps"),
+        snapshots=_numbers(snapshots, float, "--snapshots"),
+        options=_mapping(options),
+        training=training,
+    )
+    good = sum(cell["status"] == "ok" for cell in summary["cells"])
+    _tell(summary, as_json, f"{model} on {summary['dataset']}: {good} of {len(summary['cells'])} cells ok, in {out}")
+
+
+@app.command()
+def draw(
+    fit: Annotated[Path, typer.Option("--fit", help="Folder that `fit` wrote.")],
+    data: DataArgument,
+    out: Out,
+    n: Annotated[int, typer.Option("--n", help="Samples of every seed and snapshot.")] = 2500,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+) -> None:
+    """Draw samples of every seed and snapshot of a fitted model.
+
+    Example: otbench draw --fit fit/grid/gan --data grid --n 2500 --out samples/grid/gan.npz
+    """
+    from otbench.training.draw import draw as run
+
+    info = run(fit, _load(data), n, out, device.value)
+    typer.echo(f"{info['model']} on {info['dataset']}: samples in {out}")
+
+
+@app.command()
+def measure(
+    data: DataArgument,
+    samples: Annotated[Path, typer.Option("--samples", help="Samples: .npz with `samples` (n, d), or .npy.")],
+    out: Out,
+    run: Annotated[str, typer.Option(help="Name of the run, a column of the table.")] = "user",
+    model: Annotated[str | None, typer.Option(help="Name of the model; default: what the file says.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure samples from anywhere against a data set; writes the tidy table (.csv or .parquet).
+
+    Example: otbench measure --dataset grid --samples mine.npz --out metrics.csv
+    """
+    from otbench.metrics.table import measure_file, write_table
+
+    table = measure_file(_load(data), samples, run, model)
+    write_table(table, out)
+    last = table[table["snapshot"] == table["snapshot"].max()]
+    rows = last[["seed", "metric", "value", "status", "protocol"]]
+    _tell(json.loads(rows.to_json(orient="records")), as_json, rows.to_string(index=False, max_colwidth=60))
+
+
+@app.command()
+def gather(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run, results/<run>; holds its config.json.")],
+) -> None:
+    """Collect a run's metrics into metrics.csv and .parquet, run.json and scatter.npz.
+
+    Example: otbench gather results/default
+    """
+    from otbench.gather import gather as run
+    from otbench.gather import run_of
+
+    said = run(run_of(folder))
+    typer.echo(f"{said['run']}: {len(said['expected'])} cells gathered in {folder}")
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder with metrics.parquet, run.json and scatter.npz.")],
+    published: Annotated[Path, typer.Option(help="Table of published figures.")] = Path("config/published.csv"),
+    reference: Annotated[Path, typer.Option(help="Folder of the reference results.")] = Path("results/reference"),
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; default: the run's own.")] = None,
+) -> None:
+    """Render tables, figures and report.html of a gathered run.
+
+    Example: otbench report results/default
+    """
+    from otbench.report import render
+
+    page = render(folder, published, reference if (reference / "metrics.parquet").exists() else None, out)
+    typer.echo(f"report: {page}")
+
+
+@app.command("list")
+def show(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.all,
+    as_json: AsJson = False,
+) -> None:
+    """What models, data sets and metrics there are, with their papers.
+
+    Example: otbench list models
+    """
+    from otbench.listing import listing, text
+
+    found = listing() if kind is Kind.all else {kind.value: listing()[kind.value]}
+    _tell(found, as_json, text(found))
+
+
+@app.command()
+def score(
+    real: Annotated[Path, typer.Argument(help="Features of real data, .npy (n, d).")],
+    generated: Annotated[Path, typer.Argument(help="Features of generated data, .npy (m, d).")],
+    seed: Annotated[int, typer.Option(help="Seed of k-means and subsets.")] = 0,
+) -> None:
+    """FID, KID, PRD, precision, recall, density and coverage of two feature arrays, as JSON.
+
+    Example: otbench score real.npy generated.npy
+    """
+    from otbench.metrics import score_features
+    from otbench.metrics.samples import read_array
+
+    typer.echo(json.dumps(score_features(read_array(real), read_array(generated), seed=seed), indent=2))
+
+
+def _load(name: str) -> Any:
+    from otbench.data import load
+
+    return load(name)
+
+
+def _positive(text: str, what: str) -> int:
+    numbers = _numbers(text, int, what)
+    if len(numbers) != 1 or numbers[0] < 1:
+        raise OtbenchError(f"{what}: expected one whole number above 0, got '{text}'")
+    return numbers[0]
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise OtbenchError(f"--options: expected JSON such as '{{\"rate\": 0.001}}', got '{text}' ({error})") from None
+    if not isinstance(value, dict):
+        raise OtbenchError(f"--options: expected a JSON object, got '{text}'")
+    return value
+
+
+def main() -> None:
+    """Run the command line; a wrong request ends with one sentence and status 2, failed work with status 1."""
+    try:
+        app()
+    except OtbenchError as error:
+        typer.echo(f"otbench: {error}", err=True)
+        sys.exit(error.status)
+
+
+if __name__ == "__main__":
+    main()

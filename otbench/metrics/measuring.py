@@ -1,0 +1,131 @@
+"""From samples to scores: every metric that applies to a data set, shared work done once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError
+from otbench.metrics import mode_mixture, modes, neighbours, prd, reverse_kl, wasserstein
+from otbench.metrics.base import Score, check_rows, protocol
+from otbench.metrics.registry import METRICS, applicable, pair_size
+
+MIN_POINTS = prd.CLUSTERS
+"""PRD's clusters need as many points; fewer would say little under any metric."""
+
+
+class _Work:
+    """What several metrics need of one set of samples, each computed when first asked for."""
+
+    def __init__(self, dataset: DataSet, samples: np.ndarray, seed: int):
+        self.dataset, self.samples, self.seed = dataset, samples, seed
+
+    @cached_property
+    def assignment(self) -> modes.Assignment:
+        return modes.assign(self.samples, self.dataset.truth)
+
+    @cached_property
+    def train_assignment(self) -> modes.Assignment:
+        return modes.assign(self.dataset.train, self.dataset.truth)
+
+    @cached_property
+    def pair(self) -> tuple[np.ndarray, np.ndarray]:
+        """Equally many held-out real and generated points (real, generated): seeded subsets without replacement."""
+        size = pair_size(self.dataset, len(self.samples))
+        streams = np.random.default_rng([self.seed, 0]), np.random.default_rng([self.seed, 1])
+        real, generated = (
+            values[stream.permutation(len(values))[:size]].astype(np.float64)
+            for stream, values in zip(streams, (self.dataset.reference, self.samples), strict=True)
+        )
+        return real, generated
+
+    @cached_property
+    def neighbours(self) -> neighbours.Neighbours:
+        return neighbours.statistics(*self.pair)
+
+    @cached_property
+    def f_pair(self) -> tuple[float, float]:
+        return prd.f_pair(*prd.prd(*self.pair, seed=self.seed))
+
+    def counts(self, assignment: modes.Assignment, high_quality_only: bool) -> np.ndarray:
+        return modes.histogram(assignment, len(self.dataset.truth.centres), high_quality_only)
+
+    def reverse_kl(self, train: bool, high_quality_only: bool) -> float:
+        reference = self.counts(self.train_assignment, high_quality_only) if train else self.dataset.truth.weights
+        return reverse_kl.reverse_kl(self.counts(self.assignment, high_quality_only), reference)
+
+    def mode_mixture(self) -> float:
+        return mode_mixture.mode_mixture(mode_mixture.on_bridge(self.samples, self.assignment, self.dataset.truth))
+
+
+_COMPUTE = {
+    "modes": lambda work: modes.modes(work.counts(work.assignment, True)),
+    "high_quality": lambda work: modes.high_quality(work.assignment),
+    "reverse_kl": lambda work: work.reverse_kl(False, False),
+    "reverse_kl_train": lambda work: work.reverse_kl(True, False),
+    "reverse_kl_hq": lambda work: work.reverse_kl(False, True),
+    "reverse_kl_hq_train": lambda work: work.reverse_kl(True, True),
+    "mode_mixture": lambda work: work.mode_mixture(),
+    "w2": lambda work: wasserstein.w2(*work.pair),
+    "prd_f8": lambda work: work.f_pair[0],
+    "prd_f1_8": lambda work: work.f_pair[1],
+    "precision": lambda work: neighbours.precision(work.neighbours),
+    "recall": lambda work: neighbours.recall(work.neighbours),
+    "density": lambda work: neighbours.density(work.neighbours),
+    "coverage": lambda work: neighbours.coverage(work.neighbours),
+}
+
+
+def settings(name: str) -> dict[str, object]:
+    """The constants of a pairwise metric that belong in its protocol."""
+    if name.startswith("prd"):
+        return {"clusters": prd.CLUSTERS, "angles": prd.ANGLES, "runs": prd.RUNS, "batch": prd.BATCH}
+    if name in ("precision", "recall"):
+        return {"k": neighbours.K_PRECISION}
+    if name in ("density", "coverage"):
+        return {"k": neighbours.K_DENSITY}
+    return {}
+
+
+def protocol_of(name: str, dataset: DataSet, n: int) -> str:
+    """The protocol under which `measure` computes a metric from n generated points."""
+    common = {"features": "coordinates"}
+    if not METRICS[name].needs_modes:
+        size = pair_size(dataset, n)
+        return protocol(**common, n_real=size, n_generated=size, split="test", **settings(name))
+    if name.endswith("_train"):
+        return protocol(**common, n_real=len(dataset.train), n_generated=n, split="train", radius="3sigma")
+    return protocol(**common, n_generated=n, reference="truth", radius="3sigma")
+
+
+def measure(dataset: DataSet, samples: np.ndarray, seed: int = 0, metrics: list[str] | None = None) -> list[Score]:
+    """Scores of samples (n, d), in registry order, under every metric that applies or those of `metrics` that do.
+
+    seed picks the real points and PRD's clusterings; keep it fixed over models, so that all meet the same ones.
+    Raises OtbenchError on samples of a wrong shape, fewer than 20, or not finite, on an unknown metric, and on image
+    data sets.
+    """
+    names = applicable(dataset, metrics)
+    if dataset.kind != "points":
+        raise OtbenchError(
+            f"data set {dataset.name} holds images, expected points: extract features and use `otbench score`"
+        )
+    samples = check_rows(samples, "samples", MIN_POINTS)
+    if samples.shape[1:] != dataset.shape:
+        raise OtbenchError(
+            f"samples have {samples.shape[1]} columns, expected {dataset.shape[0]} as in data set {dataset.name}"
+        )
+    work = _Work(dataset, samples, seed)
+    return [Score(name, _COMPUTE[name](work), protocol_of(name, dataset, len(samples))) for name in names]
+
+
+def floors(dataset: DataSet, n: int) -> dict[str, float]:
+    """What a perfect sampler is expected to score on n points, for the metrics where that has a closed form.
+
+    A floor where lower is better, a ceiling where higher is: a sampler that averages beyond it does not draw from the
+    law, be it that its modes are too narrow or that its counts follow the training points.
+    """
+    found = {name: METRICS[name].ideal(dataset, n) for name in applicable(dataset) if METRICS[name].ideal}
+    return {name: value for name, value in found.items() if np.isfinite(value)}

@@ -1,0 +1,154 @@
+"""Metrics from nearest neighbours: precision, recall (Kynkaanniemi et al. 2019), density, coverage (Naeem et al. 2020).
+
+statistics: `statistics`, one pass over the distances that serves all four; scores: the four functions of it. Balls
+are closed for precision and recall and open for density and coverage, as in the authors' code.
+`library_precision_recall` is torch-fidelity's computation of the first two: it serves `otbench score`, which loads
+that library anyway; on points, loading it would cost more time and memory than all metrics together. The two agree
+(tests).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError
+from otbench.metrics.base import check_pair
+
+K_PRECISION, K_DENSITY = 3, 5
+ROWS = 2000
+"""Rows of the distance matrix held at a time."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Who lies in whose ball.
+
+    generated_in_real (m,) bool and real_in_generated (n,) bool: in some closed ball that reaches to the k-th
+    neighbour, k = 3. real_hits (n,) int: generated points in the open ball around each real point, k = 5.
+    """
+
+    generated_in_real: np.ndarray
+    real_in_generated: np.ndarray
+    real_hits: np.ndarray
+
+
+def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Euclidean distances (n, m), float64.
+
+    By differences in few dimensions, else by scalar products (centre the data first).
+    """
+    if first.shape[1] <= 16:
+        from scipy.spatial.distance import cdist
+
+        return cdist(first, second)
+    squared = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
+    return np.sqrt(np.maximum(squared, 0))
+
+
+def _blocks(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    for start in range(0, len(first), ROWS):
+        rows = slice(start, min(start + ROWS, len(first)))
+        yield rows, distances(first[rows], second)
+
+
+def radii(points: np.ndarray, ks: tuple[int, ...]) -> np.ndarray:
+    """Distance (len(ks), n) of each point to its k-th nearest other point."""
+    found = np.empty((len(ks), len(points)))
+    for rows, block in _blocks(points, points):
+        block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = 0
+        # position k counts the point itself, at position 0
+        found[:, rows] = np.partition(block, ks, axis=1)[:, ks].T
+    return found
+
+
+def statistics(real: np.ndarray, generated: np.ndarray) -> Neighbours:
+    """The neighbour counts of real (n, d) and generated (m, d).
+
+    Raises OtbenchError with fewer than 6 rows in either.
+    """
+    real, generated = check_pair(real, generated, least=K_DENSITY + 1)
+    centre = real.mean(axis=0)
+    real, generated = real - centre, generated - centre
+    closed_real, open_real = radii(real, (K_PRECISION, K_DENSITY))
+    (closed_generated,) = radii(generated, (K_PRECISION,))
+    generated_in_real = np.zeros(len(generated), bool)
+    real_in_generated = np.zeros(len(real), bool)
+    hits = np.zeros(len(real), np.int64)
+    for rows, block in _blocks(real, generated):
+        generated_in_real |= (block <= closed_real[rows, None]).any(axis=0)
+        real_in_generated[rows] = (block <= closed_generated).any(axis=1)
+        hits[rows] = (block < open_real[rows, None]).sum(axis=1)
+    return Neighbours(generated_in_real, real_in_generated, hits)
+
+
+def precision(found: Neighbours) -> float:
+    """Share of generated points in the estimated support of the real ones."""
+    return float(found.generated_in_real.mean())
+
+
+def recall(found: Neighbours) -> float:
+    """Share of real points in the estimated support of the generated ones."""
+    return float(found.real_in_generated.mean())
+
+
+def density(found: Neighbours) -> float:
+    """Mean number of real balls around a generated point, over k.
+
+    1 in expectation for a perfect sampler, and not bounded by 1.
+    """
+    return float(found.real_hits.sum() / (K_DENSITY * len(found.generated_in_real)))
+
+
+def coverage(found: Neighbours) -> float:
+    """Share of real balls that hold a generated point."""
+    return float((found.real_hits > 0).mean())
+
+
+def ideal_density(dataset: DataSet, n: int) -> float:
+    """1, whatever n.
+
+    Around a real point the N - 1 other real ones and a generated one are exchangeable, so the latter is among the k
+    nearest with probability k / N; there are N such balls, and the sum is divided by k.
+    """
+    return 1.0
+
+
+def ideal_coverage(n_real: int, n_generated: int, k: int = K_DENSITY) -> float:
+    """Expected coverage of a perfect sampler (Naeem et al. 2020), exact for any law without atoms.
+
+    A ball is missed where the k points nearest to its centre are all real. The n - 1 other real and the m generated
+    points are exchangeable, so that has probability prod_{j<k} (n - 1 - j) / (n + m - 1 - j).
+    """
+    j = np.arange(k)
+    return float(1 - np.prod((n_real - 1 - j) / (n_real + n_generated - 1 - j)))
+
+
+def library_precision_recall(real: np.ndarray, generated: np.ndarray) -> tuple[float, float]:
+    """Precision and recall by torch-fidelity, k = 3, in float64 about the real mean.
+
+    Raises OtbenchError under torch-fidelity before 0.4, which had the two swapped.
+    """
+    import torch
+    import torch_fidelity
+    from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
+
+    if tuple(int(part) for part in torch_fidelity.__version__.split(".")[:2]) < (0, 4):
+        raise OtbenchError(
+            f"torch-fidelity {torch_fidelity.__version__} has precision and recall swapped, expected 0.4.0 or later"
+        )
+    real, generated = check_pair(real, generated, least=K_PRECISION + 1)
+    centre = real.mean(axis=0)
+    # its argument order is (generated, real); the sliced variant gives the same in little memory
+    found = prc_features_to_metric(
+        torch.from_numpy(generated - centre),
+        torch.from_numpy(real - centre),
+        prc_neighborhood=K_PRECISION,
+        prc_batch_size=ROWS,
+        save_cpu_ram=True,
+        verbose=False,
+    )
+    return float(found[KEY_METRIC_PRECISION]), float(found[KEY_METRIC_RECALL])

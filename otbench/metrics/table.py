@@ -1,0 +1,172 @@
+"""The tidy table: one row a value, the one thing that every table and figure is made of.
+
+A cell that is not ok yields a row for every metric it should have had, with its status and NaN, so that it is counted
+and never vanishes. A cell of a run that is ok but holds values that are not finite, or too few points, is marked
+failed, and the log says why.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError
+from otbench.files import whole
+from otbench.metrics.base import Score
+from otbench.metrics.measuring import measure, protocol_of
+from otbench.metrics.registry import CHEAP, PAIR_POINTS, applicable
+from otbench.metrics.samples import STATUSES, Cell, read_samples
+
+if TYPE_CHECKING:
+    import pandas
+
+STUDY = "mode-collapse"
+COLUMNS = (
+    "run study dataset model seed snapshot metric value protocol status seconds device code_version config_hash"
+).split()
+NUMBERS = {"seed": "int64", "snapshot": "float64", "value": "float64", "seconds": "float64"}
+KEY = ["run", "study", "dataset", "model", "seed", "snapshot", "metric", "protocol"]
+
+log = logging.getLogger(__name__)
+
+
+def measure_file(
+    dataset: DataSet,
+    samples_path: str | Path,
+    run: str,
+    model: str | None = None,
+    metrics: list[str] | None = None,
+    seed: int = 0,
+    study: str = STUDY,
+) -> pandas.DataFrame:
+    """Measure every cell of a samples file: all metrics at the file's last snapshot, the cheap ones before.
+
+    model defaults to what the file's info says, else to the file's name; seed is `measure`'s, not the model's.
+    Returns the columns COLUMNS. Raises OtbenchError where the file or its samples are wrong; a bad cell in a run's
+    own file becomes rows of status failed.
+    """
+    file = read_samples(samples_path).check(dataset)
+    info = file.info or {}
+    fixed = {
+        "run": run,
+        "study": study,
+        "dataset": dataset.name,
+        "model": model or info.get("model") or file.path.stem,
+        "device": str(info.get("device") or ""),
+        "code_version": str(info.get("code_version") or ""),
+        "config_hash": str(info.get("config_hash") or ""),
+    }
+    cells = file.cells()
+    if not cells:
+        raise OtbenchError(f"{file.path}: it holds no samples and lists no cells")
+    last = max(cell.snapshot for cell in cells)
+    count = max(len(cell.samples) for cell in cells) or PAIR_POINTS  # what a cell without samples should have had
+    rows: list[dict[str, Any]] = []
+    for cell in cells:
+        names = applicable(dataset, metrics)
+        if cell.snapshot < last:
+            names = [name for name in names if name in CHEAP]
+        rows += [fixed | row for row in _rows(cell, dataset, names, seed, count, file.path, strict=file.info is None)]
+    return _frame(rows)
+
+
+def _rows(
+    cell: Cell, dataset: DataSet, names: list[str], seed: int, count: int, path: Path, strict: bool
+) -> Iterator[dict[str, Any]]:
+    common = {"seed": cell.seed, "snapshot": cell.snapshot, "seconds": cell.seconds}
+    status = cell.status
+    scores = [Score(name, math.nan, protocol_of(name, dataset, count)) for name in names]
+    if status == "ok":
+        try:
+            scores = measure(dataset, cell.samples, seed, names)
+        except OtbenchError as error:
+            message = f"{path}, seed {cell.seed}, snapshot {cell.snapshot:g}: {error}"
+            if strict:
+                raise type(error)(message) from error
+            log.warning(message)
+            status = "failed"
+    for score in scores:
+        yield common | {"metric": score.metric, "value": score.value, "protocol": score.protocol, "status": status}
+    for name, value in cell.certificate.items():
+        metric = name if name.startswith("map_") else f"map_{name}"
+        value = math.nan if value is None or cell.status != "ok" else float(value)
+        state = "failed" if cell.status == "ok" and math.isnan(value) else cell.status
+        yield common | {"metric": metric, "value": value, "protocol": "certificate", "status": state}
+
+
+def _frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
+    import pandas
+
+    frame = pandas.DataFrame(rows, columns=COLUMNS)
+    return frame.astype({name: NUMBERS.get(name, "str") for name in COLUMNS})
+
+
+def check_table(frame: pandas.DataFrame, name: str) -> pandas.DataFrame:
+    """Return the table; raise OtbenchError, with `name` in it, where columns, status, values or the key are wrong."""
+    if list(frame.columns) != COLUMNS:
+        absent = [column for column in COLUMNS if column not in frame.columns]
+        other = [str(column) for column in frame.columns if column not in COLUMNS]
+        wrong = (
+            f"lacks {', '.join(absent)}" if absent else f"has {', '.join(other)} too" if other else "has another order"
+        )
+        raise OtbenchError(f"{name}: the table {wrong}, expected the columns {', '.join(COLUMNS)}")
+    for column, dtype in NUMBERS.items():
+        try:
+            frame = frame.astype({column: dtype})
+        except (ValueError, TypeError) as error:
+            raise OtbenchError(f"{name}: column {column} holds something that is no number ({error})") from error
+    _expect(frame["status"].isin(STATUSES), frame, "status", name, f"one of {', '.join(STATUSES)}")
+    _expect((frame["snapshot"] > 0) & (frame["snapshot"] <= 1), frame, "snapshot", name, "above 0 and up to 1")
+    ok = frame["status"] == "ok"
+    _expect(frame["value"].notna() == ok, frame, "value", name, "a number where status is ok and nothing elsewhere")
+    _expect(~frame.duplicated(KEY), frame, "metric", name, "every value once for a cell and protocol")
+    return frame
+
+
+def _expect(good: pandas.Series, frame: pandas.DataFrame, column: str, name: str, expected: str) -> None:
+    if not good.all():
+        row = int((~good.to_numpy()).argmax())
+        raise OtbenchError(f"{name}, row {row + 1}: {column} is {frame[column].iloc[row]}, expected {expected}")
+
+
+def write_table(frame: pandas.DataFrame, path: str | Path) -> None:
+    """Write the table as .csv or .parquet by the path's ending, whole or not at all.
+
+    Raises OtbenchError on a wrong table.
+    """
+    path = Path(path)
+    frame = check_table(frame, str(path))
+    if path.suffix not in (".csv", ".parquet"):
+        raise OtbenchError(f"cannot write a table to {path}, expected a name that ends in .csv or .parquet")
+    with whole(path) as temporary:
+        if path.suffix == ".csv":
+            frame.to_csv(temporary, index=False)
+        else:
+            frame.to_parquet(temporary, index=False)
+
+
+def read_table(path: str | Path) -> pandas.DataFrame:
+    """Read a table from .csv or .parquet.
+
+    Raises OtbenchError where the file is missing or damaged or the table is wrong.
+    """
+    import pandas
+
+    path = Path(path)
+    texts = {name: "str" for name in COLUMNS if name not in NUMBERS}
+    try:
+        if path.suffix == ".parquet":
+            frame = pandas.read_parquet(path)
+        else:
+            # texts stay as written: a hash may be all digits, a version empty
+            numbers = {name: ["", "nan", "NaN"] for name in NUMBERS}
+            frame = pandas.read_csv(path, dtype=texts, keep_default_na=False, na_values=numbers)
+    except OSError as error:
+        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:  # pandas' and pyarrow's own errors are of this kind too
+        raise OtbenchError(f"{path}: it is no table ({error})") from error
+    return check_table(frame, str(path))

@@ -1,0 +1,133 @@
+"""What a model is: a validated config, a sequence of stages, then a sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from otbench.data.base import DataSet
+from otbench.nets.layers import gradients_of
+from otbench.training.replicas import Replicas
+from otbench.training.streams import Input
+
+Losses = dict[str, Tensor]
+
+
+class Config(BaseModel):
+    """A model's values; defaults are the paper's. Unknown names and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a model's training.
+
+    Either `step` maps a batch {name: (R, ...)} to losses {name: (R,)} and updates the networks, or `solve` does all at
+    once. `cost` is the number of discriminator (or critic) updates in a step, unrolled ones included: budgets count
+    those, so that the same budget is the same work. `share` is the part of the model's budget that the stage gets.
+    """
+
+    name: str
+    step: Callable[[dict[str, Tensor]], Losses] | None = None
+    inputs: dict[str, Input] = field(default_factory=dict)
+    solve: Callable[[], list[dict[str, float]]] | None = None
+    cost: int = 1
+    share: float = 1.0
+
+
+class Model:
+    """Base of every model: holds its networks and optimisers, one leading axis of replicas on each tensor.
+
+    A subclass names itself (`names`: every name it registers, with the options each implies), says where it comes
+    from, and defines `build`, `stages` and `draw`.
+    """
+
+    names: ClassVar[dict[str, dict]] = {}
+    title: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+    kinds: ClassVar[tuple[str, ...]] = ("points",)
+    control: ClassVar[bool] = False
+    #: the paper's own budget, in units of `Stage.cost`; None where the model has no budget
+    paper_steps: ClassVar[int | None] = None
+    #: names of the networks whose state `draw` needs
+    sampler: ClassVar[tuple[str, ...]] = ("generator",)
+    Config: ClassVar[type[Config]] = Config
+
+    def __init__(self, config: Config, data: DataSet, seeds: list[int], device: str | torch.device = "cpu") -> None:
+        self.config, self.data, self.seeds, self.device = config, data, list(seeds), torch.device(device)
+        self.networks: dict[str, Replicas] = {}
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.build()
+
+    def build(self) -> None:
+        """Make networks (with `network`) and optimisers."""
+
+    def stages(self) -> list[Stage]:
+        """The stages of the training, in order."""
+        return []
+
+    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
+        """n samples of every replica, (R, n, ...), from one generator a replica."""
+        raise AssertionError(f"{type(self).__name__} defines no sampler")
+
+    def network(self, name: str, build: Callable[[], nn.Module]) -> Replicas:
+        """Register R replicas of the module that `build` makes."""
+        self.networks[name] = Replicas(build, self.seeds, name, self.device)
+        return self.networks[name]
+
+    def adam(self, name: str, networks: list[str], rate: float, beta1: float, beta2: float = 0.999) -> None:
+        """Register an Adam optimiser (epsilon 1e-8) over these networks."""
+        tensors = [p for n in networks for p in self.networks[n].parameters()]
+        on_gpu = self.device.type == "cuda"
+        # capturable: the step counter stays on the device, as a CUDA graph needs
+        self.optimisers[name] = torch.optim.Adam(tensors, rate, (beta1, beta2), fused=True, capturable=on_gpu)
+
+    def descend(self, **losses: Tensor) -> None:
+        """One step of each named optimiser along its own loss (R,), all gradients taken before any step."""
+        pending: list[tuple[str, list[Tensor], tuple[Tensor, ...]]] = []
+        last = list(losses)[-1]
+        for name, loss in losses.items():
+            tensors = [p for group in self.optimisers[name].param_groups for p in group["params"]]
+            with gradients_of(tensors):
+                pending.append((name, tensors, torch.autograd.grad(loss.sum(), tensors, retain_graph=name != last)))
+        for name, tensors, gradients in pending:
+            for tensor, gradient in zip(tensors, gradients, strict=True):
+                # the fused kernels walk memory in order: a gradient laid out otherwise would reach the wrong weights
+                tensor.grad = gradient.contiguous()
+            self.optimisers[name].step()
+
+    def state(self) -> dict[str, Tensor]:
+        """What `draw` needs, each tensor (R, ...)."""
+        return {f"{n}.{k}": v for n in self.sampler for k, v in self.networks[n].state().items()}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take what `state` returned, for as many replicas as the model has."""
+        for n in self.sampler:
+            part = {k.removeprefix(f"{n}."): v for k, v in state.items() if k.startswith(f"{n}.")}
+            self.networks[n].load(part)
+
+    def parameters(self) -> dict[str, int]:
+        """Number of trained values of each network, of one replica."""
+        return {n: sum(p.numel() for p in r.parameters()) // r.size for n, r in self.networks.items()}
+
+
+class NoiseModel(Model):
+    """A model whose sampler feeds Gaussian noise, `config.noise` wide, to its network `generator`."""
+
+    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
+        """The generator in inference mode on fresh noise."""
+        generator = self.networks["generator"].eval()
+        with torch.no_grad():
+            return generator(noise((n, self.config.noise), streams, self.device))
+
+
+def noise(shape: tuple[int, ...], streams: list[torch.Generator], device: torch.device) -> Tensor:
+    """Standard Gaussian noise (R, *shape), replica k's from streams[k]."""
+    return torch.stack([torch.randn(shape, generator=g, device=g.device).to(device) for g in streams])

@@ -1,0 +1,159 @@
+"""Layers that several papers' networks share, and the CPU kernels under them.
+
+On a CPU, PyTorch's matrix product goes to MKL, which runs at half the speed of oneDNN on processors of other makers.
+`linear` therefore calls oneDNN there; everywhere else (GPU, float64, inside `torch.func.vmap`) it is `F.linear`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_POINTWISE = getattr(getattr(torch.ops, "mkldnn", None), "_linear_pointwise", None)
+
+
+def _usable(x: Tensor) -> bool:
+    return (
+        _POINTWISE is not None
+        and x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and not torch._C._functorch.maybe_current_level()
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+_WANTED: set[int] | None = None
+
+
+@contextmanager
+def gradients_of(tensors: list[Tensor]) -> Iterator[None]:
+    """Inside, a backward pass computes weight gradients of these leaves only.
+
+    Autograd cannot tell a custom function which of its inputs a call to `torch.autograd.grad` is after, so a pass
+    through a discriminator to its generator would compute, and drop, all the discriminator's weight gradients.
+    """
+    global _WANTED
+    before, _WANTED = _WANTED, {id(t) for t in tensors}
+    try:
+        yield
+    finally:
+        _WANTED = before
+
+
+def _wanted(weight: Tensor) -> bool:
+    return _WANTED is None or not weight.is_leaf or id(weight) in _WANTED
+
+
+class _Product(torch.autograd.Function):
+    """a (n, k), b (m, k) -> a b' (n, m) through oneDNN; differentiable any number of times."""
+
+    @staticmethod
+    def forward(ctx, a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return _POINTWISE(a, b, bias, "none", [], "")
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        a, b = ctx.saved_tensors
+        to_a = _Product.apply(grad, b.t(), None) if ctx.needs_input_grad[0] else None
+        to_b = _Product.apply(grad.t(), a.t(), None) if ctx.needs_input_grad[1] and _wanted(b) else None
+        return to_a, to_b, grad.sum(0) if ctx.needs_input_grad[2] else None
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x (..., k), weight (m, k), bias (m,) -> x weight' + bias (..., m)."""
+    if not _usable(x):
+        return F.linear(x, weight, bias)
+    return _Product.apply(x.reshape(-1, x.shape[-1]), weight, bias).unflatten(0, x.shape[:-1])
+
+
+class Linear(nn.Linear):
+    """An affine layer, as `torch.nn.Linear`, that uses `linear`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)
+
+
+class _Largest(torch.autograd.Function):
+    """Maximum over dimension -2; the gradient goes to the piece that attains it."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        largest = x.amax(-2)
+        ctx.save_for_backward(x, largest)
+        return largest
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tensor:
+        x, largest = ctx.saved_tensors
+        with torch.no_grad():
+            # written as float straight away: a boolean mask times a float tensor is six times slower on a CPU
+            attained = torch.eq(x, largest.unsqueeze(-2), out=torch.empty_like(x))
+        grad = grad.unsqueeze(-2)
+        return attained * grad if torch.is_grad_enabled() else attained.mul_(grad)
+
+
+class Maxout(nn.Module):
+    """Maximum over affine pieces (Goodfellow et al. 2013): (..., inputs) -> (..., outputs)."""
+
+    def __init__(self, inputs: int, outputs: int, pieces: int = 5) -> None:
+        super().__init__()
+        self.pieces = pieces
+        self.affine = Linear(inputs, outputs * pieces)
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = self.affine(x).unflatten(-1, (self.pieces, -1))
+        return _Largest.apply(values) if _usable(values) else values.amax(-2)
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation over dimension -2 of (..., n, features); leading dimensions are normalised apart.
+
+    A pack of m slots is one such leading dimension; the running statistics move by the mean over the slots, with
+    the biased variance: new = momentum * batch + (1 - momentum) * old (PacGAN's code).
+    """
+
+    def __init__(self, features: int, momentum: float = 0.05, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.momentum, self.eps = momentum, eps
+        self.weight = nn.Parameter(torch.ones(features))
+        self.bias = nn.Parameter(torch.zeros(features))
+        self.register_buffer("running_mean", torch.zeros(features))
+        self.register_buffer("running_var", torch.ones(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+            return x * scale + (self.bias - self.running_mean * scale)
+        slots = x.shape[:-2].numel()
+        # slots become channels, so that the fused kernel serves any number of them
+        flat = x.reshape(slots, *x.shape[-2:]).transpose(0, 1).flatten(1) if slots > 1 else x.reshape(x.shape[-2:])
+        weight, bias = self.weight.repeat(slots), self.bias.repeat(slots)
+        out, mean, inverse = torch.native_batch_norm(flat, weight, bias, None, None, True, 0.0, self.eps)
+        with torch.no_grad():
+            self._move(self.running_mean, mean.detach(), slots)
+            self._move(self.running_var, inverse.detach().pow(-2) - self.eps, slots)
+        return out.unflatten(1, (slots, -1)).transpose(0, 1).reshape(x.shape) if slots > 1 else out.reshape(x.shape)
+
+    def _move(self, running: Tensor, batch: Tensor, slots: int) -> None:
+        """running <- (1 - momentum) running + momentum * mean of batch over the slots."""
+        running.mul_(1 - self.momentum).add_(batch.unflatten(0, (slots, -1)).mean(0), alpha=self.momentum)
+
+
+def initialise(module: nn.Module, deviation: float = 0.02) -> nn.Module:
+    """Weights of every affine layer ~ N(0, deviation^2), biases 0; returns the module."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            nn.init.normal_(part.weight, 0.0, deviation)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+    return module
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Number of trained values of a module."""
+    return sum(p.numel() for p in module.parameters())

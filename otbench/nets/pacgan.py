@@ -1,0 +1,61 @@
+"""Networks for points in the plane of PacGAN (Lin et al. 2018) and of its ALI baseline."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from otbench.nets.layers import BatchNorm, Linear, Maxout, initialise
+
+
+def perceptron(inputs: int, outputs: int, width: int, depth: int) -> nn.Sequential:
+    """`depth` hidden layers of (affine without bias, BatchNorm, ReLU), then an affine layer."""
+    layers: list[nn.Module] = []
+    for k in range(depth):
+        layers += [Linear(inputs if k == 0 else width, width, bias=False), BatchNorm(width), nn.ReLU()]
+    return nn.Sequential(*layers, Linear(width, outputs))
+
+
+class Generator(nn.Module):
+    """Noise (..., n, 2) -> points (..., n, 2); four hidden layers of 400; 484,802 parameters."""
+
+    def __init__(self, noise: int = 2, outputs: int = 2, width: int = 400, depth: int = 4) -> None:
+        super().__init__()
+        self.body = perceptron(noise, outputs, width, depth)
+        initialise(self)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.body(z)
+
+
+class Encoder(nn.Module):
+    """Points and noise, two tensors (..., n, 2) -> codes (..., n, 2); two hidden layers of 400; 164,002 parameters."""
+
+    def __init__(self, inputs: int = 2, noise: int = 2, code: int = 2, width: int = 400) -> None:
+        super().__init__()
+        self.body = perceptron(inputs + noise, code, width, depth=2)
+        initialise(self)
+
+    def forward(self, x: Tensor, eps: Tensor) -> Tensor:
+        return self.body(torch.cat([x, eps], -1))
+
+
+class Discriminator(nn.Module):
+    """Packed points (..., n, inputs) -> logits (..., n); three maxout layers of 200 with 5 pieces, then one unit.
+
+    405,201 parameters for two inputs, 407,201 for four.
+    """
+
+    def __init__(self, inputs: int = 2, width: int = 200, pieces: int = 5) -> None:
+        super().__init__()
+        sizes = [inputs, width, width, width]
+        self.body = nn.Sequential(*(Maxout(a, b, pieces) for a, b in zip(sizes, sizes[1:], strict=False)))
+        self.last = Linear(width, 1)
+        initialise(self)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The last hidden layer (..., n, width)."""
+        return self.body(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.features(x)).squeeze(-1)

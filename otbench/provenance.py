@@ -1,0 +1,57 @@
+"""What made a number: code, versions, machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "POT", "torch-fidelity", "numpy", "scipy", "scikit-learn", "pandas", "snakemake")
+
+
+def digest(value: Any) -> str:
+    """Twelve hexadecimal digits that identify a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@cache
+def code_version(*parts: str) -> str:
+    """The package's version and a digest of its sources (of the folders or files `parts` alone, where given)."""
+    from otbench import __version__
+
+    root = Path(__file__).parent
+    chosen = [root / part for part in parts] or [root]
+    files = {f for c in chosen for f in ([c] if c.is_file() else c.rglob("*.py"))}
+    sums = {str(f.relative_to(root)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+    return f"{__version__}+{digest(sums)[:8]}"
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Python's and the main dependencies' versions."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """The processor, the number of cores that this process may use, and the GPU if any."""
+    import torch
+
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+        cpu = names[0] if names else cpu
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    return {"cpu": cpu, "cores": cores, "gpu": gpu}

@@ -1,0 +1,250 @@
+"""The headline tables: published, reference and this run side by side, with what true samples reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from otbench.report.floors import floor
+from otbench.report.gathered import Gathered
+from otbench.report.published import ERROR_KINDS, Published
+from otbench.report.registry import points_in, shown
+from otbench.report.summary import Summary, summarise, told_apart
+from otbench.report.tables import ABSENT, Cell, Column, Row, Table, measured, seeds
+from otbench.studies import mode_collapse as study
+
+BEST = "Bold: the best generative model by its mean; ≈: not told apart from it by Welch's t test at 5 %."
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A run, the reference it is set beside (None where there is none or the run is it), the published figures."""
+
+    run: Gathered
+    reference: Gathered | None
+    published: tuple[Published, ...]
+    is_reference: bool = False
+
+    @property
+    def label(self) -> str:
+        """What the run's own column is called."""
+        return "reference" if self.is_reference else "this run"
+
+    @cached_property
+    def controls(self) -> set[str]:
+        """The models that are controls, in either run."""
+        marked = {name for run in self.runs.values() for name, about in run.info["models"].items() if _control(about)}
+        return marked | set(study.CONTROLS)
+
+    @property
+    def runs(self) -> dict[str, Gathered]:
+        """Label of a column -> the run that fills it, the reference first."""
+        return ({"reference": self.reference} if self.reference else {}) | {self.label: self.run}
+
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets of this run in the study's order."""
+        return study.ordered(self.run.datasets)
+
+    def beside(self, dataset: str) -> dict[tuple[str, str], Published]:
+        """(model, metric) -> the published figure of the same set-up."""
+        return study.beside(list(self.published), dataset)
+
+    def places(self, dataset: str) -> list[study.Place]:
+        """The rows of a data set's tables."""
+        models = [model for run in self.runs.values() for where, model in run.cells if where == dataset]
+        models = list(dict.fromkeys(models))
+        return study.places(models, sorted(self.controls), [model for model, _ in self.beside(dataset)])
+
+    def title(self, model: str) -> str:
+        """A model's title: as a run gives it, else as the papers name it."""
+        for run in reversed(self.runs.values()):
+            if run.info["models"].get(model, {}).get("title"):
+                return run.title("models", model)
+        return study.TITLES.get(model, model)
+
+    def generative(self, dataset: str) -> list[str]:
+        """The models of this run on the data set that are no controls, in the study's order."""
+        return [
+            place.model
+            for place in self.places(dataset)
+            if place.model not in self.controls and (dataset, place.model) in self.run.cells
+        ]
+
+    def has(self, dataset: str, metric: str) -> bool:
+        """Whether a run measured the metric on the data set."""
+        if metric == "seconds":
+            return True
+        return any((dataset, metric) in run.protocols for run in self.runs.values())
+
+    def said(self, dataset: str, metrics: tuple[str, ...] | list[str]) -> str:
+        """Run, budget, seeds and number of points, for a caption."""
+        parts = []
+        for label, run in self.runs.items():
+            counts = sorted({len(found) for (where, _), found in run.cells.items() if where == dataset})
+            if counts:
+                number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+                plural = "" if counts[-1] == 1 else "s"
+                parts.append(f"{_capital(label)}: {run.name} ({run.budget}; {number} seed{plural})")
+        points = [points_in(self.run.protocol(dataset, metric)) for metric in metrics]
+        points = sorted({one for one in points if one})
+        if points:
+            parts.append(f"n = {' or '.join(points)} generated points")
+        return ". ".join(parts) + "."
+
+
+def best_of(summaries: dict[str, Summary], metric: str) -> tuple[str | None, list[str]]:
+    """The best model by its mean, and the others that are not told apart from it.
+
+    None where no model has a value or the metric has no better side.
+    """
+    direction = shown(metric).direction
+    held = {model: one for model, one in summaries.items() if one.n and not math.isnan(one.mean)}
+    if not held or direction not in ("higher", "lower"):
+        return None, []
+    sign = 1 if direction == "lower" else -1
+    best = min(held, key=lambda model: sign * held[model].mean)
+    equal = [model for model, one in held.items() if model != best and _tied(one, held[best])]
+    return best, equal
+
+
+def _tied(one: Summary, best: Summary) -> bool:
+    apart = told_apart(one, best)
+    return one.mean == best.mean if apart is None else not apart
+
+
+def comparison_tables(comparison: Comparison, dataset: str) -> list[Table]:
+    """The tables of one data set: the papers' metrics, our further ones, and the feature-space ones."""
+    where = comparison.run.title("datasets", dataset)
+    source = {"grid": "AE-OT Table 2 and PacGAN Table 1", "ring": "PacGAN Table 1"}.get(dataset, "the papers' metrics")
+    wanted = (
+        ("headline", f"{where}: {source}", study.HEADLINE),
+        ("further", f"{where}: further metrics and cost", study.FURTHER),
+        ("neighbours", f"{where}: nearest-neighbour metrics", study.EXTRA),
+    )
+    tables = [
+        comparison_table(comparison, dataset, f"{dataset}_{name}", title, metrics) for name, title, metrics in wanted
+    ]
+    return [table for table in tables if table]
+
+
+def comparison_table(
+    comparison: Comparison, dataset: str, name: str, title: str, metrics: tuple[str, ...]
+) -> Table | None:
+    """One table of a data set: a row a model, for each metric published | reference | this run; None without one."""
+    metrics = tuple(metric for metric in metrics if comparison.has(dataset, metric))
+    if not metrics or metrics == ("seconds",):
+        return None
+    beside, places = comparison.beside(dataset), comparison.places(dataset)
+    fillers: list[tuple[Column, Callable[[str], Cell]]] = []
+    here = {label: run for label, run in comparison.runs.items() if any(where == dataset for where, _ in run.cells)}
+    for label, run in here.items():
+        fillers.append((Column(f"seeds_{_key(label)}", label, "Seeds"), _seeds(run, dataset)))
+    for metric in metrics:
+        group = study.SHORT.get(metric, shown(metric).label)
+        if any(one == metric for _, one in beside):
+            fillers.append((Column(f"{metric}_published", "published", group), _published(beside, metric)))
+        for label, run in here.items():
+            column = Column(f"{metric}_{_key(label)}", label, group)
+            fillers.append((column, _measured(comparison, run, dataset, metric)))
+    rows = [_row(comparison, place, fillers) for place in places]
+    rows += _floor_row(comparison, dataset, [column for column, _ in fillers], metrics)
+    caption = f"Mean ± standard error over seeds. {comparison.said(dataset, metrics)} {BEST}"
+    notes = _notes(comparison, dataset, metrics)
+    return Table(name, title, caption, tuple(column for column, _ in fillers), tuple(rows), tuple(notes))
+
+
+def _row(comparison: Comparison, place: study.Place, fillers: list[tuple[Column, Callable[[str], Cell]]]) -> Row:
+    cells = tuple(fill(place.model) for _, fill in fillers)
+    return Row(place.model, comparison.title(place.model), study.BLOCKS[place.block], cells)
+
+
+def _seeds(run: Gathered, dataset: str) -> Callable[[str], Cell]:
+    def fill(model: str) -> Cell:
+        return seeds(summarise(run, dataset, model, "seconds"))
+
+    return fill
+
+
+def _published(beside: dict[tuple[str, str], Published], metric: str) -> Callable[[str], Cell]:
+    def fill(model: str) -> Cell:
+        record = beside.get((model, metric))
+        if record is None:
+            return ABSENT
+        raw = {
+            "": str(record.value),
+            "_error": None if record.error is None else str(record.error),
+            "_error_kind": record.error_kind,
+            "_n": record.n_trials,
+            "_certain": "yes" if record.certain else "no",
+            "_source": record.source,
+        }
+        return Cell(record.text(shown(metric).scale) + ("" if record.certain else " †"), raw)
+
+    return fill
+
+
+def _measured(comparison: Comparison, run: Gathered, dataset: str, metric: str) -> Callable[[str], Cell]:
+    models = [model for where, model in run.cells if where == dataset and model not in comparison.controls]
+    held = {model: summarise(run, dataset, model, metric) for model in models}
+    best, equal = best_of(held, metric)
+
+    def fill(model: str) -> Cell:
+        one = summarise(run, dataset, model, metric)
+        strong = best is not None and model in held and one.mean == held[best].mean
+        return measured(one, metric, strong, tied=model in equal and not strong)
+
+    return fill
+
+
+def _floor_row(comparison: Comparison, dataset: str, columns: list[Column], metrics: tuple[str, ...]) -> list[Row]:
+    values = {metric: floor(comparison.run, dataset, metric) for metric in metrics}
+    if all(math.isnan(value) for value in values.values()):
+        return []
+    own = {f"{metric}_{_key(comparison.label)}": metric for metric in metrics}
+    cells = []
+    for column in columns:
+        metric = own.get(column.key)
+        if metric is None or math.isnan(values[metric]):
+            cells.append(ABSENT)
+        else:
+            cells.append(Cell(shown(metric).number(values[metric]), {"": values[metric]}))
+    return [Row("floor", "Perfect sampler (expected)", study.BLOCKS["floor"], tuple(cells))]
+
+
+def _notes(comparison: Comparison, dataset: str, metrics: tuple[str, ...]) -> list[str]:
+    used = {key: record for key, record in comparison.beside(dataset).items() if key[1] in metrics}
+    notes = []
+    for source in dict.fromkeys(record.source for record in used.values()):
+        records = [record for record in used.values() if record.source == source]
+        trials = f", {records[0].n_trials} trials" if records[0].n_trials else ", trials not stated"
+        kind = ERROR_KINDS[records[0].error_kind].replace("standard", "the standard").replace("error of", "an error of")
+        notes.append(f"Published, {source}: ± is {kind}{trials}. {_capital(records[0].setup)}.")
+    doubts: dict[str, dict[str, list[str]]] = {}
+    for (model, metric), record in used.items():
+        for doubt in [] if record.certain else record.note.split("; "):
+            label = shown(metric).label.split(",")[0]
+            doubts.setdefault(doubt, {}).setdefault(label, []).append(comparison.title(model))
+    for doubt, labels in doubts.items():
+        if "AE-OT Table 2" not in doubt:
+            said = "; ".join(f"{label} of {', '.join(models)}" for label, models in labels.items())
+            notes.append(f"† {_capital(doubt)} ({said}).")
+    if any("AE-OT Table 2" in record.note for record in used.values()):
+        notes.append(
+            "AE-OT Table 2 prints the rows of GAN, ALI, MD and PacGAN as copies of PacGAN Table 1; shown once."
+        )
+    return notes
+
+
+def _key(label: str) -> str:
+    return label.replace(" ", "_")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _control(about: object) -> bool:
+    return isinstance(about, dict) and bool(about.get("control"))

@@ -1,0 +1,144 @@
+"""The figures of a report: what is drawn for which data set, with its caption, and how it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otbench.files import whole
+from otbench.report import plots, points, style
+from otbench.report.compare import Comparison
+from otbench.report.gathered import REAL
+from otbench.report.registry import points_in, shown
+from otbench.report.summary import summarise
+from otbench.studies import mode_collapse as study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Dates and the versions of the drawing library would make equal figures differ.
+METADATA = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": {"Creator": None, "Date": None},
+}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure on disk: files `name`.png, .pdf, .svg in `folder`; embed is the form that a page should hold."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    folder: Path
+    embed: str
+
+    @property
+    def path(self) -> Path:
+        """The file that a page should hold."""
+        return self.folder / f"{self.name}.{self.embed}"
+
+
+def draw(comparison: Comparison, dataset: str, folder: Path) -> list[Drawn]:
+    """Draw and save every figure that the data set has numbers for."""
+    drawn = []
+    with style.styled():
+        for name, title, caption, embed, make in _wanted(comparison, dataset):
+            save(make(), folder, name)
+            alt = f"{title}, {comparison.run.title('datasets', dataset)}"
+            drawn.append(Drawn(name, title, caption, alt, folder, embed))
+    return drawn
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write the figure as PNG, PDF and SVG, each whole or not at all, and close it."""
+    import matplotlib.pyplot as plt
+
+    try:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # the layout is found: saving need not look for it three times more
+        for kind, metadata in METADATA.items():
+            with whole(folder / f"{name}.{kind}") as temporary:
+                figure.savefig(temporary, format=kind, metadata=metadata)
+    finally:
+        plt.close(figure)
+
+
+Wanted = tuple[str, str, str, str, Callable[[], "Figure"]]
+
+
+def _wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+    run, about = comparison.run, comparison.run.info["datasets"].get(dataset, {})
+    said = _said(comparison, dataset)
+    real = run.scatter.get(f"{dataset}/{REAL}")
+    if real is not None and len(real):
+        caption = (
+            "Generated points over held-out real ones, the first seed that is ok, at the end of training; all panels "
+            "have the same limits, and points outside them are counted. Under each panel: means over the seeds. "
+        )
+        yield f"{dataset}_scatter", "Samples", caption + said, "png", lambda: points.scatter(comparison, dataset)
+    held = [metric for metric in study.HEADLINE if (dataset, metric) in run.protocols]
+    if held:
+        caption = "Bars are standard errors over seeds (published: as the papers give them). "
+        if comparison.beside(dataset):
+            caption += "Hollow: figure or protocol uncertain. "
+        caption += f"Dotted: what a perfect sampler is expected to reach. {_protocol(comparison, dataset, held)}"
+        title = "Published, reference and this run" if comparison.beside(dataset) else "All models"
+        yield f"{dataset}_compare", title, caption + said, "svg", lambda: plots.dots(comparison, dataset, held)
+    curved = [metric for metric in ("modes", "reverse_kl") if metric in held]
+    if curved and plots.curve_groups(comparison, dataset):
+        caption = "Mean over seeds along training; bands are standard errors. "
+        caption += _protocol(comparison, dataset, curved)
+        yield (
+            f"{dataset}_curves",
+            "Training curves",
+            caption + said,
+            "svg",
+            lambda: plots.curves(comparison, dataset, curved),
+        )
+    if real is not None and len(real) and about.get("centres"):
+        caption = (
+            "Share of the points nearest to each mode, for the first seed that is ok at the end of training; a perfect "
+            "sampler follows the orange line. "
+        )
+        yield (
+            f"{dataset}_histograms",
+            "Balance over modes",
+            caption + said,
+            "svg",
+            lambda: points.histograms(comparison, dataset),
+        )
+    priced = [metric for metric in ("reverse_kl", "w2") if (dataset, metric) in run.protocols] or held[:1]
+    if priced and _has_cost(comparison, dataset):
+        caption = "Quality against seconds of training; bars are standard errors over seeds; controls left out. "
+        caption += _protocol(comparison, dataset, priced)
+        yield (
+            f"{dataset}_cost",
+            "Quality against cost",
+            caption + said,
+            "svg",
+            lambda: plots.cost(comparison, dataset, priced),
+        )
+
+
+def _said(comparison: Comparison, dataset: str) -> str:
+    metrics = [metric for where, metric in comparison.run.protocols if where == dataset]
+    return comparison.said(
+        dataset, [metric for metric in metrics if points_in(comparison.run.protocol(dataset, metric))]
+    )
+
+
+def _protocol(comparison: Comparison, dataset: str, metrics: list[str]) -> str:
+    found: dict[str, list[str]] = {}
+    for metric in metrics:
+        found.setdefault(comparison.run.protocol(dataset, metric), []).append(shown(metric).label.split(", %")[0])
+    return " ".join(f"{'; '.join(names)}: {protocol}." for protocol, names in found.items()) + " "
+
+
+def _has_cost(comparison: Comparison, dataset: str) -> bool:
+    spent = [summarise(comparison.run, dataset, model, "seconds") for model in comparison.generative(dataset)]
+    return any(one.n and one.mean > 0 for one in spent)

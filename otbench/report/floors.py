@@ -1,0 +1,46 @@
+"""What true samples reach: the metrics' own expectation for a perfect sampler, for the data sets of a run."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from functools import lru_cache
+
+import numpy as np
+
+from otbench.report.gathered import Gathered
+
+
+def floor(run: Gathered, dataset: str, metric: str) -> float:
+    """The expected value of `metric` for a perfect sampler under the run's protocol; NaN where none is known."""
+    about, protocol = run.info["datasets"].get(dataset, {}), run.protocol(dataset, metric)
+    known = {name: about.get(name) for name in ("centres", "sigma", "weights", "n_train")}
+    return _ideal(
+        metric, json.dumps(known, sort_keys=True), _count("n_generated", protocol), _count("n_real", protocol)
+    )
+
+
+def _count(name: str, protocol: str) -> int:
+    found = re.search(rf"\b{name}=(\d+)", protocol)
+    return int(found[1]) if found else 0
+
+
+@lru_cache(maxsize=1024)
+def _ideal(metric: str, known: str, n_generated: int, n_real: int) -> float:
+    from otbench.data.base import DataSet, Mixture
+    from otbench.metrics import METRICS
+
+    about, entry = json.loads(known), METRICS.get(metric)
+    if entry is None or entry.ideal is None or not n_generated:
+        return math.nan
+    truth = None
+    if about["centres"] and about["sigma"]:
+        centres = np.asarray(about["centres"], dtype=float)
+        weights = np.asarray(about["weights"] or np.full(len(centres), 1 / len(centres)), dtype=float)
+        truth = Mixture(centres, float(about["sigma"]), weights)
+    if truth is None and entry.needs_modes:
+        return math.nan
+    # The expectations need how many points there are, not the points: arrays of one repeated zero hold no memory.
+    train, test = (np.broadcast_to(np.float32(0), (int(n or 1), 2)) for n in (about["n_train"] or n_real, n_real))
+    return float(entry.ideal(DataSet("", train, test, truth), n_generated))

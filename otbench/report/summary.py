@@ -1,0 +1,136 @@
+"""What a table shows of several seeds: mean, standard error, and how many there are of how many."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from otbench.report.gathered import Gathered
+
+_WORST = {"ok": 0, "missing": 1, "diverged": 2, "failed": 3}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One metric of one model on one data set over its seeds.
+
+    values: of the seeds that are ok, in their order. counts: status -> number of seeds, over all that were expected.
+    other: number of seeds measured only under another protocol than the column's; their values are left out.
+    """
+
+    values: tuple[float, ...]
+    counts: dict[str, int]
+    other: int = 0
+
+    @property
+    def n(self) -> int:
+        """Number of seeds with a value."""
+        return len(self.values)
+
+    @property
+    def expected(self) -> int:
+        """Number of seeds that should be there."""
+        return sum(self.counts.values())
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds, NaN where there is none."""
+        return float(np.mean(self.values)) if self.values else math.nan
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean, sd / sqrt(n) with sd over n - 1; NaN below two seeds."""
+        if self.n < 2 or not math.isfinite(self.mean):
+            return math.nan
+        return float(np.std(self.values, ddof=1) / math.sqrt(self.n))
+
+    @property
+    def whole(self) -> bool:
+        """Whether every expected seed is ok."""
+        return self.counts.get("ok", 0) == self.expected
+
+    @property
+    def said(self) -> str:
+        """The seeds in words: `3`, or `2/3 ok, 1 diverged`."""
+        if self.whole:
+            return str(self.expected)
+        return f"{self.counts.get('ok', 0)}/{self.expected} ok, " + self.troubles
+
+    @property
+    def troubles(self) -> str:
+        """What is not ok, in words: `1 diverged, 1 missing`."""
+        named = ("diverged", "failed", "missing")
+        return ", ".join(f"{self.counts[status]} {status}" for status in named if self.counts.get(status))
+
+
+def status_of(run: Gathered, dataset: str, model: str, seed: int) -> str:
+    """The status of one cell: that of its last snapshot; a seed that diverged earlier is diverged."""
+    rows = run.rows(dataset, model)
+    rows = rows[rows["seed"] == seed]
+    final = rows[np.isclose(rows["snapshot"], run.last)]
+    if len(final):
+        return max(final["status"], key=_WORST.__getitem__)
+    worst = max(rows["status"], key=_WORST.__getitem__, default="missing")
+    return "missing" if worst == "ok" else worst
+
+
+def counts_of(run: Gathered, dataset: str, model: str) -> dict[str, int]:
+    """Status -> number of seeds of one model on one data set; empty where the run does not have the pair."""
+    key = ("counts", dataset, model)
+    if key not in run.memo:
+        seeds = run.cells.get((dataset, model), [])
+        run.memo[key] = dict(Counter(status_of(run, dataset, model, seed) for seed in seeds))
+    return run.memo[key]
+
+
+def summarise(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
+    """The metric at the last snapshot over seeds; `metric` may be `seconds`, the cost of training."""
+    key = ("summary", dataset, model, metric)
+    if key not in run.memo:
+        run.memo[key] = _summary(run, dataset, model, metric)
+    return run.memo[key]
+
+
+def _summary(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
+    rows, other = run.final.get((dataset, model), run.table.iloc[:0]), 0
+    if metric == "seconds":
+        values = rows.groupby("seed")["seconds"].first()
+    else:
+        rows = rows[rows["metric"] == metric]
+        same = rows["protocol"] == run.protocol(dataset, metric)
+        other = len(set(rows["seed"][~same]) - set(rows["seed"][same]))
+        values = rows[same].set_index("seed")["value"]
+    values = values[values.notna()].sort_index()
+    return Summary(tuple(float(value) for value in values), counts_of(run, dataset, model), other)
+
+
+def curve(run: Gathered, dataset: str, model: str, metric: str) -> pd.DataFrame:
+    """The metric along training: columns snapshot, mean, error, n (seeds that are ok at that snapshot)."""
+    rows = run.rows(dataset, model)
+    rows = rows[(rows["metric"] == metric) & (rows["protocol"] == run.protocol(dataset, metric))]
+    rows = rows[(rows["status"] == "ok") & np.isfinite(rows["value"])]
+    grouped = rows.groupby("snapshot")["value"]
+    return pd.DataFrame({"mean": grouped.mean(), "error": grouped.sem(), "n": grouped.size()}).reset_index()
+
+
+def told_apart(first: Summary, second: Summary, level: float = 0.05) -> bool | None:
+    """Whether Welch's t test tells the two means apart at `level`; None where one has fewer than two seeds.
+
+    Welch, B. L. (1947), with Satterthwaite's degrees of freedom. Two exact results differ where their means do.
+    """
+    if first.n < 2 or second.n < 2:
+        return None
+    if not (math.isfinite(first.mean) and math.isfinite(second.mean)):
+        return first.mean != second.mean
+    parts = first.error**2, second.error**2
+    difference = abs(first.mean - second.mean)
+    if sum(parts) == 0:
+        return difference > 0
+    from scipy.stats import t
+
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (first.n - 1) + parts[1] ** 2 / (second.n - 1))
+    return bool(difference / math.sqrt(sum(parts)) > t.ppf(1 - level / 2, freedom))

@@ -1,0 +1,139 @@
+"""Mode collapse in the plane: Table 2 of the AE-OT paper (grid) and Table 1 of PacGAN (ring and grid).
+
+The recipe: which models stand in which order, which metrics are columns, which published figures stand beside them, and
+what the controls must show. The numbers come from a gathered run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from otbench.report.published import Published
+
+NAME = "mode-collapse"
+TITLE = "Mode collapse in the plane"
+
+# The rows of PacGAN Table 1 and AE-OT Table 2, in the papers' order.
+PAPER_MODELS = ("gan", "ali", "md-gan", "pacgan2", "pacgan3", "pacgan4", "ae-ot")
+FURTHER_MODELS = ("unrolled-gan", "veegan", "wgan", "wgan-gp")
+VARIANTS = ("ae-ot-pyomt",)
+CONTROLS = ("real", "memoriser", "collapsed", "noise")
+DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll")
+
+BLOCKS = {
+    "paper": "Models of the papers' tables",
+    "further": "Further models",
+    "variant": "Variants",
+    "control": "Controls",
+    "floor": "What true samples reach",
+}
+
+TITLES = {
+    "gan": "GAN",
+    "ali": "ALI",
+    "md-gan": "MD",
+    "pacgan2": "PacGAN2",
+    "pacgan3": "PacGAN3",
+    "pacgan4": "PacGAN4",
+    "ae-ot": "AE-OT",
+    "unrolled-gan": "Unrolled GAN",
+    "veegan": "VEEGAN",
+    "wgan": "WGAN",
+    "wgan-gp": "WGAN-GP",
+    "ae-ot-pyomt": "AE-OT (pyOMT)",
+    "real": "Held-out real",
+    "memoriser": "Memoriser",
+    "collapsed": "Collapsed",
+    "noise": "Noise",
+}
+
+HEADLINE = ("modes", "high_quality", "reverse_kl", "reverse_kl_train")
+FURTHER = ("reverse_kl_hq", "reverse_kl_hq_train", "mode_mixture", "w2", "prd_f8", "prd_f1_8", "seconds")
+EXTRA = ("precision", "recall", "density", "coverage")
+SHORT = {
+    "reverse_kl": "Reverse KL, true weights",
+    "reverse_kl_train": "Reverse KL, training histogram",
+    "reverse_kl_hq": "Reverse KL of HQ, true weights",
+    "reverse_kl_hq_train": "Reverse KL of HQ, training histogram",
+}
+
+# Papers whose set-up this study follows. VEEGAN's figures come from another set-up and stand in a table of their own.
+SAME_SETUP = (("PacGAN", "Table 1"), ("AE-OT", "Table 2"))
+OTHER_SETUP = (("VEEGAN", "Table 1"),)
+
+CITATIONS = {
+    "PacGAN": "Lin, Khetan, Fanti, Oh. PacGAN: the power of two samples in generative adversarial networks. 2018. "
+    "arXiv:1712.04086.",
+    "AE-OT": "Lei, An, Guo, Su, Liu, Luo, Yau, Gu. A geometric understanding of deep learning. Engineering 6, 2020.",
+    "VEEGAN": "Srivastava, Valkov, Russell, Gutmann, Sutton. VEEGAN: reducing mode collapse in GANs using implicit "
+    "variational learning. 2017. arXiv:1705.07761.",
+}
+
+# The controls that a metric is there to rank below held-out real data. The others it may miss, but must not prefer.
+BOTH = frozenset({"collapsed", "noise"})
+MUST_SEE = {
+    "modes": frozenset({"collapsed"}),
+    "high_quality": frozenset({"noise"}),
+    "reverse_kl": frozenset({"collapsed"}),
+    "reverse_kl_train": frozenset({"collapsed"}),
+    "reverse_kl_hq": frozenset({"collapsed"}),
+    "reverse_kl_hq_train": frozenset({"collapsed"}),
+    "mode_mixture": frozenset({"noise"}),
+    "w2": BOTH,
+    "prd_f8": frozenset({"collapsed"}),
+    "prd_f1_8": frozenset({"noise"}),
+    "precision": frozenset({"noise"}),
+    "recall": frozenset({"collapsed"}),
+    "density": frozenset({"noise"}),
+    "coverage": BOTH,
+}
+
+WHY_ABOVE_CEILING = (
+    "The published 99.8 % high quality is above the 98.89 % (1 − exp(−4.5)) that true samples reach, because AE-OT "
+    "mixes neighbouring training points, which shrinks each mode's variance; and its reverse KL of 0.007 can only be "
+    "reached against the histogram of its own 512 training points, whose own distance to the true weights is about "
+    "(K − 1)/(2n) = 0.023."
+)
+WHY_MEMORISER = (
+    "A memoriser gives training points back. None of these metrics can tell it from held-out real data when there are "
+    "many training points, so a good figure here says nothing about whether a model generates anything new."
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model stands in a table: its name, its block (a key of BLOCKS)."""
+
+    model: str
+    block: str
+
+
+def places(models: list[str], controls: list[str], published: list[str]) -> list[Place]:
+    """The order of rows for the models of a run, of its reference and of the papers' tables.
+
+    models: all to show; controls: which of them are controls; published: which have a figure of the same set-up.
+    """
+    found = [Place(model, "paper") for model in PAPER_MODELS if model in models or model in published]
+    found += [Place(model, "further") for model in FURTHER_MODELS if model in models]
+    known = {*PAPER_MODELS, *FURTHER_MODELS, *VARIANTS, *CONTROLS}
+    found += [Place(model, "further") for model in models if model not in known and model not in controls]
+    found += [Place(model, "variant") for model in VARIANTS if model in models]
+    found += [Place(model, "control") for model in CONTROLS if model in models]
+    found += [Place(model, "control") for model in models if model not in known and model in controls]
+    return found
+
+
+def ordered(datasets: list[str]) -> list[str]:
+    """The data sets in the order of the study, others after them."""
+    return [name for name in DATASETS if name in datasets] + [name for name in datasets if name not in DATASETS]
+
+
+def beside(records: list[Published], dataset: str) -> dict[tuple[str, str], Published]:
+    """(model, metric) -> the published figure that may stand beside this study's, of the same data set and set-up."""
+    chosen = [one for one in records if one.dataset == dataset and (one.paper, one.table) in SAME_SETUP]
+    return {(one.model, one.metric): one for one in chosen}
+
+
+def apart(records: list[Published], dataset: str) -> list[Published]:
+    """The published figures of the same data set under another set-up, never to be mixed with the others."""
+    return [one for one in records if one.dataset == dataset and (one.paper, one.table) in OTHER_SETUP]

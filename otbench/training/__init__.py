@@ -1,0 +1,1 @@
+"""Stages, replicas, checkpoints, snapshots and logs."""

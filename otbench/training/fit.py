@@ -1,0 +1,149 @@
+"""From a data set to fitted weights on disk: the verb `fit`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import shutil
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError
+from otbench.files import read_json, whole, write_json
+from otbench.models import configure, find
+from otbench.models.base import Model
+from otbench.provenance import code_version, digest, machine, versions
+from otbench.training.trainer import Options, Record, Trainer
+
+
+def prepare(device: str) -> None:
+    """Set the process up for training: one CPU thread, no denormal numbers; raises OtbenchError for a missing GPU.
+
+    One thread, because results must not depend on the number of cores; jobs run side by side instead.
+    """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise OtbenchError("device 'cuda' was asked for but this machine has no usable GPU; use 'cpu' or 'auto'")
+    torch.set_num_threads(int(os.environ.get("OTBENCH_THREADS", "1")))
+    torch.set_flush_denormal(True)
+
+
+def resolve(device: str) -> str:
+    """`auto` becomes `cuda` where there is a GPU, else `cpu`."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def fit(
+    name: str,
+    data: DataSet,
+    seeds: list[int],
+    out: Path,
+    steps: int | None = None,
+    snapshots: list[float] | None = None,
+    options: dict[str, Any] | None = None,
+    training: Options | None = None,
+    title: str | None = None,
+) -> dict[str, Any]:
+    """Train model `name` for every seed and write `out`/{fit.json, weights.safetensors, losses.csv}.
+
+    steps: budget in discriminator updates (`Stage.cost`), None for the paper's. snapshots: fractions of the budget in (0, 1] at which
+    the sampler's weights are kept; 1 is always among them. An interrupted call resumes where it was.
+    Returns what fit.json holds. Raises OtbenchError for options, data or devices that do not fit.
+    """
+    training = training or Options()
+    device = resolve(training.device)
+    prepare(device)
+    model_class, config = find(name), configure(name, options)
+    if data.kind not in model_class.kinds:
+        raise OtbenchError(f"model {name} takes {' or '.join(model_class.kinds)}, but {data.name} holds {data.kind}")
+    budget = steps or model_class.paper_steps or 0
+    marks = sorted({*(snapshots or []), 1.0}) if model_class.paper_steps else [1.0]
+    what = {"model": name, "options": config.model_dump(), "data": data.digest(), "steps": budget, "snapshots": marks}
+    what["precision"] = training.precision
+    # taken now: sources edited while a long training runs are not what it runs
+    version, started = code_version(), datetime.now(UTC).isoformat(timespec="seconds")
+    together = training.together or (len(seeds) if device.startswith("cuda") else 1)
+    workshop = out / f".resume-{digest(what)}"
+    records, counts = [], {}
+    for start in range(0, len(seeds), together):
+        group = seeds[start : start + together]
+        model = model_class(config, data, group, device)
+        counts = model.parameters()
+        saved = workshop / f"{'-'.join(map(str, group))}.pt"
+        label = f"{title or name} on {data.name}, seed {', '.join(map(str, group))}"
+        records.append(Trainer(model, budget, marks, training, saved).run(label))
+    record = Record()
+    for part in records:
+        record.snapshots.update(part.snapshots)
+        record.cells.update(part.cells)
+        record.losses += part.losses
+    summary = {
+        **what,
+        "dataset": data.name,
+        "name": title or name,
+        "seeds": seeds,
+        "parameters": counts,
+        "training": {**asdict(training), "device": device},
+        "device": machine()["gpu"] if device.startswith("cuda") else f"CPU ({platform.machine()}), 1 thread",
+        "versions": versions(),
+        "started": started,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "code_version": version,
+        "config_hash": digest(what),
+        "cells": [record.cells[k] for k in sorted(record.cells, key=_order)],
+    }
+    _write(out, record, summary)
+    shutil.rmtree(workshop, ignore_errors=True)
+    return summary
+
+
+def _order(name: str) -> tuple[int, float]:
+    seed, snapshot = name.split("/")
+    return int(seed), float(snapshot)
+
+
+def _write(out: Path, record: Record, summary: dict[str, Any]) -> None:
+    tensors = {f"{cell}/{k}": v.contiguous() for cell, state in record.snapshots.items() for k, v in state.items()}
+    with whole(out / "weights.safetensors") as path:
+        save_file(tensors, path, metadata={"summary": json.dumps({"model": summary["model"]})})
+    with whole(out / "losses.csv") as path, open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["stage", "step", "seed", "loss", "value"])
+        writer.writerows(record.losses)
+    write_json(out / "fit.json", summary)
+
+
+def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str, Any], Any]:
+    """A fitted model's summary, and a function (seed, snapshot) -> the model ready to draw, or None where it diverged.
+
+    Raises OtbenchError where a file is missing, cut short, or belongs to other data.
+    """
+    summary = read_json(folder / "fit.json")
+    if summary.get("data") != data.digest():
+        raise OtbenchError(
+            f"{folder} was fitted on {summary.get('dataset')} with digest {summary.get('data')}, "
+            f"but the data given are {data.name} with digest {data.digest()}"
+        )
+    model_class, config = find(summary["model"]), configure(summary["model"], summary["options"])
+    path = folder / "weights.safetensors"
+    try:
+        weights = safe_open(path, "pt", device=device)
+    except (OSError, SafetensorError) as error:
+        raise OtbenchError(f"cannot read the weights in {path}: {error}") from error
+    names = list(weights.keys())
+
+    def load(seed: int, snapshot: float) -> Model:
+        start = f"{seed}/{snapshot:g}/"
+        model = model_class(config, data, [seed], device)
+        model.load({n.removeprefix(start): weights.get_tensor(n).unsqueeze(0) for n in names if n.startswith(start)})
+        return model
+
+    return summary, load

@@ -1,0 +1,126 @@
+"""R copies of a plain module, one a seed, run as one.
+
+With one replica the module itself is called: on a CPU `vmap` over a single copy would only cost time. With several, their
+parameters are stacked and `torch.func` runs the plain module over the leading axis. Model code sees (R, ...) in both cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state
+
+from otbench.training.streams import stream_seed
+
+
+def seeded(build: Callable[[], nn.Module], seed: int, name: str) -> nn.Module:
+    """The module that `build` makes when its weights are drawn from stream `name` of replica `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, name))
+        return build()
+
+
+class Replicas:
+    """R copies of a module; calling it maps tensors (R, ...) to tensors (R, ...)."""
+
+    def __init__(self, build: Callable[[], nn.Module], seeds: list[int], name: str, device: torch.device) -> None:
+        modules = [seeded(build, seed, f"weights/{name}").to(device) for seed in seeds]
+        self.module = modules[0]
+        self.size = len(modules)
+        if self.size > 1:
+            self._params, self._buffers = stack_module_state(modules)
+            self.module = modules[0].to("meta")
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one replica, held as the plain module."""
+        return self.size == 1
+
+    def parameters(self) -> list[Tensor]:
+        """The trained tensors, for an optimiser."""
+        return list(self.module.parameters()) if self.single else list(self._params.values())
+
+    def train(self, mode: bool = True) -> Replicas:
+        """Training (or inference) mode, as of a plain module."""
+        self.module.train(mode)
+        return self
+
+    def eval(self) -> Replicas:
+        """Inference mode."""
+        return self.train(False)
+
+    def __call__(self, *inputs: Tensor, method: str = "forward", **options: Any) -> Any:
+        if self.single:
+            out = getattr(self.module, method)(*(x[0] for x in inputs), **options)
+            return _lift(out)
+        if method != "forward":
+            module = _Method(self.module, method)
+            params = {f"module.{k}": v for k, v in self._params.items()}
+            buffers = {f"module.{k}": v for k, v in self._buffers.items()}
+        else:
+            module, params, buffers = self.module, self._params, self._buffers
+
+        def run(p: dict[str, Tensor], b: dict[str, Tensor], *x: Tensor) -> Any:
+            return functional_call(module, (p, b), x, options)
+
+        return torch.vmap(run)(params, buffers, *inputs)
+
+    def call_with(self, parameters: list[Tensor], *inputs: Tensor) -> Tensor:
+        """As calling, but with these tensors, in the order of `parameters()`, in place of its own parameters."""
+        if self.single:
+            named = dict(zip((n for n, _ in self.module.named_parameters()), parameters, strict=True))
+            return functional_call(self.module, named, tuple(x[0] for x in inputs)).unsqueeze(0)
+        named = dict(zip(self._params, parameters, strict=True))
+
+        def run(p: dict[str, Tensor], b: dict[str, Tensor], *x: Tensor) -> Tensor:
+            return functional_call(self.module, (p, b), x)
+
+        return torch.vmap(run)(named, self._buffers, *inputs)
+
+    def state(self) -> dict[str, Tensor]:
+        """Parameters and buffers by name, each (R, ...), detached."""
+        if self.single:
+            return {k: v.detach().unsqueeze(0) for k, v in self.module.state_dict().items()}
+        return {k: v.detach() for k, v in {**self._params, **self._buffers}.items()}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Copy the tensors of `state`, each (R, ...), into the replicas."""
+        own = self.state()
+        if set(own) != set(state):
+            raise KeyError(f"expected tensors {sorted(own)}, got {sorted(state)}")
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(state[name])
+
+    def keep(self, alive: list[int]) -> dict[Tensor, Tensor]:
+        """Go on with the replicas at these positions; returns the new tensor of every parameter that was replaced."""
+        replaced: dict[Tensor, Tensor] = {}
+        for name, old in list(self._params.items()):
+            self._params[name] = old.detach()[alive].clone().requires_grad_(old.requires_grad)
+            replaced[old] = self._params[name]
+        self._buffers = {k: v[alive].clone() for k, v in self._buffers.items()}
+        self.size = len(alive)
+        if self.size == 1:
+            self.module = self.module.to_empty(device=next(iter(self._params.values())).device)
+            self.module.load_state_dict({k: v[0] for k, v in {**self._params, **self._buffers}.items()})
+            own = dict(self.module.named_parameters())
+            replaced = {old: own[name] for (old, name) in zip(replaced, self._params, strict=True)}
+        return replaced
+
+
+class _Method(nn.Module):
+    """A module whose forward is another method of a module, so that `functional_call` can run that."""
+
+    def __init__(self, module: nn.Module, method: str) -> None:
+        super().__init__()
+        self.module, self.method = module, method
+
+    def forward(self, *inputs: Tensor, **options: Any) -> Any:
+        return getattr(self.module, self.method)(*inputs, **options)
+
+
+def _lift(out: Any) -> Any:
+    return out.unsqueeze(0) if isinstance(out, Tensor) else tuple(_lift(part) for part in out)

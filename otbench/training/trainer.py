@@ -1,0 +1,255 @@
+"""Training of a group of replicas: stages, snapshots, divergence, checkpoints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from otbench.errors import OtbenchError
+from otbench.files import whole
+from otbench.models.base import Model, Stage
+from otbench.training.progress import Bar
+from otbench.training.streams import Feed
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train, whatever the model: nothing here may change a result beyond rounding."""
+
+    device: str = "cpu"
+    #: replicas trained at once; 0 means all on a GPU and one on a CPU, where more gains nothing
+    together: int = 0
+    #: record a step as one CUDA graph and replay it (GPU only)
+    capture: bool = False
+    #: "float32", or "bfloat16" for mixed precision
+    precision: str = "float32"
+    #: seconds between checkpoints
+    checkpoint: float = 60.0
+
+
+@dataclass
+class Record:
+    """What a group's training leaves behind."""
+
+    snapshots: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    cells: dict[str, dict[str, Any]] = field(default_factory=dict)
+    losses: list[list[Any]] = field(default_factory=list)
+
+
+def key(seed: int, snapshot: float) -> str:
+    """The name of a cell, as in weights.safetensors: `seed/snapshot`."""
+    return f"{seed}/{snapshot:g}"
+
+
+class Trainer:
+    """Trains one model for a list of seeds that share tensors."""
+
+    def __init__(self, model: Model, steps: int, snapshots: list[float], options: Options, saved: Path | None) -> None:
+        self.model, self.steps, self.options, self.saved = model, steps, options, saved
+        self.seeds = list(model.seeds)
+        self.snapshots = sorted(snapshots)
+        self.record = Record()
+        self.data = torch.from_numpy(model.data.train).to(model.device)
+        self.stage_index, self.step, self.seconds, self.finished = 0, 0, 0.0, False
+        self.pending: dict[str, Tensor] | None = None
+
+    # ------------------------------------------------------------------ budget
+
+    def plan(self) -> list[tuple[Stage, int]]:
+        """Every stage with its number of steps; stages share the budget of batches in proportion."""
+        stages = self.model.stages()
+        shares = sum(s.share for s in stages if s.step)
+        return [(s, max(1, round(self.steps * s.share / shares / s.cost)) if s.step else 0) for s in stages]
+
+    # ------------------------------------------------------------------ running
+
+    def run(self, title: str = "") -> Record:
+        """Train to the end, from the last checkpoint where there is one."""
+        plan = self.plan()
+        total = sum(n * s.cost for s, n in plan)
+        state = self.restore()
+        done = sum(n * s.cost for s, n in plan[: self.stage_index])
+        with Bar(title, total) as bar:
+            for index in range(self.stage_index, len(plan)):
+                stage, n = plan[index]
+                if index > self.stage_index:
+                    self.stage_index, self.step, state = index, 0, None
+                if stage.solve:
+                    self._solve(stage)
+                elif self.model.seeds:
+                    self._train(stage, n, done, total, state, bar)
+                done += n * stage.cost
+        if not self.finished:
+            self._snapshot(1.0)
+            self.finished = True
+            self.save(None)
+        return self.record
+
+    def _solve(self, stage: Stage) -> None:
+        started = time.perf_counter()
+        certificates = stage.solve()
+        self.seconds += time.perf_counter() - started
+        self.certificates = dict(zip(self.model.seeds, certificates, strict=True))
+
+    def _train(self, stage: Stage, n: int, before: int, total: int, state: dict | None, bar: Bar) -> None:
+        feed = Feed(stage.inputs, self.data, self.model.seeds, stage.name, self.model.device)
+        if state:
+            feed.load(state["streams"])
+        run_step = self._stepper(stage)
+        saved_at = time.monotonic()
+        for network in self.model.networks.values():
+            network.train()
+        while self.step < n and self.model.seeds:
+            started = time.perf_counter()
+            chunk = feed.chunk()
+            count = min(feed.CHUNK, n - self.step)
+            parts: list[dict[str, Tensor]] = []
+            marks = []
+            for k in range(count):
+                losses = run_step({name: values[k] for name, values in chunk.items()})
+                parts.append({name: value.clone() for name, value in losses.items()})
+                self.step += 1
+                used = before + self.step * stage.cost
+                due = [f for f in self.snapshots if f < 1 and used - stage.cost < f * total <= used]
+                if due:
+                    marks.append((due[-1], self.seconds + time.perf_counter() - started))
+                    self._snapshot(*marks[-1])
+            means = {name: torch.stack([p[name].float() for p in parts]).mean(0).cpu() for name in parts[0]}
+            self.seconds += time.perf_counter() - started
+            note = f"{stage.name}, " + ", ".join(f"{name} {v.nanmean():.3g}" for name, v in means.items())
+            bar.update(before + self.step * stage.cost, note)
+            if self._log(stage, means, marks):
+                feed.keep([k for k, seed in enumerate(feed.seeds) if seed in self.model.seeds])
+                run_step = self._stepper(stage)
+            if time.monotonic() - saved_at > self.options.checkpoint and self.step < n:
+                self.save({"streams": feed.state()})
+                saved_at = time.monotonic()
+
+    def _stepper(self, stage: Stage) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
+        """The stage's step under the options: mixed precision, CUDA graph."""
+        device = self.model.device.type
+
+        def plain(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+            lower = self.options.precision != "float32"
+            with torch.autocast(device, dtype=torch.bfloat16) if lower else nullcontext():
+                return stage.step(batch)
+
+        if not self.options.capture:
+            return plain
+        from otbench.training.graph import Captured
+
+        return Captured(plain)
+
+    # ------------------------------------------------------------------ divergence
+
+    def _log(self, stage: Stage, means: dict[str, Tensor], marks: list[tuple[float, float]]) -> bool:
+        """Keep the chunk's losses; drop the replicas whose losses are not finite. Returns whether any was dropped."""
+        for name, values in means.items():
+            self.record.losses += [
+                [stage.name, self.step * stage.cost, seed, name, float(v)]
+                for seed, v in zip(self.model.seeds, values, strict=True)
+            ]
+        finite = torch.stack(list(means.values())).isfinite().all(0)
+        if bool(finite.all()):
+            return False
+        for k, seed in enumerate(self.model.seeds):
+            if not finite[k]:
+                message = f"a loss of stage {stage.name} was not finite by step {self.step}"
+                taken = {mark for mark, _ in marks}
+                left = [f for f in self.snapshots if f in taken or key(seed, f) not in self.record.cells]
+                for snapshot in left:
+                    self.record.snapshots.pop(key(seed, snapshot), None)
+                    self._cell(seed, snapshot, "diverged", self.seconds, message)
+        self._keep([k for k in range(len(self.model.seeds)) if finite[k]])
+        return True
+
+    def _keep(self, alive: list[int]) -> None:
+        """Go on with the replicas at these positions."""
+        model = self.model
+        model.seeds = [model.seeds[k] for k in alive]
+        if not alive:
+            return
+        replaced: dict[Tensor, Tensor] = {}
+        for network in model.networks.values():
+            replaced.update(network.keep(alive))
+        for optimiser in model.optimisers.values():
+            for group in optimiser.param_groups:
+                group["params"] = [replaced[p] for p in group["params"]]
+            for old in [p for p in optimiser.state if p in replaced]:
+                new = replaced[old]
+                state = optimiser.state.pop(old)
+                optimiser.state[new] = {
+                    k: v[alive].reshape(new.shape).clone() if v.shape == old.shape else v for k, v in state.items()
+                }
+
+    # ------------------------------------------------------------------ snapshots and checkpoints
+
+    def _cell(self, seed: int, snapshot: float, status: str, seconds: float, message: str = "") -> None:
+        cell = {"seed": seed, "snapshot": snapshot, "status": status, "message": message}
+        cell["seconds"] = seconds / max(len(self.seeds), 1)
+        cell["certificate"] = getattr(self, "certificates", {}).get(seed, {})
+        self.record.cells[key(seed, snapshot)] = cell
+
+    def _snapshot(self, fraction: float, seconds: float | None = None) -> None:
+        """Keep what `draw` needs of every replica at this fraction of the budget."""
+        state = self.model.state()
+        for k, seed in enumerate(self.model.seeds):
+            own = {name: value[k].detach().cpu().clone() for name, value in state.items()}
+            finite = all(bool(v.isfinite().all()) for v in own.values() if v.is_floating_point())
+            status, message = ("ok", "") if finite else ("diverged", "the weights were not finite")
+            self._cell(seed, fraction, status, self.seconds if seconds is None else seconds, message)
+            if finite:
+                self.record.snapshots[key(seed, fraction)] = own
+
+    def save(self, extra: dict | None) -> None:
+        """Write a checkpoint of everything, whole or not at all."""
+        if self.saved is None:
+            return
+        value = {
+            "stage": self.stage_index,
+            "step": self.step,
+            "seconds": self.seconds,
+            "finished": self.finished,
+            "alive": self.model.seeds,
+            "networks": {n: r.state() for n, r in self.model.networks.items()} if extra else {},
+            "optimisers": {n: o.state_dict() for n, o in self.model.optimisers.items()} if extra else {},
+            "snapshots": self.record.snapshots,
+            "cells": self.record.cells,
+            "losses": self.record.losses,
+            **(extra or {}),
+        }
+        with whole(self.saved) as path:
+            torch.save(value, path)
+
+    def restore(self) -> dict | None:
+        """Take up the checkpoint, if there is one; returns what a stage needs of it."""
+        if self.saved is None or not self.saved.exists():
+            return None
+        try:
+            value = torch.load(self.saved, weights_only=True, map_location=self.model.device)
+            self.record = Record(value["snapshots"], value["cells"], value["losses"])
+        except Exception as error:  # a cut or foreign file fails in many ways; each is the same mistake
+            raise OtbenchError(
+                f"checkpoint {self.saved} cannot be read ({type(error).__name__}); delete it to train from the start"
+            ) from error
+        self.stage_index, self.step, self.seconds = value["stage"], value["step"], value["seconds"]
+        self.finished = value["finished"]
+        if self.finished:
+            self.stage_index = len(self.plan())
+            return None
+        alive = [self.seeds.index(s) for s in value["alive"]]
+        if len(alive) < len(self.seeds):
+            self._keep(alive)
+        for name, state in value["networks"].items():
+            self.model.networks[name].load(state)
+        for name, state in value["optimisers"].items():
+            self.model.optimisers[name].load_state_dict(state)
+        value["streams"] = {name: s.cpu() for name, s in value.get("streams", {}).items()}
+        return value

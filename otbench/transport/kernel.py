@@ -1,0 +1,74 @@
+"""The kernel of everything in high dimension: for each source point, the target whose plane <x, y_i> + h_i is highest.
+
+The (B, n) scores are never stored: on a CPU they are made in tiles that stay in cache, on a GPU a Triton kernel keeps the running best in
+registers. Of equal scores the lowest index wins.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from otbench.transport import compiled
+
+# Scores of one CPU tile: 256 source points against up to 2,048 targets, 2 MiB in float32.
+ROWS = 256
+COLUMNS = 2048
+
+
+def best(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """max_i <x, y_i> + h_i for every row of x (B, d), and its argmax: values (B,) and indices (B,) int64.
+
+    y (n, d) and h (n,) of x's type and device.
+    """
+    if x.is_cuda and fused_available():
+        from otbench.transport.fused import best as fused
+
+        return fused(x, y, h)
+    if x.is_cuda:
+        return _whole_rows(x, y, h, max(1, 2**28 // max(1, len(y))))
+    if x.dtype == torch.float32 and compiled.library() is not None:
+        return _tiles(x, y, h)
+    return _whole_rows(x, y, h, ROWS)
+
+
+def _whole_rows(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Plain torch: `rows` source points at a time against all targets."""
+    value = torch.empty(len(x), dtype=x.dtype, device=x.device)
+    index = torch.empty(len(x), dtype=torch.int64, device=x.device)
+    turned = y.T
+    for r in range(0, len(x), rows):
+        value[r : r + rows], index[r : r + rows] = torch.addmm(h, x[r : r + rows], turned).max(dim=1)
+    return value, index
+
+
+def _tiles(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tiles of scores by torch's matrix product, their maxima by the compiled loop while they are in cache."""
+    value = torch.full((len(x),), -torch.inf)
+    index = torch.zeros(len(x), dtype=torch.int64)
+    room = torch.empty(ROWS * COLUMNS)
+    turned = y.T
+    for r in range(0, len(x), ROWS):
+        part = x[r : r + ROWS]
+        for c in range(0, len(y), COLUMNS):
+            m = min(COLUMNS, len(y) - c)
+            tile = room[: len(part) * m].view(len(part), m)
+            torch.addmm(h[c : c + m], part, turned[:, c : c + m], out=tile)
+            compiled.row_best(tile, c, value[r : r + ROWS], index[r : r + ROWS])
+    return value, index
+
+
+def best_of(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k highest planes at every row of x: values (B, k), falling, and indices (B, k)."""
+    k = min(k, len(y))
+    rows = ROWS if not x.is_cuda else max(1, 2**28 // max(1, len(y)))
+    parts = [torch.addmm(h, x[r : r + rows], y.T).topk(k, dim=1) for r in range(0, len(x), rows)]
+    return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+
+
+def fused_available() -> bool:
+    """Whether the Triton kernel can be used on this machine's GPU."""
+    try:
+        import triton  # noqa: F401
+    except ImportError:
+        return False
+    return torch.cuda.is_available()

@@ -1,0 +1,154 @@
+"""Exact semi-discrete transport in the plane: damped Newton on the heights (Kitagawa, Merigot and Thibert, 2019)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csc_matrix
+from scipy.sparse.linalg import splu
+
+from otbench.transport.cells2d import Cells, laguerre
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Heights (n,), the cells under them, the largest relative cell error, Newton steps, seconds and why the solver stopped."""
+
+    heights: np.ndarray
+    cells: Cells
+    error: float
+    steps: int
+    seconds: float
+    reason: str
+
+
+def first_heights(target: np.ndarray, weights: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+    """Heights (n,) under which every cell has mass: h_i = -f(y_i) for a convex f whose gradients at the targets lie inside the polygon.
+
+    W_i then holds the point grad f(y_i), since <x, y> - f(y) is largest at y_i there. On an axis-parallel box f is separable and its derivative
+    nearly the coordinate's quantile map, which is the answer for a product target; on another polygon f is a multiple of |y - m|^2 / 2.
+    """
+    low, high = polygon.min(0), polygon.max(0)
+    if len(polygon) == 4 and np.all((polygon == low) | (polygon == high)):
+        return -sum(_quantile_potential(target[:, c], weights, low[c], high[c]) for c in range(2))
+    centre = polygon.mean(0)
+    edge = np.roll(polygon, -1, axis=0) - polygon
+    normal = np.stack([edge[:, 1], -edge[:, 0]], axis=1) / np.linalg.norm(edge, axis=1)[:, None]
+    offset = target - (target.max(0) + target.min(0)) / 2
+    room = ((polygon - centre) * normal).sum(1)
+    reach = (offset @ normal.T).max(0)
+    factor = 0.9 * np.min(room / np.maximum(reach, 1e-12 * reach.max() + 1e-300))
+    return -(offset @ centre) - 0.5 * factor * (offset**2).sum(1)
+
+
+def _quantile_potential(
+    y: np.ndarray, weights: np.ndarray, low: float, high: float, straight: float = 0.1
+) -> np.ndarray:
+    """Integral at every y of an increasing map into (low, high): the middle of y's quantile interval, mixed with a straight line."""
+    level, where = np.unique(y, return_inverse=True)
+    mass = np.bincount(where, weights=weights)
+    middle = np.cumsum(mass) - mass / 2
+    extent = level[-1] - level[0]
+    line = (level - level[0]) / extent * 0.98 + 0.01 if extent > 0 else np.full(1, 0.5)
+    x = low + (high - low) * ((1 - straight) * middle + straight * line)
+    steps = np.diff(level) * (x[1:] + x[:-1]) / 2
+    return np.concatenate([[0.0], np.cumsum(steps)])[where]
+
+
+def newton(
+    target: np.ndarray,
+    weights: np.ndarray,
+    polygon: np.ndarray,
+    heights: np.ndarray | None = None,
+    tolerance: float = 1e-9,
+    max_steps: int = 200,
+    time_limit: float | None = None,
+) -> Solution:
+    """Heights whose cells have the wished masses, to max_i |w_i - nu_i| / nu_i <= tolerance.
+
+    target (n, 2), all different; weights nu (n,), positive, summing to 1; polygon (V, 2), convex; heights: a warm start, used where all its
+    cells have mass. Every step solves the Laplacian of facet length / |y_i - y_j| and is halved until each cell keeps half of the smallest
+    mass seen at the start and the residual falls. Stops early, and says so in `reason`, where rounding or the time limit ends progress.
+    """
+    began = time.perf_counter()
+    total = _area(polygon)
+    h, cells = _begin(target, weights, polygon, heights)
+    mass = cells.areas / total
+    floor = min(mass.min(), weights.min()) / 2
+    error, reason, step = _error(mass, weights), "tolerance", 0
+    while error > tolerance:
+        if step >= max_steps or (time_limit is not None and time.perf_counter() - began > time_limit):
+            reason = "steps" if step >= max_steps else "time"
+            break
+        direction = _direction(target, cells, total, weights - mass)
+        found = _damped(target, weights, polygon, h, direction, mass, floor, total)
+        if found is None:
+            reason = "rounding"
+            break
+        h, cells, mass = found
+        error, step = _error(mass, weights), step + 1
+    h = h - weights @ h
+    return Solution(h, cells, error, step, time.perf_counter() - began, reason)
+
+
+def _begin(target, weights, polygon, heights) -> tuple[np.ndarray, Cells]:
+    if heights is not None:
+        cells = laguerre(target, heights, polygon)
+        if cells.areas.min() > 0:
+            return heights.copy(), cells
+    h = first_heights(target, weights, polygon)
+    return h, laguerre(target, h, polygon)
+
+
+def _error(mass: np.ndarray, weights: np.ndarray) -> float:
+    return float(np.max(np.abs(mass - weights) / weights))
+
+
+def _area(polygon: np.ndarray) -> float:
+    p, q = polygon - polygon[0], np.roll(polygon, -1, axis=0) - polygon[0]
+    return float((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum() / 2)
+
+
+def _direction(target: np.ndarray, cells: Cells, total: float, residual: np.ndarray) -> np.ndarray:
+    """Newton direction: solves sum_j k_ij (d_i - d_j) = residual_i with k_ij = facet length / (|y_i - y_j| area), mean of d zero."""
+    n = len(target)
+    if n == 1:
+        return np.zeros(1)
+    i, j = cells.pairs.T
+    k = cells.lengths / (np.linalg.norm(target[i] - target[j], axis=1) * total)
+    diagonal = np.bincount(i, weights=k, minlength=n) + np.bincount(j, weights=k, minlength=n)
+    # One height is fixed: that of the best connected cell, whose equation follows from the others.
+    fixed = int(np.argmax(diagonal))
+    row = np.concatenate([i, j, np.arange(n)])
+    column = np.concatenate([j, i, np.arange(n)])
+    value = np.concatenate([-k, -k, diagonal])
+    place = np.arange(n) - (np.arange(n) > fixed)
+    keep = (row != fixed) & (column != fixed)
+    matrix = csc_matrix((value[keep], (place[row[keep]], place[column[keep]])), shape=(n - 1, n - 1))
+    # Jacobi scaling keeps one scale where facets or distances differ by many orders of magnitude.
+    scale = 1 / np.sqrt(np.delete(diagonal, fixed))
+    matrix = matrix.multiply(scale[:, None]).multiply(scale[None, :]).tocsc()
+    factor = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    solved = scale * factor.solve(scale * np.delete(residual, fixed))
+    direction = np.insert(solved, fixed, 0.0)
+    return direction - direction.mean()
+
+
+def _damped(target, weights, polygon, h, direction, mass, floor, total):
+    """The first of the steps 1, 1/2, 1/4, ... that keeps every cell above the floor and lowers the residual; None where none does."""
+    if not np.isfinite(direction).all():
+        return None
+    residual = np.linalg.norm((mass - weights) / np.sqrt(weights))
+    largest, rounding = np.abs(direction).max(), 4 * np.finfo(float).eps * np.abs(h - h.mean()).max()
+    for halvings in range(40):
+        share = 0.5**halvings
+        if halvings and share * largest < rounding:
+            return None
+        trial = h + share * direction
+        cells = laguerre(target, trial, polygon)
+        found = cells.areas / total
+        if found.min() >= floor and np.linalg.norm((found - weights) / np.sqrt(weights)) <= (1 - share / 2) * residual:
+            return trial, cells, found
+    return None

@@ -1,0 +1,135 @@
+"""One entrance: `solve(target, ...)` chooses the method, checks the input and returns a certified map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from otbench.errors import OtbenchError
+from otbench.transport.map import TransportMap, distinct
+from otbench.transport.newton2d import newton
+from otbench.transport.sources import Source, named
+
+METHODS = ("auto", "exact", "stochastic")
+
+
+def solve(
+    target: Any,
+    weights: Any = None,
+    source: str | Source = "cube",
+    tolerance: float | None = None,
+    method: str = "auto",
+    seed: int = 0,
+    time_limit: float | None = None,
+    start: TransportMap | np.ndarray | None = None,
+    device: str | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> TransportMap:
+    """The optimal transport map from a source measure to weighted points.
+
+    target (n, d), anything numpy can read, finite; equal points are solved as one and share its cell's mass. weights (n,), positive, in any
+    unit (they are divided by their sum); uniform by default. source: cube ([-1/2, 1/2]^d, alias uniform), ball, gaussian, or a Source.
+    tolerance: largest relative cell error where cells are exact (default 1e-9), else mean relative cell error on fresh points (default
+    0.05). method: auto takes exact Newton for a polygon or rectangle in the plane, exact 3D cells where `sdot` is installed, else the
+    stochastic solver, whose further options (`stochastic.solve_stochastic`) pass through. time_limit: seconds. start: a map or heights
+    (n,) to start from. Deterministic by seed, up to a time limit. A map that missed its tolerance is returned all the same; its info
+    and certificate say so. Raises OtbenchError where the input is wrong.
+    """
+    y, nu = checked(target, weights)
+    law = named(source, y.shape[1])
+    if method not in METHODS:
+        raise OtbenchError(f"solve: method must be one of {', '.join(METHODS)}, got {method!r}")
+    if tolerance is not None and not tolerance > 0:
+        raise OtbenchError(f"solve: tolerance must be positive, got {tolerance}")
+    if method == "exact" and law.polygon is None and not _exact_3d(law):
+        raise OtbenchError(
+            "solve: exact cells need a rectangle or polygon of the plane as source, or a box in three dimensions and the package sdot"
+        )
+    first, group = distinct(y)
+    mass = np.bincount(group, weights=nu)
+    h0 = _start(start, y, first)
+    if law.polygon is not None and method != "stochastic":
+        if options:
+            raise OtbenchError(f"solve: the exact solver has no option {', '.join(options)}")
+        found = newton(y[first], mass, law.polygon, h0, tolerance or 1e-9, time_limit=time_limit)
+        heights, info = (
+            found.heights,
+            {
+                "method": "newton-2d",
+                "error": found.error,
+                "steps": found.steps,
+                "seconds": found.seconds,
+                "reason": found.reason,
+            },
+        )
+        tolerance = tolerance or 1e-9
+    elif method != "stochastic" and _exact_3d(law):
+        from otbench.transport.exact3d import solve_3d
+
+        tolerance = tolerance or 1e-9
+        heights, info = solve_3d(y[first], mass, law, tolerance, h0)
+    else:
+        from otbench.transport.stochastic import solve_stochastic
+
+        tolerance = tolerance or 0.05
+        heights, info = solve_stochastic(
+            y[first],
+            mass,
+            law,
+            tolerance,
+            seed=seed,
+            time_limit=time_limit,
+            heights=h0,
+            device=device,
+            progress=progress,
+            **options,
+        )
+    heights = heights - mass @ heights
+    return TransportMap(y, heights[group], nu, law, info | {"tolerance": float(tolerance), "seed": int(seed)})
+
+
+def checked(target: Any, weights: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """Target (n, d) float64 and weights (n,) summing to 1; OtbenchError with a sentence where they cannot be."""
+    try:
+        y = np.array(target.detach().cpu() if hasattr(target, "detach") else target, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise OtbenchError(f"target: expected numbers of shape (n, d), got something else ({error})") from error
+    if y.ndim != 2 or y.shape[1] == 0:
+        raise OtbenchError(f"target: expected shape (n, d), got {y.shape}")
+    if len(y) == 0:
+        raise OtbenchError("target: expected at least one point, got none")
+    if not np.isfinite(y).all():
+        raise OtbenchError(f"target: {int((~np.isfinite(y)).any(1).sum())} of {len(y)} points are not finite")
+    if weights is None:
+        return y, np.full(len(y), 1 / len(y))
+    try:
+        nu = np.array(weights.detach().cpu() if hasattr(weights, "detach") else weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise OtbenchError(f"weights: expected numbers of shape ({len(y)},) ({error})") from error
+    if nu.shape != (len(y),):
+        raise OtbenchError(f"weights: expected shape ({len(y)},), one for each target point, got {nu.shape}")
+    if not np.isfinite(nu).all() or not (nu > 0).all():
+        bad = int((~(np.isfinite(nu) & (nu > 0))).sum())
+        raise OtbenchError(f"weights: {bad} of {len(nu)} are not positive and finite; leave out points without mass")
+    return y, nu / nu.sum()
+
+
+def _start(start: TransportMap | np.ndarray | None, y: np.ndarray, first: np.ndarray) -> np.ndarray | None:
+    if start is None:
+        return None
+    heights = np.asarray(start.heights if isinstance(start, TransportMap) else start, float)
+    if heights.shape != (len(y),) or not np.isfinite(heights).all():
+        raise OtbenchError(
+            f"start: expected {len(y)} finite heights, one for each target point, got shape {heights.shape}"
+        )
+    return heights[first]
+
+
+def _exact_3d(law: Source) -> bool:
+    if law.kind != "box" or law.dimension != 3:
+        return False
+    from importlib.util import find_spec
+
+    return find_spec("sdot") is not None

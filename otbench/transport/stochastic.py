@@ -1,0 +1,157 @@
+"""Semi-discrete transport in any dimension: stochastic steps on the heights, from an affine start, averaged.
+
+The dual E(h) = mean u - <nu, h> has the gradient w - nu. A step draws B fresh source points, counts how many fall into each cell and moves
+    h_i <- h_i - s a_i e_i,   e_i = c_i / (B nu_i) - 1,   a_i = B / (K / nu_i + points seen so far),
+with s the mean gap between the highest and the second highest plane, which turns a relative error into a height, and K about ten points a
+cell: a 1/t gain in units of points a cell. The answer is the average of the iterates with weights growing like t^3, which forgets the
+transient. Points are never used twice.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from otbench.errors import OtbenchError
+from otbench.transport.draws import Draws
+from otbench.transport.sources import Source
+
+SLOW_START = 10.0
+POWER = 3
+CLIP = 1.0
+GAIN = 1.0
+
+
+@dataclass
+class Averaged:
+    """Heights now and their average with weights t^POWER, (n,) float64."""
+
+    now: torch.Tensor
+    mean: torch.Tensor
+    steps: int = 0
+
+    def add(self) -> None:
+        """Take the heights as they are now into the average."""
+        share = (POWER + 1) / (self.steps + POWER + 1)
+        self.mean.lerp_(self.now, share)
+        self.steps += 1
+
+
+def solve_stochastic(
+    target: np.ndarray,
+    weights: np.ndarray,
+    law: Source,
+    tolerance: float = 0.05,
+    seed: int = 0,
+    time_limit: float | None = None,
+    heights: np.ndarray | None = None,
+    seen: int = 0,
+    device: str | None = None,
+    progress: bool = False,
+    batch: int | None = None,
+    sampling: str = "auto",
+    max_points: float | None = None,
+    record: list[tuple[float, int, np.ndarray]] | None = None,
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Heights (n,) whose mean relative cell error is at most the tolerance, and what happened.
+
+    target (n, d), all different; weights (n,), summing to 1; law: the source. heights, seen: where an earlier solve stood and how many points it
+    had seen (resume); without heights, the affine start. batch: source points a step. sampling: product (sums of two half tables; box and Gaussian
+    sources), plain, or auto, which takes product on a CPU where it can. max_points: stop there (default 100 n / tolerance^2). The error is
+    watched on fresh points of another stream, at points fixed in advance, so the answer depends on the seed alone (and on the time
+    limit, where that ends it). record: a list that receives (seconds, points, averaged heights) after 1, 1.3, 1.7, ... batches.
+    """
+    began = time.perf_counter()
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    n = len(target)
+    if n == 1:
+        return np.zeros(1), _told("one point", 0.0, 0, 0, began, device, "none")
+    draws = Draws(target, law, device, sampling, seed)
+    nu = torch.as_tensor(weights, dtype=torch.float64, device=device)
+    h = draws.affine_start(weights) if heights is None else draws.inward(heights)
+    if heights is not None and seen == 0:
+        seen = int(SLOW_START * n)
+    state = Averaged(h.clone(), h.clone())
+    size = draws.rounded(batch or int(min(65_536, max(1024, n / 4))))
+    limit = max_points or 100 * n / tolerance**2
+    watch = _Watch(n, seen, tolerance)
+    noted, reason, error, spread = 1.0, "points", float("nan"), draws.gap(h)
+    with _bar(progress, tolerance) as show:
+        while seen < limit:
+            index = draws.best(state.now, size)
+            excess = torch.bincount(index, minlength=n) / (len(index) * nu) - 1
+            gain = GAIN * len(index) / (SLOW_START / nu + seen)
+            state.now.sub_(spread * (gain * excess).clamp_(max=CLIP))
+            seen += len(index)
+            state.add()
+            if record is not None and state.steps >= noted:
+                record.append((time.perf_counter() - began, seen, draws.outward(state.mean)))
+                noted *= 1.3
+            if state.steps & (state.steps - 1) == 0:
+                spread = draws.gap(state.now)
+            if watch.due(seen):
+                error = draws.error(state.mean, nu, watch.points)
+                show(error, seen)
+                if error <= 0.9 * tolerance:
+                    reason = "tolerance"
+                    break
+            if time_limit is not None and time.perf_counter() - began > time_limit:
+                reason = "time"
+                break
+    found = draws.outward(state.mean)
+    if not np.isfinite(found).all():
+        raise OtbenchError("solve: the heights are not finite; the target's scale is beyond single precision, rescale it")
+    return found, _told(reason, error, state.steps, seen, began, device, draws.kind)
+
+
+def _told(reason, error, steps, seen, began, device, kind) -> dict[str, Any]:
+    return {
+        "method": "stochastic", "sampling": kind, "device": str(device), "error": None if np.isnan(error) else float(error),
+        "steps": int(steps), "points": int(seen), "seconds": time.perf_counter() - began, "reason": reason,
+    }  # fmt: skip
+
+
+class _Watch:
+    """When to measure the error: at numbers of points fixed in advance, each 1.4 times the last, with few points for a loose tolerance."""
+
+    def __init__(self, n: int, seen: int, tolerance: float) -> None:
+        self.points = int(n * min(20.0, max(4.0, 1 / tolerance)))
+        self.next = seen + max(5 * n, int(0.1 * n / tolerance**2), self.points)
+
+    def due(self, seen: int) -> bool:
+        """Whether it is time; if so, set the next."""
+        if seen < self.next:
+            return False
+        self.next = max(int(1.4 * self.next), self.next + 2 * self.points)
+        return True
+
+
+class _bar:
+    """A progress bar of the error on its way down to the tolerance (rich), or nothing."""
+
+    def __init__(self, wanted: bool, tolerance: float) -> None:
+        self.tolerance, self.progress = tolerance, None
+        if wanted:
+            from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+            self.progress = Progress(TextColumn("transport"), *Progress.get_default_columns()[1:2], TextColumn("{task.description}"), TimeElapsedColumn())
+
+    def __enter__(self):
+        if self.progress is not None:
+            self.progress.start()
+            self.task = self.progress.add_task("error not measured yet", total=1.0)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+
+    def __call__(self, error: float, seen: int) -> None:
+        if self.progress is not None:
+            # The error falls like points^-1/2, so its squared inverse grows evenly.
+            done = min(1.0, (self.tolerance / max(error, 1e-12)) ** 2)
+            self.progress.update(self.task, completed=done, description=f"cell error {error:.3g}, {seen:,} points")

@@ -1,0 +1,133 @@
+"""The registry and `measure`: what applies where, protocols, shared work, refusals."""
+
+import math
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError
+from otbench.metrics import CHEAP, METRICS, Score, floors, measure
+from otbench.metrics.registry import pair_size
+
+PLANE = (
+    "modes high_quality reverse_kl reverse_kl_train reverse_kl_hq reverse_kl_hq_train mode_mixture w2"
+    " prd_f8 prd_f1_8 precision recall density coverage"
+).split()
+
+
+def values(scores):
+    return {score.metric: score.value for score in scores}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_is_described(name):
+    metric = METRICS[name]
+    assert metric.name == name and metric.title and metric.unit and metric.paper
+    assert metric.direction in ("higher", "lower")
+    assert set(metric.kinds) <= {"points", "images"} and metric.kinds
+    assert metric.description.endswith(".") and len(metric.description) < 150
+
+
+def test_which_metrics_apply(grid, modeless, generator):
+    samples = grid.truth.sample(100, generator)
+    assert [score.metric for score in measure(grid, samples)] == PLANE
+    assert [score.metric for score in measure(modeless, samples)] == PLANE[7:]
+    assert CHEAP == PLANE[:7]
+    assert [score.metric for score in measure(grid, samples, metrics=["w2", "modes", "fid"])] == ["modes", "w2"]
+    assert measure(modeless, samples, metrics=CHEAP) == []
+    assert set(floors(modeless, 100)) == {"density", "coverage"}
+    assert set(floors(grid, 100)) == {*CHEAP, "density", "coverage"}
+
+
+def test_protocols_say_what_was_compared(grid, generator):
+    scores = measure(grid, grid.truth.sample(3_000, generator))
+    protocol = {score.metric: score.protocol for score in scores}
+    assert protocol["w2"] == "features=coordinates;n_real=2500;n_generated=2500;split=test"
+    assert protocol["recall"] == protocol["w2"] + ";k=3"
+    assert protocol["reverse_kl"] == "features=coordinates;n_generated=3000;reference=truth;radius=3sigma"
+    assert protocol["reverse_kl_train"] == (
+        "features=coordinates;n_real=20000;n_generated=3000;split=train;radius=3sigma"
+    )
+    assert pair_size(grid, 9_000) == 2_500 and pair_size(grid, 70) == 70
+
+
+def test_measure_is_deterministic_and_its_subsets_agree_with_the_whole(grid, generator):
+    samples = grid.truth.sample(500, generator)
+    scores = measure(grid, samples, seed=4)
+    assert scores == measure(grid, samples, seed=4)
+    assert measure(grid, samples, seed=4, metrics=["coverage"]) == [scores[-1]]
+    assert isinstance(scores[0], Score) and scores != measure(grid, samples, seed=5)
+
+
+def test_perfect_sampler_against_noise_and_collapse(grid, generator):
+    true = values(measure(grid, grid.truth.sample(2_500, generator)))
+    noise = values(measure(grid, generator.uniform(-4.5, 4.5, (2_500, 2))))
+    lost = values(measure(grid, np.tile(grid.truth.centres[:5], (500, 1))))
+    expected = floors(grid, 2_500)
+    assert true["modes"] == 25 and abs(true["high_quality"] - expected["high_quality"]) < 0.008
+    assert abs(true["density"] - 1) < 0.05 and abs(true["coverage"] - expected["coverage"]) < 0.03
+    for name in ("modes", "high_quality", "precision", "density", "coverage"):
+        assert true[name] > noise[name]
+    for name in ("reverse_kl", "reverse_kl_hq", "w2", "mode_mixture"):
+        assert true[name] < noise[name]
+    for name in ("modes", "recall", "coverage", "prd_f8"):
+        assert true[name] > lost[name]
+    assert lost["reverse_kl"] == pytest.approx(math.log(5)) and true["w2"] < lost["w2"]
+
+
+def test_extreme_samples_are_measured(grid):
+    point = values(measure(grid, np.zeros((2_500, 2))))
+    assert point["modes"] == 1 and point["reverse_kl"] == pytest.approx(math.log(25))
+    far = values(measure(grid, np.full((100, 2), 1e30, np.float32)))
+    assert far["high_quality"] == 0 and far["precision"] == far["recall"] == far["coverage"] == 0
+    assert far["w2"] == pytest.approx(math.sqrt(2) * 1e30, rel=1e-6)
+    assert all(not math.isnan(value) for value in far.values())
+
+
+@pytest.mark.parametrize(
+    ("samples", "sentence"),
+    [
+        (np.zeros((50, 3)), "samples have 3 columns, expected 2 as in data set grid"),
+        (np.zeros((19, 2)), "samples: expected at least 20 rows, got 19"),
+        (np.zeros(50), r"expected an array of shape \(n, d\)"),
+        (np.array([[0.0, np.nan]] * 50), "50 of 50 rows hold NaN or infinite values"),
+    ],
+)
+def test_measure_refuses_with_one_sentence(grid, samples, sentence):
+    with pytest.raises(OtbenchError, match=sentence):
+        measure(grid, samples)
+
+
+def test_measure_names_an_unknown_metric_and_image_data(grid):
+    with pytest.raises(OtbenchError, match="no metric is called 'kl', expected one of modes, high_quality"):
+        measure(grid, np.zeros((50, 2)), metrics=["kl"])
+    images = DataSet("digits", np.zeros((9, 1, 8, 8), np.uint8), np.zeros((9, 1, 8, 8), np.uint8))
+    with pytest.raises(OtbenchError, match="digits holds images, expected points"):
+        measure(images, np.zeros((50, 2)))
+
+
+def test_cheap_metrics_are_cheap_and_all_take_seconds_at_most(grid, generator):
+    samples = grid.truth.sample(2_500, generator)
+    measure(grid, samples[:50])  # imports
+    start = time.process_time()
+    measure(grid, samples, metrics=CHEAP)
+    middle = time.process_time()
+    measure(grid, samples)
+    assert middle - start < 0.5 and time.process_time() - middle < 6  # 0.02 and 0.7 on an idle core
+
+
+def test_measuring_points_loads_no_torch():
+    code = (
+        "import sys, numpy as np\n"
+        "from otbench.data.base import DataSet\n"
+        "from otbench.metrics import measure\n"
+        "assert not {'scipy', 'sklearn', 'pandas', 'ot'} & set(sys.modules), 'importing the package is light'\n"
+        "points = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)\n"
+        "assert len(measure(DataSet('x', points, points), points)) == 7\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

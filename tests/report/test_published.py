@@ -1,0 +1,106 @@
+"""The published figures: spot checks against the papers, and errors that name line and column."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from otbench.errors import OtbenchError
+from otbench.report.published import COLUMNS, Published, read_published
+
+
+@pytest.fixture(scope="module")
+def records(published: Path) -> list[Published]:
+    return read_published(published)
+
+
+@pytest.mark.parametrize(
+    ("paper", "dataset", "model", "metric", "value", "error"),
+    [
+        ("PacGAN", "grid", "gan", "modes", "17.3", "0.8"),
+        ("PacGAN", "grid", "gan", "reverse_kl", "0.70", "0.07"),
+        ("PacGAN", "grid", "pacgan4", "high_quality", "0.936", "0.006"),
+        ("PacGAN", "ring", "pacgan2", "high_quality", "0.956", "0.020"),
+        ("PacGAN", "ring", "md-gan", "reverse_kl", "1.93", "0.11"),
+        ("PacGAN", "ring", "ali", "modes", "6.6", "0.3"),
+        ("AE-OT", "grid", "ae-ot", "high_quality", "0.998", "0.002"),
+        ("AE-OT", "grid", "ae-ot", "reverse_kl_train", "0.007", "0.002"),
+        ("VEEGAN", "grid", "veegan", "modes", "24.6", None),
+        ("VEEGAN", "grid", "gan", "high_quality", "0.005", None),
+        ("VEEGAN", "1200d", "veegan", "high_quality", "0.2829", None),
+        ("PacGAN", "stacked-mnist", "dcgan-pacgan", "reverse_kl", "4.50", "0.127"),
+        ("PacGAN", "stacked-mnist", "veegan", "modes", "150", None),
+    ],
+)
+def test_figures_as_in_the_papers(
+    records: list[Published], paper: str, dataset: str, model: str, metric: str, value: str, error: str | None
+) -> None:
+    found = [r for r in records if (r.paper, r.dataset, r.model, r.metric) == (paper, dataset, model, metric)]
+    assert [str(record.value) for record in found] == [value]
+    assert found[0].error == (None if error is None else Decimal(error))
+
+
+def test_every_figure_of_the_tables_is_there_once(records: list[Published]) -> None:
+    def count(paper: str, table: str) -> int:
+        return sum(1 for record in records if (record.paper, record.table) == (paper, table))
+
+    assert count("PacGAN", "Table 1") == 6 * 3 * 2
+    assert count("AE-OT", "Table 2") == 3
+    assert count("VEEGAN", "Table 1") == 4 * 2 * 3
+    assert count("PacGAN", "Table 2") == 8 * 2
+    assert count("PacGAN", "Table 3") == 7 * 2 * 2
+
+
+def test_pacgan_errors_are_standard_errors_and_its_kl_is_marked(records: list[Published]) -> None:
+    own = [record for record in records if (record.paper, record.table) == ("PacGAN", "Table 1")]
+    assert {(record.error_kind, record.n_trials, record.n_samples) for record in own} == {("se", 10, 2500)}
+    assert not any(record.certain for record in own if record.metric == "reverse_kl")
+    assert not any(record.certain for record in own if (record.dataset, record.model) == ("ring", "md-gan"))
+    assert next(record for record in own if record.dataset == "grid").certain
+
+
+def test_text_keeps_the_digits_of_the_paper(records: list[Published]) -> None:
+    found = {(r.dataset, r.model, r.metric): r for r in records if r.paper in ("PacGAN", "AE-OT")}
+    assert found["ring", "pacgan2", "high_quality"].text(100) == "95.6 ± 2.0"
+    assert found["grid", "ae-ot", "modes"].text() == "25.0 ± 0.0"
+    assert found["grid", "gan", "reverse_kl"].text() == "0.70 ± 0.07"
+
+
+GOOD = dict(zip(COLUMNS, "P,T,grid,gan,modes,17.3,0.8,se,10,2500,yes,s,".split(","), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"value": "many"}, "line 2, column value: expected a number, got 'many'"),
+        ({"value": "nan"}, "column value: expected a number"),
+        ({"error_kind": "sem"}, "column error_kind: expected one of sd, se, unstated, none, got 'sem'"),
+        ({"error": ""}, "column error: expected a number exactly where"),
+        ({"error": "-1"}, "column error: expected a number of at least 0"),
+        ({"metric": "high_quality", "value": "94.8"}, r"high_quality is a share in \[0, 1\], got 94.8"),
+        ({"certain": "maybe"}, "column certain: expected yes or no"),
+        ({"n_trials": "ten"}, "column n_trials: expected a whole number"),
+        ({"n_samples": "²"}, "column n_samples: expected a whole number"),
+        ({"model": ""}, "column model: it is empty"),
+    ],
+)
+def test_errors_name_line_and_column(tmp_path: Path, change: dict[str, str], said: str) -> None:
+    path = tmp_path / "published.csv"
+    path.write_text(",".join(COLUMNS) + "\n" + ",".join((GOOD | change).values()) + "\n")
+    with pytest.raises(OtbenchError, match=said):
+        read_published(path)
+
+
+def test_wrong_files(tmp_path: Path) -> None:
+    with pytest.raises(OtbenchError, match="cannot read the published figures in"):
+        read_published(tmp_path / "none.csv")
+    path = tmp_path / "published.csv"
+    path.write_text("paper,table\n")
+    with pytest.raises(OtbenchError, match="line 1: expected the columns paper, table, dataset"):
+        read_published(path)
+    line = ",".join(GOOD.values())
+    path.write_text(",".join(COLUMNS) + f"\n{line}\n{line}\n")
+    with pytest.raises(OtbenchError, match="line 3: the figure of line 2 is given a second time"):
+        read_published(path)

@@ -1,0 +1,178 @@
+"""The whole report from made-up runs: what is there, what is escaped, what is the same twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from otbench.errors import OtbenchError
+from otbench.report import render
+
+Make = Callable[..., Path]
+FEW = ("gan", "pacgan2", "veegan", "wgan", "ae-ot", "real", "memoriser", "collapsed", "noise")
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory, published: Path, reference_folder: Path, make: Make) -> Path:
+    folder = make(tmp_path_factory.mktemp("rendered"), models=FEW)
+    return render(folder, published, reference_folder)
+
+
+def rows(path: Path) -> dict[str, dict[str, str]]:
+    with path.open(newline="") as file:
+        return {row[next(iter(row))]: row for row in csv.DictReader(file)}
+
+
+def test_files_are_there_and_the_page_is_small(rendered: Path) -> None:
+    folder = rendered.parent
+    for name in ("headline", "further", "neighbours", "controls", "veegan"):
+        assert all((folder / "tables" / f"grid_{name}.{kind}").stat().st_size for kind in ("csv", "md", "tex"))
+    for name in ("scatter", "compare", "curves", "histograms", "cost"):
+        assert all((folder / "figures" / f"ring_{name}.{kind}").stat().st_size for kind in ("png", "pdf", "svg"))
+    assert rendered.stat().st_size < 8e6
+    assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
+
+
+def test_the_page_needs_no_network(rendered: Path) -> None:
+    html = rendered.read_text()
+    assert not re.search(r"""(src|href)\s*=\s*["']?\s*(https?:)?//""", html)
+    assert not re.search(r"@import|url\(|<script|<link", html)
+    sources = re.findall(r'src="([^"]{0,30})', html)
+    assert sources and all(source.startswith("data:image/") for source in sources)
+    anchors = set(re.findall(r'href="#([^"]+)"', html))
+    assert anchors and anchors <= set(re.findall(r'id="([^"]+)"', html))
+
+
+def test_tables_hold_published_reference_and_this_run(rendered: Path) -> None:
+    table = rows(rendered.parent / "tables" / "grid_headline.csv")
+    assert list(table)[:4] == ["gan", "ali", "md-gan", "pacgan2"]  # the papers' order, run or not
+    assert list(table)[-5:] == ["real", "memoriser", "collapsed", "noise", "floor"]
+    gan = table["gan"]
+    assert (gan["modes_published"], gan["modes_published_error"], gan["modes_published_error_kind"]) == (
+        "17.3",
+        "0.8",
+        "se",
+    )
+    values = pd.read_parquet(rendered.parent / "metrics.parquet").query(
+        "dataset == 'grid' and model == 'gan' and metric == 'modes' and snapshot == 1.0"
+    )["value"]
+    assert float(gan["modes_this_run"]) == pytest.approx(values.mean())
+    assert float(gan["modes_this_run_error"]) == pytest.approx(values.std() / np.sqrt(3))
+    assert gan["modes_reference_n"] == "10"
+    assert table["ae-ot"]["reverse_kl_published"] == "" and table["ae-ot"]["reverse_kl_train_published"] == "0.007"
+    assert gan["reverse_kl_published_certain"] == "no"
+    assert table["ali"]["modes_this_run"] == "" and table["ali"]["seeds_this_run_expected"] == "0"
+
+
+def test_missing_and_diverged_cells_are_seen(rendered: Path) -> None:
+    tables = rendered.parent / "tables"
+    assert rows(tables / "grid_headline.csv")["veegan"]["seeds_this_run_diverged"] == "1"
+    assert rows(tables / "ring_headline.csv")["wgan"]["seeds_this_run_missing"] == "1"
+    with (tables / "incomplete.csv").open() as file:
+        found = {(row["data set"], row["model"], row["seed"], row["status"]) for row in csv.DictReader(file)}
+    assert found == {("grid", "veegan", "1", "diverged"), ("ring", "wgan", "2", "missing")}
+    html = rendered.read_text()
+    assert "2/3 ok, 1 diverged" in html and "2/3 ok, 1 missing" in html
+    assert f"{2 * len(FEW) * 3 - 2} of {2 * len(FEW) * 3} cells" in html
+
+
+def test_the_page_says_what_it_must(rendered: Path) -> None:
+    html = rendered.read_text()
+    for text in ("Small budget", "3,000 of the papers&#39; 400,000 steps", "98.89 %", "memoriser", "Welch", "feedbeef"):
+        assert text in html
+    assert "another set-up" in html  # VEEGAN's own table stands apart
+    controls = rows(rendered.parent / "tables" / "grid_controls.csv")
+    assert controls["modes"]["verdict"] == controls["high_quality"]["verdict"] == "right order"
+
+
+def test_everything_untrusted_is_escaped(tmp_path: Path, published: Path, make: Make) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    folder = make(tmp_path, evil, ("swissroll",), ("gan", "real"), (0,))
+    info = json.loads((folder / "run.json").read_text())
+    info["models"]["gan"] |= {"title": evil, "paper": evil, "options": {evil: evil}}
+    info["datasets"]["swissroll"]["title"] = evil
+    info["config"], info["machine"], info["versions"] = {"note": evil}, {"cpu": evil}, {evil: evil}
+    info["budget"]["said"] = evil
+    (folder / "run.json").write_text(json.dumps(info))
+    table = pd.read_parquet(folder / "metrics.parquet").assign(protocol=evil, device=evil, code_version=evil)
+    table.to_parquet(folder / "metrics.parquet")
+    html = render(folder, published).read_text()
+    assert "<img src=x" not in html and "&lt;img src=x onerror" in html
+
+
+def test_one_seed_and_a_data_set_without_modes(tmp_path: Path, published: Path, make: Make) -> None:
+    folder = make(tmp_path, datasets=("swissroll",), models=("gan", "ae-ot", "real", "noise"), seeds=(0,))
+    html = render(folder, published).read_text()
+    assert "one seed, so no error bar and no test" in html
+    assert not (folder / "tables" / "swissroll_headline.csv").exists()
+    assert float(rows(folder / "tables" / "swissroll_further.csv")["gan"]["w2_this_run"]) > 0
+
+
+def test_nothing_but_trouble_still_renders(tmp_path: Path, published: Path, make: Make) -> None:
+    folder = make(tmp_path, datasets=("ring", "swissroll"), models=("gan", "real"), seeds=(0, 1))
+    table = pd.read_parquet(folder / "metrics.parquet")
+    lost = (table["model"] == "gan") | (table["dataset"] == "swissroll")
+    table.loc[lost, ["value", "status"]] = [np.nan, "failed"]
+    table.to_parquet(folder / "metrics.parquet")
+    np.savez(folder / "scatter.npz")
+    html = render(folder, published).read_text()
+    assert "2 of 8 cells" in html and "6 failed" in html
+    assert "No metric was measured on this data set." in html
+    assert rows(folder / "tables" / "ring_headline.csv")["gan"]["seeds_this_run_failed"] == "2"
+
+
+def test_twice_gives_the_same_bytes_and_the_reference_is_not_shown_twice(
+    tmp_path: Path, published: Path, make: Make
+) -> None:
+    folder = make(tmp_path, "reference", ("ring",), ("gan", "ae-ot", "real"), (0, 1))
+    render(folder, published, folder)
+    kept = [
+        path for path in sorted(folder.rglob("*.*")) if path.suffix in (".csv", ".md", ".tex", ".svg", ".pdf", ".html")
+    ]
+    first = {path: path.read_bytes() for path in kept}
+    render(folder, published, folder)
+    assert len(first) > 20
+    assert [path.name for path in kept if path.read_bytes() != first[path]] == []
+    head = (folder / "tables" / "ring_headline.csv").read_text().splitlines()[0]
+    assert "modes_reference" in head and "this_run" not in head
+
+
+def test_wrong_inputs_are_named(tmp_path: Path, published: Path, make: Make) -> None:
+    with pytest.raises(OtbenchError, match="no run at"):
+        render(tmp_path / "none", published)
+    folder = make(tmp_path / "run", datasets=("ring",), models=("real",), seeds=(0,))
+    with pytest.raises(OtbenchError, match="no run at .*elsewhere"):
+        render(folder, published, tmp_path / "elsewhere")
+    table = pd.read_parquet(folder / "metrics.parquet")
+    info = (folder / "run.json").read_text()
+
+    def refuses(said: str) -> None:
+        with pytest.raises(OtbenchError, match=said):
+            render(folder, published)
+
+    table.drop(columns="status").to_parquet(folder / "metrics.parquet")
+    refuses("column.s. status are missing")
+    table.assign(status="fine").to_parquet(folder / "metrics.parquet")
+    refuses("expected one of ok, diverged, failed, missing, got 'fine'")
+    pd.concat([table, table]).to_parquet(folder / "metrics.parquet")
+    refuses("is measured twice under one protocol")
+    (folder / "metrics.parquet").write_bytes(b"not a table")
+    refuses("is not a parquet table")
+    (folder / "metrics.parquet").unlink()
+    refuses("metrics.parquet: no such file")
+    table.to_parquet(folder / "metrics.parquet")
+    (folder / "run.json").write_text(json.dumps({"run": "x"}))
+    refuses("expected the key 'expected' with a list")
+    (folder / "run.json").write_text(info)
+    np.savez(folder / "scatter.npz", **{"ring/real": np.zeros((3, 3))})
+    refuses(r"array ring/real: expected floats of shape \(n, 2\), got \(3, 3\)")
+    (folder / "scatter.npz").unlink()
+    refuses("scatter.npz: no such file")
+    assert not (folder / "report.html").exists() and not (folder / "tables").exists()

@@ -1,0 +1,158 @@
+"""Means, standard errors and counts against figures worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from otbench.report.compare import Comparison, best_of, comparison_table
+from otbench.report.gathered import COLUMNS, Gathered
+from otbench.report.registry import shown
+from otbench.report.summary import Summary, curve, status_of, summarise, told_apart
+from otbench.report.tables import to_csv, to_markdown, to_tex
+
+PROTOCOL = "n_generated=2500;reference=truth;radius=3sigma"
+
+
+def row(model: str, seed: int, metric: str, value: float, status: str = "ok", **more: object) -> dict:
+    fixed = {"run": "hand", "study": "mode-collapse", "dataset": "grid", "snapshot": 1.0, "seconds": 10.0}
+    fixed |= {"protocol": PROTOCOL, "device": "cpu", "code_version": "1", "config_hash": "2"}
+    return fixed | {"model": model, "seed": seed, "metric": metric, "value": value, "status": status} | more
+
+
+def gathered(rows: list[dict], expected: list[list]) -> Gathered:
+    info = {
+        "run": "hand",
+        "expected": expected,
+        "models": {"gan": {"title": "GAN"}, "own_<model>": {"title": "<script>x</script> & 100%_$"}},
+        "datasets": {"grid": {"title": "Grid", "modes": 25, "n_train": 100_000}},
+        "budget": {"steps": 3000, "paper_steps": 400_000, "said": "3,000 of 400,000 steps"},
+        "snapshots": [0.5, 1.0],
+    }
+    return Gathered(Path("."), pd.DataFrame(rows)[list(COLUMNS)], info, {})
+
+
+@pytest.fixture
+def hand() -> Gathered:
+    rows = [row("gan", seed, "modes", value) for seed, value in enumerate((20.0, 22.0, 24.0))]
+    rows += [row("gan", seed, "high_quality", value) for seed, value in enumerate((0.90, 0.92, 0.97))]
+    rows += [row("gan", seed, "modes", value, snapshot=0.5) for seed, value in enumerate((10.0, 14.0))]
+    rows += [row("veegan", 0, "modes", 18.0), row("veegan", 1, "modes", math.nan, "diverged")]
+    rows += [row("ae-ot", 0, "modes", 25.0), row("ae-ot", 0, "reverse_kl_train", math.inf)]
+    rows += [row("own_<model>", 0, "modes", 7.0)]
+    expected = [["grid", "gan", seed] for seed in range(3)] + [["grid", "veegan", seed] for seed in range(4)]
+    return gathered(rows, [*expected, ["grid", "wgan", 0]])
+
+
+def test_mean_and_standard_error_by_hand(hand: Gathered) -> None:
+    one = summarise(hand, "grid", "gan", "modes")
+    assert one.mean == 22.0
+    assert one.error == pytest.approx(2.0 / math.sqrt(3))  # sd of 20, 22, 24 is 2
+    assert (one.n, one.expected, one.said) == (3, 3, "3")
+
+
+def test_seconds_are_counted_once_a_seed(hand: Gathered) -> None:
+    assert summarise(hand, "grid", "gan", "seconds").values == (10.0, 10.0, 10.0)
+
+
+def test_missing_and_diverged_cells_are_counted(hand: Gathered) -> None:
+    one = summarise(hand, "grid", "veegan", "modes")
+    assert one.counts == {"ok": 1, "diverged": 1, "missing": 2}
+    assert one.said == "1/4 ok, 1 diverged, 2 missing"
+    assert one.mean == 18.0 and math.isnan(one.error)
+    assert summarise(hand, "grid", "wgan", "modes").said == "0/1 ok, 1 missing"
+
+
+def test_a_seed_that_stops_early_keeps_its_status() -> None:
+    rows = [row("gan", 0, "modes", 3.0, snapshot=0.5), row("gan", 1, "modes", math.nan, "diverged", snapshot=0.5)]
+    run = gathered(rows, [["grid", "gan", 0], ["grid", "gan", 1]])
+    assert status_of(run, "grid", "gan", 0) == "missing"
+    assert status_of(run, "grid", "gan", 1) == "diverged"
+
+
+def test_curve_by_hand(hand: Gathered) -> None:
+    points = curve(hand, "grid", "gan", "modes")
+    assert points["mean"].tolist() == [12.0, 22.0]
+    assert points["error"].tolist() == pytest.approx([2.0, 2.0 / math.sqrt(3)])
+
+
+def test_values_of_another_protocol_never_share_a_column(hand: Gathered) -> None:
+    rows = [*hand.table.to_dict("records"), row("mine", 0, "modes", 99.0, protocol="n_generated=10")]
+    run = gathered(rows, hand.info["expected"])
+    one = summarise(run, "grid", "mine", "modes")
+    assert (one.n, one.other) == (0, 1)
+
+
+def test_welch_against_scipy() -> None:
+    from scipy.stats import ttest_ind
+
+    for shift in (0.5, 1.0, 1.5, 2.0, 3.0):
+        first, second = (1.0, 1.4, 2.2, 0.7), tuple(shift + value for value in (1.1, 2.9, 1.8))
+        expected = ttest_ind(first, second, equal_var=False).pvalue < 0.05
+        assert told_apart(Summary(first, {"ok": 4}), Summary(second, {"ok": 3})) == expected
+
+
+def test_exact_and_single_results() -> None:
+    def exact(value: float) -> Summary:
+        return Summary((value,) * 3, {"ok": 3})
+
+    assert told_apart(exact(25.0), exact(25.0)) is False
+    assert told_apart(exact(25.0), exact(24.0)) is True
+    assert told_apart(exact(25.0), Summary((24.0,), {"ok": 1})) is None
+
+
+def test_best_follows_the_direction_of_the_metric() -> None:
+    held = {"a": Summary((1.0, 1.1, 0.9), {"ok": 3}), "b": Summary((5.0, 5.1, 4.9), {"ok": 3})}
+    assert best_of(held, "modes") == ("b", [])
+    assert best_of(held, "reverse_kl") == ("a", [])
+    assert best_of({"a": Summary((), {"missing": 1})}, "modes") == (None, [])
+
+
+def test_table_forms_by_hand(hand: Gathered) -> None:
+    table = comparison_table(Comparison(hand, None, ()), "grid", "t", "Grid", ("modes", "high_quality"))
+    assert table is not None
+    lines = to_csv(table).splitlines()
+    head = lines[0].split(",")
+    gan = dict(zip(head, next(line for line in lines if line.startswith("gan,")).split(","), strict=True))
+    assert float(gan["modes_this_run"]) == 22.0
+    assert float(gan["modes_this_run_error"]) == pytest.approx(1.1547005383792515)
+    assert gan["modes_this_run_n"] == "3"
+    assert float(gan["high_quality_this_run"]) == pytest.approx(0.93)  # raw numbers, not per cent
+    assert "| GAN | 3 | 22.0 ± 1.2 | **93.00 ± 2.08** |" in to_markdown(table)
+    latex = to_tex(table)
+    assert r"GAN & 3 & 22.0 $\pm$ 1.2 & \textbf{93.00 $\pm$ 2.08} \\" in latex
+    assert r"\toprule" in latex and r"\cmidrule(lr){3-3}" in latex
+    assert r"\textless{}script\textgreater{}x\textless{}/script\textgreater{} \& 100\%\_\$" in latex
+    assert "1/4 ok, 1 diverged, 2 missing" in latex
+    assert r"\<script\>x" in to_markdown(table)
+
+
+def test_the_floor_row_is_the_closed_form(run_folder: Path, published: Path) -> None:
+    from otbench.report.floors import floor
+    from otbench.report.gathered import load_run
+
+    run = load_run(run_folder)
+    assert floor(run, "grid", "high_quality") == pytest.approx(1 - math.exp(-4.5))
+    assert floor(run, "grid", "reverse_kl") == pytest.approx(24 / 5000)
+    assert floor(run, "ring", "reverse_kl") == pytest.approx(7 / 5000)
+    assert floor(run, "grid", "reverse_kl_train") == pytest.approx(12 * (1 / 2500 + 1 / 100_000))
+    assert math.isnan(floor(run, "grid", "w2"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "error", "text"),
+    [
+        ("modes", 24.66, 0.333, "24.7 ± 0.3"),
+        ("high_quality", 0.98889, math.nan, "98.89"),
+        ("reverse_kl", 0.0048, 0.0002, "0.0048 ± 0.0002"),
+        ("reverse_kl", 0.7, 0.07, "0.700 ± 0.070"),
+        ("seconds", 95.27, 1.2, "95.3 ± 1.2"),
+        ("reverse_kl_train", math.inf, math.nan, "∞"),
+        ("modes", math.nan, math.nan, "n/a"),
+    ],
+)
+def test_numbers_as_shown(metric: str, value: float, error: float, text: str) -> None:
+    assert shown(metric).number(value, error) == text

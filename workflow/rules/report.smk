@@ -1,0 +1,60 @@
+# From the metrics of all cells to one table, and from that to the report.
+
+
+rule config:
+    output:
+        f"{FOLDER}/config.json",
+    params:
+        text=json.dumps(RUN.model_dump(), sort_keys=True),
+    localrule: True
+    shell:
+        "printf '%s\\n' {params.text:q} > {output}"
+
+
+rule gather:
+    input:
+        config=f"{FOLDER}/config.json",
+        metrics=collect(f"{FOLDER}/metrics/{{dataset}}/{{model}}.csv", dataset=RUN.datasets, model=RUN.models),
+    output:
+        table=f"{FOLDER}/metrics.parquet",
+        csv=f"{FOLDER}/metrics.csv",
+        run=f"{FOLDER}/run.json",
+        scatter=f"{FOLDER}/scatter.npz",
+    log:
+        f"{FOLDER}/logs/gather.log",
+    params:
+        code=catalogue.report_version(),
+        folder=FOLDER,
+    shell:
+        "otbench gather {params.folder} > {log} 2>&1"
+
+
+rule render:
+    input:
+        table=f"{FOLDER}/metrics.parquet",
+        run=f"{FOLDER}/run.json",
+        scatter=f"{FOLDER}/scatter.npz",
+        published=RUN.published,
+    output:
+        report(f"{FOLDER}/report.html", caption="../report/report.rst", category="Report"),
+        tables=directory(f"{FOLDER}/tables"),
+        figures=directory(f"{FOLDER}/figures"),
+    log:
+        f"{FOLDER}/logs/render.log",
+    params:
+        code=catalogue.report_version(),
+        folder=FOLDER,
+        reference=RUN.reference,
+    shell:
+        "otbench report {params.folder} --published {input.published} --reference {params.reference} > {log} 2>&1"
+
+
+# Renders again, from this run's gathered table or else from the reference results; trains nothing, whatever changed.
+rule report:
+    params:
+        folder=lambda wildcards: FOLDER if exists(f"{FOLDER}/metrics.parquet") else RUN.reference,
+        published=RUN.published,
+        reference=RUN.reference,
+    localrule: True
+    shell:
+        "otbench report {params.folder} --published {params.published} --reference {params.reference}"

@@ -1,0 +1,80 @@
+# From data sets to samples and their metrics: one job has all seeds and snapshots of a model on a data set.
+
+
+rule data:
+    output:
+        f"{FOLDER}/data/{{dataset}}.npz",
+    log:
+        f"{FOLDER}/logs/data/{{dataset}}.log",
+    params:
+        code=catalogue.code_version("data"),
+    threads: 1
+    shell:
+        "otbench data {wildcards.dataset} --out {output} > {log} 2>&1"
+
+
+rule fit:
+    input:
+        f"{FOLDER}/data/{{dataset}}.npz",
+    output:
+        summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/fit.json",
+        weights=f"{FOLDER}/fit/{{dataset}}/{{model}}/weights.safetensors",
+        losses=f"{FOLDER}/fit/{{dataset}}/{{model}}/losses.csv",
+    log:
+        f"{FOLDER}/logs/fit/{{dataset}}/{{model}}.log",
+    benchmark:
+        f"{FOLDER}/benchmarks/fit/{{dataset}}/{{model}}.tsv"
+    params:
+        # the folder is no declared output: a resumable checkpoint inside it survives a failed job
+        out=lambda wildcards, output: output.summary.removesuffix("/fit.json"),
+        code=lambda wildcards: catalogue.fit_version(wildcards.model),
+        options=lambda wildcards: json.dumps(RUN.options(wildcards.model), sort_keys=True),
+        seeds=",".join(map(str, RUN.seeds)),
+        snapshots=",".join(map(str, RUN.marks)),
+        steps=RUN.steps,
+        training=f"--device {RUN.device} --together {RUN.together} --precision {RUN.precision}"
+        + " --capture" * RUN.capture,
+    threads: 1
+    resources:
+        gpu=lambda wildcards: int(RUN.device == "cuda"),
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+    shell:
+        "otbench fit {wildcards.model} --data {input} --out {params.out} --seeds {params.seeds}"
+        " --steps {params.steps} --snapshots {params.snapshots} --options {params.options:q} {params.training}"
+        " > {log} 2>&1"
+
+
+rule draw:
+    input:
+        data=f"{FOLDER}/data/{{dataset}}.npz",
+        summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/fit.json",
+        weights=f"{FOLDER}/fit/{{dataset}}/{{model}}/weights.safetensors",
+    output:
+        f"{FOLDER}/samples/{{dataset}}/{{model}}.npz",
+    log:
+        f"{FOLDER}/logs/draw/{{dataset}}/{{model}}.log",
+    params:
+        fit=lambda wildcards, input: input.summary.removesuffix("/fit.json"),
+        code=lambda wildcards: catalogue.fit_version(wildcards.model),
+        n=RUN.samples,
+    threads: 1
+    shell:
+        "otbench draw --fit {params.fit} --data {input.data} --n {params.n} --out {output} > {log} 2>&1"
+
+
+rule measure:
+    input:
+        data=f"{FOLDER}/data/{{dataset}}.npz",
+        samples=f"{FOLDER}/samples/{{dataset}}/{{model}}.npz",
+    output:
+        f"{FOLDER}/metrics/{{dataset}}/{{model}}.csv",
+    log:
+        f"{FOLDER}/logs/measure/{{dataset}}/{{model}}.log",
+    params:
+        code=catalogue.measure_version(),
+        run=RUN.run,
+    threads: 1
+    shell:
+        "otbench measure --data {input.data} --samples {input.samples} --run {params.run} --model {wildcards.model}"
+        " --out {output} > {log} 2>&1"
