@@ -97,7 +97,7 @@ def _model(name: str, run: Run, fits: dict[tuple[str, str], dict]) -> dict[str, 
     model = find(name)
     fitted = next((f for (_, m), f in fits.items() if m == name), {})
     return {
-        "title": model.title,
+        "title": model.title_of(name),
         "paper": model.paper,
         "family": model.family,
         "control": model.control,

@@ -22,7 +22,7 @@ def listing() -> dict[str, list[dict[str, Any]]]:
         rows.append(
             {
                 "name": name,
-                "title": model.title,
+                "title": model.title_of(name),
                 "family": model.family,
                 "paper": model.paper,
                 "data": list(model.kinds),

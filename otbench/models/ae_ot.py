@@ -34,7 +34,8 @@ class AEOT(Model):
     """
 
     names = {"ae-ot": {}, "ae-ot-pyomt": {"rule": "pyomt"}}
-    title = "AE-OT; with pyOMT's rule for new samples"
+    title = "AE-OT"
+    titles = {"ae-ot-pyomt": "AE-OT, pyOMT's rule for new samples"}
     paper = "An et al. 2020 (ICLR), algorithm 2; Lei et al. 2020 (Engineering), section 6.3, table 2"
     family = "transport"
     sampler = ()

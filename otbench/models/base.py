@@ -49,7 +49,9 @@ class Model:
     """
 
     names: ClassVar[dict[str, dict]] = {}
+    #: what the model is called in a table; `titles` where its names differ
     title: ClassVar[str] = ""
+    titles: ClassVar[dict[str, str]] = {}
     paper: ClassVar[str] = ""
     family: ClassVar[str] = ""
     kinds: ClassVar[tuple[str, ...]] = ("points",)
@@ -65,6 +67,11 @@ class Model:
         self.networks: dict[str, Replicas] = {}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.build()
+
+    @classmethod
+    def title_of(cls, name: str) -> str:
+        """What the model registered as `name` is called in a table."""
+        return cls.titles.get(name, cls.title)
 
     def build(self) -> None:
         """Make networks (with `network`) and optimisers."""

@@ -99,7 +99,7 @@ def protocols_table(comparison: Comparison) -> Table:
     found: dict[tuple[str, str], list[str]] = {}
     for dataset in comparison.datasets:
         for (where, metric), protocols in run.protocols.items():
-            if where == dataset:
+            if where == dataset and metric not in CERTIFICATE:
                 for protocol in protocols:
                     found.setdefault((metric, protocol), []).append(run.title("datasets", dataset))
     order = [*study.HEADLINE, *study.FURTHER, *study.EXTRA]

@@ -59,7 +59,9 @@ def curves(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
 def _curve_axes(row: list[Axes], comparison: Comparison, dataset: str, metric: str, bottom: bool) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    steps, snapshots = _steps(comparison.run), comparison.run.table["snapshot"]
+    models = [model for _, members in curve_groups(comparison, dataset) for model in members]
+    steps = max(_steps(comparison.run, model) for model in models)
+    snapshots = comparison.run.table["snapshot"]
     for axes in row:
         if comparison.run.last / snapshots[snapshots > 0].min() > 50:
             axes.set_xscale("log")
@@ -96,15 +98,17 @@ def transport(run: Gathered, model: str) -> bool:
     return model.startswith("ae-ot") or run.info["models"].get(model, {}).get("family") == "transport"
 
 
-def _steps(run: Gathered) -> float:
-    return float(run.info["budget"].get("steps") or 1)
+def _steps(run: Gathered, model: str = "") -> float:
+    """The model's own number of steps where the run gives it, else the budget's; 1 where neither is known."""
+    own = run.info["models"].get(model, {}).get("steps")
+    return float(own or run.info["budget"].get("steps") or 1)
 
 
 def _curve(axes: Axes, comparison: Comparison, dataset: str, model: str, metric: str) -> None:
     points, mark = curve(comparison.run, dataset, model, metric), style.mark(model)
     if not len(points):
         return
-    scale, steps = shown(metric).scale, points["snapshot"] * _steps(comparison.run)
+    scale, steps = shown(metric).scale, points["snapshot"] * _steps(comparison.run, model)
     low, high = points["mean"] - points["error"], points["mean"] + points["error"]
     if metric.startswith("reverse_kl"):  # a band below zero has no place on a log axis
         low = low.clip(lower=points["mean"] / 10)

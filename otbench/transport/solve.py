@@ -32,7 +32,7 @@ def solve(
     target (n, d), anything numpy can read, finite; equal points are solved as one and share its cell's mass. weights (n,), positive, in any
     unit (they are divided by their sum); uniform by default. source: cube ([-1/2, 1/2]^d, alias uniform), ball, gaussian, or a Source.
     tolerance: largest relative cell error where cells are exact (default 1e-9), else mean relative cell error on fresh points (default
-    0.05). method: auto takes exact Newton for a polygon or rectangle in the plane, exact 3D cells where `sdot` is installed, else the
+    0.05). method: auto takes exact Newton for a polygon or rectangle in the plane, else the
     stochastic solver, whose further options (`stochastic.solve_stochastic`) pass through. time_limit: seconds. start: a map or heights
     (n,) to start from. Deterministic by seed, up to a time limit. A map that missed its tolerance is returned all the same; its info
     and certificate say so. Raises OtbenchError where the input is wrong.
@@ -43,10 +43,8 @@ def solve(
         raise OtbenchError(f"solve: method must be one of {', '.join(METHODS)}, got {method!r}")
     if tolerance is not None and not tolerance > 0:
         raise OtbenchError(f"solve: tolerance must be positive, got {tolerance}")
-    if method == "exact" and law.polygon is None and not _exact_3d(law):
-        raise OtbenchError(
-            "solve: exact cells need a rectangle or polygon of the plane as source, or a box in three dimensions and the package sdot"
-        )
+    if method == "exact" and law.polygon is None:
+        raise OtbenchError("solve: exact cells need a source uniform on a rectangle or polygon of the plane")
     first, group = distinct(y)
     mass = np.bincount(group, weights=nu)
     h0 = _start(start, y, first)
@@ -65,15 +63,12 @@ def solve(
             },
         )
         tolerance = tolerance or 1e-9
-    elif method != "stochastic" and _exact_3d(law):
-        from otbench.transport.exact3d import solve_3d
-
-        tolerance = tolerance or 1e-9
-        heights, info = solve_3d(y[first], mass, law, tolerance, h0)
     else:
         from otbench.transport.stochastic import solve_stochastic
 
         tolerance = tolerance or 0.05
+        if isinstance(start, TransportMap):
+            options.setdefault("seen", int(start.info.get("points", 0)))
         heights, info = solve_stochastic(
             y[first],
             mass,
@@ -126,10 +121,3 @@ def _start(start: TransportMap | np.ndarray | None, y: np.ndarray, first: np.nda
         )
     return heights[first]
 
-
-def _exact_3d(law: Source) -> bool:
-    if law.kind != "box" or law.dimension != 3:
-        return False
-    from importlib.util import find_spec
-
-    return find_spec("sdot") is not None

@@ -1,10 +1,10 @@
 """Semi-discrete transport in any dimension: stochastic steps on the heights, from an affine start, averaged.
 
 The dual E(h) = mean u - <nu, h> has the gradient w - nu. A step draws B fresh source points, counts how many fall into each cell and moves
-    h_i <- h_i - s a_i e_i,   e_i = c_i / (B nu_i) - 1,   a_i = B / (K / nu_i + points seen so far),
+    h_i <- h_i - s a_i e_i,   e_i = c_i / (B nu_i) - 1,   a_i = g B / (K / nu_i + points seen so far),
 with s the mean gap between the highest and the second highest plane, which turns a relative error into a height, and K about ten points a
-cell: a 1/t gain in units of points a cell. The answer is the average of the iterates with weights growing like t^3, which forgets the
-transient. Points are never used twice.
+cell: a 1/t gain in units of points a cell, g = 4 times as large, which the averaging calms. The answer is the average of the iterates with weights
+growing like t^2, which forgets the transient. Points are never used twice.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from otbench.errors import OtbenchError
 from otbench.transport.draws import Draws
 from otbench.transport.sources import Source
 
+# Measured on Gaussian mixtures at n = 2,000, d = 16 and n = 10,000, d = 32: gains of 4 to 8 do equally well and a gain of 1 ends a third higher; so
+# do powers of 1 to 5 and starts of 5 to 20 points a cell.
+GAIN = 4.0
 SLOW_START = 10.0
-POWER = 3
+POWER = 2
 CLIP = 1.0
-GAIN = 1.0
 
 
 @dataclass
@@ -76,7 +78,7 @@ def solve_stochastic(
     if heights is not None and seen == 0:
         seen = int(SLOW_START * n)
     state = Averaged(h.clone(), h.clone())
-    size = draws.rounded(batch or int(min(65_536, max(1024, n / 4))))
+    size = draws.rounded(batch or int(min(65_536, max(2048, n / 3))))
     limit = max_points or 100 * n / tolerance**2
     watch = _Watch(n, seen, tolerance)
     noted, reason, error, spread = 1.0, "points", float("nan"), draws.gap(h)
@@ -116,11 +118,15 @@ def _told(reason, error, steps, seen, began, device, kind) -> dict[str, Any]:
 
 
 class _Watch:
-    """When to measure the error: at numbers of points fixed in advance, each 1.4 times the last, with few points for a loose tolerance."""
+    """When to measure the error, and on how many points: at numbers of points seen fixed in advance, each 1.4 times the last.
+
+    The noise of N points adds n / N to the mean squared error, known up to a factor 1 + (2 / n)^1/2: N makes what is not known of it a small part
+    of tolerance^2.
+    """
 
     def __init__(self, n: int, seen: int, tolerance: float) -> None:
-        self.points = int(n * min(20.0, max(4.0, 1 / tolerance)))
-        self.next = seen + max(5 * n, int(0.1 * n / tolerance**2), self.points)
+        self.points = int(max(4 * n, 8 * (2 * n) ** 0.5 / tolerance**2))
+        self.next = seen + max(5 * n, int(0.3 * n / tolerance**2), self.points)
 
     def due(self, seen: int) -> bool:
         """Whether it is time; if so, set the next."""

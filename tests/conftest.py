@@ -1,0 +1,44 @@
+"""Fixtures for all tests: small data, and the command line as a user calls it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from otbench.data.base import DataSet, Mixture
+
+ROOT = Path(__file__).parent.parent
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+def four_modes(n: int = 400, seed: int = 0) -> DataSet:
+    """Four well separated Gaussians in the plane."""
+    truth = Mixture(np.array([(x, y) for x in (-1.0, 1.0) for y in (-1.0, 1.0)]), 0.05, np.full(4, 0.25))
+    draw = np.random.default_rng(seed)
+    return DataSet("four", truth.sample(n, draw), truth.sample(2000, draw), truth, "four modes", "test")
+
+
+@pytest.fixture(scope="session")
+def data() -> DataSet:
+    """Four well separated Gaussians in the plane."""
+    return four_modes()
+
+
+def otbench(*words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    """Run the command line in a process of its own."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "otbench", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env)

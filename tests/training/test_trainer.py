@@ -1,0 +1,212 @@
+"""The trainer: resume, snapshots, divergence, options."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from otbench.errors import OtbenchError
+from otbench.models import configure, find
+from otbench.models.gan import GAN
+from otbench.training.draw import draw
+from otbench.training.fit import fit, open_fit
+from otbench.training.streams import Feed, Normal, Real, Uniform, generator, stream_seed
+from otbench.training.trainer import Options, Trainer, key
+
+SMALL = {"width": 16, "maxout": 8}
+
+
+class Stop(Exception):
+    """Stands for a kill at any moment."""
+
+
+def weights(folder):
+    with safe_open(folder / "weights.safetensors", "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def losses(folder):
+    with open(folder / "losses.csv") as file:
+        return list(csv.reader(file))
+
+
+@pytest.mark.parametrize("stop_at", [60, 130, 249])
+@pytest.mark.parametrize("name", ["pacgan2", "wgan-gp"])
+def test_resuming_equals_no_interruption_bit_for_bit(name, stop_at, data, tmp_path, monkeypatch):
+    options = SMALL if name == "pacgan2" else {"critic_steps": 1, "batch": 32}
+    call = dict(seeds=[0, 5], steps=250, snapshots=[0.3, 0.6], options=options, training=Options(checkpoint=0.0))
+    fit(name, data, out=tmp_path / "whole", **call)
+    model = find(name)
+    plain, count = model.step, [0]
+
+    def step(self, batch):
+        count[0] += 1
+        if count[0] == 250 + stop_at:  # the second seed's training is cut, after the first has finished
+            raise Stop
+        return plain(self, batch)
+
+    monkeypatch.setattr(model, "step", step)
+    with pytest.raises(Stop):
+        fit(name, data, out=tmp_path / "cut", **call)
+    assert not (tmp_path / "cut" / "fit.json").exists(), "nothing unfinished looks finished"
+    count[0] = -10_000
+    fit(name, data, out=tmp_path / "cut", **call)
+    assert count[0] + 10_000 <= 250 - stop_at + Feed.CHUNK, "finished work is not done again"
+    first, second = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+    assert losses(tmp_path / "whole") == losses(tmp_path / "cut")
+    assert not list((tmp_path / "cut").glob(".resume*")), "the checkpoint is gone once the work is whole"
+
+
+def test_a_damaged_checkpoint_gets_a_sentence(data, tmp_path, monkeypatch):
+    call = dict(seeds=[0], steps=200, options=SMALL, training=Options(checkpoint=0.0))
+    plain, count = GAN.step, [0]
+
+    def step(self, batch):
+        count[0] += 1
+        if count[0] == 120:
+            raise Stop
+        return plain(self, batch)
+
+    monkeypatch.setattr(GAN, "step", step)
+    with pytest.raises(Stop):
+        fit("gan", data, out=tmp_path, **call)
+    (saved,) = tmp_path.glob(".resume*/0.pt")
+    whole = saved.read_bytes()
+    for broken in (whole[: len(whole) // 2], b"", b"not a checkpoint"):
+        saved.write_bytes(broken)
+        with pytest.raises(OtbenchError, match="cannot be read .*delete it to train from the start"):
+            fit("gan", data, out=tmp_path, **call)
+
+
+def test_snapshots_are_the_states_along_the_way(data, tmp_path):
+    fit("gan", data, [0], tmp_path / "long", steps=100, snapshots=[0.4], options=SMALL)
+    fit("gan", data, [0], tmp_path / "short", steps=40, options=SMALL)
+    long, short = weights(tmp_path / "long"), weights(tmp_path / "short")
+    assert sorted({k.split("/")[1] for k in long}) == ["0.4", "1"]
+    for name in (k for k in long if k.startswith("0/0.4/")):
+        assert torch.equal(long[name], short[name.replace("0/0.4/", "0/1/")])
+
+
+def diverging(monkeypatch, bad_seed, at):
+    plain, count = GAN.step, [0]
+
+    def step(self, batch):
+        count[0] += 1
+        if count[0] == at and bad_seed in self.seeds:
+            row = self.seeds.index(bad_seed)
+            batch = {**batch, "z": batch["z"].clone()}
+            batch["z"][row] = float("nan")
+        return plain(self, batch)
+
+    monkeypatch.setattr(GAN, "step", step)
+
+
+@pytest.mark.parametrize("seeds", [[0, 1, 2], [0, 1]])
+def test_a_diverged_replica_is_recorded_and_the_others_go_on(seeds, data, monkeypatch):
+    def run(group):
+        model = GAN(configure("gan", SMALL), data, group)
+        return Trainer(model, 300, [0.1, 0.5, 1.0], Options(), None).run()
+
+    alone = run([0])
+    diverging(monkeypatch, bad_seed=1, at=120)
+    record = run(seeds)
+    status = {k: c["status"] for k, c in record.cells.items()}
+    assert status[key(1, 0.1)] == "ok", "what was measured before stays"
+    assert status[key(1, 0.5)] == status[key(1, 1.0)] == "diverged"
+    assert "not finite" in record.cells[key(1, 1.0)]["message"]
+    assert key(1, 1.0) not in record.snapshots
+    assert all(status[key(s, f)] == "ok" for s in seeds if s != 1 for f in (0.1, 0.5, 1.0))
+    kept = record.snapshots[key(0, 1.0)]
+    for name, value in alone.snapshots[key(0, 1.0)].items():
+        assert (kept[name] - value).abs().max() < 0.05, "the survivor is the same replica, up to rounding"
+    steps = {row[1] for row in record.losses if row[2] == 1}
+    assert max(steps) == 150, "the diverged replica costs no more time"
+
+
+def test_when_all_diverge_the_run_ends_and_says_so(data, monkeypatch, tmp_path):
+    diverging(monkeypatch, bad_seed=0, at=10)
+    summary = fit("gan", data, [0], tmp_path / "fit", steps=200, snapshots=[0.5], options=SMALL)
+    assert [c["status"] for c in summary["cells"]] == ["diverged", "diverged"]
+    info = draw(tmp_path / "fit", data, 30, tmp_path / "s.npz")
+    with np.load(tmp_path / "s.npz") as file:
+        assert len(file["samples"]) == 0 and json.loads(str(file["info"]))["cells"] == info["cells"]
+
+
+def test_draw_gives_every_seed_and_snapshot(data, tmp_path):
+    fit("gan", data, [3, 1], tmp_path / "fit", steps=60, snapshots=[0.5], options=SMALL)
+    draw(tmp_path / "fit", data, 40, tmp_path / "s.npz")
+    with np.load(tmp_path / "s.npz") as file:
+        cells = {(int(s), float(t)) for s, t in zip(file["seed"], file["snapshot"], strict=True)}
+        assert cells == {(1, 0.5), (1, 1.0), (3, 0.5), (3, 1.0)} and file["samples"].shape == (160, 2)
+    draw(tmp_path / "fit", data, 40, tmp_path / "t.npz")
+    assert (tmp_path / "s.npz").read_bytes() == (tmp_path / "t.npz").read_bytes()
+
+
+def test_a_fit_of_other_data_is_refused(data, tmp_path):
+    from tests.conftest import four_modes
+
+    fit("memoriser", data, [0], tmp_path / "fit")
+    with pytest.raises(OtbenchError, match="was fitted on four with digest"):
+        open_fit(tmp_path / "fit", four_modes(seed=9))
+
+
+def test_a_damaged_weights_file_gets_a_sentence(data, tmp_path):
+    fit("gan", data, [0], tmp_path, steps=10, options=SMALL)
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(OtbenchError, match="cannot read the weights"):
+        draw(tmp_path, data, 10, tmp_path / "s.npz")
+
+
+def test_budgets_count_discriminator_updates(data):
+    for name, cost in (("gan", 1), ("wgan", 5), ("unrolled-gan", 6)):
+        model = find(name)(configure(name), data, [0])
+        ((stage, steps),) = Trainer(model, 600, [1.0], Options(), None).plan()
+        assert stage.cost == cost and steps == 600 // cost
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this is about machines without a GPU")
+def test_gpu_options_without_a_gpu_get_a_sentence(data, tmp_path):
+    with pytest.raises(OtbenchError, match="needs a GPU; leave it out on a CPU"):
+        fit("gan", data, [0], tmp_path, steps=10, options=SMALL, training=Options(capture=True))
+    with pytest.raises(OtbenchError, match="no usable GPU; use 'cpu' or 'auto'"):
+        fit("gan", data, [0], tmp_path, steps=10, options=SMALL, training=Options(device="cuda"))
+
+
+def test_mixed_precision_learns_what_full_precision_learns(data, tmp_path):
+    for precision in ("float32", "bfloat16"):
+        options = Options(precision=precision)
+        fit("gan", data, [0], tmp_path / precision, steps=100, options=SMALL, training=options)
+    full, mixed = (np.array([float(r[4]) for r in losses(tmp_path / p)[1:]]) for p in ("float32", "bfloat16"))
+    assert not np.array_equal(full, mixed) and np.abs(full - mixed).max() < 0.05
+
+
+def test_streams_are_independent_and_repeatable():
+    assert stream_seed(0, "a") != stream_seed(1, "a") != stream_seed(1, "b")
+    draws = [torch.randn(1000, generator=generator(s, n)) for s in (0, 1) for n in ("a", "b")]
+    correlation = np.corrcoef(torch.stack(draws).numpy()) - np.eye(4)
+    assert np.abs(correlation).max() < 0.15
+    assert torch.equal(draws[0], torch.randn(1000, generator=generator(0, "a")))
+
+
+def test_feed_draws_what_its_inputs_say():
+    rows = torch.arange(20.0).reshape(10, 2)
+    inputs = {"real": Real((3, 4)), "z": Normal((5, 2)), "u": Uniform((6,), -1, 1)}
+    feed = Feed(inputs, rows, [0, 1], "stage", torch.device("cpu"))
+    chunk = feed.chunk()
+    assert chunk["real"].shape == (Feed.CHUNK, 2, 3, 4, 2) and chunk["z"].shape == (Feed.CHUNK, 2, 5, 2)
+    assert set(chunk["real"].flatten(0, 3).unique(dim=0)[:, 0].tolist()) <= set(rows[:, 0].tolist())
+    assert chunk["u"].min() >= -1 and chunk["u"].max() < 1 and abs(chunk["u"].mean()) < 0.1
+    state = feed.state()
+    following = feed.chunk()
+    again = Feed(inputs, rows, [0, 1], "stage", torch.device("cpu"))
+    again.load(state)
+    assert all(torch.equal(following[k], v) for k, v in again.chunk().items())
+    images = torch.tensor([[[[0, 255]]]], dtype=torch.uint8)
+    assert Real((2,)).draw(1, images, generator(0, "x")).tolist() == [[[[[0.0, 1.0]]]] * 2]
