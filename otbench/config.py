@@ -123,3 +123,9 @@ def read(path: str | Path) -> Run:
     except yaml.YAMLError as error:
         raise OtbenchError(f"{path} is not valid YAML ({' '.join(str(error).split())})") from error
     return checked(values, str(path))
+
+
+if __name__ == "__main__":  # the schema, for editors: python -m otbench.config > workflow/schemas/config.schema.yaml
+    import yaml
+
+    print(yaml.safe_dump(Run.model_json_schema(), sort_keys=False), end="")

@@ -117,6 +117,7 @@ def _data(values: DataSet) -> dict[str, Any]:
         "modes": len(truth.centres) if truth else None,
         "sigma": truth.sigma if truth else None,
         "centres": truth.centres.tolist() if truth else None,
+        "weights": truth.weights.tolist() if truth else None,
     }
 
 

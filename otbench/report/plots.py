@@ -71,7 +71,7 @@ def _curve_axes(row: list[Axes], comparison: Comparison, dataset: str, metric: s
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
         axes.tick_params(labelbottom=bottom)
         if bottom:
-            axes.set_xlabel("Training steps" if steps > 1 else "Share of the budget")
+            axes.set_xlabel("Discriminator updates" if steps > 1 else "Share of the budget")
     row[0].set_ylabel(heading(metric))
     if metric == "modes":
         row[0].set_ylim(0, 1.06 * (comparison.run.info["datasets"][dataset].get("modes") or row[0].get_ylim()[1]))

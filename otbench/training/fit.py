@@ -58,6 +58,10 @@ def fit(
     the sampler's weights are kept; 1 is always among them. An interrupted call resumes where it was.
     Returns what fit.json holds. Raises OtbenchError for options, data or devices that do not fit.
     """
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise OtbenchError(f"fit: seeds must be different whole numbers from 0 up, got {seeds}")
+    if any(not 0 < f <= 1 for f in snapshots or []):
+        raise OtbenchError(f"fit: snapshots must be fractions of the budget above 0 and up to 1, got {snapshots}")
     training = training or Options()
     device = resolve(training.device)
     prepare(device)

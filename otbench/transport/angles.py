@@ -1,10 +1,11 @@
 """Angles between supporting planes, and a scale-free choice of the threshold above which a facet counts as singular.
 
-The plane <x, y_i> + h_i has the normal (y_i, -1); the AE-OT paper and code keep an interpolation where the normals' angle is at most a
-threshold. That angle depends on the units and the origin of the target: modes that stand 2 apart are 0.165 rad apart in PacGAN's grid and the
-same picture drawn 2.8 times smaller gives 0.297 rad, while within the central mode angles reach 0.3 rad. So the choice made here measures
-angles of the target centred and scaled to a root mean square radius of 1/4, where an angle is nearly a distance, and sets the threshold from
-the gap between the distances within modes and between them.
+The plane <x, y_i> + h_i has the normal (y_i, -1); the AE-OT paper and code keep an interpolation where the normals'
+angle is at most a threshold. That angle depends on the units and the origin of the target: modes that stand 2 apart are
+0.165 rad apart in PacGAN's grid and the same picture drawn 2.8 times smaller gives 0.297 rad, while within the central
+mode angles reach 0.3 rad. So the choice made here measures angles of the target centred and scaled to a root mean
+square radius of 1/4, where an angle is nearly a distance, and sets the threshold from the gap between the distances
+within modes and between them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ LIMIT = 3000
 class AngleRule:
     """Two planes belong together where the angle of the normals (scale (y - centre), -1) is at most threshold (rad).
 
-    scale 1 and centre None are the angles of the paper. modes: how many groups the gap separates, 1 where there is none.
+    scale 1 and centre None are the angles of the paper. modes: how many groups the gap separates, 1 where there is
+    none.
     """
 
     threshold: float
@@ -60,12 +62,13 @@ def angles(transport: TransportMap, pairs: np.ndarray, rule: AngleRule | None = 
 def angle_threshold(transport: TransportMap, normalise: bool = True, seed: int = 0) -> AngleRule:
     """Choose the angle threshold from the target alone, the same for the same picture at any scale and place.
 
-    The minimum spanning tree of the (normalised) angles between all targets has one long edge for every mode but one. Where two successive
-    sorted edges a < b differ by a factor of at least 2.5 among the longest quarter, the components left without the long edges are modes:
-    no two targets of different modes are closer than b, so the threshold lies half-way from the widest facet within a mode to b (just
-    under b where such a facet is wider). Where there is no gap, the data are one piece, and the threshold is the longest edge: the least angle that
-    leaves them connected. normalise=False measures the paper's angles (for a threshold to set beside theirs). Beyond 3,000 targets a
-    subsample drawn with `seed` is used.
+    The minimum spanning tree of the (normalised) angles between all targets has one long edge for every mode but one.
+    Where two successive sorted edges a < b differ by a factor of at least 2.5 among the longest quarter, the components
+    left without the long edges are modes:
+    no two targets of different modes are closer than b, so the threshold lies half-way from the widest facet within a
+    mode to b (just under b where such a facet is wider). Where there is no gap, the data are one piece, and the
+    threshold is the longest edge: the least angle that leaves them connected. normalise=False measures the paper's
+    angles (for a threshold to set beside theirs). Beyond 3,000 targets a subsample drawn with `seed` is used.
     """
     first, _ = transport.groups
     target = transport.target[first]

@@ -1,9 +1,10 @@
 """Exact Laguerre cells in the plane.
 
-The cell of target point y_i under heights h is W_i = {x in Omega : <x, y_i> + h_i >= <x, y_j> + h_j for all j}, Omega a convex polygon
-(Aurenhammer 1987). Neighbours come from the lower hull of the lifted points (y_i, -h_i); every facet is then its line clipped by Omega and by
-the third points of its hull triangles, and areas and moments are sums over facets (Green). A cell whose boundary does not close, which happens
-where the hull is degenerate to rounding, is computed again by cutting planes without any hull.
+The cell of target point y_i under heights h is W_i = {x in Omega : <x, y_i> + h_i >= <x, y_j> + h_j for all j}, Omega a
+convex polygon (Aurenhammer 1987). Neighbours come from the lower hull of the lifted points (y_i, -h_i); every facet is
+then its line clipped by Omega and by the third points of its hull triangles, and areas and moments are sums over facets
+(Green). A cell whose boundary does not close, which happens where the hull is degenerate to rounding, is computed again
+by cutting planes without any hull.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ OPEN = 1e-12
 class Cells:
     """Laguerre cells of n points, clipped to a convex polygon.
 
-    areas (n,), in units of x squared, zero for an empty cell; first (n, 2) and second (n, 3), integrals of x and of (x0^2, x0 x1, x1^2);
+    areas (n,), in units of x squared, zero for an empty cell; first (n, 2) and second (n, 3), integrals of x and of
+    (x0^2, x0 x1, x1^2);
     pairs (E, 2) neighbouring cells, i < j; facets (E, 2, 2) the two ends of each shared facet; lengths (E,);
     segments: (owner (S,), start (S, 2), end (S, 2)), every cell's boundary, counter-clockwise.
     """
@@ -55,7 +57,8 @@ class Cells:
 def laguerre(target: np.ndarray, heights: np.ndarray, polygon: np.ndarray) -> Cells:
     """Cells of target (n, 2) under heights (n,) in a convex counter-clockwise polygon (V, 2).
 
-    Of exactly equal points with equal heights the first owns the cell. Raises OtbenchError where the input is not finite.
+    Of exactly equal points with equal heights the first owns the cell. Raises OtbenchError where the input is not
+    finite.
     """
     target, heights, polygon = (np.asarray(v, float) for v in (target, heights, polygon))
     if not (np.isfinite(target).all() and np.isfinite(heights).all()):
@@ -97,8 +100,9 @@ def _hull_triples(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Edges of the lower hull of (y, -h): one row (i, j, third point) for every edge of every triangle, i < j.
 
-    Three helper points far out, whose cells miss Omega, make the hull solid whatever the target is (collinear, coplanar once lifted, one or
-    two points) and close it, so that no facet is a ray. Returns i, j, k and the (n + 3) points' coordinates and heights.
+    Three helper points far out, whose cells miss Omega, make the hull solid whatever the target is (collinear, coplanar
+    once lifted, one or two points) and close it, so that no facet is a ray. Returns i, j, k and the (n + 3) points'
+    coordinates and heights.
     """
     n = len(y)
     angle = np.pi / 2 + 2 * np.pi / 3 * np.arange(3)
@@ -251,8 +255,8 @@ def cut_cell(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One cell by cutting planes: cut omega by the strongest rival at its corners until no corner has one.
 
-    Independent of any hull. Returns the corners (k, 2), counter-clockwise, and for the side that leaves each corner the neighbour's index, or
-    -1 for a side of omega; of equal points with equal heights the first keeps the cell.
+    Independent of any hull. Returns the corners (k, 2), counter-clockwise, and for the side that leaves each corner the
+    neighbour's index, or -1 for a side of omega; of equal points with equal heights the first keeps the cell.
     """
     corners, across = omega, np.full(len(omega), -1)
     equal = (y == y[i]).all(1) & (h >= h[i])

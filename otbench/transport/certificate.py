@@ -17,23 +17,35 @@ CONFIDENCE = 0.95
 def certificate(transport: TransportMap, points: int | None = None, seed: int = 1) -> dict[str, float]:
     """How far the map is from optimal transport onto its weights, all of it floats.
 
-    map_max_cell_error, map_mean_cell_error: largest and mean |w_i - nu_i| / nu_i over distinct targets; map_empty_cells;
-    map_marginal_chi2: sum (w_i - nu_i)^2 / nu_i; map_dual_value: E(h) = mean u - <nu, h>; map_cost: mean |x - T(x)|^2 of the map as it is;
-    map_dual_gap: cost of a plan with the right marginals less the dual value (both for |x - y|^2), >= 0, zero only at the optimum;
+    map_max_cell_error, map_mean_cell_error: largest and mean |w_i - nu_i| / nu_i over distinct targets;
+    map_empty_cells;
+    map_marginal_chi2: sum (w_i - nu_i)^2 / nu_i; map_dual_value: E(h) = mean u - <nu, h>; map_cost: mean |x - T(x)|^2
+    of the map as it is;
+    map_dual_gap: cost of a plan with the right marginals less the dual value (both for |x - y|^2), >= 0, zero only at
+    the optimum;
     map_w2; map_tolerance, map_tolerance_met (1 or 0), map_exact (1 where no sampling was involved).
 
-    Where cells are not exact, all of it comes from `points` fresh points (at least 1,000,000 and 200 a cell by default): the mean error has
-    its Monte-Carlo floor taken out (map_mean_cell_error_raw is before, _floor the floor), and _low and _high bound the mean error, the
-    largest error (simultaneously over cells) and the dual value at 95 per cent. The tolerance is on the largest error where exact, and else
-    on the upper bound of the mean error.
+    Where cells are not exact, all of it comes from `points` fresh points (as many as `enough` says by
+    default): the mean error has its Monte-Carlo floor taken out (map_mean_cell_error_raw is before, _floor the floor),
+    and _low and _high bound the mean error, the largest error (simultaneously over cells) and the dual value at 95 per
+    cent. The tolerance is on the largest error where exact, and else on the upper bound of the mean error.
     """
     if transport.exact:
         return _exact(transport)
     from otbench.transport.sampling import sampled
 
     first, _ = transport.groups
-    drawn = sampled(transport, points or max(1_000_000, 200 * len(first)), seed)
+    drawn = sampled(transport, points or enough(len(first), transport.info.get("tolerance") or 0.05), seed)
     return _sampled(transport, drawn)
+
+
+def enough(n: int, tolerance: float) -> int:
+    """Points on which n cells' mean error can be told from the tolerance.
+
+    Their noise adds n / N to the mean squared error, known up to a factor 1 + (2 / n)^1/2; N makes the unknown part
+    small beside tolerance^2.
+    """
+    return int(max(200_000, 4 * n, 8 * (2 * n) ** 0.5 / tolerance**2))
 
 
 def _group_weights(transport: TransportMap) -> np.ndarray:
@@ -104,8 +116,9 @@ def _judged(transport: TransportMap, numbers: dict[str, float], error: float) ->
 def _mean_error(counts: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
     """Mean relative cell error without its Monte-Carlo floor, the standard error of that, and the floor; counts (G, k).
 
-    Noise of standard deviation s on a relative error e of comparable spread adds in squares: mean|e + noise|^2 = mean|e|^2 + floor^2 (exact
-    where e is normal over cells), floor = mean of sqrt(2 / pi) s_i. The standard error is the jackknife's over groups of points.
+    Noise of standard deviation s on a relative error e of comparable spread adds in squares: mean|e + noise|^2 =
+    mean|e|^2 + floor^2 (exact where e is normal over cells), floor = mean of sqrt(2 / pi) s_i. The standard error is
+    the jackknife's over groups of points.
     """
 
     def corrected(total: np.ndarray) -> tuple[float, float]:
@@ -135,10 +148,13 @@ def _cost(transport: TransportMap, mass: np.ndarray, centroids: np.ndarray) -> f
 
 
 def dual_gap(transport: TransportMap, mass: np.ndarray, centroids: np.ndarray) -> float:
-    """Cost of a feasible plan less the dual value, in units of |x - y|^2; an upper bound of how far either is from optimal.
+    """Cost of a feasible plan less the dual value, in units of |x - y|^2; an upper bound of how far either is from
+    optimal.
 
-    The plan follows the map but sends the surplus e_i = (w_i - nu_i)+ of each cell, spread evenly over it, to the deficits d_j in proportion:
-    gap = 2 sum_ij e_i d_j / m [<b_i, y_i> + h_i - <b_i, y_j> - h_j], b_i the cells' centroids; no term is negative as b_i lies in its cell.
+    The plan follows the map but sends the surplus e_i = (w_i - nu_i)+ of each cell, spread evenly over it, to the
+    deficits d_j in proportion:
+    gap = 2 sum_ij e_i d_j / m [<b_i, y_i> + h_i - <b_i, y_j> - h_j], b_i the cells' centroids; no term is negative as
+    b_i lies in its cell.
     """
     first, _ = transport.groups
     y, h = transport.target[first], transport.heights[first]

@@ -26,14 +26,23 @@ def run(
 ) -> dict[str, Any]:
     """Solve for the target points (n, d) in a .npy or .npz file (array `target`, or the only one), and certify the map.
 
-    weights_path: weights (n,), likewise; start_path: a map to go on from; out: where the map is saved. Returns the certificate's numbers with
-    n, d, source, seconds, reason. A missed tolerance is in map_tolerance_met (0), for the caller to turn into an exit status.
+    weights_path: weights (n,), likewise; start_path: a map to go on from; out: where the map is saved. Returns the
+    certificate's numbers with n, d, source, seconds, reason. A missed tolerance is in map_tolerance_met (0), for the
+    caller to turn into an exit status.
     """
     target = read_array(target_path, "target")
     weights = None if weights_path is None else read_array(weights_path, "weights")
     start = None if start_path is None else load(start_path)
     found = solve(
-        target, weights, source, tolerance, seed=seed, time_limit=time_limit, start=start, device=device, progress=progress
+        target,
+        weights,
+        source,
+        tolerance,
+        seed=seed,
+        time_limit=time_limit,
+        start=start,
+        device=device,
+        progress=progress,
     )
     if out is not None:
         found.save(out)
@@ -48,11 +57,15 @@ def check(map_path: str | Path, points: int | None = None, seed: int = 2) -> dic
 
 def _described(found: Any) -> dict[str, Any]:
     names = ("method", "reason", "seconds")
-    return {"n": len(found), "d": found.dimension, "source": found.source.kind} | {k: found.info[k] for k in names if k in found.info}
+    return {"n": len(found), "d": found.dimension, "source": found.source.kind} | {
+        k: found.info[k] for k in names if k in found.info
+    }
 
 
 def read_array(path: str | Path, name: str) -> np.ndarray:
-    """The array in a .npy file, or the one called `name` (or the only one) in an .npz file; OtbenchError with a sentence otherwise."""
+    """The array in a .npy file, or the one called `name` (or the only one) in an .npz file; OtbenchError with a
+    sentence otherwise.
+    """
     try:
         found = np.load(path, allow_pickle=False)
         if isinstance(found, np.ndarray):
@@ -60,7 +73,9 @@ def read_array(path: str | Path, name: str) -> np.ndarray:
         with found:
             chosen = name if name in found.files else (found.files[0] if len(found.files) == 1 else None)
             if chosen is None:
-                raise OtbenchError(f"{path}: expected an array called {name}, got {', '.join(found.files) or 'nothing'}")
+                raise OtbenchError(
+                    f"{path}: expected an array called {name}, got {', '.join(found.files) or 'nothing'}"
+                )
             return found[chosen]
     except FileNotFoundError as error:
         raise OtbenchError(f"cannot read {path}: there is no such file") from error

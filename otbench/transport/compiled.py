@@ -1,8 +1,10 @@
 """Two loops in C, compiled at first use where the machine has a compiler; everything works, more slowly, without them.
 
-`product_best`: for p points of each half of the coordinates, the best target of all p^2 points, a sum of two tables. `row_best`: the best column of
-a tile of scores. Both find the largest value of a block of columns first, which the compiler vectorises, and its place afterwards.
-The library goes into a folder of the user's cache, named after the source and the processor, and is written whole or not at all.
+`product_best`: for p points of each half of the coordinates, the best target of all p^2 points, a sum of two tables.
+`row_best`: the best column of a tile of scores. Both find the largest value of a block of columns first, which the
+compiler vectorises, and its place afterwards.
+The library goes into a folder of the user's cache, named after the source and the processor, and is written whole or
+not at all.
 Set OTBENCH_COMPILE=0 to do without.
 """
 
@@ -44,7 +46,9 @@ static void block_max(const float *a, int64_t stride, const float *b, int64_t m,
 }
 
 /* first, second: (p, n), the heights already in one of them. value, index: (p, p). */
-static void group_best(const float *first, const float *second, int64_t p, int64_t n, float *value, int64_t *index) {
+static void group_best(
+    const float *first, const float *second, int64_t p, int64_t n, float *value, int64_t *index
+) {
     for (int64_t q = 0; q < p * p; q++) { value[q] = -INFINITY; index[q] = 0; }
     /* Columns outermost, so that a tile of both tables stays in the first-level cache; p is a multiple of four. */
     for (int64_t a0 = 0; a0 < p; a0 += ROWS) {
@@ -55,7 +59,10 @@ static void group_best(const float *first, const float *second, int64_t p, int64
                 float top[ROWS];
                 block_max(first + a0 * n + c, n, second + b * n + c, m, top);
                 for (int64_t k = 0; k < ROWS; k++)
-                    if (top[k] > value[(a0 + k) * p + b]) { value[(a0 + k) * p + b] = top[k]; index[(a0 + k) * p + b] = c; }
+                    if (top[k] > value[(a0 + k) * p + b]) {
+                        value[(a0 + k) * p + b] = top[k];
+                        index[(a0 + k) * p + b] = c;
+                    }
             }
         }
         for (int64_t a = a0; a < a1; a++)
@@ -68,12 +75,14 @@ static void group_best(const float *first, const float *second, int64_t p, int64
 }
 
 /* `groups` tables one after another; `value` is room for one group. */
-void product_best(const float *first, const float *second, int64_t groups, int64_t p, int64_t n, float *value, int64_t *index) {
+void product_best(
+    const float *first, const float *second, int64_t groups, int64_t p, int64_t n, float *value, int64_t *index
+) {
     for (int64_t g = 0; g < groups; g++)
         group_best(first + g * p * n, second + g * p * n, p, n, value, index + g * p * p);
 }
 
-/* scores: (rows, n). Keeps value and index where they are already larger or equal; offset: index of the first column. */
+/* scores: (rows, n). Keeps value and index where they are already as large; offset: index of the first column. */
 void row_best(const float *scores, int64_t rows, int64_t n, int64_t offset, float *value, int64_t *index) {
     for (int64_t r = 0; r < rows; r++) {
         const float *row = scores + r * n;
@@ -94,7 +103,15 @@ void row_best(const float *scores, int64_t rows, int64_t n, int64_t offset, floa
     }
 }
 """
-FLAGS = ("-O3", "-march=native", "-fopenmp-simd", "-fno-math-errno", "-fno-signed-zeros", "-ffinite-math-only", "-fassociative-math")
+FLAGS = (
+    "-O3",
+    "-march=native",
+    "-fopenmp-simd",
+    "-fno-math-errno",
+    "-fno-signed-zeros",
+    "-ffinite-math-only",
+    "-fassociative-math",
+)
 FLAGS += ("-fno-trapping-math", "-shared", "-fPIC")
 if platform.machine() == "x86_64":
     FLAGS += ("-mprefer-vector-width=512",)
@@ -135,7 +152,9 @@ def _key(compiler: str) -> str:
     processor = platform.machine() + platform.processor()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor += "".join(next((line for line in lines if line.startswith(name)), "") for name in ("flags", "Features"))
+        processor += "".join(
+            next((line for line in lines if line.startswith(name)), "") for name in ("flags", "Features")
+        )
     except OSError:
         pass
     return hashlib.sha256("\n".join([SOURCE, *FLAGS, compiler, processor]).encode()).hexdigest()[:16]
@@ -154,9 +173,11 @@ def _pointer(tensor: torch.Tensor) -> ctypes.c_void_p:
 
 
 def product_best(first: torch.Tensor, second: torch.Tensor, index: torch.Tensor) -> None:
-    """Fill index (G, p, p) with argmax_i first[g p + a, i] + second[g p + b, i]; tables (G p, n) float32, contiguous, on the CPU; 4 divides p.
+    """Fill index (G, p, p) with argmax_i first[g p + a, i] + second[g p + b, i]; tables (G p, n) float32, contiguous,
+    on the CPU; 4 divides p.
 
-    The groups are shared among torch's number of threads: Python threads, since a second OpenMP runtime beside torch's would fight it.
+    The groups are shared among torch's number of threads: Python threads, since a second OpenMP runtime beside torch's
+    would fight it.
     """
     groups, p, _ = index.shape
     n, size, call = first.shape[1], ctypes.c_int64, library().product_best
@@ -164,7 +185,15 @@ def product_best(first: torch.Tensor, second: torch.Tensor, index: torch.Tensor)
     def part(low: int, high: int) -> None:
         value = torch.empty((p, p))
         rows = slice(low * p, high * p)
-        call(_pointer(first[rows]), _pointer(second[rows]), size(high - low), size(p), size(n), _pointer(value), _pointer(index[low:high]))
+        call(
+            _pointer(first[rows]),
+            _pointer(second[rows]),
+            size(high - low),
+            size(p),
+            size(n),
+            _pointer(value),
+            _pointer(index[low:high]),
+        )
 
     workers = min(groups, torch.get_num_threads())
     if workers == 1:

@@ -24,7 +24,8 @@ MEMORY = 4e9
 class DiscretePlan:
     """A transport plan between point clouds for the cost |x - y|^2.
 
-    source (n, d); target (m, d); plan (n, m), sparse, of total mass one; cost: its transport cost; info: what was solved, and what was left out.
+    source (n, d); target (m, d); plan (n, m), sparse, of total mass one; cost: its transport cost; info: what was
+    solved, and what was left out.
     """
 
     source: np.ndarray
@@ -39,9 +40,11 @@ class DiscretePlan:
         return (self.plan @ self.target) / mass[:, None]
 
     def extend(self, x: np.ndarray, k: int = 2, generator: Any = None) -> np.ndarray:
-        """OTVAE's extension: each new source point (q, d) gets a convex combination of the images of its k nearest source points.
+        """OTVAE's extension: each new source point (q, d) gets a convex combination of the images of its k nearest
+        source points.
 
-        The weights are Dirichlet(1, ..., 1), drawn with `generator` (numpy or torch Generator, or a seed). Returns (q, d).
+        The weights are Dirichlet(1, ..., 1), drawn with `generator` (numpy or torch Generator, or a seed). Returns (q,
+        d).
         """
         x = np.asarray(x, float)
         if x.ndim != 2 or x.shape[1] != self.source.shape[1]:
@@ -65,10 +68,10 @@ def plan(
 ) -> DiscretePlan:
     """The optimal plan from uniform mass on source (n, d) to weights on target (m, d), for |x - y|^2.
 
-    method: exact (POT's network simplex) or sinkhorn (entropic, in the log domain; regularisation in units of the mean cost). Where n m pairs
-    need more than `memory` bytes, both clouds are subsampled without replacement (with `seed`) to the largest sizes that fit, in
-    proportion, and info["subsampled"] says from what to what: the plan is then exact for the subsamples. Raises OtbenchError for bad input and
-    WorkFailed where POT does not converge.
+    method: exact (POT's network simplex) or sinkhorn (entropic, in the log domain; regularisation in units of the mean
+    cost). Where n m pairs need more than `memory` bytes, both clouds are subsampled without replacement (with `seed`)
+    to the largest sizes that fit, in proportion, and info["subsampled"] says from what to what: the plan is then exact
+    for the subsamples. Raises OtbenchError for bad input and WorkFailed where POT does not converge.
     """
     import ot
 
@@ -100,8 +103,12 @@ def plan(
     return DiscretePlan(x, y, coo_matrix(found).tocsr(), value, info)
 
 
-def otvae_samples(transport: DiscretePlan, m: int, source: str | Source = "gaussian", k: int = 2, generator: Any = None) -> np.ndarray:
-    """m new codes (m, d): source points drawn from the law that the plan's source came from, extended from their k nearest neighbours."""
+def otvae_samples(
+    transport: DiscretePlan, m: int, source: str | Source = "gaussian", k: int = 2, generator: Any = None
+) -> np.ndarray:
+    """m new codes (m, d): source points drawn from the law that the plan's source came from, extended from their k
+    nearest neighbours.
+    """
     draw = numpy_generator(generator)
     x = named(source, transport.source.shape[1]).sample(m, draw)
     return transport.extend(x, k, draw)

@@ -10,17 +10,19 @@ from otbench.transport import compiled
 from otbench.transport.kernel import best
 from otbench.transport.sources import Source
 
-# Points of each half: p^2 source points from two tables of p rows; a multiple of 4, as the compiled loop wants. More points of a half cost less
-# each, and depend on each other more: at d = 16, n = 2,000 error^2 times seconds was 0.0031, 0.0029, 0.0031 for p = 32, 16, 8 and 0.0043 for plain
-# points. The tables' product costs d / p per point and target, so that wide targets take more.
+# Points of each half: p^2 source points from two tables of p rows; a multiple of 4, as the compiled loop wants. More
+# points of a half cost less each, and depend on each other more: at d = 16, n = 2,000 error^2 times seconds was 0.0031,
+# 0.0029, 0.0031 for p = 32, 16, 8 and 0.0043 for plain points. The tables' product costs d / p per point and target, so
+# that wide targets take more.
 HALF, HALF_WIDE, WIDE = 16, 32, 48
 
 
 class Draws:
-    """Source points of one seed against one target, on one device; heights inside are float64 and belong to the centred target.
+    """Source points of one seed against one target, on one device; heights inside are float64 and belong to the centred
+    target.
 
-    <x, y> = <x - c, y - m> + <c, y> + <x, m> - <c, m>: with the target about its mean m and the source about its mean c all numbers are small, the third term
-    changes no argmax, and the second goes into the heights (`inward`, `outward`).
+    <x, y> = <x - c, y - m> + <c, y> + <x, m> - <c, m>: with the target about its mean m and the source about its mean c
+    all numbers are small, the third term changes no argmax, and the second goes into the heights (`inward`, `outward`).
     """
 
     def __init__(self, target: np.ndarray, law: Source, device: str, sampling: str, seed: int) -> None:
@@ -66,20 +68,28 @@ class Draws:
         generator = generator or self.stream
         if self.kind == "plain":
             return best(self.points(size, generator), self.y, h.float())[1]
-        p, cut = self.half, self.cut
-        groups = max(1, size // self.group)
+        p, groups = self.half, max(1, size // self.group)
+        index = torch.empty((groups, p, p), dtype=torch.int64, device=self.device)
+        # As many groups at a time as two tables of 32 MiB hold.
+        step, low = max(1, 2**23 // (p * len(h))), h.float()
+        for g in range(0, groups, step):
+            self._product(index[g : g + step], low, generator)
+        return index.ravel()
+
+    def _product(self, index: torch.Tensor, h: torch.Tensor, generator: torch.Generator) -> None:
+        """Fill index (G, p, p) with the cells of G groups of p^2 points."""
+        groups, p, _ = index.shape
+        cut = self.cut
         left = self.law.sample_torch(groups * p, generator, columns=slice(None, cut)) - self.shift[:cut]
         right = self.law.sample_torch(groups * p, generator, columns=slice(cut, None)) - self.shift[cut:]
-        first = torch.addmm(h.float(), left, self.left)
+        first = torch.addmm(h, left, self.left)
         second = right @ self.right
-        index = torch.empty((groups, p, p), dtype=torch.int64, device=self.device)
         if self.device == "cpu" and compiled.library() is not None:
             compiled.product_best(first, second, index)
-            return index.ravel()
+            return
         for g in range(groups):
             rows = slice(g * p, (g + 1) * p)
             index[g] = (first[rows, None] + second[None, rows]).argmax(dim=2)
-        return index.ravel()
 
     def gap(self, h: torch.Tensor, size: int = 1024) -> float:
         """Mean gap between the highest and the second highest plane, on fresh points."""
@@ -94,7 +104,8 @@ class Draws:
     def error(self, h: torch.Tensor, nu: torch.Tensor, size: int) -> float:
         """Mean relative cell error of h on fresh points, its Monte-Carlo floor taken out.
 
-        The noise of every count is estimated between independent groups of points, since points of one product group depend on each other.
+        The noise of every count is estimated between independent groups of points, since points of one product group
+        depend on each other.
         """
         n, chunk = len(h), self.group
         groups = max(64, -(-size // chunk))
@@ -118,28 +129,40 @@ class Draws:
         return float(error.abs().mean() * share.sqrt())
 
     def affine_start(self, weights: np.ndarray, size: int = 1024) -> torch.Tensor:
-        """Heights of the affine map between Gaussians of the source's and the target's covariances, shortened by the best factor in [0, 1].
+        """Heights of the affine map between Gaussians of the source's and the target's covariances, shortened by the
+        best factor in [0, 1].
 
-        h = -f (y - m)' A^-1 (y - m) / 2, A the map from N(., S) to N(., C): A = S^-1/2 (S^1/2 C S^1/2)^1/2 S^-1/2; f by least dual value on `size` points.
+        h = -f (y - m)' A^-1 (y - m) / 2, A the map from N(., S) to N(., C): A = S^-1/2 (S^1/2 C S^1/2)^1/2 S^-1/2; f by
+        least dual value on `size` points.
         """
         y = self.target - self.middle
         about = y - weights @ y
         covariance = (weights[:, None] * about).T @ about
-        root = np.sqrt(np.diag(self.law.covariance)) if self.law.kind != "polygon" else np.sqrt(np.linalg.eigvalsh(self.law.covariance).mean()) * np.ones(2)
+        root = (
+            np.sqrt(np.diag(self.law.covariance))
+            if self.law.kind != "polygon"
+            else np.sqrt(np.linalg.eigvalsh(self.law.covariance).mean()) * np.ones(2)
+        )
         values, vectors = np.linalg.eigh(root[:, None] * covariance * root)
         # Directions in which the target is flat (constant coordinates) ask for no height.
         inverse = np.where(values > 1e-10 * max(values.max(), 1e-300), 1 / np.sqrt(np.maximum(values, 1e-300)), 0)
         turned = (about * root) @ vectors
         quadratic = -0.5 * (turned**2 @ inverse)
-        return torch.as_tensor(self._factor(quadratic, weights, size) * quadratic, dtype=torch.float64, device=self.device)
+        return torch.as_tensor(
+            self._factor(quadratic, weights, size) * quadratic, dtype=torch.float64, device=self.device
+        )
 
     def _factor(self, quadratic: np.ndarray, weights: np.ndarray, size: int) -> float:
         shape = torch.as_tensor(quadratic, dtype=torch.float32, device=self.device)
         factors = np.linspace(0, 1, 11)
         means = np.zeros(len(factors))
         rows = 256 if self.device == "cpu" else size
-        for r in range(0, size, rows):
+        for _ in range(0, size, rows):
             scores = self.points(rows, self.other) @ self.y.T
             for k in range(len(factors)):
-                means[k] += float(scores.max(dim=1).values.sum()) if k == 0 else float(scores.add_(shape, alpha=0.1).amax(dim=1).sum())
+                means[k] += (
+                    float(scores.max(dim=1).values.sum())
+                    if k == 0
+                    else float(scores.add_(shape, alpha=0.1).amax(dim=1).sum())
+                )
         return float(factors[np.argmin(means / size - factors * (weights @ quadratic))])

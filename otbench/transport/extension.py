@@ -26,21 +26,29 @@ def extend(
     points: int = 10_000,
     details: bool = False,
 ) -> Any:
-    """Draw m samples (m, d) float64 of the extended map; m=None keeps whatever `points` source points give, as the published codes do.
+    """Draw m samples (m, d) float64 of the extended map; m=None keeps whatever `points` source points give, as the
+    published codes do.
 
     rule:
-    paper: Algorithm 2 of the AE-OT paper. Of a source point x, the d + 1 cells with the nearest centroids c_k; the nearest always stays, the
-      others where their planes' angle to it is at most the threshold; x is drawn anew where none stays; the sample is sum_k l_k y_k, l_k
-      proportional to 1 / |x - c_k|.
-    pyomt: pyOMT's demo1. The two highest planes (i, j) at each of `points` source points, angle < threshold; distinct ordered pairs; one sample
-      w y_i + (1 - w) y_j a pair, w ~ U(0, 1). With m, the pairs are gone through in random order as often as needed, with a fresh w each time.
+    paper: Algorithm 2 of the AE-OT paper. Of a source point x, the d + 1 cells with the nearest centroids c_k; the
+    nearest always stays, the
+      others where their planes' angle to it is at most the threshold; x is drawn anew where none stays; the sample is
+      sum_k l_k y_k, l_k proportional to 1 / |x - c_k|.
+    pyomt: pyOMT's demo1. The two highest planes (i, j) at each of `points` source points, angle < threshold; distinct
+    ordered pairs; one sample
+      w y_i + (1 - w) y_j a pair, w ~ U(0, 1). With m, the pairs are gone through in random order as often as needed,
+      with a fresh w each time.
     pyomt-mass: the same without removing repeated pairs, so that a mode keeps its mass.
-    pyomt-image: pyOMT's demo2. Pairs (highest, k-th highest), k = 2..20, angle <= threshold, sorted by index, one pair a distinct smaller
+    pyomt-image: pyOMT's demo2. Pairs (highest, k-th highest), k = 2..20, angle <= threshold, sorted by index, one pair
+    a distinct smaller
       index; samples y_a / 4 + 3 y_b / 4. The training codes that demo2 appends are not returned.
-    dirichlet: OTVAE's rule: the two cells with the nearest centroids, Dirichlet(1, 1) weights; no angle and no rejection.
+    dirichlet: OTVAE's rule: the two cells with the nearest centroids, Dirichlet(1, 1) weights; no angle and no
+    rejection.
 
-    threshold: rad, on the paper's own angles (they depend on the target's scale), or an AngleRule; None chooses one by `angle_threshold`.
-    generator: a numpy or torch Generator, which moves on, or a seed. details: return also {"kept": share of x kept, "threshold", "pairs"}.
+    threshold: rad, on the paper's own angles (they depend on the target's scale), or an AngleRule; None chooses one by
+    `angle_threshold`.
+    generator: a numpy or torch Generator, which moves on, or a seed. details: return also {"kept": share of x kept,
+    "threshold", "pairs"}.
     Raises OtbenchError for an unknown rule, and WorkFailed where (almost) no source point passes the threshold.
     """
     if rule not in RULES:
@@ -93,7 +101,8 @@ def _pointwise(transport, m, rule, angle: AngleRule, draw, points) -> tuple[np.n
         tried, kept = tried + len(x), kept + len(batches[-1])
         if tried >= 20 * BATCH and kept < 1e-4 * tried:
             raise WorkFailed(
-                f"extend: only {kept} of {tried} source points pass the angle threshold of {angle.threshold:.3g} rad; raise it"
+                f"extend: only {kept} of {tried} source points pass the angle threshold of "
+                f"{angle.threshold:.3g} rad; raise it"
             )
     samples = np.concatenate(batches)
     return (samples if m is None else samples[:m]), {"kept": kept / tried}

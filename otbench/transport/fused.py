@@ -1,7 +1,7 @@
 """The argmax kernel on a GPU (Triton): <x, y_i> + h_i never leaves the chip.
 
-Every program takes a block of source points, streams the targets past them, and keeps the running best value and index in registers. With few
-source points the targets are split among several programs, whose bests a second pass joins.
+Every program takes a block of source points, streams the targets past them, and keeps the running best value and index
+in registers. With few source points the targets are split among several programs, whose bests a second pass joins.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ def _kernel(
     row = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
     part = tl.program_id(1)
     column = tl.arange(0, BLOCK_D)
-    points = tl.load(x + row[:, None] * d + column[None, :], mask=(row[:, None] < rows) & (column[None, :] < d), other=0.0)
+    points = tl.load(
+        x + row[:, None] * d + column[None, :], mask=(row[:, None] < rows) & (column[None, :] < d), other=0.0
+    )
     best = tl.full((BLOCK_M,), float("-inf"), tl.float32)
     where = tl.zeros((BLOCK_M,), tl.int32)
     low = part * span
@@ -32,7 +34,9 @@ def _kernel(
         target = start + tl.arange(0, BLOCK_N)
         inside = target < tl.minimum(low + span, n)
         # Read transposed: (BLOCK_D, BLOCK_N).
-        block = tl.load(y + target[None, :] * d + column[:, None], mask=inside[None, :] & (column[:, None] < d), other=0.0)
+        block = tl.load(
+            y + target[None, :] * d + column[:, None], mask=inside[None, :] & (column[:, None] < d), other=0.0
+        )
         height = tl.load(h + target, mask=inside, other=float("-inf"))
         score = tl.dot(points, block, input_precision=PRECISION) + height[None, :]
         top, place = tl.max(score, axis=1, return_indices=True)
@@ -45,11 +49,13 @@ def _kernel(
     tl.store(index + out, where, mask=row < rows)
 
 
-def best(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, precision: str = "ieee") -> tuple[torch.Tensor, torch.Tensor]:
+def best(
+    x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, precision: str = "ieee"
+) -> tuple[torch.Tensor, torch.Tensor]:
     """max_i <x, y_i> + h_i and its argmax for rows of x (B, d): float32 values (B,), int64 indices (B,).
 
-    precision: ieee (float32) or tf32 (ten bits of mantissa on the matrix units: several times faster; cells' borders move by about 1e-3 of the
-    scores, which the solver would fit, so it is not the default).
+    precision: ieee (float32) or tf32 (ten bits of mantissa on the matrix units: several times faster; cells' borders
+    move by about 1e-3 of the scores, which the solver would fit, so it is not the default).
     """
     x, y, h = (t.float().contiguous() for t in (x, y, h))
     rows, d = x.shape

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TransportMap:
-    """Optimal transport from a source measure to weighted points, given by the Brenier potential u(x) = max_i <x, y_i> + h_i.
+    """Optimal transport from a source measure to weighted points, given by the Brenier potential u(x) = max_i <x, y_i>
+    + h_i.
 
     target (n, d) float64; heights (n,), in units of <x, y>; weights (n,), summing to 1; source: see `sources`;
     info: how it was solved (method, tolerance, error, steps, seconds, reason), plain JSON values.
@@ -72,7 +73,9 @@ class TransportMap:
 
     @property
     def kantorovich_target(self) -> np.ndarray:
-        """Kantorovich potential at the targets, psi_i = |y_i|^2 / 2 + h_i (n,): phi(x) + psi_i <= |x - y_i|^2 / 2, equal in cell i."""
+        """Kantorovich potential at the targets, psi_i = |y_i|^2 / 2 + h_i (n,): phi(x) + psi_i <= |x - y_i|^2 / 2,
+        equal in cell i.
+        """
         return (self.target**2).sum(1) / 2 + self.heights
 
     def _highest(self, x: Any) -> tuple[Any, Any]:
@@ -89,7 +92,9 @@ class TransportMap:
         return (value.numpy(), index.numpy()) if isinstance(x, np.ndarray) else (value, index)
 
     def _tensors(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Target about its middle, heights and the middle, in the type and place of `like` (subtracting <x, middle> changes no argmax)."""
+        """Target about its middle, heights and the middle, in the type and place of `like` (subtracting <x, middle>
+        changes no argmax).
+        """
         import torch
 
         middle = (self.target.max(0) + self.target.min(0)) / 2
@@ -98,7 +103,9 @@ class TransportMap:
 
     @cached_property
     def groups(self) -> tuple[np.ndarray, np.ndarray]:
-        """Equal target points: the first index of each distinct point (k,), in rising order, and every point's group (n,)."""
+        """Equal target points: the first index of each distinct point (k,), in rising order, and every point's group
+        (n,).
+        """
         return distinct(self.target)
 
     @cached_property
@@ -110,7 +117,9 @@ class TransportMap:
         return laguerre(self.target[first], self.heights[first], self.source.polygon)
 
     def shares(self, mass: np.ndarray) -> np.ndarray:
-        """Mass of each target (n,) from that of each distinct point (k,): equal points share a cell's mass as their weights stand."""
+        """Mass of each target (n,) from that of each distinct point (k,): equal points share a cell's mass as their
+        weights stand.
+        """
         _, group = self.groups
         return mass[group] * self.weights / np.bincount(group, weights=self.weights)[group]
 
@@ -123,7 +132,9 @@ class TransportMap:
         return self.shares(sampled(self, points, seed).mass)
 
     def centroids(self, points: int = 1_000_000, seed: int = 1) -> np.ndarray:
-        """Centre of mass of every cell (n, d): exact in the plane, else the mean of fresh source points; NaN for an empty cell."""
+        """Centre of mass of every cell (n, d): exact in the plane, else the mean of fresh source points; NaN for an
+        empty cell.
+        """
         _, group = self.groups
         if self.exact:
             return self.cells.centroids[group]
@@ -132,7 +143,9 @@ class TransportMap:
         return sampled(self, points, seed).centroids[group]
 
     def neighbours(self, points: int = 100_000, seed: int = 1) -> np.ndarray:
-        """Pairs (E, 2), i < j, of cells that share a facet: exact in the plane, else the two highest planes at fresh source points."""
+        """Pairs (E, 2), i < j, of cells that share a facet: exact in the plane, else the two highest planes at fresh
+        source points.
+        """
         first, _ = self.groups
         if self.exact:
             return np.sort(first[self.cells.pairs], axis=1)
@@ -141,7 +154,9 @@ class TransportMap:
         return np.unique(np.sort(highest_pairs(self, points, seed), axis=1), axis=0)
 
     def dual(self, points: int = 1_000_000, seed: int = 1) -> float:
-        """Dual value E(h) = mean of u - <weights, h>, to be minimised; its least value is the largest mean of <x, T(x)>."""
+        """Dual value E(h) = mean of u - <weights, h>, to be minimised; its least value is the largest mean of <x,
+        T(x)>.
+        """
         if self.exact:
             cells, (first, _) = self.cells, self.groups
             mean = ((cells.first * self.target[first]).sum() + cells.areas @ self.heights[first]) / cells.areas.sum()
@@ -152,7 +167,9 @@ class TransportMap:
         return float(mean - self.weights @ self.heights)
 
     def wasserstein(self, points: int = 1_000_000, seed: int = 1) -> float:
-        """W2 between source and target by duality: W2^2 = E|x|^2 + sum nu_i |y_i|^2 - 2 E(h), exact up to the dual gap."""
+        """W2 between source and target by duality: W2^2 = E|x|^2 + sum nu_i |y_i|^2 - 2 E(h), exact up to the dual
+        gap.
+        """
         # About the two means the large parts cancel before they are squared.
         a, b = self.source.mean, self.weights @ self.target
         spread = np.trace(self.source.covariance) + self.weights @ ((self.target - b) ** 2).sum(1)

@@ -14,7 +14,9 @@ from otbench.transport.cells2d import Cells, laguerre
 
 @dataclass(frozen=True)
 class Solution:
-    """Heights (n,), the cells under them, the largest relative cell error, Newton steps, seconds and why the solver stopped."""
+    """Heights (n,), the cells under them, the largest relative cell error, Newton steps, seconds and why the solver
+    stopped.
+    """
 
     heights: np.ndarray
     cells: Cells
@@ -25,10 +27,12 @@ class Solution:
 
 
 def first_heights(target: np.ndarray, weights: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Heights (n,) under which every cell has mass: h_i = -f(y_i) for a convex f whose gradients at the targets lie inside the polygon.
+    """Heights (n,) under which every cell has mass: h_i = -f(y_i) for a convex f whose gradients at the targets lie
+    inside the polygon.
 
-    W_i then holds the point grad f(y_i), since <x, y> - f(y) is largest at y_i there. On an axis-parallel box f is separable and its derivative
-    nearly the coordinate's quantile map, which is the answer for a product target; on another polygon f is a multiple of |y - m|^2 / 2.
+    W_i then holds the point grad f(y_i), since <x, y> - f(y) is largest at y_i there. On an axis-parallel box f is
+    separable and its derivative nearly the coordinate's quantile map, which is the answer for a product target; on
+    another polygon f is a multiple of |y - m|^2 / 2.
     """
     low, high = polygon.min(0), polygon.max(0)
     if len(polygon) == 4 and np.all((polygon == low) | (polygon == high)):
@@ -46,7 +50,9 @@ def first_heights(target: np.ndarray, weights: np.ndarray, polygon: np.ndarray) 
 def _quantile_potential(
     y: np.ndarray, weights: np.ndarray, low: float, high: float, straight: float = 0.1
 ) -> np.ndarray:
-    """Integral at every y of an increasing map into (low, high): the middle of y's quantile interval, mixed with a straight line."""
+    """Integral at every y of an increasing map into (low, high): the middle of y's quantile interval, mixed with a
+    straight line.
+    """
     level, where = np.unique(y, return_inverse=True)
     mass = np.bincount(where, weights=weights)
     middle = np.cumsum(mass) - mass / 2
@@ -68,9 +74,10 @@ def newton(
 ) -> Solution:
     """Heights whose cells have the wished masses, to max_i |w_i - nu_i| / nu_i <= tolerance.
 
-    target (n, 2), all different; weights nu (n,), positive, summing to 1; polygon (V, 2), convex; heights: a warm start, used where all its
-    cells have mass. Every step solves the Laplacian of facet length / |y_i - y_j| and is halved until each cell keeps half of the smallest
-    mass seen at the start and the residual falls. Stops early, and says so in `reason`, where rounding or the time limit ends progress.
+    target (n, 2), all different; weights nu (n,), positive, summing to 1; polygon (V, 2), convex; heights: a warm
+    start, used where all its cells have mass. Every step solves the Laplacian of facet length / |y_i - y_j| and is
+    halved until each cell keeps half of the smallest mass seen at the start and the residual falls. Stops early, and
+    says so in `reason`, where rounding or the time limit ends progress.
     """
     began = time.perf_counter()
     total = _area(polygon)
@@ -112,7 +119,9 @@ def _area(polygon: np.ndarray) -> float:
 
 
 def _direction(target: np.ndarray, cells: Cells, total: float, residual: np.ndarray) -> np.ndarray:
-    """Newton direction: solves sum_j k_ij (d_i - d_j) = residual_i with k_ij = facet length / (|y_i - y_j| area), mean of d zero."""
+    """Newton direction: solves sum_j k_ij (d_i - d_j) = residual_i with k_ij = facet length / (|y_i - y_j| area),
+    mean of d zero.
+    """
     n = len(target)
     if n == 1:
         return np.zeros(1)
@@ -137,7 +146,9 @@ def _direction(target: np.ndarray, cells: Cells, total: float, residual: np.ndar
 
 
 def _damped(target, weights, polygon, h, direction, mass, floor, total):
-    """The first of the steps 1, 1/2, 1/4, ... that keeps every cell above the floor and lowers the residual; None where none does."""
+    """The first of the steps 1, 1/2, 1/4, ... that keeps every cell above the floor and lowers the residual; None
+    where none does.
+    """
     if not np.isfinite(direction).all():
         return None
     residual = np.linalg.norm((mass - weights) / np.sqrt(weights))

@@ -16,7 +16,9 @@ GROUPS = 16
 
 @dataclass(frozen=True)
 class Sampled:
-    """Sums over fresh points, one row a group of points: counts (G, n), potentials (G,) means of u; first (n, d), sums of x."""
+    """Sums over fresh points, one row a group of points: counts (G, n), potentials (G,) means of u; first (n, d),
+    sums of x.
+    """
 
     counts: np.ndarray
     potentials: np.ndarray
@@ -48,7 +50,8 @@ class Sampled:
 def sampled(transport: TransportMap, points: int, seed: int, device: str | None = None) -> Sampled:
     """Draw `points` fresh source points (rounded up to whole groups) and sum over the cells of the distinct targets.
 
-    The stream is the seed's alone; float32 in high dimension on the map's device (GPU where there is one), float64 up to d = 3.
+    The stream is the seed's alone; float32 in high dimension on the map's device (GPU where there is one), float64 up
+    to d = 3.
     """
     import torch
 
@@ -81,7 +84,9 @@ def sampled(transport: TransportMap, points: int, seed: int, device: str | None 
 
 
 def highest_pairs(transport: TransportMap, points: int, seed: int) -> np.ndarray:
-    """Indices (m, 2) of the highest and the second highest plane at `points` fresh source points, among distinct targets."""
+    """Indices (m, 2) of the highest and the second highest plane at `points` fresh source points, among distinct
+    targets.
+    """
     return highest_at(transport, transport.source.sample(points, np.random.default_rng(seed)), 2)
 
 

@@ -1,4 +1,6 @@
-"""The singular set of a map: facets across which it jumps from one mode to another, where the Brenier potential has a ridge."""
+"""The singular set of a map: facets across which it jumps from one mode to another, where the Brenier potential has
+a ridge.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 class SingularSet:
     """Neighbouring cells whose planes meet at more than the threshold.
 
-    pairs (E, 2), i < j; angles (E,) rad, measured as `rule` says; facets (E, 2, 2): the ends of each shared facet, None outside the plane;
+    pairs (E, 2), i < j; angles (E,) rad, measured as `rule` says; facets (E, 2, 2): the ends of each shared facet, None
+    outside the plane;
     jumps (E,): |y_i - y_j|.
     """
 
@@ -30,13 +33,21 @@ class SingularSet:
     @property
     def length(self) -> float:
         """Total length of the facets, in units of x; NaN outside the plane."""
-        return float("nan") if self.facets is None else float(np.linalg.norm(self.facets[:, 1] - self.facets[:, 0], axis=1).sum())
+        return (
+            float("nan")
+            if self.facets is None
+            else float(np.linalg.norm(self.facets[:, 1] - self.facets[:, 0], axis=1).sum())
+        )
 
 
-def singular_set(transport: TransportMap, threshold: float | AngleRule | None = None, points: int = 100_000, seed: int = 1) -> SingularSet:
-    """Pairs of neighbouring cells above the angle threshold (rad, on the paper's angles; an AngleRule; None: `angle_threshold`).
+def singular_set(
+    transport: TransportMap, threshold: float | AngleRule | None = None, points: int = 100_000, seed: int = 1
+) -> SingularSet:
+    """Pairs of neighbouring cells above the angle threshold (rad, on the paper's angles; an AngleRule; None:
+    `angle_threshold`).
 
-    Exact in the plane. Elsewhere neighbours are the two highest planes at `points` source points, so short facets are missed.
+    Exact in the plane. Elsewhere neighbours are the two highest planes at `points` source points, so short facets are
+    missed.
     """
     if threshold is None:
         rule = angle_threshold(transport)

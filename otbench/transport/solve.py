@@ -29,13 +29,14 @@ def solve(
 ) -> TransportMap:
     """The optimal transport map from a source measure to weighted points.
 
-    target (n, d), anything numpy can read, finite; equal points are solved as one and share its cell's mass. weights (n,), positive, in any
-    unit (they are divided by their sum); uniform by default. source: cube ([-1/2, 1/2]^d, alias uniform), ball, gaussian, or a Source.
-    tolerance: largest relative cell error where cells are exact (default 1e-9), else mean relative cell error on fresh points (default
-    0.05). method: auto takes exact Newton for a polygon or rectangle in the plane, else the
-    stochastic solver, whose further options (`stochastic.solve_stochastic`) pass through. time_limit: seconds. start: a map or heights
-    (n,) to start from. Deterministic by seed, up to a time limit. A map that missed its tolerance is returned all the same; its info
-    and certificate say so. Raises OtbenchError where the input is wrong.
+    target (n, d), anything numpy can read, finite; equal points are solved as one and share its cell's mass. weights
+    (n,), positive, in any unit (they are divided by their sum); uniform by default. source: cube ([-1/2, 1/2]^d, alias
+    uniform), ball, gaussian, or a Source.
+    tolerance: largest relative cell error where cells are exact (default 1e-9), else mean relative cell error on fresh
+    points (default 0.05). method: auto takes exact Newton for a polygon or rectangle in the plane, else the
+    stochastic solver, whose further options (`stochastic.solve_stochastic`) pass through. time_limit: seconds. start: a
+    map or heights (n,) to start from. Deterministic by seed, up to a time limit. A map that missed its tolerance is
+    returned all the same; its info and certificate say so. Raises OtbenchError where the input is wrong.
     """
     y, nu = checked(target, weights)
     law = named(source, y.shape[1])
@@ -120,4 +121,3 @@ def _start(start: TransportMap | np.ndarray | None, y: np.ndarray, first: np.nda
             f"start: expected {len(y)} finite heights, one for each target point, got shape {heights.shape}"
         )
     return heights[first]
-

@@ -1,7 +1,7 @@
 """Source measures: the laws from which transport starts (uniform on a box, a ball or a convex polygon, or Gaussian).
 
-The named source "cube" is the cube of side one *centred at the origin*, [-1/2, 1/2]^d, as in the AE-OT code; moving a source by s only
-adds -<s, y_i> to the heights. "gaussian" is N(0, I), "ball" the ball of radius one about the origin.
+The named source "cube" is the cube of side one *centred at the origin*, [-1/2, 1/2]^d, as in the AE-OT code; moving a
+source by s only adds -<s, y_i> to the heights. "gaussian" is N(0, I), "ball" the ball of radius one about the origin.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ KINDS = ("box", "ball", "gaussian", "polygon")
 class Source:
     """A source measure of total mass one on R^d.
 
-    kind: box, ball, gaussian or polygon. box: `low`, `high` (d,); ball: `centre` (d,), `radius`; gaussian: `centre` (d,), `scale` (d,)
-    standard deviations; polygon (d = 2): `vertices` (V, 2), convex, counter-clockwise.
+    kind: box, ball, gaussian or polygon. box: `low`, `high` (d,); ball: `centre` (d,), `radius`; gaussian: `centre`
+    (d,), `scale` (d,) standard deviations; polygon (d = 2): `vertices` (V, 2), convex, counter-clockwise.
     """
 
     kind: str
@@ -193,7 +193,9 @@ def polygon(vertices: Any) -> Source:
 
 
 def named(source: str | Source, d: int) -> Source:
-    """The source of a name ("cube" or "uniform", "ball", "gaussian") in d dimensions, or a given Source checked against d."""
+    """The source of a name ("cube" or "uniform", "ball", "gaussian") in d dimensions, or a given Source checked
+    against d.
+    """
     if isinstance(source, Source):
         if source.dimension != d:
             raise OtbenchError(f"source: it has {source.dimension} coordinates and the target has {d}")
@@ -213,7 +215,9 @@ def _turning(edge: np.ndarray) -> float:
 
 
 def _polygon_moments(vertices: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Signed area, centroid and covariance of the uniform law on a polygon (Green's formulas about the first vertex)."""
+    """Signed area, centroid and covariance of the uniform law on a polygon (Green's formulas about the first
+    vertex).
+    """
     p = vertices - vertices[0]
     q = np.roll(p, -1, axis=0)
     cross = p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]

@@ -1,10 +1,12 @@
 """Semi-discrete transport in any dimension: stochastic steps on the heights, from an affine start, averaged.
 
-The dual E(h) = mean u - <nu, h> has the gradient w - nu. A step draws B fresh source points, counts how many fall into each cell and moves
+The dual E(h) = mean u - <nu, h> has the gradient w - nu. A step draws B fresh source points, counts how many fall into
+each cell and moves
     h_i <- h_i - s a_i e_i,   e_i = c_i / (B nu_i) - 1,   a_i = g B / (K / nu_i + points seen so far),
-with s the mean gap between the highest and the second highest plane, which turns a relative error into a height, and K about ten points a
-cell: a 1/t gain in units of points a cell, g = 4 times as large, which the averaging calms. The answer is the average of the iterates with weights
-growing like t^2, which forgets the transient. Points are never used twice.
+with s the mean gap between the highest and the second highest plane, which turns a relative error into a height, and K
+about ten points a cell: a 1/t gain in units of points a cell, g = 4 times as large, which the averaging calms. The
+answer is the average of the iterates with weights growing like t^2, which forgets the transient. Points are never used
+twice.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from otbench.errors import OtbenchError
 from otbench.transport.draws import Draws
 from otbench.transport.sources import Source
 
-# Measured on Gaussian mixtures at n = 2,000, d = 16 and n = 10,000, d = 32: gains of 4 to 8 do equally well and a gain of 1 ends a third higher; so
-# do powers of 1 to 5 and starts of 5 to 20 points a cell.
+# Measured on Gaussian mixtures at n = 2,000, d = 16 and n = 10,000, d = 32: gains of 4 to 8 do equally well and a gain
+# of 1 ends a third higher; so do powers of 1 to 5 and starts of 5 to 20 points a cell.
 GAIN = 4.0
 SLOW_START = 10.0
 POWER = 2
@@ -61,11 +63,12 @@ def solve_stochastic(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Heights (n,) whose mean relative cell error is at most the tolerance, and what happened.
 
-    target (n, d), all different; weights (n,), summing to 1; law: the source. heights, seen: where an earlier solve stood and how many points it
-    had seen (resume); without heights, the affine start. batch: source points a step. sampling: product (sums of two half tables; box and Gaussian
-    sources), plain, or auto, which takes product on a CPU where it can. max_points: stop there (default 100 n / tolerance^2). The error is
-    watched on fresh points of another stream, at points fixed in advance, so the answer depends on the seed alone (and on the time
-    limit, where that ends it). record: a list that receives (seconds, points, averaged heights) after 1, 1.3, 1.7, ... batches.
+    target (n, d), all different; weights (n,), summing to 1; law: the source. heights, seen: where an earlier solve
+    stood and how many points it had seen (resume); without heights, the affine start. batch: source points a step.
+    sampling: product (sums of two half tables; box and Gaussian sources), plain, or auto, which takes product on a CPU
+    where it can. max_points: stop there (default 100 n / tolerance^2). The error is watched on fresh points of another
+    stream, at points fixed in advance, so the answer depends on the seed alone (and on the time limit, where that ends
+    it). record: a list that receives (seconds, points, averaged heights) after 1, 1.3, 1.7, ... batches.
     """
     began = time.perf_counter()
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -81,7 +84,7 @@ def solve_stochastic(
     size = draws.rounded(batch or int(min(65_536, max(2048, n / 3))))
     limit = max_points or 100 * n / tolerance**2
     watch = _Watch(n, seen, tolerance)
-    noted, reason, error, spread = 1.0, "points", float("nan"), draws.gap(h)
+    noted, reason, error, spread = 1.0, "points", float("inf"), draws.gap(h)
     with _bar(progress, tolerance) as show:
         while seen < limit:
             index = draws.best(state.now, size)
@@ -104,24 +107,29 @@ def solve_stochastic(
             if time_limit is not None and time.perf_counter() - began > time_limit:
                 reason = "time"
                 break
+    if reason != "tolerance":
+        error = draws.error(state.mean, nu, watch.points)
     found = draws.outward(state.mean)
     if not np.isfinite(found).all():
-        raise OtbenchError("solve: the heights are not finite; the target's scale is beyond single precision, rescale it")
+        raise OtbenchError(
+            "solve: the heights are not finite; the target's scale is beyond single precision, rescale it"
+        )
     return found, _told(reason, error, state.steps, seen, began, device, draws.kind)
 
 
 def _told(reason, error, steps, seen, began, device, kind) -> dict[str, Any]:
     return {
-        "method": "stochastic", "sampling": kind, "device": str(device), "error": None if np.isnan(error) else float(error),
+        "method": "stochastic", "sampling": kind, "device": str(device), "error": float(error),
         "steps": int(steps), "points": int(seen), "seconds": time.perf_counter() - began, "reason": reason,
     }  # fmt: skip
 
 
 class _Watch:
-    """When to measure the error, and on how many points: at numbers of points seen fixed in advance, each 1.4 times the last.
+    """When to measure the error, and on how many points: at numbers of points seen fixed in advance, each 1.4 times the
+    last.
 
-    The noise of N points adds n / N to the mean squared error, known up to a factor 1 + (2 / n)^1/2: N makes what is not known of it a small part
-    of tolerance^2.
+    The noise of N points adds n / N to the mean squared error, known up to a factor 1 + (2 / n)^1/2: N makes what is
+    not known of it a small part of tolerance^2.
     """
 
     def __init__(self, n: int, seen: int, tolerance: float) -> None:
@@ -142,9 +150,10 @@ class _bar:
     def __init__(self, wanted: bool, tolerance: float) -> None:
         self.tolerance, self.progress = tolerance, None
         if wanted:
-            from rich.progress import Progress, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-            self.progress = Progress(TextColumn("transport"), *Progress.get_default_columns()[1:2], TextColumn("{task.description}"), TimeElapsedColumn())
+            columns = (TextColumn("transport"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+            self.progress = Progress(*columns)
 
     def __enter__(self):
         if self.progress is not None:

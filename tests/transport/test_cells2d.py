@@ -81,7 +81,9 @@ def layouts():
 @pytest.mark.parametrize("name", layouts())
 @pytest.mark.parametrize("bend", [0.0, 0.3, 2.0])
 def test_cells_agree_with_cutting_planes(name, bend):
-    """The hull's cells against cells cut one by one without a hull; heights that make hulls flat, cocircular and plain."""
+    """The hull's cells against cells cut one by one without a hull; heights that make hulls flat, cocircular and
+    plain.
+    """
     y = layouts()[name]
     y = y - y.mean(0) if name == "far" else y
     h = -bend * (y**2).sum(1) / 2 + (0 if bend != 2.0 else 0.01 * np.random.default_rng(1).standard_normal(len(y)))

@@ -105,7 +105,9 @@ def test_fresh_points_fall_as_the_weights_say(mixture):
 
 
 def test_against_a_linear_programme():
-    """The same problem with the square replaced by the middles of 40 x 40 small squares, solved by POT's network simplex."""
+    """The same problem with the square replaced by the middles of 40 x 40 small squares, solved by POT's network
+    simplex.
+    """
     y = np.random.default_rng(4).standard_normal((20, 2))
     nu = np.random.default_rng(5).random(20) + 0.5
     nu /= nu.sum()
@@ -114,7 +116,8 @@ def test_against_a_linear_programme():
     cost = ((x[:, None] - y) ** 2).sum(2)
     plan = ot.emd(np.full(1600, 1 / 1600), nu, cost)
     found = solve(y, nu)
-    # Moving each small square to its middle changes the cost by its own second moment and by what the cells cut, O(1 / 40^2).
+    # Moving each small square to its middle changes the cost by its own second moment and by what the cells cut, O(1 /
+    # 40^2).
     assert found.wasserstein() ** 2 == pytest.approx((plan * cost).sum(), abs=2e-3)
     agree = (plan * 1600)[np.arange(1600), found.cell(x)]
     assert agree.mean() > 0.93

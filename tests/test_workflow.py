@@ -1,0 +1,169 @@
+"""The workflow: job counts, the smoke run end to end, nothing to do the second time, and only what changed after that."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from otbench.metrics import METRICS, applicable
+from otbench.data import load
+
+SMALL = {
+    "run": "small",
+    "datasets": ["ring-pyomt"],
+    "models": ["real", "noise"],
+    "seeds": [0, 1],
+    "steps": 10,
+    "samples": 100,
+}
+
+
+def copy(root: Path, target: Path) -> None:
+    """A copy of what a run needs, so that tests can edit it."""
+    for name in ("otbench", "workflow", "config", "profiles"):
+        shutil.copytree(root / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "Snakefile", target)
+
+
+def snakemake(where: Path, *words: str) -> subprocess.CompletedProcess:
+    shim = where / "bin" / "otbench"
+    shim.parent.mkdir(exist_ok=True)
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m otbench "$@"\n')
+    shim.chmod(0o755)
+    path = f"{shim.parent}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "PYTHONPATH": str(where)}
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *words]
+    return subprocess.run(command, cwd=where, env=env, capture_output=True, text=True)
+
+
+def jobs(done: subprocess.CompletedProcess) -> dict[str, int]:
+    """Jobs by rule of a dry run."""
+    text = done.stdout + done.stderr
+    if "Nothing to be done" in text:
+        return {}
+    counted = re.search(r"job +count\n[- ]+\n(.*?)\n\n", text, re.S)
+    assert counted, text[-2000:]
+    return {line.split()[0]: int(line.split()[1]) for line in counted.group(1).splitlines()}
+
+
+def set_up(root: Path, target: Path, **change: object) -> Path:
+    copy(root, target)
+    path = target / "own.yaml"
+    path.write_text(yaml.safe_dump({**SMALL, **change}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(root, tmp_path_factory) -> Path:
+    """A small run, done."""
+    where = tmp_path_factory.mktemp("run")
+    set_up(root, where)
+    done = snakemake(where, "--configfile", "own.yaml")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return where
+
+
+def test_dry_run_counts_a_job_of_each_kind_a_model_and_data_set(root, tmp_path):
+    set_up(root, tmp_path, datasets=["grid", "ring"], models=["gan", "ali", "real"], seeds=[0, 1, 2])
+    counted = jobs(snakemake(tmp_path, "-n", "--configfile", "own.yaml"))
+    assert counted.pop("total") == 2 + 3 * 6 + 4
+    assert counted == {"data": 2, "fit": 6, "draw": 6, "measure": 6, "config": 1, "gather": 1, "render": 1, "all": 1}
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert jobs(snakemake(finished, "-n", "--configfile", "own.yaml")) == {}
+
+
+def test_a_model_added_runs_that_model_alone(finished):
+    config = finished / "own.yaml"
+    before = config.read_text()
+    config.write_text(yaml.safe_dump({**SMALL, "models": ["real", "noise", "memoriser"]}))
+    try:
+        counted = jobs(snakemake(finished, "-n", "--configfile", "own.yaml"))
+    finally:
+        config.write_text(before)
+    assert (counted["fit"], counted["draw"], counted["measure"]) == (1, 1, 1) and "data" not in counted
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("models/gan.py", set()),
+        ("models/controls.py", {"fit", "draw", "measure", "gather", "render", "all"}),
+        ("metrics/modes.py", {"measure", "gather", "render", "all"}),
+        ("report/style.py", {"gather", "render", "all"}),
+    ],
+)
+def test_an_edit_reruns_what_it_touches(file, expected, finished):
+    path = finished / "otbench" / file
+    before = path.read_text()
+    path.write_text(before + "\n# an edit\n")
+    try:
+        counted = jobs(snakemake(finished, "-n", "--configfile", "own.yaml"))
+    finally:
+        path.write_text(before)
+    assert set(counted) - {"total"} == expected
+
+
+def test_report_renders_again_without_training(finished):
+    page = finished / "results" / "small" / "report.html"
+    page.unlink()
+    done = snakemake(finished, "report", "--configfile", "own.yaml")
+    assert done.returncode == 0 and page.exists(), done.stderr[-2000:]
+    assert "fit" not in jobs(snakemake(finished, "-n", "report", "--configfile", "own.yaml"))
+
+
+def test_report_of_a_fresh_clone_comes_from_the_reference_results(root, finished, tmp_path):
+    copy(root, tmp_path)
+    shutil.copytree(root / "results" / "reference", tmp_path / "results" / "reference")
+    done = snakemake(tmp_path, "report")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "results" / "reference" / "report.html").exists()
+    assert not (tmp_path / "results" / "default").exists(), "nothing was trained"
+
+
+def test_a_missing_cell_is_counted(root, finished, tmp_path):
+    from otbench.config import Run
+    from otbench.gather import gather
+
+    shutil.copytree(finished / "results", tmp_path / "results")
+    run = Run(**{**SMALL, "models": ["real", "noise", "gan"], "results": str(tmp_path / "results")})
+    gather(run)
+    table = pd.read_csv(run.folder / "metrics.csv")
+    gone = table[table["model"] == "gan"]
+    assert set(gone["status"]) == {"missing"} and set(gone["seed"]) == {0, 1} and gone["value"].isna().all()
+    assert set(gone["metric"]) == set(applicable(load("ring-pyomt")))
+
+
+def test_a_wrong_config_is_refused_before_anything_runs(root, tmp_path):
+    set_up(root, tmp_path, modles=["gan"])
+    done = snakemake(tmp_path, "--configfile", "own.yaml")
+    text = done.stdout + done.stderr
+    assert done.returncode != 0 and "key 'modles': there is no such key" in text and "Traceback" not in text
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.slow
+def test_smoke_run_has_every_model_and_metric(root, tmp_path):
+    copy(root, tmp_path)
+    done = snakemake(tmp_path, "--configfile", "config/smoke.yaml")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    folder = tmp_path / "results" / "smoke"
+    table = pd.read_parquet(folder / "metrics.parquet")
+    from otbench.models import models
+
+    assert set(table["model"]) == set(models()) and set(table["status"]) <= {"ok"}
+    measured = {name for name, metric in METRICS.items() if "points" in metric.kinds}
+    assert measured <= set(table["metric"])
+    for name in ("report.html", "metrics.csv", "run.json", "scatter.npz"):
+        assert (folder / name).stat().st_size > 0
+    assert list((folder / "figures").glob("*.png")) and list((folder / "tables").glob("*.tex"))
+    assert "http" not in re.sub(r"<a [^>]*>|http://www.w3.org\S*", "", (folder / "report.html").read_text())
