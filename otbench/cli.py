@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from otbench import __version__
-from otbench.errors import OtbenchError
+from otbench.errors import OtbenchError, WorkFailed
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -165,7 +165,11 @@ def measure(
     write_table(table, out)
     last = table[table["snapshot"] == table["snapshot"].max()]
     rows = last[["seed", "metric", "value", "status", "protocol"]]
-    _tell(json.loads(rows.to_json(orient="records")), as_json, rows.to_string(index=False, max_colwidth=60))
+    records = json.loads(rows.to_json(orient="records", double_precision=15))
+    for record, value in zip(records, rows["value"], strict=True):
+        if record["value"] is None:  # JSON has no infinity and no NaN
+            record["value"] = str(value)
+    _tell(records, as_json, rows.to_string(index=False, max_colwidth=60))
 
 
 @app.command()
@@ -229,6 +233,35 @@ def score(
     from otbench.metrics.samples import read_array
 
     typer.echo(json.dumps(score_features(read_array(real), read_array(generated), seed=seed), indent=2))
+
+
+@app.command()
+def transport(
+    target: Annotated[Path | None, typer.Argument(help="Target points, .npy (n, d).")] = None,
+    source: Annotated[str, typer.Option(help="Source measure: cube, ball or gaussian.")] = "cube",
+    tolerance: Annotated[float | None, typer.Option(help="Relative cell error to reach.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the map, .npz.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights of the points, .npy (n,).")] = None,
+    start: Annotated[Path | None, typer.Option(help="Map to start from, .npz.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the stochastic solver.")] = 0,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds after which to stop.")] = None,
+    check: Annotated[Path | None, typer.Option(help="Recompute the certificate of this map instead.")] = None,
+) -> None:
+    """Solve semi-discrete transport to points, or check a map; prints the certificate as JSON.
+
+    Example: otbench transport codes.npy --source cube --tolerance 0.05 --out map.npz
+    """
+    from otbench.transport import command
+
+    if (target is None) == (check is None):
+        raise OtbenchError("transport: expected either target points (.npy) or --check MAP.npz")
+    if check:
+        told = command.check(check)
+    else:
+        told = command.run(target, source, tolerance, out, weights, seed, time_limit, start, progress=True)
+    typer.echo(json.dumps(told, indent=2))
+    if not told.get("map_tolerance_met", 1):
+        raise WorkFailed("transport: the map missed its tolerance; the certificate says by how much")
 
 
 def _load(name: str) -> Any:

@@ -23,6 +23,7 @@ def listing() -> dict[str, list[dict[str, Any]]]:
             {
                 "name": name,
                 "title": model.title_of(name),
+                "about": " ".join((model.__doc__ or "").split("\n\n")[0].split()),
                 "family": model.family,
                 "paper": model.paper,
                 "data": list(model.kinds),
@@ -51,7 +52,8 @@ def text(found: dict[str, list[dict[str, Any]]]) -> str:
         for row in rows:
             what = row.get("title") or row.get("description", "")
             lines.append(f"{row['name']:<{width}}  {what}")
-            more = [row["paper"]] if row.get("paper") else []
+            more = [row["about"]] if row.get("about") else []
+            more += [row["paper"]] if row.get("paper") else []
             if row.get("parameters"):
                 more.append("parameters: " + ", ".join(f"{k} {v:,}" for k, v in row["parameters"].items()))
             if row.get("direction"):

@@ -43,7 +43,7 @@ def test_the_way_of_the_data_by_hand(tmp_path):
     assert set(table["seed"]) == {0, 2} and set(table["snapshot"]) == {0.5, 1.0}
     last = table[table["snapshot"] == 1.0]
     merged = last.merge(printed, on=["seed", "metric"])
-    assert len(merged) == len(last) and np.allclose(merged["value_x"], merged["value_y"], equal_nan=True)
+    assert len(merged) == len(last) and np.allclose(merged["value_x"], merged["value_y"].astype(float), equal_nan=True)
 
 
 def test_anyones_samples_are_measured(tmp_path):

@@ -20,7 +20,7 @@ class ALI(PlaneModel):
     """
 
     names = {"ali": {}}
-    title = "ALI, adversarially learned inference"
+    title = "ALI"
     paper = "Dumoulin et al. 2017; baseline of Lin et al. 2018 (PacGAN), table 1"
 
     def build(self) -> None:

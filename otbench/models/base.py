@@ -110,6 +110,10 @@ class Model:
                 tensor.grad = gradient.contiguous()
             self.optimisers[name].step()
 
+    def certify(self, samples: Tensor) -> list[dict[str, float]]:
+        """Numbers that only the model itself can give of its samples (R, n, ...), one record a replica."""
+        return [{} for _ in self.seeds]
+
     def state(self) -> dict[str, Tensor]:
         """What `draw` needs, each tensor (R, ...)."""
         return {f"{n}.{k}": v for n in self.sampler for k, v in self.networks[n].state().items()}

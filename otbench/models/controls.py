@@ -39,7 +39,7 @@ class HeldOut(Control):
     """Held-out real data: what a perfect generator would score. Metrics never compare it with the same rows."""
 
     names = {"real": {}}
-    title = "Held-out real data"
+    title = "Held-out real"
     paper = "control"
 
     def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:
@@ -51,7 +51,7 @@ class Memoriser(Control):
     """Gives training points back: what a generator that has learnt nothing but its training set would score."""
 
     names = {"memoriser": {}}
-    title = "Memoriser: training points given back"
+    title = "Memoriser"
     paper = "control"
 
     def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:
@@ -73,7 +73,7 @@ class Collapsed(Control):
     """
 
     names = {"collapsed": {}}
-    title = "Collapsed: real data of 40 % of the modes"
+    title = "Collapsed"
     paper = "control"
     Config = CollapsedConfig
 
@@ -95,7 +95,7 @@ class Noise(Control):
     """Uniform noise over the bounding box of the training points: what no learning at all would score."""
 
     names = {"noise": {}}
-    title = "Noise, uniform over the data's bounding box"
+    title = "Noise"
     paper = "control"
 
     def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:

@@ -25,8 +25,8 @@ class GAN(PlaneModel):
     """
 
     names = {"gan": {}, "pacgan2": {"packing": 2}, "pacgan3": {"packing": 3}, "pacgan4": {"packing": 4}}
-    title = "GAN, non-saturating"
-    titles = {f"pacgan{m}": f"PacGAN, packs of {m}" for m in (2, 3, 4)}
+    title = "GAN"
+    titles = {f"pacgan{m}": f"PacGAN{m}" for m in (2, 3, 4)}
     paper = "Goodfellow et al. 2014; Lin et al. 2018 (PacGAN), section 4.1"
     Config = GANConfig
 

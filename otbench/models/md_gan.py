@@ -64,7 +64,7 @@ class MDGAN(PlaneModel):
     """
 
     names = {"md-gan": {}}
-    title = "GAN with minibatch discrimination"
+    title = "MD"
     paper = "Salimans et al. 2016; baseline of Lin et al. 2018 (PacGAN), table 1"
     Config = MDConfig
 

@@ -36,8 +36,8 @@ class WGAN(NoiseModel):
     """
 
     names = {"wgan": {"constraint": "clip"}, "wgan-gp": {"constraint": "penalty"}}
-    title = "Wasserstein GAN"
-    titles = {"wgan": "Wasserstein GAN, clipped weights", "wgan-gp": "Wasserstein GAN, gradient penalty"}
+    title = "WGAN"
+    titles = {"wgan-gp": "WGAN-GP"}
     paper = "Arjovsky et al. 2017, algorithm 1; Gulrajani et al. 2017, algorithm 1 and toy code"
     family = "adversarial"
     paper_steps = 500_000

@@ -20,6 +20,7 @@ CERTIFICATE = {
     "map_dual_gap": ("Dual gap", max),
     "map_dual_value": ("Dual value", None),
     "map_cost": ("Transport cost", None),
+    "map_targets_reverse_kl": ("Reverse KL against its own targets", None),
 }
 
 

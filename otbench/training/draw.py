@@ -36,7 +36,9 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
             continue
         model = load(cell["seed"], cell["snapshot"])
         # the stream is a CPU one on every device, so that a GPU draws the same noise
-        samples = model.draw(n, [generator(cell["seed"], "samples")])[0].cpu().numpy()
+        samples = model.draw(n, [generator(cell["seed"], "samples")]).cpu()
+        cell["certificate"] |= model.certify(samples)[0]
+        samples = samples[0].numpy()
         drawn.append(samples)
         seeds += [cell["seed"]] * len(samples)
         snapshots += [cell["snapshot"]] * len(samples)

@@ -40,12 +40,12 @@ def certificate(transport: TransportMap, points: int | None = None, seed: int = 
 
 
 def enough(n: int, tolerance: float) -> int:
-    """Points on which n cells' mean error can be told from the tolerance.
+    """Points on which n cells' mean error can be told from the tolerance, at most 2,000,000 or 20 a cell.
 
     Their noise adds n / N to the mean squared error, known up to a factor 1 + (2 / n)^1/2; N makes the unknown part
     small beside tolerance^2.
     """
-    return int(max(200_000, 4 * n, 8 * (2 * n) ** 0.5 / tolerance**2))
+    return int(min(max(200_000, 4 * n, 8 * (2 * n) ** 0.5 / tolerance**2), max(2_000_000, 20 * n)))
 
 
 def _group_weights(transport: TransportMap) -> np.ndarray:

@@ -15,6 +15,8 @@ from otbench.transport.sources import Source
 # 0.0029, 0.0031 for p = 32, 16, 8 and 0.0043 for plain points. The tables' product costs d / p per point and target, so
 # that wide targets take more.
 HALF, HALF_WIDE, WIDE = 16, 32, 48
+# Fewer where the error is estimated: there the dependence widens the estimate's spread, which must be narrow.
+HALF_CHECK = 8
 
 
 class Draws:
@@ -41,7 +43,7 @@ class Draws:
         self.shift = torch.as_tensor(self.centre, dtype=torch.float32, device=device)
         self.cut = law.dimension // 2
         self.half = HALF if law.dimension < WIDE else HALF_WIDE
-        self.group = self.half**2 if self.kind == "product" else 256
+        self.group = self.half**2
         self.left, self.right = self.y[:, : self.cut].T.contiguous(), self.y[:, self.cut :].T.contiguous()
         self.stream = torch.Generator(device=device).manual_seed(seed)
         self.other = torch.Generator(device=device).manual_seed(seed + 2**40)
@@ -63,12 +65,15 @@ class Draws:
         """Plain source points about the source's mean, (size, d) float32."""
         return self.law.sample_torch(size, generator or self.stream) - self.shift
 
-    def best(self, h: torch.Tensor, size: int, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Cells of `size` fresh points under heights h: indices (size,)."""
+    def best(
+        self, h: torch.Tensor, size: int, generator: torch.Generator | None = None, half: int | None = None
+    ) -> torch.Tensor:
+        """Cells of `size` fresh points under heights h: indices (size,); half: points of each half in a group."""
         generator = generator or self.stream
         if self.kind == "plain":
             return best(self.points(size, generator), self.y, h.float())[1]
-        p, groups = self.half, max(1, size // self.group)
+        p = half or self.half
+        groups = max(1, size // p**2)
         index = torch.empty((groups, p, p), dtype=torch.int64, device=self.device)
         # As many groups at a time as two tables of 32 MiB hold.
         step, low = max(1, 2**23 // (p * len(h))), h.float()
@@ -107,14 +112,14 @@ class Draws:
         The noise of every count is estimated between independent groups of points, since points of one product group
         depend on each other.
         """
-        n, chunk = len(h), self.group
+        n, chunk = len(h), 256
         groups = max(64, -(-size // chunk))
         total = torch.zeros(n, dtype=torch.float64, device=self.device)
         square = torch.zeros_like(total)
         done = 0
         while done < groups:
             many = min(max(1, 8192 // chunk), groups - done)
-            index = self.best(h, many * chunk, self.other).view(many, chunk)
+            index = self.best(h, many * chunk, self.other, HALF_CHECK).view(many, chunk)
             # Groups are told apart by an offset, so that one sort counts them all.
             offset = n * torch.arange(many, device=self.device)[:, None]
             key, counts = torch.unique(index + offset, return_counts=True)

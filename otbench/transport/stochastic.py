@@ -108,7 +108,8 @@ def solve_stochastic(
                 reason = "time"
                 break
     if reason != "tolerance":
-        error = draws.error(state.mean, nu, watch.points)
+        # Stopped early: a rough figure, for less than the solving cost.
+        error = draws.error(state.mean, nu, min(watch.points, max(65_536, seen // 4)))
     found = draws.outward(state.mean)
     if not np.isfinite(found).all():
         raise OtbenchError(
@@ -133,7 +134,7 @@ class _Watch:
     """
 
     def __init__(self, n: int, seen: int, tolerance: float) -> None:
-        self.points = int(max(4 * n, 8 * (2 * n) ** 0.5 / tolerance**2))
+        self.points = int(max(4 * n, 12 * (2 * n) ** 0.5 / tolerance**2))
         self.next = seen + max(5 * n, int(0.3 * n / tolerance**2), self.points)
 
     def due(self, seen: int) -> bool:
