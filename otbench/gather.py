@@ -67,7 +67,9 @@ def _missing(run: Run, table: pd.DataFrame, data: dict[str, DataSet]) -> pd.Data
                 cell = {"run": run.run, "study": run.study, "dataset": name, "model": model, "seed": seed}
                 cell |= {"snapshot": 1.0, "value": math.nan, "status": "missing", "seconds": math.nan}
                 cell |= {"device": "", "code_version": "", "config_hash": ""}
-                rows += [cell | {"metric": m, "protocol": protocol_of(m, values, run.samples)} for m in applicable(values)]
+                rows += [
+                    cell | {"metric": m, "protocol": protocol_of(m, values, run.samples)} for m in applicable(values)
+                ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -129,7 +131,7 @@ def _budget(run: Run) -> dict[str, Any]:
     if run.steps == "paper":
         said = "the papers' full budgets"
     elif most and run.steps < most:
-        said = f"{run.steps:,} discriminator updates of the papers' {most:,} or more ({run.steps / most:.2%})"
+        said = f"{run.steps:,} discriminator updates of the papers' {most:,} or more ({100 * run.steps / most:.2g} %)"
     else:
         said = f"{run.steps:,} discriminator updates"
     return {"steps": most if run.steps == "paper" else run.steps, "paper_steps": most, "said": said}

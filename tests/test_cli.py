@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from otbench.cli import app
 from otbench.data import load
 from otbench.errors import OtbenchError
-from tests.conftest import otbench
+from tests.conftest import ROOT, otbench
 
 VERBS = ["data", "fit", "draw", "measure", "gather", "report", "list", "score", "transport"]
 
@@ -101,7 +101,7 @@ def test_a_wrong_request_ends_with_one_sentence_and_status_2(tmp_path):
         (["draw", "--fit", "nowhere", "--data", "ring-pyomt", "--out", "x.npz"], "cannot read nowhere/fit.json"),
         (["measure", "--data", "ring-pyomt", "--samples", "no.npz", "--out", "x.csv"], "no.npz"),
         (["gather", "nowhere"], "cannot read nowhere/config.json"),
-        (["report", "nowhere"], "nowhere"),
+        (["report", "nowhere", "--published", ROOT / "config" / "published.csv"], "nowhere"),
         (["score", "no.npy", "no.npy"], "no.npy"),
     ],
 )

@@ -48,7 +48,11 @@ def test_a_missing_key_is_named():
         checked({k: v for k, v in GOOD.items() if k != "seeds"})
 
 
-@given(st.dictionaries(st.sampled_from(list(Run.model_fields)), st.none() | st.integers() | st.text() | st.lists(st.text())))
+@given(
+    st.dictionaries(
+        st.sampled_from(list(Run.model_fields)), st.none() | st.integers() | st.text() | st.lists(st.text())
+    )
+)
 def test_no_config_gets_a_traceback(change):
     try:
         run = checked({**GOOD, **change})
@@ -59,7 +63,10 @@ def test_no_config_gets_a_traceback(change):
 
 
 def test_later_overrides_win():
-    overrides = [{"models": ["gan", "ali"], "set": {"rate": 1.0, "batch": 5}}, {"models": ["gan"], "set": {"rate": 2.0}}]
+    overrides = [
+        {"models": ["gan", "ali"], "set": {"rate": 1.0, "batch": 5}},
+        {"models": ["gan"], "set": {"rate": 2.0}},
+    ]
     run = checked({**GOOD, "overrides": overrides})
     assert run.options("gan") == {"rate": 2.0, "batch": 5}
     assert run.options("ali") == {"rate": 1.0, "batch": 5} and run.options("wgan") == {}
@@ -96,4 +103,6 @@ def test_a_models_version_covers_what_it_uses():
 
 def test_the_schema_on_disk_is_the_configs(root):
     text = (root / "workflow" / "schemas" / "config.schema.yaml").read_text()
-    assert yaml.safe_load(text) == Run.model_json_schema(), "renew it: python -m otbench.config > workflow/schemas/config.schema.yaml"
+    assert yaml.safe_load(text) == Run.model_json_schema(), (
+        "renew it: python -m otbench.config > workflow/schemas/config.schema.yaml"
+    )

@@ -76,9 +76,7 @@ class Feed:
     def chunk(self) -> dict[str, Tensor]:
         """The next CHUNK batches of every input, each (CHUNK, R, ...)."""
         return {
-            name: torch.stack(
-                [kind.draw(self.CHUNK, self.data, self.streams[s, name]) for s in self.seeds], 1
-            )
+            name: torch.stack([kind.draw(self.CHUNK, self.data, self.streams[s, name]) for s in self.seeds], 1)
             for name, kind in self.inputs.items()
         }
 

@@ -4,9 +4,9 @@
 rule config:
     output:
         f"{FOLDER}/config.json",
+    localrule: True
     params:
         text=json.dumps(RUN.model_dump(), sort_keys=True),
-    localrule: True
     shell:
         "printf '%s\\n' {params.text:q} > {output}"
 
@@ -51,10 +51,10 @@ rule render:
 
 # Renders again, from this run's gathered table or else from the reference results; trains nothing, whatever changed.
 rule report:
+    localrule: True
     params:
         folder=lambda wildcards: FOLDER if exists(f"{FOLDER}/metrics.parquet") else RUN.reference,
         published=RUN.published,
         reference=RUN.reference,
-    localrule: True
     shell:
         "otbench report {params.folder} --published {params.published} --reference {params.reference}"

@@ -6,9 +6,9 @@ rule data:
         f"{FOLDER}/data/{{dataset}}.npz",
     log:
         f"{FOLDER}/logs/data/{{dataset}}.log",
+    threads: 1
     params:
         code=catalogue.code_version("data"),
-    threads: 1
     shell:
         "otbench data {wildcards.dataset} --out {output} > {log} 2>&1"
 
@@ -24,6 +24,11 @@ rule fit:
         f"{FOLDER}/logs/fit/{{dataset}}/{{model}}.log",
     benchmark:
         f"{FOLDER}/benchmarks/fit/{{dataset}}/{{model}}.tsv"
+    threads: 1
+    resources:
+        gpu=lambda wildcards: int(RUN.device == "cuda"),
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
     params:
         # the folder is no declared output: a resumable checkpoint inside it survives a failed job
         out=lambda wildcards, output: output.summary.removesuffix("/fit.json"),
@@ -34,11 +39,6 @@ rule fit:
         steps=RUN.steps,
         training=f"--device {RUN.device} --together {RUN.together} --precision {RUN.precision}"
         + " --capture" * RUN.capture,
-    threads: 1
-    resources:
-        gpu=lambda wildcards: int(RUN.device == "cuda"),
-        runtime=lambda wildcards, attempt: 240 * attempt,
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
     shell:
         "otbench fit {wildcards.model} --data {input} --out {params.out} --seeds {params.seeds}"
         " --steps {params.steps} --snapshots {params.snapshots} --options {params.options:q} {params.training}"
@@ -54,11 +54,11 @@ rule draw:
         f"{FOLDER}/samples/{{dataset}}/{{model}}.npz",
     log:
         f"{FOLDER}/logs/draw/{{dataset}}/{{model}}.log",
+    threads: 1
     params:
         fit=lambda wildcards, input: input.summary.removesuffix("/fit.json"),
         code=lambda wildcards: catalogue.fit_version(wildcards.model),
         n=RUN.samples,
-    threads: 1
     shell:
         "otbench draw --fit {params.fit} --data {input.data} --n {params.n} --out {output} > {log} 2>&1"
 
@@ -71,10 +71,10 @@ rule measure:
         f"{FOLDER}/metrics/{{dataset}}/{{model}}.csv",
     log:
         f"{FOLDER}/logs/measure/{{dataset}}/{{model}}.log",
+    threads: 1
     params:
         code=catalogue.measure_version(),
         run=RUN.run,
-    threads: 1
     shell:
         "otbench measure --data {input.data} --samples {input.samples} --run {params.run} --model {wildcards.model}"
         " --out {output} > {log} 2>&1"
