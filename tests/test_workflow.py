@@ -1,4 +1,4 @@
-"""The workflow: job counts, the smoke run end to end, nothing to do the second time, and only what changed after that."""
+"""The workflow: job counts, the smoke run end to end, nothing to do the second time, and then only what changed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from otbench.metrics import METRICS, applicable
 from otbench.data import load
+from otbench.metrics import METRICS, applicable
 
 SMALL = {
     "run": "small",

@@ -46,7 +46,7 @@ def models() -> dict[str, type[Model]]:
 
 
 def configure(name: str, options: dict | None = None) -> Config:
-    """The config of model `name` with `options` in place of the paper's values; refuses what the model does not know."""
+    """The config of model `name` with `options` in place of the paper's values; refuses what it does not know."""
     model = find(name)
     try:
         return model.Config(**{**model.names[name], **(options or {})})

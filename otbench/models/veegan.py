@@ -16,7 +16,8 @@ class VEEGAN(PlaneModel):
     """A reconstructor F maps data back to noise; the discriminator sees pairs (z, G(z)) and (F(x), x).
 
     Algorithm 1 of the paper, with D the log ratio of generated to real pairs and d the squared distance:
-    D descends E[sp(-D(z, G(z)))] + E[sp(D(F(x), x))]; F descends E d(z, F(G(z))); G descends E D(z, G(z)) + E d(z, F(G(z))).
+    D descends E[sp(-D(z, G(z)))] + E[sp(D(F(x), x))]; F descends E d(z, F(G(z)));
+    G descends E D(z, G(z)) + E d(z, F(G(z))).
     The paper's 2D networks and rates are not published: PacGAN's stand in, so that all rows share a generator.
     """
 

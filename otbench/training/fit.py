@@ -54,8 +54,8 @@ def fit(
 ) -> dict[str, Any]:
     """Train model `name` for every seed and write `out`/{fit.json, weights.safetensors, losses.csv}.
 
-    steps: budget in discriminator updates (`Stage.cost`), None for the paper's. snapshots: fractions of the budget in (0, 1] at which
-    the sampler's weights are kept; 1 is always among them. An interrupted call resumes where it was.
+    steps: budget in discriminator updates (`Stage.cost`), None for the paper's. snapshots: fractions of the budget in
+    (0, 1] at which the sampler's weights are kept; 1 is always among them. An interrupted call resumes where it was.
     Returns what fit.json holds. Raises OtbenchError for options, data or devices that do not fit.
     """
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):

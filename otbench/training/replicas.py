@@ -1,7 +1,8 @@
 """R copies of a plain module, one a seed, run as one.
 
-With one replica the module itself is called: on a CPU `vmap` over a single copy would only cost time. With several, their
-parameters are stacked and `torch.func` runs the plain module over the leading axis. Model code sees (R, ...) in both cases.
+With one replica the module itself is called: on a CPU `vmap` over a single copy would only cost time. With several,
+their parameters are stacked and `torch.func` runs the plain module over the leading axis. Model code sees (R, ...) in
+both cases.
 """
 
 from __future__ import annotations

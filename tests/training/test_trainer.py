@@ -27,7 +27,7 @@ class Stop(Exception):
 
 def weights(folder):
     with safe_open(folder / "weights.safetensors", "pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return {name: file.get_tensor(name) for name in file.keys()}
 
 
 def losses(folder):

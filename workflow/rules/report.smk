@@ -24,7 +24,7 @@ rule gather:
         f"{FOLDER}/logs/gather.log",
     params:
         code=catalogue.report_version(),
-        folder=FOLDER,
+        folder=subpath(output.table, parent=True),
     shell:
         "otbench gather {params.folder} > {log} 2>&1"
 
@@ -43,7 +43,7 @@ rule render:
         f"{FOLDER}/logs/render.log",
     params:
         code=catalogue.report_version(),
-        folder=FOLDER,
+        folder=subpath(input.table, parent=True),
         reference=RUN.reference,
     shell:
         "otbench report {params.folder} --published {input.published} --reference {params.reference} > {log} 2>&1"

@@ -31,7 +31,7 @@ rule fit:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
     params:
         # the folder is no declared output: a resumable checkpoint inside it survives a failed job
-        out=lambda wildcards, output: output.summary.removesuffix("/fit.json"),
+        out=subpath(output.summary, parent=True),
         code=lambda wildcards: catalogue.fit_version(wildcards.model),
         options=lambda wildcards: json.dumps(RUN.options(wildcards.model), sort_keys=True),
         seeds=",".join(map(str, RUN.seeds)),
@@ -56,7 +56,7 @@ rule draw:
         f"{FOLDER}/logs/draw/{{dataset}}/{{model}}.log",
     threads: 1
     params:
-        fit=lambda wildcards, input: input.summary.removesuffix("/fit.json"),
+        fit=subpath(input.summary, parent=True),
         code=lambda wildcards: catalogue.fit_version(wildcards.model),
         n=RUN.samples,
     shell:
