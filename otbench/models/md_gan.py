@@ -24,7 +24,7 @@ class MDConfig(PlaneConfig):
 class MinibatchFeatures(nn.Module):
     """How close every row is to the others of its batch (Salimans et al. 2016, section 3.2).
 
-    Features f (n, A) -> (n, A + B): with M_i = f_i T in R^{B x C}, o_ib = sum_{j != i} exp(-|M_ib - M_jb|_1) + bias_b is
+    Features f (n, A) -> (n, A + B): with M_i = f_i T (B x C), o_ib = sum_{j != i} exp(-|M_ib - M_jb|_1) + bias_b is
     appended to f. T is normalised over its inputs and carries a scale for each entry.
     """
 

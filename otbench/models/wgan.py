@@ -57,7 +57,7 @@ class WGAN(NoiseModel):
                 self.adam(name, [name], c.rate, c.beta1, c.beta2)
 
     def stages(self) -> list[Stage]:
-        """One stage; a step is `critic_steps` updates of the critic, each on its own batch, and one of the generator."""
+        """One stage; a step: `critic_steps` updates of the critic, each on its own batch, and one of the generator."""
         c = self.config
         shape = (c.critic_steps, c.batch)
         inputs = {"real": Real(shape), "z": Normal((*shape, c.noise)), "last": Normal((c.batch, c.noise))}

@@ -89,7 +89,7 @@ def test_to_1e9(mixture, name, weighted):
     assert numbers["map_tolerance_met"] == 1
     assert 0 <= numbers["map_dual_gap"] <= 1e-9 * (1 + numbers["map_cost"])
     assert numbers["map_cost"] == pytest.approx(numbers["map_w2"] ** 2, rel=1e-8)
-    assert found.info["seconds"] < 5
+    assert found.info["seconds"] < 30  # some tens of milliseconds on a free core
 
 
 def test_fresh_points_fall_as_the_weights_say(mixture):

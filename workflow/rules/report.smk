@@ -4,11 +4,13 @@
 rule config:
     output:
         f"{FOLDER}/config.json",
+    log:
+        f"{FOLDER}/logs/config.log",
     localrule: True
     params:
         text=json.dumps(RUN.model_dump(), sort_keys=True),
     shell:
-        "printf '%s\\n' {params.text:q} > {output}"
+        "printf '%s\\n' {params.text:q} > {output} 2> {log}"
 
 
 rule gather:
@@ -51,10 +53,12 @@ rule render:
 
 # Renders again, from this run's gathered table or else from the reference results; trains nothing, whatever changed.
 rule report:
+    log:
+        f"{RUN.results}/logs/report.log",
     localrule: True
     params:
         folder=lambda wildcards: FOLDER if exists(f"{FOLDER}/metrics.parquet") else RUN.reference,
         published=RUN.published,
         reference=RUN.reference,
     shell:
-        "otbench report {params.folder} --published {params.published} --reference {params.reference}"
+        "otbench report {params.folder} --published {params.published} --reference {params.reference} 2>&1 | tee {log}"
