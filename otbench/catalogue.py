@@ -33,8 +33,9 @@ def model_files() -> dict[str, str]:
 def fit_version(model: str) -> str:
     """A digest of the sources that fitting and drawing `model` depends on: a job runs again when one changes."""
     own = model_files().get(model, "")
-    uses_transport = bool(own) and "otbench.transport" in (ROOT / own).read_text(encoding="utf-8")
-    return code_version(*TRAINING, *([own] if own else []), *(["transport"] if uses_transport else []))
+    text = (ROOT / own).read_text(encoding="utf-8") if own else ""
+    parts = [part for part in ("transport", "metrics") if f"from otbench.{part}" in text]
+    return code_version(*TRAINING, *([own] if own else []), *parts)
 
 
 def measure_version() -> str:

@@ -22,6 +22,11 @@ class Override(BaseModel):
     models: list[Name] = Field(min_length=1, description="models that the options are for")
     set: dict[str, Any] = Field(description="options of those models, by name")
 
+    @field_validator("models")
+    @classmethod
+    def _known_models(cls, value: list[str]) -> list[str]:
+        return _known(value, sorted(model_files()), "model")
+
 
 class Run(BaseModel):
     """One run of the benchmark."""
@@ -96,7 +101,7 @@ def _known(values: list[str], known: list[str], what: str) -> list[str]:
 def checked(values: dict[str, Any], where: str = "config") -> Run:
     """The run that a config describes; raises OtbenchError with one sentence that names the key that is wrong."""
     try:
-        return Run(**values)
+        run = Run(**values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -110,6 +115,11 @@ def checked(values: dict[str, Any], where: str = "config") -> Run:
         raise OtbenchError(f"{where}, key '{key}': {message}") from error
     except TypeError as error:
         raise OtbenchError(f"{where}: expected a mapping of keys to values") from error
+    for model in {name for override in run.overrides for name in override.models}:
+        from otbench.models import configure  # needs torch: only where there is something to check
+
+        configure(model, run.options(model))
+    return run
 
 
 def read(path: str | Path) -> Run:

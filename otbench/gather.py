@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from otbench.data import load
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.files import read_json, whole, write_json
-from otbench.metrics import applicable
+from otbench.metrics import CHEAP, applicable
 from otbench.metrics.measuring import protocol_of
 from otbench.metrics.samples import read_samples
 from otbench.metrics.table import COLUMNS, check_table, read_table, write_table
+from otbench.models import find
 from otbench.provenance import code_version, digest, machine, versions
 
 SHOWN = 2500
@@ -57,19 +59,18 @@ def _nothing() -> pd.DataFrame:
 
 
 def _missing(run: Run, table: pd.DataFrame, data: dict[str, DataSet]) -> pd.DataFrame:
-    present = set(zip(table["dataset"], table["model"], table["seed"], strict=True))
+    keys = ["dataset", "model", "seed", "snapshot"]
+    present = set(table[keys].itertuples(index=False, name=None))
     rows = []
-    for name, values in data.items():
-        for model in run.models:
-            for seed in run.seeds:
-                if (name, model, seed) in present:
-                    continue
-                cell = {"run": run.run, "study": run.study, "dataset": name, "model": model, "seed": seed}
-                cell |= {"snapshot": 1.0, "value": math.nan, "status": "missing", "seconds": math.nan}
-                cell |= {"device": "", "code_version": "", "config_hash": ""}
-                rows += [
-                    cell | {"metric": m, "protocol": protocol_of(m, values, run.samples)} for m in applicable(values)
-                ]
+    for dataset, model, seed in product(run.datasets, run.models, run.seeds):
+        for snapshot in run.marks if find(model).paper_steps else [1.0]:
+            if (dataset, model, seed, snapshot) in present:
+                continue
+            cell = dict(zip(keys, (dataset, model, seed, snapshot), strict=True))
+            cell |= {"run": run.run, "study": run.study, "value": math.nan, "status": "missing", "seconds": math.nan}
+            cell |= {"device": "", "code_version": "", "config_hash": ""}
+            names = applicable(data[dataset], None if snapshot == 1.0 else list(CHEAP))
+            rows += [cell | {"metric": m, "protocol": protocol_of(m, data[dataset], run.samples)} for m in names]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -84,7 +85,7 @@ def _describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], di
         "machine": machine(),
         "started": min(started) if started else None,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "expected": [[d, m, s] for d in run.datasets for m in run.models for s in run.seeds],
+        "expected": [list(cell) for cell in product(run.datasets, run.models, run.seeds)],
         "models": {name: _model(name, run, fits) for name in run.models},
         "datasets": {name: _data(values) for name, values in data.items()},
         "budget": _budget(run),
@@ -94,8 +95,6 @@ def _describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], di
 
 
 def _model(name: str, run: Run, fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
-    from otbench.models import find
-
     model = find(name)
     fitted = next((f for (_, m), f in fits.items() if m == name), {})
     return {
@@ -124,17 +123,15 @@ def _data(values: DataSet) -> dict[str, Any]:
 
 
 def _budget(run: Run) -> dict[str, Any]:
-    from otbench.models import find
-
     papers = sorted({find(m).paper_steps for m in run.models} - {None})
-    most = papers[0] if papers else None
+    least = papers[0] if papers else None
     if run.steps == "paper":
         said = "the papers' full budgets"
-    elif most and run.steps < most:
-        said = f"{run.steps:,} discriminator updates of the papers' {most:,} or more ({100 * run.steps / most:.2g} %)"
+    elif least and run.steps < least:
+        said = f"{run.steps:,} discriminator updates of the papers' {least:,} or more ({100 * run.steps / least:.2g} %)"
     else:
         said = f"{run.steps:,} discriminator updates"
-    return {"steps": most if run.steps == "paper" else run.steps, "paper_steps": most, "said": said}
+    return {"steps": least if run.steps == "paper" else run.steps, "paper_steps": least, "said": said}
 
 
 def _write_scatter(run: Run, data: dict[str, DataSet], table: pd.DataFrame) -> None:

@@ -34,6 +34,9 @@ GOOD = {"run": "r", "datasets": ["grid"], "models": ["gan"], "seeds": [0], "step
         ({"samples": 3}, "key 'samples'"),
         ({"run": "../elsewhere"}, "key 'run'"),
         ({"device": "tpu"}, "key 'device'"),
+        ({"overrides": [{"models": ["gna"], "set": {}}]}, "key 'overrides.0.models': unknown model 'gna'"),
+        ({"overrides": [{"models": ["gan"], "set": {"rat": 1}}]}, "model gan, option 'rat'"),
+        ({"overrides": [{"models": ["gan"], "set": {"rate": "x"}}]}, "model gan, option 'rate'"),
         ({"overrides": [{"models": ["gan"]}]}, "key 'overrides.0.set': this key is missing"),
     ],
 )

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from otbench.errors import OtbenchError
 from otbench.metrics import modes
 from otbench.metrics.reverse_kl import reverse_kl
 from otbench.models.base import Config, Model, Stage
@@ -42,6 +43,12 @@ class AEOT(Model):
     family = "transport"
     sampler = ()
     Config = AEOTConfig
+
+    def build(self) -> None:
+        """No network; the maps come from the only stage."""
+        if len(self.data.shape) != 1 or self.data.shape[0] != 2:
+            raise OtbenchError(f"model ae-ot works on points in the plane, but {self.data.name} has {self.data.shape}")
+        self.maps: list[TransportMap] = []
 
     def stages(self) -> list[Stage]:
         """Transport."""
@@ -92,10 +99,20 @@ class AEOT(Model):
         }
         return {name: torch.from_numpy(value) for name, value in stacked.items()}
 
+    def training_state(self) -> dict[str, dict]:
+        """The networks and optimisers there are, and the maps once they are solved."""
+        return super().training_state() | {"maps": self.state() if self.maps else {}}
+
+    def load_training_state(self, state: dict[str, dict]) -> None:
+        """Go on from what `training_state` returned."""
+        super().load_training_state(state)
+        if state["maps"]:
+            self.load(state["maps"])
+
     def load(self, state: dict[str, Tensor]) -> None:
         """Take up the maps from `state`."""
         self.maps = [
-            TransportMap(y.numpy(), h.numpy(), np.full(len(h), 1 / len(h)), named("cube", y.shape[1]))
+            TransportMap(y.cpu().numpy(), h.cpu().numpy(), np.full(len(h), 1 / len(h)), named("cube", y.shape[1]))
             for y, h in zip(state["target"], state["height"], strict=True)
         ]
 

@@ -114,6 +114,23 @@ class Model:
         """Numbers that only the model itself can give of its samples (R, n, ...), one record a replica."""
         return [{} for _ in self.seeds]
 
+    def training_state(self) -> dict[str, dict]:
+        """All that training goes on from after an interruption: tensors and plain values in nested dicts.
+
+        A model whose stages leave more than networks and optimisers behind adds it here and takes it up below.
+        """
+        return {
+            "networks": {n: r.state() for n, r in self.networks.items()},
+            "optimisers": {n: o.state_dict() for n, o in self.optimisers.items()},
+        }
+
+    def load_training_state(self, state: dict[str, dict]) -> None:
+        """Go on from what `training_state` returned."""
+        for name, values in state["networks"].items():
+            self.networks[name].load(values)
+        for name, values in state["optimisers"].items():
+            self.optimisers[name].load_state_dict(values)
+
     def state(self) -> dict[str, Tensor]:
         """What `draw` needs, each tensor (R, ...)."""
         return {f"{n}.{k}": v for n in self.sampler for k, v in self.networks[n].state().items()}

@@ -46,7 +46,9 @@ class UnrolledGAN(PlaneModel):
 
     def unroll(self, points: Tensor) -> list[Tensor]:
         """The discriminator's parameters after K differentiable Adam steps; points (R, 2B, d), the first half real."""
-        c, beta2, eps = self.config, 0.999, 1e-8
+        c = self.config
+        settings = self.optimisers["discriminator"].param_groups[0]
+        (beta1, beta2), eps = settings["betas"], settings["eps"]
         parameters = self.discriminator.parameters()
         kept = [self.optimisers["discriminator"].state.get(p, {}) for p in parameters]
         first = [s.get("exp_avg", torch.zeros(())).to(p) for s, p in zip(kept, parameters, strict=True)]
@@ -57,9 +59,9 @@ class UnrolledGAN(PlaneModel):
             loss = F.softplus(-real).mean(1) + F.softplus(fake).mean(1)
             gradients = torch.autograd.grad(loss.sum(), parameters, create_graph=True)
             t = t + 1
-            first = [c.beta1 * m + (1 - c.beta1) * g for m, g in zip(first, gradients, strict=True)]
+            first = [beta1 * m + (1 - beta1) * g for m, g in zip(first, gradients, strict=True)]
             second = [beta2 * v + (1 - beta2) * g.detach() ** 2 for v, g in zip(second, gradients, strict=True)]
-            scale = c.rate / (1 - c.beta1**t)
+            scale = c.rate / (1 - beta1**t)
             parameters = [
                 p - scale * m / ((v / (1 - beta2**t)).sqrt() + eps)
                 for p, m, v in zip(parameters, first, second, strict=True)

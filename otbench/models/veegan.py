@@ -26,7 +26,7 @@ class VEEGAN(PlaneModel):
     paper = "Srivastava et al. 2017, algorithm 1 and table 1"
 
     def build(self) -> None:
-        """PacGAN's generator and discriminator; the reconstructor is a narrower copy of the generator."""
+        """PacGAN's generator and discriminator; the reconstructor is a shallower copy of the generator."""
         c, dimension = self.config, self.data.shape[0]
         self.pacgan_generator()
         self.optimise("generator")

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Config, Losses, NoiseModel, Stage
+from otbench.nets.layers import gradients_of
 from otbench.nets.toy import Perceptron
 from otbench.training.streams import Normal, Real, Uniform
 
@@ -68,7 +69,8 @@ class WGAN(NoiseModel):
     def gradient_penalty(self, real: Tensor, generated: Tensor, where: Tensor) -> Tensor:
         """E (|grad f(x)| - 1)^2 at x = real + where (generated - real); (R, B, d), (R, B, d), (R, B, 1) -> (R,)."""
         x = (real + where * (generated - real)).requires_grad_()
-        slope = torch.autograd.grad(self.critic(x).sum(), x, create_graph=True)[0]
+        with gradients_of([x]):
+            slope = torch.autograd.grad(self.critic(x).sum(), x, create_graph=True)[0]
         return (slope.norm(dim=-1) - 1).square().mean(1)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:

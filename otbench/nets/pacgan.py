@@ -53,9 +53,5 @@ class Discriminator(nn.Module):
         self.last = Linear(width, 1)
         initialise(self)
 
-    def features(self, x: Tensor) -> Tensor:
-        """The last hidden layer (..., n, width)."""
-        return self.body(x)
-
     def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.features(x)).squeeze(-1)
+        return self.last(self.body(x)).squeeze(-1)

@@ -43,6 +43,6 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
         seeds += [cell["seed"]] * len(samples)
         snapshots += [cell["snapshot"]] * len(samples)
     values = np.concatenate(drawn) if drawn else np.zeros((0, *data.shape), data.train.dtype)
-    info = {key: summary[key] for key in CARRIED} | {"model": summary["name"], "cells": summary["cells"]}
+    info = {key: summary[key] for key in CARRIED} | {"model": summary["model"], "cells": summary["cells"]}
     write_samples(out, values, np.array(seeds, np.int64), np.array(snapshots, np.float64), info)
     return info

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import platform
 import shutil
@@ -19,6 +18,7 @@ from safetensors.torch import save_file
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.files import read_json, whole, write_json
+from otbench.catalogue import fit_version
 from otbench.models import configure, find
 from otbench.models.base import Model
 from otbench.provenance import code_version, digest, machine, versions
@@ -50,7 +50,6 @@ def fit(
     snapshots: list[float] | None = None,
     options: dict[str, Any] | None = None,
     training: Options | None = None,
-    title: str | None = None,
 ) -> dict[str, Any]:
     """Train model `name` for every seed and write `out`/{fit.json, weights.safetensors, losses.csv}.
 
@@ -60,9 +59,13 @@ def fit(
     """
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise OtbenchError(f"fit: seeds must be different whole numbers from 0 up, got {seeds}")
+    training = training or Options()
+    if training.together < 0:
+        raise OtbenchError(
+            f"fit: together must be 0 or the number of replicas trained at once, got {training.together}"
+        )
     if any(not 0 < f <= 1 for f in snapshots or []):
         raise OtbenchError(f"fit: snapshots must be fractions of the budget above 0 and up to 1, got {snapshots}")
-    training = training or Options()
     device = resolve(training.device)
     prepare(device)
     model_class, config = find(name), configure(name, options)
@@ -75,14 +78,16 @@ def fit(
     # taken now: sources edited while a long training runs are not what it runs
     version, started = code_version(), datetime.now(UTC).isoformat(timespec="seconds")
     together = training.together or (len(seeds) if device.startswith("cuda") else 1)
-    workshop = out / f".resume-{digest(what)}"
+    # a checkpoint is taken up only by the code, on the kind of device and with the torch that wrote it
+    origin = {"code": fit_version(name), "device": torch.device(device).type, "torch": torch.__version__}
+    workshop = out / f".resume-{digest({**what, **origin})}"
     records, counts = [], {}
     for start in range(0, len(seeds), together):
         group = seeds[start : start + together]
         model = model_class(config, data, group, device)
         counts = model.parameters()
         saved = workshop / f"{'-'.join(map(str, group))}.pt"
-        label = f"{title or name} on {data.name}, seed {', '.join(map(str, group))}"
+        label = f"{name} on {data.name}, seed {', '.join(map(str, group))}"
         records.append(Trainer(model, budget, marks, training, saved).run(label))
     record = Record()
     for part in records:
@@ -92,11 +97,12 @@ def fit(
     summary = {
         **what,
         "dataset": data.name,
-        "name": title or name,
         "seeds": seeds,
         "parameters": counts,
         "training": {**asdict(training), "device": device},
-        "device": machine()["gpu"] if device.startswith("cuda") else f"CPU ({platform.machine()}), 1 thread",
+        "device": machine()["gpu"]
+        if device.startswith("cuda")
+        else f"CPU ({platform.machine()}), {torch.get_num_threads()} thread",
         "versions": versions(),
         "started": started,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -105,7 +111,8 @@ def fit(
         "cells": [record.cells[k] for k in sorted(record.cells, key=_order)],
     }
     _write(out, record, summary)
-    shutil.rmtree(workshop, ignore_errors=True)
+    for left in out.glob(".resume-*"):
+        shutil.rmtree(left, ignore_errors=True)
     return summary
 
 
@@ -117,7 +124,9 @@ def _order(name: str) -> tuple[int, float]:
 def _write(out: Path, record: Record, summary: dict[str, Any]) -> None:
     tensors = {f"{cell}/{k}": v.contiguous() for cell, state in record.snapshots.items() for k, v in state.items()}
     with whole(out / "weights.safetensors") as path:
-        save_file(tensors, path, metadata={"summary": json.dumps({"model": summary["model"]})})
+        save_file(
+            tensors, path, metadata={"config_hash": summary["config_hash"], "code_version": summary["code_version"]}
+        )
     with whole(out / "losses.csv") as path, open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["stage", "step", "seed", "loss", "value"])
@@ -126,7 +135,7 @@ def _write(out: Path, record: Record, summary: dict[str, Any]) -> None:
 
 
 def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str, Any], Any]:
-    """A fitted model's summary, and a function (seed, snapshot) -> the model ready to draw, or None where it diverged.
+    """A fitted model's summary, and a function (seed, snapshot) -> the model of that cell, ready to draw.
 
     Raises OtbenchError where a file is missing, cut short, or belongs to other data.
     """
@@ -142,6 +151,9 @@ def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str
         weights = safe_open(path, "pt", device=device)
     except (OSError, SafetensorError) as error:
         raise OtbenchError(f"cannot read the weights in {path}: {error}") from error
+    made = weights.metadata() or {}
+    if any(made.get(k) != summary[k] for k in ("config_hash", "code_version")):
+        raise OtbenchError(f"{folder}: weights.safetensors and fit.json are of different fits; fit again")
     names = list(weights.keys())
 
     def load(seed: int, snapshot: float) -> Model:

@@ -8,7 +8,6 @@ both cases.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -53,33 +52,23 @@ class Replicas:
         """Inference mode."""
         return self.train(False)
 
-    def __call__(self, *inputs: Tensor, method: str = "forward", **options: Any) -> Any:
+    def __call__(self, *inputs: Tensor) -> Tensor:
         if self.single:
-            out = getattr(self.module, method)(*(x[0] for x in inputs), **options)
-            return _lift(out)
-        if method != "forward":
-            module = _Method(self.module, method)
-            params = {f"module.{k}": v for k, v in self._params.items()}
-            buffers = {f"module.{k}": v for k, v in self._buffers.items()}
-        else:
-            module, params, buffers = self.module, self._params, self._buffers
-
-        def run(p: dict[str, Tensor], b: dict[str, Tensor], *x: Tensor) -> Any:
-            return functional_call(module, (p, b), x, options)
-
-        return torch.vmap(run)(params, buffers, *inputs)
+            return self.module(*(x[0] for x in inputs)).unsqueeze(0)
+        return self._mapped(self._params, inputs)
 
     def call_with(self, parameters: list[Tensor], *inputs: Tensor) -> Tensor:
         """As calling, but with these tensors, in the order of `parameters()`, in place of its own parameters."""
         if self.single:
             named = dict(zip((n for n, _ in self.module.named_parameters()), parameters, strict=True))
             return functional_call(self.module, named, tuple(x[0] for x in inputs)).unsqueeze(0)
-        named = dict(zip(self._params, parameters, strict=True))
+        return self._mapped(dict(zip(self._params, parameters, strict=True)), inputs)
 
+    def _mapped(self, parameters: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
         def run(p: dict[str, Tensor], b: dict[str, Tensor], *x: Tensor) -> Tensor:
             return functional_call(self.module, (p, b), x)
 
-        return torch.vmap(run)(named, self._buffers, *inputs)
+        return torch.vmap(run)(parameters, self._buffers, *inputs)
 
     def state(self) -> dict[str, Tensor]:
         """Parameters and buffers by name, each (R, ...), detached."""
@@ -110,18 +99,3 @@ class Replicas:
             own = dict(self.module.named_parameters())
             replaced = {old: own[name] for (old, name) in zip(replaced, self._params, strict=True)}
         return replaced
-
-
-class _Method(nn.Module):
-    """A module whose forward is another method of a module, so that `functional_call` can run that."""
-
-    def __init__(self, module: nn.Module, method: str) -> None:
-        super().__init__()
-        self.module, self.method = module, method
-
-    def forward(self, *inputs: Tensor, **options: Any) -> Any:
-        return getattr(self.module, self.method)(*inputs, **options)
-
-
-def _lift(out: Any) -> Any:
-    return out.unsqueeze(0) if isinstance(out, Tensor) else tuple(_lift(part) for part in out)

@@ -58,7 +58,7 @@ class Trainer:
         self.record = Record()
         self.data = torch.from_numpy(model.data.train).to(model.device)
         self.stage_index, self.step, self.seconds, self.finished = 0, 0, 0.0, False
-        self.pending: dict[str, Tensor] | None = None
+        self.certificates: dict[int, dict[str, float]] = {}
 
     # ------------------------------------------------------------------ budget
 
@@ -81,6 +81,7 @@ class Trainer:
                 stage, n = plan[index]
                 if index > self.stage_index:
                     self.stage_index, self.step, state = index, 0, None
+                    self.save(None)
                 if stage.solve:
                     self._solve(stage)
                 elif self.model.seeds:
@@ -98,9 +99,18 @@ class Trainer:
         self.seconds += time.perf_counter() - started
         self.certificates = dict(zip(self.model.seeds, certificates, strict=True))
 
+    def _snapshots(self, due: list[float], started: float) -> float:
+        """Take these snapshots in the middle of a chunk that began at `started`; returns the seconds that it took."""
+        if self.model.device.type == "cuda":
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        for fraction in due:
+            self._snapshot(fraction, self.seconds + now - started)
+        return time.perf_counter() - now
+
     def _train(self, stage: Stage, n: int, before: int, total: int, state: dict | None, bar: Bar) -> None:
         feed = Feed(stage.inputs, self.data, self.model.seeds, stage.name, self.model.device)
-        if state:
+        if state and state["streams"]:
             feed.load(state["streams"])
         run_step = self._stepper(stage)
         saved_at = time.monotonic()
@@ -111,7 +121,7 @@ class Trainer:
             chunk = feed.chunk()
             count = min(feed.CHUNK, n - self.step)
             parts: list[dict[str, Tensor]] = []
-            marks = []
+            marks: list[float] = []
             for k in range(count):
                 losses = run_step({name: values[k] for name, values in chunk.items()})
                 parts.append({name: value.clone() for name, value in losses.items()})
@@ -119,8 +129,8 @@ class Trainer:
                 used = before + self.step * stage.cost
                 due = [f for f in self.snapshots if f < 1 and used - stage.cost < f * total <= used]
                 if due:
-                    marks.append((due[-1], self.seconds + time.perf_counter() - started))
-                    self._snapshot(*marks[-1])
+                    started += self._snapshots(due, started)
+                    marks += due
             means = {name: torch.stack([p[name].float() for p in parts]).mean(0).cpu() for name in parts[0]}
             self.seconds += time.perf_counter() - started
             note = f"{stage.name}, " + ", ".join(f"{name} {v.nanmean():.3g}" for name, v in means.items())
@@ -138,7 +148,9 @@ class Trainer:
 
         def plain(batch: dict[str, Tensor]) -> dict[str, Tensor]:
             lower = self.options.precision != "float32"
-            with torch.autocast(device, dtype=torch.bfloat16) if lower else nullcontext():
+            # no cache: a step may update a network several times, and the cache would keep its first weights
+            context = torch.autocast(device, dtype=torch.bfloat16, cache_enabled=False) if lower else nullcontext()
+            with context:
                 return stage.step(batch)
 
         if not self.options.capture:
@@ -149,7 +161,7 @@ class Trainer:
 
     # ------------------------------------------------------------------ divergence
 
-    def _log(self, stage: Stage, means: dict[str, Tensor], marks: list[tuple[float, float]]) -> bool:
+    def _log(self, stage: Stage, means: dict[str, Tensor], marks: list[float]) -> bool:
         """Keep the chunk's losses; drop the replicas whose losses are not finite. Returns whether any was dropped."""
         for name, values in means.items():
             self.record.losses += [
@@ -162,8 +174,7 @@ class Trainer:
         for k, seed in enumerate(self.model.seeds):
             if not finite[k]:
                 message = f"a loss of stage {stage.name} was not finite by step {self.step}"
-                taken = {mark for mark, _ in marks}
-                left = [f for f in self.snapshots if f in taken or key(seed, f) not in self.record.cells]
+                left = [f for f in self.snapshots if f in marks or key(seed, f) not in self.record.cells]
                 for snapshot in left:
                     self.record.snapshots.pop(key(seed, snapshot), None)
                     self._cell(seed, snapshot, "diverged", self.seconds, message)
@@ -194,7 +205,7 @@ class Trainer:
     def _cell(self, seed: int, snapshot: float, status: str, seconds: float, message: str = "") -> None:
         cell = {"seed": seed, "snapshot": snapshot, "status": status, "message": message}
         cell["seconds"] = seconds / max(len(self.seeds), 1)
-        cell["certificate"] = getattr(self, "certificates", {}).get(seed, {})
+        cell["certificate"] = self.certificates.get(seed, {})
         self.record.cells[key(seed, snapshot)] = cell
 
     def _snapshot(self, fraction: float, seconds: float | None = None) -> None:
@@ -204,12 +215,14 @@ class Trainer:
             own = {name: value[k].detach().cpu().clone() for name, value in state.items()}
             finite = all(bool(v.isfinite().all()) for v in own.values() if v.is_floating_point())
             status, message = ("ok", "") if finite else ("diverged", "the weights were not finite")
+            if not self.certificates.get(seed, {}).get("map_tolerance_met", 1):
+                status, message = "failed", "the transport map missed its tolerance"
             self._cell(seed, fraction, status, self.seconds if seconds is None else seconds, message)
-            if finite:
+            if status == "ok":
                 self.record.snapshots[key(seed, fraction)] = own
 
     def save(self, extra: dict | None) -> None:
-        """Write a checkpoint of everything, whole or not at all."""
+        """Write a checkpoint of everything, whole or not at all; `extra` is what is known only inside a stage."""
         if self.saved is None:
             return
         value = {
@@ -218,8 +231,8 @@ class Trainer:
             "seconds": self.seconds,
             "finished": self.finished,
             "alive": self.model.seeds,
-            "networks": {n: r.state() for n, r in self.model.networks.items()} if extra else {},
-            "optimisers": {n: o.state_dict() for n, o in self.model.optimisers.items()} if extra else {},
+            "certificates": self.certificates,
+            "model": {} if self.finished else self.model.training_state(),
             "snapshots": self.record.snapshots,
             "cells": self.record.cells,
             "losses": self.record.losses,
@@ -234,22 +247,22 @@ class Trainer:
             return None
         try:
             value = torch.load(self.saved, weights_only=True, map_location=self.model.device)
-            self.record = Record(value["snapshots"], value["cells"], value["losses"])
+            return self._take_up(value)
         except Exception as error:  # a cut or foreign file fails in many ways; each is the same mistake
             raise OtbenchError(
                 f"checkpoint {self.saved} cannot be read ({type(error).__name__}); delete it to train from the start"
             ) from error
+
+    def _take_up(self, value: dict) -> dict | None:
+        self.record = Record(value["snapshots"], value["cells"], value["losses"])
         self.stage_index, self.step, self.seconds = value["stage"], value["step"], value["seconds"]
-        self.finished = value["finished"]
+        self.finished, self.certificates = value["finished"], value["certificates"]
         if self.finished:
             self.stage_index = len(self.plan())
             return None
         alive = [self.seeds.index(s) for s in value["alive"]]
         if len(alive) < len(self.seeds):
             self._keep(alive)
-        for name, state in value["networks"].items():
-            self.model.networks[name].load(state)
-        for name, state in value["optimisers"].items():
-            self.model.optimisers[name].load_state_dict(state)
+        self.model.load_training_state(value["model"])
         value["streams"] = {name: s.cpu() for name, s in value.get("streams", {}).items()}
         return value
