@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,10 @@ def known() -> dict[str, str]:
     return {name: (make.__doc__ or "").splitlines()[0] for name, make in POINTS.items()}
 
 
-def load(name: str, root: str | Path | None = None) -> DataSet:
+def load(name: str) -> DataSet:
     """The data set called `name`, or the one in the file `name` (`.npz`, as `save` writes it), checked.
 
-    root: folder of downloaded data; the sets in the plane need none. Raises OtbenchError for an unknown name and for a
-    file that is missing, cut short or of the wrong form.
+    Raises OtbenchError for an unknown name and for a file that is missing, cut short or of the wrong form.
     """
     if name in POINTS:
         return POINTS[name]().check()
@@ -45,17 +45,32 @@ def save(data: DataSet, path: str | Path) -> None:
 
 def _read(path: Path) -> DataSet:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
+        file = np.load(path, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise OtbenchError(
+                f"data file {path} holds one array (.npy); expected an .npz, as 'otbench data' writes it"
+            )
+        with file:
+            # what is in the archive but no array comes as bytes
+            arrays = {key: value for key in file.files if isinstance(value := file[key], np.ndarray)}
     except FileNotFoundError as error:
         raise OtbenchError(f"data file {path} does not exist; make it with: otbench data NAME --out {path}") from error
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise OtbenchError(f"data file {path} cannot be read as .npz ({error})") from error
     for key in ("name", "train", "test"):
         if key not in arrays:
             raise OtbenchError(f"data file {path} has no array '{key}'; expected name, train, test")
-    truth = None
-    if "centres" in arrays:
-        truth = Mixture(arrays["centres"], float(arrays["sigma"]), arrays["weights"])
+    parts = ("centres", "sigma", "weights")
+    missing = [key for key in parts if key not in arrays]
+    if 0 < len(missing) < len(parts):
+        raise OtbenchError(
+            f"data file {path} has no array '{missing[0]}'; a mixture is described by centres, sigma and weights"
+        )
+    truth = None if missing else Mixture(arrays["centres"], _scalar(arrays["sigma"]), arrays["weights"])
     words = {key: str(arrays.get(key, "")) for key in ("name", "title", "source")}
     return DataSet(words["name"], arrays["train"], arrays["test"], truth, words["title"], words["source"]).check()
+
+
+def _scalar(value: np.ndarray) -> float:
+    """The number that an array without axes holds; anything else as it is, for `Mixture.check` to refuse."""
+    return value.item() if value.ndim == 0 else value

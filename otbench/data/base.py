@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,6 +27,26 @@ class Mixture:
         noise = generator.standard_normal((n, self.centres.shape[1]))
         return (self.centres[component] + self.sigma * noise).astype(np.float32)
 
+    def check(self, dimension: int, where: str = "mixture") -> Mixture:
+        """Return self; raise OtbenchError where it is no mixture in `dimension` dimensions. where: begins the error."""
+        centres, sigma, weights = (np.asarray(value) for value in (self.centres, self.sigma, self.weights))
+        for name, values in (("centres", centres), ("sigma", sigma), ("weights", weights)):
+            if values.dtype.kind not in "fiu":
+                raise OtbenchError(f"{where}: {name} must be numbers, got {values.dtype}")
+        if centres.ndim != 2 or centres.shape[1] != dimension or len(centres) == 0:
+            raise OtbenchError(f"{where}: expected centres of shape (K, {dimension}), got {centres.shape}")
+        if not np.isfinite(centres).all():
+            raise OtbenchError(f"{where}: {int((~np.isfinite(centres)).sum())} values of centres are not finite")
+        if sigma.ndim or not 0 < sigma < np.inf:
+            raise OtbenchError(f"{where}: expected one finite sigma above 0, got {self.sigma}")
+        if weights.shape != (len(centres),):
+            raise OtbenchError(f"{where}: expected weights of shape ({len(centres)},), got {weights.shape}")
+        if not (weights >= 0).all() or not abs(weights.sum() - 1) <= 1e-6:
+            raise OtbenchError(
+                f"{where}: expected weights from 0 up that sum to 1, got least {weights.min():g}, sum {weights.sum():g}"
+            )
+        return self
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -41,7 +61,6 @@ class DataSet:
     truth: Mixture | None = None
     title: str = ""
     source: str = ""
-    labels: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -72,7 +91,9 @@ class DataSet:
         return sums.hexdigest()[:12]
 
     def check(self) -> DataSet:
-        """Return self; raise OtbenchError where a split has a wrong type, shape or a value that is not finite."""
+        """Return self; raise OtbenchError where a split has a wrong type, shape or a value that is not finite, or where
+        the truth is no mixture in the samples' space.
+        """
         for split, values in (("train", self.train), ("test", self.test)):
             where = f"data set {self.name}, split {split}"
             if values.ndim not in (2, 4) or values.shape[1:] != self.train.shape[1:]:
@@ -84,4 +105,6 @@ class DataSet:
                 raise OtbenchError(f"{where}: it is empty")
             if values.dtype == np.float32 and not np.isfinite(values).all():
                 raise OtbenchError(f"{where}: {int((~np.isfinite(values)).sum())} values are not finite")
+        if self.truth is not None:
+            self.truth.check(int(np.prod(self.shape)), f"data set {self.name}, truth")
         return self

@@ -15,10 +15,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from otbench.catalogue import fit_version
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.files import read_json, whole, write_json
-from otbench.catalogue import fit_version
 from otbench.models import configure, find
 from otbench.models.base import Model
 from otbench.provenance import code_version, digest, machine, versions

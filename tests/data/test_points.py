@@ -1,5 +1,7 @@
 """Point sets: the protocol's modes, scales and counts; reading and writing."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,67 @@ def test_wrong_files_get_a_sentence(tmp_path):
     np.savez(tmp_path / "double.npz", name="x", train=np.zeros((3, 2)), test=np.zeros((3, 2)))
     with pytest.raises(OtbenchError, match="expected float32, got float64"):
         load(str(tmp_path / "double.npz"))
+
+
+TRUTH = {"centres": np.zeros((2, 2)), "sigma": 0.1, "weights": np.array([0.5, 0.5])}
+WRONG = {
+    "expected centres of shape \\(K, 2\\), got \\(2,\\)": {"centres": np.zeros(2)},
+    "expected centres of shape \\(K, 2\\), got \\(2, 3\\)": {"centres": np.zeros((2, 3))},
+    "expected centres of shape \\(K, 2\\), got \\(0, 2\\)": {"centres": np.zeros((0, 2)), "weights": np.zeros(0)},
+    "1 values of centres are not finite": {"centres": np.array([[0, np.nan], [0, 0]])},
+    "centres must be numbers, got <U1": {"centres": np.full((2, 2), "a")},
+    "expected one finite sigma above 0, got 0": {"sigma": 0},
+    "expected one finite sigma above 0, got nan": {"sigma": np.nan},
+    "expected one finite sigma above 0, got \\[0.1 0.2\\]": {"sigma": [0.1, 0.2]},
+    "expected weights of shape \\(2,\\), got \\(3,\\)": {"weights": np.full(3, 1 / 3)},
+    "weights from 0 up that sum to 1, got least 0.5, sum 1.1": {"weights": np.array([0.5, 0.6])},
+    "weights from 0 up that sum to 1, got least 0.5, sum 1": {"weights": np.array([0.5, 0.5 + 2e-6])},
+    "weights from 0 up that sum to 1, got least -0.5, sum 1": {"weights": np.array([-0.5, 1.5])},
+    "weights from 0 up that sum to 1, got least nan, sum nan": {"weights": np.array([np.nan, 1])},
+}
+
+
+def written(path, **arrays):
+    points = np.zeros((3, 2), np.float32)
+    np.savez(path, **{"name": "x", "train": points, "test": points, **arrays})
+    return str(path)
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_a_wrong_mixture_gets_a_sentence(sentence, tmp_path):
+    with pytest.raises(OtbenchError, match=f"^data set x, truth: .*{sentence}"):
+        load(written(tmp_path / "d.npz", **{**TRUTH, **WRONG[sentence]}))
+
+
+def test_weights_may_be_off_by_rounding(tmp_path):
+    truth = load(written(tmp_path / "d.npz", **{**TRUTH, "weights": np.array([0.5, 0.5 + 5e-7])})).truth
+    assert truth.sigma == 0.1 and len(truth.weights) == 2
+    assert load(written(tmp_path / "e.npz")).truth is None
+
+
+@pytest.mark.parametrize("key", TRUTH)
+def test_half_a_mixture_gets_a_sentence(key, tmp_path):
+    path = written(tmp_path / "d.npz", **{k: v for k, v in TRUTH.items() if k != key})
+    with pytest.raises(
+        OtbenchError, match=f"has no array '{key}'; a mixture is described by centres, sigma and weights"
+    ):
+        load(path)
+
+
+def test_what_is_no_archive_of_arrays_gets_a_sentence(tmp_path):
+    with open(tmp_path / "one.npz", "wb") as file:
+        np.save(file, np.zeros((3, 2), np.float32))
+    with pytest.raises(OtbenchError, match="holds one array"):
+        load(str(tmp_path / "one.npz"))
+    with zipfile.ZipFile(tmp_path / "words.npz", "w") as archive:
+        for key in ("name", "train", "test"):
+            archive.writestr(key, "no array")
+    with pytest.raises(OtbenchError, match="has no array 'name'"):
+        load(str(tmp_path / "words.npz"))
+    noise = np.random.default_rng(0).standard_normal((500, 2)).astype(np.float32)
+    np.savez_compressed(tmp_path / "packed.npz", name="x", train=noise, test=noise)
+    whole = (tmp_path / "packed.npz").read_bytes()
+    for start in range(100, len(whole) - 400, 400):
+        (tmp_path / "packed.npz").write_bytes(whole[:start] + bytes(300) + whole[start + 300 :])
+        with pytest.raises(OtbenchError, match="cannot be read as .npz"):
+            load(str(tmp_path / "packed.npz"))

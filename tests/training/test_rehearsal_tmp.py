@@ -1,0 +1,162 @@
+"""On a GPU: captured steps, groups, resume and divergence give what plain steps of one replica give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from otbench.models import configure, find
+from otbench.training.draw import draw
+from otbench.training.fit import fit
+from otbench.training.streams import Feed
+from otbench.training.trainer import Options, Trainer, key
+
+
+
+NAMES = ["gan", "pacgan2", "ali", "veegan", "wgan", "wgan-gp", "md-gan", "unrolled-gan"]
+SMALL = {"width": 16, "maxout": 8, "kernels": 8, "batch": 32, "unrolled": 2}
+STEPS = 60  # more than a chunk, and enough for warm-up, capture and replays
+CAPTURED, PLAIN = Options(device="cpu"), Options(device="cpu")
+
+
+def options(name):
+    return {k: v for k, v in SMALL.items() if k in find(name).Config.model_fields}
+
+
+def made(name, data, seeds):
+    return find(name)(configure(name, options(name)), data, list(seeds), "cpu")
+
+
+def steps_of(name, data, steps=STEPS):
+    """The budget that gives this many steps, whatever a step costs."""
+    return steps * made(name, data, [0]).stages()[0].cost
+
+
+def trained(name, data, seeds, training):
+    model = made(name, data, seeds)
+    return model, Trainer(model, steps_of(name, data), [1.0], training, None).run()
+
+
+def off(ours, theirs, start):
+    """How far two states are apart, as a share of the way from the start; each {name: tensor} of one replica."""
+    names = [k for k, v in start.items() if v.is_floating_point()]
+    apart = sum((ours[k].cpu() - theirs[k].cpu()).abs().sum() for k in names)
+    return float(apart / sum((theirs[k].cpu() - start[k].cpu()).abs().sum() for k in names))
+
+
+def states(model, position=0):
+    """All networks' tensors of one replica."""
+    every = {f"{n}.{k}": v[position] for n, r in model.networks.items() for k, v in r.state().items()}
+    return {k: v.clone() for k, v in every.items()}
+
+
+def weights(folder):
+    with safe_open(folder / "weights.safetensors", "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}
+
+
+class Stop(Exception):
+    """Stands for a kill; raised where data are drawn, because a replayed step runs no Python."""
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+@pytest.mark.parametrize("name", NAMES)
+def test_captured_steps_are_the_plain_ones(name, seeds, data):
+    (plain, first), (captured, second) = (trained(name, data, seeds, how) for how in (PLAIN, CAPTURED))
+    start = made(name, data, seeds)
+    for k in range(len(seeds)):
+        assert off(states(captured, k), states(plain, k), states(start, k)) < 0.02
+    assert len(first.losses) == len(second.losses)
+    for one, other in zip(first.losses, second.losses, strict=True):
+        assert one[:4] == other[:4] and one[4] == pytest.approx(other[4], rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("training", [PLAIN, CAPTURED], ids=["plain", "captured"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_seed_means_the_same_alone_and_in_a_group(name, training, data):
+    group, _ = trained(name, data, [0, 1, 2], training)
+    alone, _ = trained(name, data, [1], training)
+    start = made(name, data, [1])
+    assert off(states(group, 1), states(alone), states(start)) < 0.1
+    assert off(states(group, 0), states(alone), states(start)) > 0.5, "another replica is another"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_captured_training_resumes(name, data, tmp_path, monkeypatch):
+    call = dict(seeds=[0, 5], steps=steps_of(name, data, 170), snapshots=[0.5], options=options(name))
+    call["training"] = Options(device="cpu", checkpoint=0.0)
+    fit(name, data, out=tmp_path / "whole", **call)
+    plain, chunks = Feed.chunk, [0]
+
+    def chunk(self):
+        chunks[0] += 1
+        if chunks[0] == 3:
+            raise Stop
+        return plain(self)
+
+    monkeypatch.setattr(Feed, "chunk", chunk)
+    with pytest.raises(Stop):
+        fit(name, data, out=tmp_path / "cut", **call)
+    assert not (tmp_path / "cut" / "fit.json").exists()
+    fit(name, data, out=tmp_path / "cut", **call)
+    assert chunks[0] == 3 + 2, "two of the four chunks were done before"
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert whole.keys() == cut.keys() and len({k.split("/")[1] for k in whole}) == 2
+    for seed in (0, 5):
+        # the weights at half the training stand for the start: what came after them is half resumed
+        early, late, resumed = (
+            {k.split("/")[2]: v for k, v in values.items() if k.startswith(f"{seed}/{snapshot}/")}
+            for values, snapshot in ((whole, "0.5"), (whole, "1"), (cut, "1"))
+        )
+        assert off(resumed, late, early) < 0.05
+
+
+@pytest.mark.parametrize("training", [PLAIN, CAPTURED], ids=["plain", "captured"])
+@pytest.mark.parametrize("seeds", [[0, 1, 2], [0, 1]])
+def test_a_replica_that_diverges_leaves_the_others_alone(seeds, training, data, monkeypatch):
+    def run(group):
+        model = made("gan", data, group)
+        return Trainer(model, 250, [0.1, 0.5, 1.0], training, None).run()
+
+    alone = run([0])
+    plain, chunks = Feed.chunk, [0]
+
+    def chunk(self):
+        values = plain(self)
+        chunks[0] += 1
+        if chunks[0] == 3 and 1 in self.seeds:
+            values["z"][20:, self.seeds.index(1)] = float("nan")
+        return values
+
+    monkeypatch.setattr(Feed, "chunk", chunk)
+    record = run(seeds)
+    status = {cell: told["status"] for cell, told in record.cells.items()}
+    assert status[key(1, 0.1)] == "ok" and status[key(1, 0.5)] == status[key(1, 1.0)] == "diverged"
+    assert all(status[key(s, f)] == "ok" for s in seeds if s != 1 for f in (0.1, 0.5, 1.0))
+    assert max(row[1] for row in record.losses if row[2] == 1) == 150
+    early, late, own = alone.snapshots[key(0, 0.1)], alone.snapshots[key(0, 1.0)], record.snapshots[key(0, 1.0)]
+    assert off(own, late, early) < 0.1
+
+
+@pytest.mark.parametrize("name", ["gan", "wgan-gp"])
+def test_a_fit_made_on_a_gpu_draws_the_same_on_either_device(name, data, tmp_path):
+    fit(name, data, [0, 1], tmp_path / "fit", steps=steps_of(name, data), options=options(name), training=CAPTURED)
+    samples = {}
+    for device in ("cpu", "cpu"):
+        draw(tmp_path / "fit", data, 200, tmp_path / f"{device}.npz", device)
+        with np.load(tmp_path / f"{device}.npz") as file:
+            samples[device] = file["samples"]
+    assert samples["cpu"].shape == (400, 2) and np.isfinite(samples["cpu"]).all()
+    scale = np.abs(samples["cpu"]).mean()
+    assert np.abs(samples["cpu"] - samples["cpu"]).max() < 1e-3 * scale
+
+
+def test_ae_ot_draws_the_same_on_either_device(data, tmp_path):
+    call = dict(seeds=[0, 1], options={"targets": 64})
+    fit("ae-ot", data, out=tmp_path / "fit", training=PLAIN, **call)
+    for device in ("cpu", "cpu"):
+        draw(tmp_path / "fit", data, 100, tmp_path / f"{device}.npz", device)
+    with np.load(tmp_path / "cpu.npz") as one, np.load(tmp_path / "cpu.npz") as other:
+        assert one["samples"].shape == (200, 2) and np.abs(one["samples"] - other["samples"]).max() < 1e-6
