@@ -82,10 +82,15 @@ def _curve_axes(row: list[Axes], comparison: Comparison, dataset: str, metric: s
 
 def curve_groups(comparison: Comparison, dataset: str) -> list[tuple[str, list[str]]]:
     """The columns of the training curves: models with a curve of two snapshots or more, transport left out."""
+
+    def snapshots(model: str) -> int:
+        rows = comparison.run.rows(dataset, model)
+        return rows.loc[rows["status"] == "ok", "snapshot"].nunique()
+
     models = [
         model
         for model in comparison.generative(dataset)
-        if comparison.run.rows(dataset, model)["snapshot"].nunique() > 1 and not transport(comparison.run, model)
+        if snapshots(model) > 1 and not transport(comparison.run, model)
     ]
     named = {model for _, members in CURVE_GROUPS for model in members}
     groups = [(title, [model for model in members if model in models]) for title, members in CURVE_GROUPS]
