@@ -33,12 +33,13 @@ class AEOT(Model):
     """The semi-discrete map from the uniform square to a sample of the data, extended and cut at its singular set.
 
     Cells are exact; the heights come from a damped Newton method. In the plane code and data space are the same, so
-    the autoencoder is the identity.
+    the autoencoder is the identity. `ae-ot-10k` is solved for 10,000 points: with the paper's 512 the histogram of the
+    targets alone is (K - 1) / 1,024 off in reverse KL, while a GAN sees all the data.
     """
 
-    names = {"ae-ot": {}, "ae-ot-pyomt": {"rule": "pyomt"}}
+    names = {"ae-ot": {}, "ae-ot-10k": {"targets": 10_000}, "ae-ot-pyomt": {"rule": "pyomt"}}
     title = "AE-OT"
-    titles = {"ae-ot-pyomt": "AE-OT (pyOMT)"}
+    titles = {"ae-ot-10k": "AE-OT (10k points)", "ae-ot-pyomt": "AE-OT (pyOMT)"}
     paper = "An et al. 2020 (ICLR), algorithm 2; Lei et al. 2020 (Engineering), section 6.3, table 2"
     family = "transport"
     sampler = ()

@@ -59,9 +59,19 @@ def _answer(
         tied=tuple(comparison.title(model) for model in winners if model not in exact),
         value=shown(metric).number(best.mean, best.error),
         real=shown(metric).number(real.mean, real.error) if real.n else "not measured",
-        sure=_sure(comparison, metric, held, winners, real),
+        sure=_sure(comparison, metric, held, winners, real) + _blur(comparison, dataset, metric, winners[0]),
         cost=_cost(comparison, dataset, winners),
     )
+
+
+def _blur(comparison: Comparison, dataset: str, metric: str, winner: str) -> str:
+    """A warning where a metric that does not see blur is won by a model whose samples are mostly off the modes."""
+    if metric not in ("reverse_kl", "w2"):
+        return ""
+    own, real = (summarise(comparison.run, dataset, model, "high_quality") for model in (winner, "real"))
+    if not own.n or not real.n or own.mean > real.mean / 2:
+        return ""
+    return f"; but only {shown('high_quality').number(own.mean)} % of its points are of high quality"
 
 
 def _cost(comparison: Comparison, dataset: str, winners: list[str]) -> str:

@@ -39,6 +39,7 @@ MARKS = {
     "wgan": Mark(SKY, "h"),
     "wgan-gp": Mark(ORANGE, "p"),
     "ae-ot": Mark(GREEN, "*"),
+    "ae-ot-10k": Mark(GREEN, "P", ":"),
     "ae-ot-pyomt": Mark(GREEN, "X", "--"),
     "real": Mark(GREY, "$R$"),
     "memoriser": Mark(GREY, "$M$"),

@@ -16,7 +16,7 @@ TITLE = "Mode collapse in the plane"
 # The rows of PacGAN Table 1 and AE-OT Table 2, in the papers' order.
 PAPER_MODELS = ("gan", "ali", "md-gan", "pacgan2", "pacgan3", "pacgan4", "ae-ot")
 FURTHER_MODELS = ("unrolled-gan", "veegan", "wgan", "wgan-gp")
-VARIANTS = ("ae-ot-pyomt",)
+VARIANTS = ("ae-ot-10k", "ae-ot-pyomt")
 CONTROLS = ("real", "memoriser", "collapsed", "noise")
 DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll")
 
@@ -40,6 +40,7 @@ TITLES = {
     "veegan": "VEEGAN",
     "wgan": "WGAN",
     "wgan-gp": "WGAN-GP",
+    "ae-ot-10k": "AE-OT (10k points)",
     "ae-ot-pyomt": "AE-OT (pyOMT)",
     "real": "Held-out real",
     "memoriser": "Memoriser",

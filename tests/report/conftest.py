@@ -14,7 +14,7 @@ import pytest
 from otbench.report.gathered import COLUMNS, REAL
 
 MODELS = (
-    "gan pacgan2 pacgan3 pacgan4 ali md-gan veegan unrolled-gan wgan wgan-gp ae-ot ae-ot-pyomt "
+    "gan pacgan2 pacgan3 pacgan4 ali md-gan veegan unrolled-gan wgan wgan-gp ae-ot ae-ot-10k ae-ot-pyomt "
     "real memoriser collapsed noise"
 ).split()
 CONTROLS = ("real", "memoriser", "collapsed", "noise")

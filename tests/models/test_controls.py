@@ -1,0 +1,106 @@
+"""Controls and AE-OT: whose rows they draw, and what the certificate says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from otbench.models import configure, find
+from otbench.training.streams import generator
+from tests.conftest import four_modes
+
+
+def build(name, data, seeds=(0,), **options):
+    return find(name)(configure(name, options), data, list(seeds))
+
+
+# ------------------------------------------------------------------ controls
+
+
+def drawn(name, data, n, seed=0, **options):
+    return build(name, data, (seed,), **options).draw(n, [generator(seed, "samples")])[0].numpy()
+
+
+def rows(values):
+    return {tuple(row) for row in values.tolist()}
+
+
+@pytest.mark.parametrize("n", [300, 3000])
+def test_real_and_collapsed_draw_held_out_rows_only(n, data):
+    for name in ("real", "collapsed"):
+        samples = rows(drawn(name, data, n))
+        assert samples <= rows(data.held_out) and not samples & (rows(data.reference) | rows(data.train))
+    assert len(rows(drawn("real", data, len(data.held_out)))) == len(data.held_out), "no row twice while there are more"
+
+
+def test_the_memoriser_gives_training_rows_back(data):
+    assert rows(drawn("memoriser", data, len(data.train))) == rows(data.train)
+    assert rows(drawn("memoriser", data, 3000)) <= rows(data.train)
+
+
+@pytest.mark.parametrize(("share", "left"), [(0.4, 2), (0.05, 1), (0.75, 3), (1.0, 4)])
+def test_collapsed_keeps_its_share_of_the_modes(share, left, data):
+    modes = [rows(np.sign(drawn("collapsed", data, 500, seed, share=share))) for seed in range(6)]
+    assert [len(m) for m in modes] == [left] * 6
+    assert left == 4 or len({frozenset(m) for m in modes}) > 1, "the seed chooses which"
+
+
+def test_noise_fills_the_bounding_box_of_the_training_points(data):
+    low, high = data.train.min(0), data.train.max(0)
+    samples = drawn("noise", data, 8000)
+    assert (samples >= low).all() and (samples <= high).all()
+    counts = np.histogram2d(*samples.T, bins=4, range=np.stack([low, high], 1))[0]
+    assert counts == pytest.approx(np.full((4, 4), 500), abs=110), "five standard deviations of a cell's count"
+
+
+# ------------------------------------------------------------------ AE-OT
+
+
+@pytest.fixture(scope="module")
+def transport():
+    """AE-OT solved for two seeds, its data and its certificates."""
+    data = four_modes(n=1500)
+    model = build("ae-ot", data, (0, 1))
+    return model, data, model.solve()
+
+
+def test_ae_ot_takes_512_training_rows_a_seed(transport):
+    model, data, certificates = transport
+    first, second = (rows(m.target.astype(np.float32)) for m in model.maps)
+    assert len(first) == len(second) == 512 and first | second <= rows(data.train)
+    assert len(first & second) < 300, "two samples of a third of the rows share a ninth of all"
+    assert model.parameters() == {"heights": 512}
+    again = build("ae-ot", data, (1,))
+    again.solve()
+    assert np.array_equal(again.maps[0].target, model.maps[1].target), "a seed's targets are its own"
+    for m, told in zip(model.maps, certificates, strict=True):
+        assert told["map_max_cell_error"] <= 1e-9 and told["map_tolerance_met"] == 1
+        assert m.cells.areas * 512 == pytest.approx(np.ones(512), abs=1e-8)
+
+
+def test_ae_ot_certifies_against_its_own_targets(transport):
+    model, data, _ = transport
+    quarter = {tuple(c): k for k, c in enumerate(data.truth.centres.tolist())}
+    counts = [np.bincount([quarter[s] for s in map(tuple, np.sign(m.target).tolist())]) for m in model.maps]
+    assert not np.array_equal(counts[0], counts[1])
+    samples = np.repeat(data.truth.centres, [5, 3, 0, 2], axis=0).astype(np.float32)
+    told = model.certify(torch.from_numpy(np.stack([samples, samples])))
+    for record, held in zip(told, counts, strict=True):
+        expected = sum(p * np.log(p / (held[k] / 512)) for k, p in ((0, 0.5), (1, 0.3), (3, 0.2)))
+        assert record == {"targets_reverse_kl": pytest.approx(expected, rel=1e-9)}
+    own = model.certify(torch.from_numpy(np.stack([m.target for m in model.maps])))
+    assert [r["targets_reverse_kl"] for r in own] == [0, 0]
+
+
+def test_ae_ot_read_back_draws_the_same(transport):
+    model, data, _ = transport
+    again = build("ae-ot", data, (0, 1))
+    again.load(model.state())
+
+    def samples(one):
+        return one.draw(300, [generator(s, "samples") for s in (0, 1)])
+
+    assert torch.equal(samples(model), samples(again)) and samples(model).shape == (2, 300, 2)
+    for m, saved in zip(model.maps, again.maps, strict=True):
+        assert np.array_equal(m.heights, saved.heights) and saved.heights.dtype == np.float64
