@@ -37,7 +37,12 @@ class AEOT(Model):
     targets alone is (K - 1) / 1,024 off in reverse KL, while a GAN sees all the data.
     """
 
-    names = {"ae-ot": {}, "ae-ot-10k": {"targets": 10_000}, "ae-ot-pyomt": {"rule": "pyomt"}}
+    names = {
+        "ae-ot": {},
+        # rounding of the heights ends Newton's progress between 2e-10 and 2e-9 at this size
+        "ae-ot-10k": {"targets": 10_000, "tolerance": 1e-8},
+        "ae-ot-pyomt": {"rule": "pyomt"},
+    }
     title = "AE-OT"
     titles = {"ae-ot-10k": "AE-OT (10k points)", "ae-ot-pyomt": "AE-OT (pyOMT)"}
     paper = "An et al. 2020 (ICLR), algorithm 2; Lei et al. 2020 (Engineering), section 6.3, table 2"
