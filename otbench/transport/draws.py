@@ -96,7 +96,7 @@ class Draws:
             rows = slice(g * p, (g + 1) * p)
             index[g] = (first[rows, None] + second[None, rows]).argmax(dim=2)
 
-    def gap(self, h: torch.Tensor, size: int = 1024) -> float:
+    def gap(self, h: torch.Tensor, size: int) -> float:
         """Mean gap between the highest and the second highest plane, on fresh points."""
         x, low = self.points(size, self.other), h.float()
         step = max(1, 2**24 // len(low))
@@ -133,7 +133,7 @@ class Draws:
         share = (1 - (nu * noise).sum() / raw).clamp(min=0) if raw > 0 else raw
         return float(error.abs().mean() * share.sqrt())
 
-    def affine_start(self, weights: np.ndarray, size: int = 1024) -> torch.Tensor:
+    def affine_start(self, weights: np.ndarray, size: int = 256) -> torch.Tensor:
         """Heights of the affine map between Gaussians of the source's and the target's covariances, shortened by the
         best factor in [0, 1].
 
