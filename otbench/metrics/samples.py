@@ -2,7 +2,8 @@
 
 An `.npz` with `samples` (N, ...), and optionally `seed` (N,) or one number, `snapshot` (N,) or one number (fraction
 of the budget, in (0, 1]) and `info`, a JSON text that a run writes about its cells. A bare `.npy` of samples will do.
-A cell is one seed at one snapshot.
+A cell is one seed at one snapshot. Of images it can also hold `reconstructions` (M, c, h, w), a model's reconstructions
+of the reference images in order, seed after seed, with `reconstruction_seed` (M,).
 
 Values that are not finite: in a file with `info` (a run's own) they are left in place, and the table marks their cell
 as failed, so that one bad seed does not stop a run; in a file without it they are refused on reading, with a
@@ -44,11 +45,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class SampleFile:
-    """Samples (N, ...) float32 or uint8 with seed (N,) int64 and snapshot (N,) float64 row by row, and the run's info
-    if there is any.
+    """Samples (N, ...) float32 or uint8 with seed (N,) int64 and snapshot (N,) float64 row by row.
 
-    Amples (N, ...) float32 or uint8 with seed (N,) int64 and snapshot (N,) float64 row by row, and the run's info if
-    there is any.
+    info: the run's own, if there is any. reconstructions: by seed, the reference images as a model gives them back
+    (m, c, h, w), in order; empty where the model reconstructs nothing.
     """
 
     path: Path
@@ -56,6 +56,7 @@ class SampleFile:
     seed: np.ndarray
     snapshot: np.ndarray
     info: dict[str, Any] | None = None
+    reconstructions: dict[int, np.ndarray] = field(default_factory=dict)
 
     def check(self, dataset: DataSet) -> SampleFile:
         """Return self; raise OtbenchError where the samples do not have the shape and type of the data set's."""
@@ -124,7 +125,8 @@ def read_samples(path: str | Path) -> SampleFile:
         raise OtbenchError(
             f"{path}: {bad} of {len(samples)} samples hold NaN or infinite values, expected finite numbers"
         )
-    return SampleFile(path, samples, *_rows(arrays, len(samples), path), info)
+    rows = _rows(arrays, len(samples), path)
+    return SampleFile(path, samples, *rows, info, _reconstructions(arrays, samples, path))
 
 
 def write_samples(
@@ -133,10 +135,12 @@ def write_samples(
     seed: int | np.ndarray = 0,
     snapshot: float | np.ndarray = 1.0,
     info: dict[str, Any] | None = None,
+    reconstructions: dict[int, np.ndarray] | None = None,
 ) -> None:
     """Write a samples `.npz`, whole or not at all; one number for seed or snapshot stands for every row.
 
-    Raises OtbenchError on what `read_samples` would refuse.
+    reconstructions: by seed, the reference images as the model gives them back. Raises OtbenchError on what
+    `read_samples` would refuse.
     """
     path = Path(path)
     samples = _samples(np.asarray(samples), path)
@@ -145,6 +149,15 @@ def write_samples(
     if info is not None:
         arrays["info"] = np.array(json.dumps(info, sort_keys=True))
         _info(arrays["info"], path)
+    if reconstructions:
+        seeds = sorted(reconstructions)
+        parts = [np.asarray(reconstructions[one]) for one in seeds]
+        try:
+            arrays["reconstructions"] = np.concatenate(parts)
+        except ValueError as error:
+            raise OtbenchError(f"{path}: the seeds' reconstructions differ in shape ({error})") from error
+        arrays["reconstruction_seed"] = np.repeat(np.array(seeds, np.int64), [len(part) for part in parts])
+        _reconstructions(arrays, samples, path)
     with whole(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
 
@@ -201,6 +214,25 @@ def _rows(arrays: dict[str, np.ndarray], count: int, path: Path) -> tuple[np.nda
         )
     snapshot = np.round(np.broadcast_to(snapshot, (count,)).astype(np.float64), DIGITS)
     return np.broadcast_to(seed, (count,)).astype(np.int64), snapshot
+
+
+def _reconstructions(arrays: dict[str, np.ndarray], samples: np.ndarray, path: Path) -> dict[int, np.ndarray]:
+    found, seed = arrays.get("reconstructions"), arrays.get("reconstruction_seed")
+    if found is None and seed is None:
+        return {}
+    if found is None or seed is None:
+        lacking = "reconstructions" if found is None else "reconstruction_seed"
+        raise OtbenchError(f"{path}: there is no array `{lacking}`, expected reconstructions and their seeds together")
+    if samples.ndim != 4 or found.shape[1:] != samples.shape[1:] or found.dtype != samples.dtype:
+        raise OtbenchError(
+            f"{path}: reconstructions are {found.dtype} {found.shape}, expected images like the samples,"
+            f" {samples.dtype} {samples.shape}"
+        )
+    if seed.shape != (len(found),) or seed.dtype.kind not in "iu":
+        raise OtbenchError(
+            f"{path}: reconstruction_seed is {seed.dtype} {seed.shape}, expected whole numbers ({len(found)},)"
+        )
+    return {int(one): found[seed == one] for one in np.unique(seed)}
 
 
 def _info(value: np.ndarray, path: Path) -> dict[str, Any]:
