@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from otbench.data.base import DataSet, Mixture
+from otbench.data import names
+from otbench.data.base import SPLITS, DataSet, Mixture
 from otbench.data.points import POINTS
 from otbench.errors import OtbenchError
 from otbench.files import whole
@@ -18,29 +19,43 @@ __all__ = ["DataSet", "Mixture", "known", "load", "save"]
 
 def known() -> dict[str, str]:
     """Every data set that `load` knows by name, with one line about it."""
-    return {name: (make.__doc__ or "").splitlines()[0] for name, make in POINTS.items()}
+    return names.POINTS | names.IMAGES
 
 
-def load(name: str) -> DataSet:
-    """The data set called `name`, or the one in the file `name` (`.npz`, as `save` writes it), checked.
+def load(name: str, root: str | Path | None = None, unverified: bool | None = None) -> DataSet:
+    """The data set called `name`, that of a folder of images (`folder:PATH`, `folder:PATH@SIZE`), or the one in the
+    file `name` (`.npz`, as `save` writes it), checked.
 
-    Raises OtbenchError for an unknown name and for a file that is missing, cut short or of the wrong form.
+    root: the folder that image files are read from and downloaded to; default: $OTBENCH_DATA, else ~/.cache/otbench.
+    unverified: let in image files whose checksum is not the publisher's, and say so in `source`; default:
+    $OTBENCH_UNVERIFIED. Sets of points and `digits` need neither.
+    Raises OtbenchError for an unknown name and for files that are missing, cut short or of the wrong form, and
+    WorkFailed where a download fails.
     """
+    name = str(name)
     if name in POINTS:
         return POINTS[name]().check()
-    if str(name).endswith(".npz"):
+    if name in names.IMAGES or name.startswith(names.FOLDER):
+        from otbench.data.images import make
+
+        return make(name, names.data_root(root), names.allows_unverified(unverified)).check()
+    if name.endswith(".npz"):
         return _read(Path(name))
-    raise OtbenchError(f"unknown data set '{name}'; known are {', '.join(POINTS)}, or the path of a data .npz")
+    raise OtbenchError(
+        f"unknown data set '{name}'; known are {', '.join(known())}, folder:PATH, or the path of a data .npz"
+    )
 
 
 def save(data: DataSet, path: str | Path) -> None:
     """Write a data set to an `.npz`, whole or not at all."""
-    truth = {}
+    arrays = dict(data.splits)
+    arrays |= {f"{split}_labels": values for split, values in data.labels.items()}
+    if data.classes:
+        arrays["classes"] = np.array(data.classes)
     if data.truth:
-        truth = {"centres": data.truth.centres, "sigma": data.truth.sigma, "weights": data.truth.weights}
+        arrays |= {"centres": data.truth.centres, "sigma": data.truth.sigma, "weights": data.truth.weights}
     with whole(path) as temporary, open(temporary, "wb") as file:
-        words = {"name": data.name, "title": data.title, "source": data.source}
-        np.savez(file, train=data.train, test=data.test, **truth, **words)
+        np.savez(file, **arrays, name=data.name, title=data.title, source=data.source)
 
 
 def _read(path: Path) -> DataSet:
@@ -68,7 +83,19 @@ def _read(path: Path) -> DataSet:
         )
     truth = None if missing else Mixture(arrays["centres"], _scalar(arrays["sigma"]), arrays["weights"])
     words = {key: str(arrays.get(key, "")) for key in ("name", "title", "source")}
-    return DataSet(words["name"], arrays["train"], arrays["test"], truth, words["title"], words["source"]).check()
+    classes = arrays.get("classes", np.array([], dtype=str))
+    if classes.ndim != 1 or classes.dtype.kind != "U":
+        raise OtbenchError(f"data file {path}: expected classes to be text of shape (K,), got {classes.dtype}")
+    labels = {split: arrays[key] for split in SPLITS if (key := f"{split}_labels") in arrays}
+    return DataSet(
+        **words,
+        train=arrays["train"],
+        test=arrays["test"],
+        truth=truth,
+        validation=arrays.get("validation"),
+        labels=labels,
+        classes=tuple(classes.tolist()),
+    ).check()
 
 
 def _scalar(value: np.ndarray) -> float:

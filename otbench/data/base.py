@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from otbench.errors import OtbenchError
+
+#: the splits a data set may have
+SPLITS = ("train", "test", "validation")
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Mixture:
 class DataSet:
     """A data set as every model and metric sees it.
 
-    train, test: float32 (n, d) points, or uint8 (n, c, h, w) images. truth: what is known of the law, or None.
+    train, test and, of image sets, validation: float32 (n, d) points, or uint8 (n, c, h, w) images, c 1 (grey) or 3
+    (red, green, blue). truth: what is known of the law, or None. labels: split -> (n,) int64 places in `classes`, the
+    names of the classes; both empty where nothing is labelled. A model is trained on `train` alone.
     """
 
     name: str
@@ -61,6 +66,9 @@ class DataSet:
     truth: Mixture | None = None
     title: str = ""
     source: str = ""
+    validation: np.ndarray | None = None
+    labels: dict[str, np.ndarray] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -74,37 +82,96 @@ class DataSet:
 
     @property
     def reference(self) -> np.ndarray:
-        """The real side of every metric: the first half of the test split. The control `real` draws from the second."""
-        return self.test[: (len(self.test) + 1) // 2]
+        """The real side of every metric: the test split; only its first half where there is no validation split."""
+        return self.test if self.validation is not None else self.test[: self._half]
 
     @property
     def held_out(self) -> np.ndarray:
-        """Real data that neither a model nor a metric has seen: the second half of the test split."""
-        return self.test[(len(self.test) + 1) // 2 :]
+        """Real data that no model is trained on and no metric refers to; the control `real` draws from it: the
+        validation split; the second half of the test split where there is none.
+        """
+        return self.validation if self.validation is not None else self.test[self._half :]
+
+    def labels_of(self, part: str) -> np.ndarray | None:
+        """Labels (n,) int64 of `train`, `test`, `validation`, `reference` or `held_out`; None where they have none."""
+        if part == "reference":
+            return self._cut("test", slice(None if self.validation is not None else self._half))
+        if part == "held_out" and self.validation is None:
+            return self._cut("test", slice(self._half, None))
+        return self.labels.get("validation" if part == "held_out" else part)
+
+    @property
+    def _half(self) -> int:
+        return (len(self.test) + 1) // 2
+
+    def _cut(self, split: str, rows: slice) -> np.ndarray | None:
+        return self.labels[split][rows] if split in self.labels else None
+
+    @property
+    def splits(self) -> dict[str, np.ndarray]:
+        """The splits that are there, by name."""
+        return {split: values for split in SPLITS if (values := getattr(self, split)) is not None}
 
     def digest(self) -> str:
-        """Twelve hexadecimal digits that identify the values of both splits."""
+        """Twelve hexadecimal digits that identify the values of all splits, and labels and classes where there are
+        some.
+        """
         sums = hashlib.sha256()
-        for values in (self.train, self.test):
-            sums.update(f"{values.dtype}{values.shape}".encode())
-            sums.update(np.ascontiguousarray(values).data)
+        for values in self.splits.values():
+            _add(sums, values)
+        for split in SPLITS:
+            if split in self.labels:
+                sums.update(split.encode())
+                _add(sums, self.labels[split])
+        if self.classes:
+            sums.update("\0".join(self.classes).encode())
         return sums.hexdigest()[:12]
 
     def check(self) -> DataSet:
-        """Return self; raise OtbenchError where a split has a wrong type, shape or a value that is not finite, or where
-        the truth is no mixture in the samples' space.
+        """Return self; raise OtbenchError where a split has a wrong type, shape or a value that is not finite, where
+        the labels do not fit the splits or the classes, or where the truth is no mixture in the samples' space.
         """
-        for split, values in (("train", self.train), ("test", self.test)):
-            where = f"data set {self.name}, split {split}"
-            if values.ndim not in (2, 4) or values.shape[1:] != self.train.shape[1:]:
-                raise OtbenchError(f"{where}: expected shape (n, d) or (n, c, h, w), got {values.shape}")
-            expected = np.float32 if values.ndim == 2 else np.uint8
-            if values.dtype != expected:
-                raise OtbenchError(f"{where}: expected {np.dtype(expected)}, got {values.dtype}")
-            if len(values) == 0:
-                raise OtbenchError(f"{where}: it is empty")
-            if values.dtype == np.float32 and not np.isfinite(values).all():
-                raise OtbenchError(f"{where}: {int((~np.isfinite(values)).sum())} values are not finite")
+        for split, values in self.splits.items():
+            self._check_split(f"data set {self.name}, split {split}", values)
+        if len(set(self.classes)) < len(self.classes) or not all(self.classes):
+            raise OtbenchError(
+                f"data set {self.name}, classes: expected names that are not empty and differ, "
+                f"got {', '.join(map(repr, self.classes))}"
+            )
+        for split, values in self.labels.items():
+            self._check_labels(split, values)
         if self.truth is not None:
             self.truth.check(int(np.prod(self.shape)), f"data set {self.name}, truth")
         return self
+
+    def _check_split(self, where: str, values: np.ndarray) -> None:
+        if values.ndim not in (2, 4) or values.shape[1:] != self.train.shape[1:]:
+            raise OtbenchError(f"{where}: expected shape (n, d) or (n, c, h, w), got {values.shape}")
+        if values.ndim == 4 and (values.shape[1] not in (1, 3) or 0 in values.shape[2:]):
+            raise OtbenchError(f"{where}: expected images (n, c, h, w) with c 1 or 3, got {values.shape}")
+        expected = np.float32 if values.ndim == 2 else np.uint8
+        if values.dtype != expected:
+            raise OtbenchError(f"{where}: expected {np.dtype(expected)}, got {values.dtype}")
+        if len(values) == 0:
+            raise OtbenchError(f"{where}: it is empty")
+        if values.dtype == np.float32 and not np.isfinite(values).all():
+            raise OtbenchError(f"{where}: {int((~np.isfinite(values)).sum())} values are not finite")
+
+    def _check_labels(self, split: str, values: np.ndarray) -> None:
+        where = f"data set {self.name}, labels of {split}"
+        if split not in self.splits:
+            raise OtbenchError(f"{where}: there is no such split; there are {', '.join(self.splits)}")
+        count = len(self.splits[split])
+        if values.dtype != np.int64 or values.shape != (count,):
+            raise OtbenchError(f"{where}: expected int64 of shape ({count},), got {values.dtype} {values.shape}")
+        if not self.classes:
+            raise OtbenchError(f"{where}: the data set names no classes")
+        if values.min() < 0 or values.max() >= len(self.classes):
+            raise OtbenchError(
+                f"{where}: expected values from 0 to {len(self.classes) - 1}, got {values.min()} to {values.max()}"
+            )
+
+
+def _add(sums: hashlib._Hash, values: np.ndarray) -> None:
+    sums.update(f"{values.dtype}{values.shape}".encode())
+    sums.update(np.ascontiguousarray(values).data)

@@ -1,4 +1,4 @@
-"""Which data sets there are and where image files lie; imports nothing heavy, so that configs can be checked quickly."""
+"""Which data sets there are and where image files lie; imports nothing heavy, so configs are checked quickly."""
 
 from __future__ import annotations
 
