@@ -10,32 +10,91 @@ from pathlib import Path
 from otbench.provenance import code_version
 
 ROOT = Path(__file__).parent
+KINDS = ("points", "images")
+#: where the models of each kind live, and its name among entry points
+FOLDERS = {"points": "models", "images": "models/images"}
+GROUPS = {"points": "otbench.models", "images": "otbench.models.images"}
 #: sources that every fit depends on
-TRAINING = ("data", "nets", "training", "models/base.py", "models/plane.py", "models/__init__.py")
+TRAINING = ("data/base.py", "nets/layers.py", "training", "models/base.py", "models/__init__.py")
 
 
 @cache
-def model_files() -> dict[str, str]:
-    """The source file of every model, by the model's name; models of other packages have the file ``.
+def model_files(kind: str | None = None) -> dict[str, str]:
+    """The source file of every model for data of a kind, by the model's name; `` for a model of another package.
 
-    Read from the `names` of the classes in otbench/models, without running them.
+    kind: `points` or `images`; None takes points first, then what only images have. One name may stand for two models,
+    one for each kind. Read from the `names` of the classes in otbench/models (points) and otbench/models/images,
+    without running them; a class that says `kinds` is registered for those instead.
     """
-    found: dict[str, str] = {entry.name: "" for entry in entry_points(group="otbench.models")}
-    for file in sorted((ROOT / "models").glob("*.py")):
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            for part in node.body if isinstance(node, ast.ClassDef) else []:
-                targets = part.targets if isinstance(part, ast.Assign) else []
-                if any(isinstance(t, ast.Name) and t.id == "names" for t in targets):
-                    found.update(dict.fromkeys(ast.literal_eval(part.value), f"models/{file.name}"))
+    if kind is None:
+        return {**model_files("images"), **model_files("points")}
+    found: dict[str, str] = {entry.name: "" for entry in entry_points(group=GROUPS[kind])}
+    for own, folder in FOLDERS.items():
+        for file in sorted((ROOT / folder).glob("*.py")):
+            for names, kinds in _registered(file):
+                if kind in (kinds or (own,)):
+                    found.update(dict.fromkeys(names, f"{folder}/{file.name}"))
     return found
 
 
-def fit_version(model: str) -> str:
-    """A digest of the sources that fitting and drawing `model` depends on: a job runs again when one changes."""
-    own = model_files().get(model, "")
-    text = (ROOT / own).read_text(encoding="utf-8") if own else ""
-    parts = [part for part in ("transport", "metrics") if f"from otbench.{part}" in text]
-    return code_version(*TRAINING, *([own] if own else []), *parts)
+def models_of(kind: str) -> tuple[str, ...]:
+    """Names of the models for data of this kind (`points` or `images`), sorted."""
+    return tuple(sorted(model_files(kind)))
+
+
+def _registered(file: Path) -> list[tuple[list[str], tuple[str, ...] | None]]:
+    """What each class of a file registers: its `names`, and its `kinds` (or a base class's of the same file)."""
+    said: dict[str, dict[str, ast.expr]] = {}
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        values: dict[str, ast.expr] = {}
+        for base in node.bases:
+            inherited = said.get(base.id, {}) if isinstance(base, ast.Name) else {}
+            values.update({k: v for k, v in inherited.items() if k == "kinds"})
+        for part in node.body:
+            for target in part.targets if isinstance(part, ast.Assign) else []:
+                if isinstance(target, ast.Name) and target.id in ("names", "kinds"):
+                    values[target.id] = part.value
+        said[node.name] = values
+    return [
+        (list(ast.literal_eval(v["names"])), ast.literal_eval(v["kinds"]) if "kinds" in v else None)
+        for v in said.values()
+        if "names" in v
+    ]
+
+
+def fit_version(model: str, kind: str | None = None) -> str:
+    """A digest of the sources that fitting and drawing `model` depends on: a job runs again when one changes.
+
+    Of models and networks only those that its file imports, directly or through another; of transport and metrics the
+    whole package where any of them is imported.
+    """
+    own = model_files(kind).get(model, "")
+    files = _imported(own) if own else set()
+    return code_version(*TRAINING, *sorted(files))
+
+
+def _imported(file: str) -> set[str]:
+    """`file` with the models, networks and packages of ours that it imports, as paths in the package."""
+    found, todo = set(), [file]
+    while todo:
+        path = todo.pop()
+        if path in found:
+            continue
+        found.add(path)
+        if (ROOT / path).is_dir():
+            continue
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("otbench."):
+                continue
+            area, *rest = node.module.split(".")[1:]
+            module = "/".join([area, *rest]) + ".py"
+            if area in ("transport", "metrics"):
+                todo.append(area)
+            elif area in ("models", "nets") and (ROOT / module).is_file():
+                todo.append(module)
+    return found
 
 
 def measure_version() -> str:

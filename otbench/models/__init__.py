@@ -1,7 +1,8 @@
-"""Models: one file each. A file in this folder registers itself by the `names` of the `Model` classes it defines.
+"""Models: one file each. A file registers itself by the `names` of the `Model` classes it defines.
 
-Packages elsewhere register through the entry point group `otbench.models`: the entry's name is the model's, and its
-value a `Model` class whose `names` hold that name.
+Models for points lie in this folder, models for images in `images/`; a class that says `kinds` is for those. Packages
+elsewhere register through the entry point groups `otbench.models` (points) and `otbench.models.images`: the entry's
+name is the model's, and its value a `Model` class whose `names` hold that name.
 """
 
 from __future__ import annotations
@@ -9,45 +10,55 @@ from __future__ import annotations
 import importlib
 from functools import cache
 from importlib.metadata import entry_points
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 
-from otbench.catalogue import model_files
+from otbench.catalogue import GROUPS, KINDS, model_files
 from otbench.errors import OtbenchError
 from otbench.models.base import Config, Model
 
 
 def _module(file: str) -> dict[str, type[Model]]:
-    """The models that a file of this folder registers, by name."""
-    module = importlib.import_module(f"{__name__}.{Path(file).stem}")
+    """The models that a file of this package registers, by name."""
+    module = importlib.import_module(".".join(("otbench", *PurePosixPath(file).with_suffix("").parts)))
     classes = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Model)]
     return {name: c for c in classes if c.__module__ == module.__name__ for name in c.names}
 
 
 @cache
-def find(name: str) -> type[Model]:
-    """The class of the model called `name`; raises OtbenchError where there is none.
+def find(name: str, kind: str | None = None) -> type[Model]:
+    """The class of the model called `name` for data of `kind`; raises OtbenchError where there is none.
 
-    Imports no other model's file, so that a job pays for its own model alone.
+    kind: `points` or `images`; None: points first, then images. Imports no other model's file, so that a job pays for
+    its own model alone.
     """
-    files = model_files()
-    if name not in files:
-        raise OtbenchError(f"unknown model '{name}'; known are {', '.join(sorted(files))}")
-    if files[name]:
-        return _module(files[name])[name]
-    (entry,) = entry_points(group="otbench.models", name=name)
-    return entry.load()
+    kinds = (kind,) if kind else KINDS
+    for k in kinds:
+        files = model_files(k)
+        if name in files and files[name]:
+            return _module(files[name])[name]
+        if name in files:
+            (entry,) = entry_points(group=GROUPS[k], name=name)
+            return entry.load()
+    elsewhere = [k for k in KINDS if k not in kinds and name in model_files(k)]
+    if elsewhere:
+        raise OtbenchError(f"model {name} takes {elsewhere[0]}, not {kind}; models for {kind} are {_known(kind)}")
+    raise OtbenchError(f"unknown model '{name}'; known are {_known(kind)}")
 
 
-def models() -> dict[str, type[Model]]:
-    """Every registered model, by name."""
-    return {name: find(name) for name in model_files()}
+def _known(kind: str | None) -> str:
+    return ", ".join(sorted(model_files(kind)))
 
 
-def configure(name: str, options: dict | None = None) -> Config:
+def models(kind: str | None = None) -> dict[str, type[Model]]:
+    """Every registered model for data of `kind`, by name; None as in `find`."""
+    return {name: find(name, kind) for name in model_files(kind)}
+
+
+def configure(name: str, options: dict | None = None, kind: str | None = None) -> Config:
     """The config of model `name` with `options` in place of the paper's values; refuses what it does not know."""
-    model = find(name)
+    model = find(name, kind)
     try:
         return model.Config(**{**model.names[name], **(options or {})})
     except ValidationError as error:

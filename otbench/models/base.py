@@ -45,7 +45,8 @@ class Model:
     """Base of every model: holds its networks and optimisers, one leading axis of replicas on each tensor.
 
     A subclass names itself (`names`: every name it registers, with the options each implies), says where it comes
-    from, and defines `build`, `stages` and `draw`.
+    from, and defines `build`, `stages` and `draw`. A model that can encode and decode also defines
+    `reconstruct(images (n, c, h, w)) -> (R, n, c, h, w)`.
     """
 
     names: ClassVar[dict[str, dict]] = {}
@@ -67,6 +68,11 @@ class Model:
         self.networks: dict[str, Replicas] = {}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.build()
+
+    @classmethod
+    def paper_budget(cls, dataset: str) -> int | None:
+        """The paper's budget on the data set of this name, in units of `Stage.cost`; None where there is none."""
+        return cls.paper_steps
 
     @classmethod
     def title_of(cls, name: str) -> str:

@@ -20,18 +20,20 @@ def _rows(values: np.ndarray, n: int, stream: torch.Generator) -> Tensor:
 
 
 class Control(Model):
-    """A model without networks; `rows` says what it draws from."""
+    """A model without networks; `sample` says what it draws."""
 
+    kinds = ("points", "images")
     control = True
     family = "control"
     sampler = ()
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
-        """n samples of every replica."""
-        return torch.stack([self.sample(n, stream, seed) for stream, seed in zip(streams, self.seeds, strict=True)])
+        """n samples of every replica; images as floats in [0, 1]."""
+        drawn = torch.stack([self.sample(n, stream, seed) for stream, seed in zip(streams, self.seeds, strict=True)])
+        return drawn.float() / 255 if drawn.dtype == torch.uint8 else drawn
 
     def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:
-        """n samples of one replica."""
+        """n samples of one replica; images may come as uint8."""
         raise AssertionError(f"{type(self).__name__} defines no sampler")
 
 
@@ -43,12 +45,12 @@ class HeldOut(Control):
     paper = "control"
 
     def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:
-        """Rows of the held-out half of the test split."""
+        """Rows that neither models nor metrics see."""
         return _rows(self.data.held_out, n, stream)
 
 
 class Memoriser(Control):
-    """Gives training points back: what a generator that has learnt nothing but its training set would score."""
+    """Gives training samples back: what a generator that has learnt nothing but its training set would score."""
 
     names = {"memoriser": {}}
     title = "Memoriser"
@@ -68,8 +70,8 @@ class CollapsedConfig(Config):
 class Collapsed(Control):
     """Perfect samples of a part of the modes: what mode collapse alone does to a metric.
 
-    Modes are those of the mixture, or ten k-means clusters where none is known; a share of them, chosen by the seed,
-    is kept.
+    Modes are the centres of the mixture, the classes of labelled images, or ten k-means clusters where neither is
+    known; a share of them, chosen by the seed, is kept.
     """
 
     names = {"collapsed": {}}
@@ -79,26 +81,46 @@ class Collapsed(Control):
 
     def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:
         """Held-out rows of the modes that are kept."""
+        mode, count = self._modes()
+        kept = torch.randperm(count, generator=stream)[: max(1, round(self.config.share * count))]
+        rows = self.data.held_out[np.isin(mode, kept.numpy())]
+        # few rows of many modes may all have been left out
+        return _rows(rows if len(rows) else self.data.held_out[:1], n, stream)
+
+    def _modes(self) -> tuple[np.ndarray, int]:
+        """The mode of every held-out row (m,), and the number of modes."""
         held = self.data.held_out
+        labels = self.data.labels.get("validation") if self.data.kind == "images" else None
+        if labels is not None:
+            classes, mode = np.unique(labels, return_inverse=True)
+            return mode, len(classes)
         centres = self.data.truth.centres if self.data.truth else self._clusters()
-        nearest = ((held[:, None] - centres[None].astype(np.float32)) ** 2).sum(-1).argmin(1)
-        kept = torch.randperm(len(centres), generator=stream)[: max(1, round(self.config.share * len(centres)))]
-        return _rows(held[np.isin(nearest, kept.numpy())], n, stream)
+        flat = _flat(held)
+        # a centre at a time: images times centres times pixels would not fit
+        distance = np.stack([((flat - c) ** 2).sum(1) for c in centres.astype(np.float32)], axis=1)
+        return distance.argmin(1), len(centres)
 
     def _clusters(self) -> np.ndarray:
         from sklearn.cluster import KMeans
 
-        return KMeans(10, n_init=1, random_state=0).fit(self.data.train[:2000]).cluster_centers_
+        return KMeans(10, n_init=1, random_state=0).fit(_flat(self.data.train[:2000])).cluster_centers_
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    """Rows (n, d) float32 of points (n, d) or of images (n, c, h, w)."""
+    return values.reshape(len(values), -1).astype(np.float32)
 
 
 class Noise(Control):
-    """Uniform noise over the bounding box of the training points: what no learning at all would score."""
+    """Uniform noise: over the bounding box of training points, or over all pixel values of an image."""
 
     names = {"noise": {}}
     title = "Noise"
     paper = "control"
 
     def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:
-        """Points of the box."""
+        """Points of the box, or pixels in [0, 1]."""
+        if self.data.kind == "images":
+            return torch.rand((n, *self.data.shape), generator=stream)
         low, high = (torch.from_numpy(f(self.data.train, axis=0)) for f in (np.min, np.max))
         return low + (high - low) * torch.rand((n, len(low)), generator=stream)

@@ -68,10 +68,10 @@ def fit(
         raise OtbenchError(f"fit: snapshots must be fractions of the budget above 0 and up to 1, got {snapshots}")
     device = resolve(training.device)
     prepare(device)
-    model_class, config = find(name), configure(name, options)
+    model_class, config = find(name, data.kind), configure(name, options, data.kind)
     if data.kind not in model_class.kinds:
         raise OtbenchError(f"model {name} takes {' or '.join(model_class.kinds)}, but {data.name} holds {data.kind}")
-    budget = steps or model_class.paper_steps or 0
+    budget = steps or model_class.paper_budget(data.name) or 0
     marks = sorted({*(snapshots or []), 1.0}) if model_class.paper_steps else [1.0]
     what = {"model": name, "options": config.model_dump(), "data": data.digest(), "steps": budget, "snapshots": marks}
     what["precision"] = training.precision
@@ -79,7 +79,7 @@ def fit(
     version, started = code_version(), datetime.now(UTC).isoformat(timespec="seconds")
     together = training.together or (len(seeds) if device.startswith("cuda") else 1)
     # a checkpoint is taken up only by the code, on the kind of device and with the torch that wrote it
-    origin = {"code": fit_version(name), "device": torch.device(device).type, "torch": torch.__version__}
+    origin = {"code": fit_version(name, data.kind), "device": torch.device(device).type, "torch": torch.__version__}
     workshop = out / f".resume-{digest({**what, **origin})}"
     records, counts = [], {}
     for start in range(0, len(seeds), together):
@@ -145,7 +145,8 @@ def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str
             f"{folder} was fitted on {summary.get('dataset')} with digest {summary.get('data')}, "
             f"but the data given are {data.name} with digest {data.digest()}"
         )
-    model_class, config = find(summary["model"]), configure(summary["model"], summary["options"])
+    model_class = find(summary["model"], data.kind)
+    config = configure(summary["model"], summary["options"], data.kind)
     path = folder / "weights.safetensors"
     try:
         weights = safe_open(path, "pt", device=device)

@@ -82,7 +82,7 @@ class Trainer:
                 if index > self.stage_index:
                     self.stage_index, self.step, state = index, 0, None
                     self.save(None)
-                if stage.solve:
+                if stage.solve and self.model.seeds:
                     self._solve(stage)
                 elif self.model.seeds:
                     self._train(stage, n, done, total, state, bar)
@@ -97,7 +97,9 @@ class Trainer:
         started = time.perf_counter()
         certificates = stage.solve()
         self.seconds += time.perf_counter() - started
-        self.certificates = dict(zip(self.model.seeds, certificates, strict=True))
+        # one record a seed, whichever stages have told of it
+        for seed, numbers in zip(self.model.seeds, certificates, strict=True):
+            self.certificates[seed] = {**self.certificates.get(seed, {}), **numbers}
 
     def _snapshots(self, due: list[float], started: float) -> float:
         """Take these snapshots in the middle of a chunk that began at `started`; returns the seconds that it took."""
