@@ -99,9 +99,24 @@ def _imported(file: str) -> set[str]:
 
 def measure_version() -> str:
     """A digest of the sources that measuring depends on."""
-    return code_version("metrics", "data")
+    return code_version("metrics", "features", "data/base.py")
 
 
 def report_version() -> str:
     """A digest of the sources that gathering and the report depend on."""
-    return code_version("report", "studies", "metrics", "gather.py")
+    return code_version("report", "studies", "metrics", "gather.py", "pictures.py")
+
+
+def data_version() -> str:
+    """A digest of the sources that data sets are made by."""
+    return code_version("data")
+
+
+def features_version() -> str:
+    """A digest of the sources that the features of real images depend on."""
+    return code_version("features", "data/base.py")
+
+
+def study_version(study: str) -> str:
+    """A digest of the sources that a study of fitted models depends on."""
+    return code_version(f"studies/{study}.py", "transport")

@@ -8,41 +8,69 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from snakemake.utils import update_config
 
-from otbench.catalogue import fit_version, model_files
-from otbench.config import Run, checked, read
+from otbench.catalogue import fit_version, model_files, models_of
+from otbench.config import KINDS, Run, Section, checked, read
 from otbench.errors import OtbenchError
 from otbench.models import models
 
-GOOD = {"run": "r", "datasets": ["grid"], "models": ["gan"], "seeds": [0], "steps": 10}
+SECTION = {"datasets": ["grid"], "models": ["gan"], "steps": 10}
+PICTURES = {"datasets": ["digits"], "models": ["wgan"], "steps": 10}
+GOOD = {"run": "r", "studies": {"mode-collapse": SECTION}, "seeds": [0]}
+
+
+def changed(change: dict) -> dict:
+    """GOOD with this change of its only study."""
+    return {**GOOD, "studies": {"mode-collapse": {**SECTION, **change}}}
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"modles": ["gan"]}, "key 'modles': there is no such key; keys are run"),
-        ({"models": ["gan", "nosuch"]}, "key 'models': unknown model 'nosuch'; known are ae-ot"),
-        ({"datasets": ["mnits"]}, "key 'datasets': unknown data set 'mnits'"),
-        ({"datasets": []}, "key 'datasets'"),
         ({"seeds": [0, 0]}, "key 'seeds': holds a value twice"),
         ({"seeds": ["a"]}, "key 'seeds.0'"),
         ({"seeds": [-1]}, "key 'seeds.0'"),
-        ({"steps": 0}, "key 'steps"),
-        ({"steps": "all"}, "key 'steps"),
-        ({"snapshots": [0.0]}, "key 'snapshots.0'"),
-        ({"snapshots": [1.5]}, "key 'snapshots.0'"),
-        ({"samples": 3}, "key 'samples'"),
         ({"run": "../elsewhere"}, "key 'run'"),
         ({"device": "tpu"}, "key 'device'"),
-        ({"overrides": [{"models": ["gna"], "set": {}}]}, "key 'overrides.0.models': unknown model 'gna'"),
-        ({"overrides": [{"models": ["gan"], "set": {"rat": 1}}]}, "model gan, option 'rat'"),
-        ({"overrides": [{"models": ["gan"], "set": {"rate": "x"}}]}, "model gan, option 'rate'"),
-        ({"overrides": [{"models": ["gan"]}]}, "key 'overrides.0.set': this key is missing"),
+        ({"studies": {}}, "key 'studies'"),
+        ({"studies": {"images": None}}, "every study is null; a run needs at least one"),
+        ({"studies": {"nosuch": SECTION}}, "key 'studies.nosuch"),
+        ({"studies": {"images": SECTION}}, "study images: unknown data set 'grid'; known are"),
+        ({"studies": {"images": {**PICTURES, "models": ["veegan"]}}}, "study images: unknown model 'veegan'"),
     ],
 )
 def test_a_wrong_config_gets_a_sentence_that_names_the_key(change, said):
     with pytest.raises(OtbenchError) as caught:
         checked({**GOOD, **change})
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"modles": ["gan"]}, "key 'studies.mode-collapse.modles': there is no such key; keys are datasets"),
+        ({"models": ["gan", "nosuch"]}, "study mode-collapse: unknown model 'nosuch'; known are ae-ot"),
+        ({"datasets": ["mnits"]}, "study mode-collapse: unknown data set 'mnits'"),
+        ({"datasets": []}, "key 'studies.mode-collapse.datasets'"),
+        ({"datasets": ["grid", "grid"]}, "holds a name twice"),
+        ({"folders": {"mine": "x"}}, "study mode-collapse compares points; folders hold images"),
+        ({"steps": 0}, "key 'studies.mode-collapse.steps"),
+        ({"steps": "all"}, "key 'studies.mode-collapse.steps"),
+        ({"snapshots": [0.0]}, "key 'studies.mode-collapse.snapshots.0'"),
+        ({"snapshots": [1.5]}, "key 'studies.mode-collapse.snapshots.0'"),
+        ({"samples": 3}, "key 'studies.mode-collapse.samples'"),
+        ({"overrides": [{"models": ["gna"], "set": {}}]}, "unknown model 'gna'"),
+        ({"overrides": [{"models": ["gan"], "datasets": ["ring"], "set": {}}]}, "an override names data set 'ring'"),
+        ({"overrides": [{"models": ["gan"], "set": {"rat": 1}}]}, "model gan, option 'rat'"),
+        ({"overrides": [{"models": ["gan"], "set": {"rate": "x"}}]}, "model gan, option 'rate'"),
+        ({"overrides": [{"models": ["gan"]}]}, "overrides.0.set': this key is missing"),
+    ],
+)
+def test_a_wrong_study_gets_a_sentence_that_names_the_key(change, said):
+    with pytest.raises(OtbenchError) as caught:
+        checked(changed(change))
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -54,34 +82,56 @@ def test_a_missing_key_is_named():
 @given(
     st.dictionaries(
         st.sampled_from(list(Run.model_fields)), st.none() | st.integers() | st.text() | st.lists(st.text())
-    )
+    ),
+    st.dictionaries(
+        st.sampled_from(list(Section.model_fields)), st.none() | st.integers() | st.text() | st.lists(st.text())
+    ),
 )
-def test_no_config_gets_a_traceback(change):
+def test_no_config_gets_a_traceback(change, inner):
     try:
-        run = checked({**GOOD, **change})
+        run = checked({**changed(inner), **change})
     except OtbenchError as error:
         assert "\n" not in str(error).strip() or "got" in str(error)
     else:
-        assert run.marks[-1] == 1.0
+        assert run.section("grid").marks[-1] == 1.0
 
 
-def test_later_overrides_win():
+def test_later_overrides_win_and_may_be_for_one_data_set():
     overrides = [
         {"models": ["gan", "ali"], "set": {"rate": 1.0, "batch": 5}},
         {"models": ["gan"], "set": {"rate": 2.0}},
+        {"models": ["ali"], "datasets": ["ring"], "set": {"batch": 7}},
     ]
-    run = checked({**GOOD, "overrides": overrides})
-    assert run.options("gan") == {"rate": 2.0, "batch": 5}
-    assert run.options("ali") == {"rate": 1.0, "batch": 5} and run.options("wgan") == {}
+    models = ["gan", "ali", "wgan"]
+    section = checked(changed({"overrides": overrides, "datasets": ["grid", "ring"], "models": models})).section("grid")
+    assert section.options("gan", "grid") == {"rate": 2.0, "batch": 5}
+    assert section.options("ali", "grid") == {"rate": 1.0, "batch": 5} and section.options("wgan", "grid") == {}
+    assert section.options("ali", "ring") == {"rate": 1.0, "batch": 7}
 
 
-@pytest.mark.parametrize("name", ["config", "paper", "smoke", "reference"])
+def test_a_name_in_two_studies_takes_the_options_of_each():
+    own = {"models": ["wgan"], "set": {"clip": 0.02}}
+    studies = {"mode-collapse": {**SECTION, "models": ["wgan"]}, "images": {**PICTURES, "overrides": [own]}}
+    run = checked({**GOOD, "studies": studies})
+    assert run.section("grid").options("wgan", "grid") == {}
+    assert run.section("digits").options("wgan", "digits") == {"clip": 0.02}
+    assert run.pairs == [("grid", "wgan"), ("digits", "wgan")]
+    assert run.kind("digits") == "images" and run.study_of == {"grid": "mode-collapse", "digits": "images"}
+
+
+def test_a_study_may_have_seeds_of_its_own_and_be_left_out():
+    run = checked({**GOOD, "studies": {"mode-collapse": {**SECTION, "seeds": [3, 4]}, "images": None}})
+    assert run.seeds_of("grid") == [3, 4] and list(run.sections) == ["mode-collapse"]
+
+
+@pytest.mark.parametrize("name", ["config", "paper", "smoke", "reference", "mnist"])
 def test_shipped_configs_are_valid_on_top_of_the_default(root, name):
-    default = yaml.safe_load((root / "config" / "config.yaml").read_text())
-    own = yaml.safe_load((root / "config" / f"{name}.yaml").read_text())
-    run = checked({**default, **own})
-    if name != "reference":
-        assert set(run.models) == set(models()), "every model is in every scale"
+    values = yaml.safe_load((root / "config" / "config.yaml").read_text())
+    update_config(values, yaml.safe_load((root / "config" / f"{name}.yaml").read_text()))
+    run = checked(values)
+    for study, section in run.sections.items():
+        if name != "reference":
+            assert set(section.models) == set(models_of(KINDS[study])), "every model is in every scale"
 
 
 def test_a_config_file_that_is_no_yaml_gets_a_sentence(tmp_path):

@@ -13,17 +13,17 @@ import pandas as pd
 import pytest
 import yaml
 
+from otbench.catalogue import models_of
+from otbench.config import KINDS
 from otbench.data import load
 from otbench.metrics import METRICS, applicable
 
-SMALL = {
-    "run": "small",
-    "datasets": ["ring-pyomt"],
-    "models": ["real", "noise"],
-    "seeds": [0, 1],
-    "steps": 10,
-    "samples": 100,
-}
+SECTION = {"datasets": ["ring-pyomt"], "models": ["real", "noise"], "steps": 10, "samples": 100}
+
+
+def small(**change: object) -> dict:
+    """A run of two controls on one data set in the plane, with this change of its study."""
+    return {"run": "small", "seeds": [0, 1], "studies": {"mode-collapse": {**SECTION, **change}, "images": None}}
 
 
 def copy(root: Path, target: Path) -> None:
@@ -57,7 +57,7 @@ def jobs(done: subprocess.CompletedProcess) -> dict[str, int]:
 def set_up(root: Path, target: Path, **change: object) -> Path:
     copy(root, target)
     path = target / "own.yaml"
-    path.write_text(yaml.safe_dump({**SMALL, **change}))
+    path.write_text(yaml.safe_dump(small(**change)))
     return path
 
 
@@ -72,7 +72,7 @@ def finished(root, tmp_path_factory) -> Path:
 
 
 def test_dry_run_counts_a_job_of_each_kind_a_model_and_data_set(root, tmp_path):
-    set_up(root, tmp_path, datasets=["grid", "ring"], models=["gan", "ali", "real"], seeds=[0, 1, 2])
+    set_up(root, tmp_path, datasets=["grid", "ring"], models=["gan", "ali", "real"])
     counted = jobs(snakemake(tmp_path, "-n", "--configfile", "own.yaml"))
     assert counted.pop("total") == 2 + 3 * 6 + 4
     assert counted == {"data": 2, "fit": 6, "draw": 6, "measure": 6, "config": 1, "gather": 1, "render": 1, "all": 1}
@@ -85,7 +85,7 @@ def test_a_second_run_has_nothing_to_do(finished):
 def test_a_model_added_runs_that_model_alone(finished):
     config = finished / "own.yaml"
     before = config.read_text()
-    config.write_text(yaml.safe_dump({**SMALL, "models": ["real", "noise", "memoriser"]}))
+    config.write_text(yaml.safe_dump(small(models=["real", "noise", "memoriser"])))
     try:
         counted = jobs(snakemake(finished, "-n", "--configfile", "own.yaml"))
     finally:
@@ -135,7 +135,7 @@ def test_a_missing_cell_is_counted(root, finished, tmp_path):
     from otbench.gather import gather
 
     shutil.copytree(finished / "results", tmp_path / "results")
-    run = Run(**{**SMALL, "models": ["real", "noise", "gan"], "results": str(tmp_path / "results")})
+    run = Run(**small(models=["real", "noise", "gan"]), results=str(tmp_path / "results"))
     gather(run)
     table = pd.read_csv(run.folder / "metrics.csv")
     gone = table[table["model"] == "gan"]
@@ -151,6 +151,17 @@ def test_a_wrong_config_is_refused_before_anything_runs(root, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_images_get_features_and_the_latent_study(root, tmp_path):
+    pictures = {"datasets": ["digits"], "models": ["ae-ot", "real"], "steps": 2, "samples": 100}
+    set_up(root, tmp_path)
+    (tmp_path / "own.yaml").write_text(
+        yaml.safe_dump({"run": "small", "seeds": [0], "studies": {"mode-collapse": None, "images": pictures}})
+    )
+    counted = jobs(snakemake(tmp_path, "-n", "--configfile", "own.yaml"))
+    assert counted.pop("total") == 2 + 3 * 2 + 5
+    assert (counted["features"], counted["latent"], counted["fit"], counted["data"]) == (1, 1, 2, 1)
+
+
 @pytest.mark.slow
 def test_smoke_run_has_every_model_and_metric(root, tmp_path):
     copy(root, tmp_path)
@@ -161,9 +172,13 @@ def test_smoke_run_has_every_model_and_metric(root, tmp_path):
     from otbench.models import models
 
     assert set(table["model"]) == set(models()) and set(table["status"]) <= {"ok"}
-    measured = {name for name, metric in METRICS.items() if "points" in metric.kinds}
-    assert measured <= set(table["metric"])
-    for name in ("report.html", "metrics.csv", "run.json", "scatter.npz"):
+    for study, kind in KINDS.items():
+        rows = table[table["study"] == study]
+        assert set(rows["model"]) == set(models_of(kind))
+        measured = {name for name, metric in METRICS.items() if kind in metric.kinds}
+        assert measured <= set(rows["metric"]), f"not measured: {measured - set(rows['metric'])}"
+    for name in ("report.html", "metrics.csv", "run.json", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"):
         assert (folder / name).stat().st_size > 0
     assert list((folder / "figures").glob("*.png")) and list((folder / "tables").glob("*.tex"))
+    assert list((folder / "sheets").rglob("*.png"))
     assert "http" not in re.sub(r"<a [^>]*>|http://www.w3.org\S*", "", (folder / "report.html").read_text())

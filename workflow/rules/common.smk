@@ -1,5 +1,6 @@
 # The run that the config describes, checked, and what every rule needs of it.
 import json
+from shlex import quote
 
 from otbench import catalogue
 from otbench.config import checked
@@ -25,3 +26,44 @@ container: "docker://python:3.11"
 wildcard_constraints:
     dataset="[a-z0-9-]+",
     model="[a-z0-9-]+",
+
+
+def source_of(dataset):
+    """What `otbench data` is asked for: a known name, or a folder of images."""
+    folders = RUN.section(dataset).folders
+    return f"folder:{folders[dataset]}" if dataset in folders else dataset
+
+
+def features_of(dataset):
+    """The file that says which features the data set's images are compared in; none for points."""
+    return [f"{FOLDER}/features/{dataset}/features.json"] if RUN.kind(dataset) == "images" else []
+
+
+def weights_option(dataset):
+    """Where Inception's weights are, as an option; nothing where torch-fidelity's own are taken."""
+    weights = RUN.section(dataset).inception_weights
+    return f" --weights {quote(weights)}" if weights else ""
+
+
+def features_option(dataset):
+    """What `otbench measure` needs to compare images; nothing for points."""
+    if not features_of(dataset):
+        return ""
+    return f"--features {FOLDER}/features/{dataset} --device {RUN.device}" + weights_option(dataset)
+
+
+def extractors_of(dataset):
+    """The options of `otbench features` that name the networks."""
+    names = " ".join(f"--extractor {name}" for name in RUN.section(dataset).features)
+    return names + weights_option(dataset)
+
+
+def latent_of():
+    """The latent study of every image data set on which AE-OT is trained."""
+    wanted = [dataset for dataset, model in RUN.pairs if model == "ae-ot" and RUN.kind(dataset) == "images"]
+    return [f"{FOLDER}/studies/latent/{dataset}.npz" for dataset in wanted]
+
+
+def metrics_of():
+    """The metrics of every model on every data set."""
+    return [f"{FOLDER}/metrics/{dataset}/{model}.csv" for dataset, model in RUN.pairs]

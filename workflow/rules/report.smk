@@ -8,7 +8,7 @@ rule config:
         f"{FOLDER}/logs/config.log",
     localrule: True
     params:
-        text=json.dumps(RUN.model_dump(), sort_keys=True),
+        text=json.dumps(RUN.model_dump(mode="json"), sort_keys=True),
     shell:
         "printf '%s\\n' {params.text:q} > {output} 2> {log}"
 
@@ -16,12 +16,13 @@ rule config:
 rule gather:
     input:
         config=f"{FOLDER}/config.json",
-        metrics=collect(f"{FOLDER}/metrics/{{dataset}}/{{model}}.csv", dataset=RUN.datasets, model=RUN.models),
+        metrics=metrics_of(),
+        latent=latent_of(),
     output:
         table=f"{FOLDER}/metrics.parquet",
         csv=f"{FOLDER}/metrics.csv",
         run=f"{FOLDER}/run.json",
-        scatter=f"{FOLDER}/scatter.npz",
+        pictures=multiext(f"{FOLDER}/", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"),
     log:
         f"{FOLDER}/logs/gather.log",
     params:
@@ -35,12 +36,13 @@ rule render:
     input:
         table=f"{FOLDER}/metrics.parquet",
         run=f"{FOLDER}/run.json",
-        scatter=f"{FOLDER}/scatter.npz",
+        pictures=multiext(f"{FOLDER}/", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"),
         published=RUN.published,
     output:
         report(f"{FOLDER}/report.html", caption="../report/report.rst", category="Report"),
         tables=directory(f"{FOLDER}/tables"),
         figures=directory(f"{FOLDER}/figures"),
+        sheets=directory(f"{FOLDER}/sheets"),
     log:
         f"{FOLDER}/logs/render.log",
     params:

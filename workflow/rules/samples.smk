@@ -8,9 +8,32 @@ rule data:
         f"{FOLDER}/logs/data/{{dataset}}.log",
     threads: 1
     params:
-        code=catalogue.code_version("data"),
+        code=catalogue.data_version(),
+        source=lambda wildcards: source_of(wildcards.dataset),
+        root=(f"--root {quote(RUN.data_root)}" if RUN.data_root else "") + " --unverified" * RUN.unverified,
     shell:
-        "otbench data {wildcards.dataset} --out {output} > {log} 2>&1"
+        "otbench data {params.source:q} --name {wildcards.dataset} {params.root} --out {output} > {log} 2>&1"
+
+
+# Images are compared in the features of a network: here it is trained, or read, and the real images' features are kept.
+rule features:
+    input:
+        f"{FOLDER}/data/{{dataset}}.npz",
+    output:
+        f"{FOLDER}/features/{{dataset}}/features.json",
+    log:
+        f"{FOLDER}/logs/features/{{dataset}}.log",
+    threads: 1
+    resources:
+        gpu=lambda wildcards: int(RUN.device == "cuda"),
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    params:
+        folder=subpath(output[0], parent=True),
+        code=catalogue.features_version(),
+        which=lambda wildcards: extractors_of(wildcards.dataset),
+        device=RUN.device,
+    shell:
+        "otbench features --data {input} --out {params.folder} {params.which} --device {params.device} > {log} 2>&1"
 
 
 rule fit:
@@ -32,11 +55,13 @@ rule fit:
     params:
         # the folder is no declared output: a resumable checkpoint inside it survives a failed job
         out=subpath(output.summary, parent=True),
-        code=lambda wildcards: catalogue.fit_version(wildcards.model),
-        options=lambda wildcards: json.dumps(RUN.options(wildcards.model), sort_keys=True),
-        seeds=",".join(map(str, RUN.seeds)),
-        snapshots=",".join(map(str, RUN.marks)),
-        steps=RUN.steps,
+        code=lambda wildcards: catalogue.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
+        options=lambda wildcards: json.dumps(
+            RUN.section(wildcards.dataset).options(wildcards.model, wildcards.dataset), sort_keys=True
+        ),
+        seeds=lambda wildcards: ",".join(map(str, RUN.seeds_of(wildcards.dataset))),
+        snapshots=lambda wildcards: ",".join(map(str, RUN.section(wildcards.dataset).marks)),
+        steps=lambda wildcards: RUN.section(wildcards.dataset).steps,
         training=f"--device {RUN.device} --together {RUN.together} --precision {RUN.precision}"
         + " --capture" * RUN.capture,
     shell:
@@ -57,8 +82,8 @@ rule draw:
     threads: 1
     params:
         fit=subpath(input.summary, parent=True),
-        code=lambda wildcards: catalogue.fit_version(wildcards.model),
-        n=RUN.samples,
+        code=lambda wildcards: catalogue.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
+        n=lambda wildcards: RUN.section(wildcards.dataset).samples,
     shell:
         "otbench draw --fit {params.fit} --data {input.data} --n {params.n} --out {output} > {log} 2>&1"
 
@@ -67,14 +92,39 @@ rule measure:
     input:
         data=f"{FOLDER}/data/{{dataset}}.npz",
         samples=f"{FOLDER}/samples/{{dataset}}/{{model}}.npz",
+        features=lambda wildcards: features_of(wildcards.dataset),
     output:
-        f"{FOLDER}/metrics/{{dataset}}/{{model}}.csv",
+        table=f"{FOLDER}/metrics/{{dataset}}/{{model}}.csv",
+        curves=f"{FOLDER}/metrics/{{dataset}}/{{model}}.curves.npz",
     log:
         f"{FOLDER}/logs/measure/{{dataset}}/{{model}}.log",
     threads: 1
+    resources:
+        gpu=lambda wildcards: int(RUN.device == "cuda" and RUN.kind(wildcards.dataset) == "images"),
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
     params:
         code=catalogue.measure_version(),
         run=RUN.run,
+        study=lambda wildcards: RUN.study_of[wildcards.dataset],
+        features=lambda wildcards: features_option(wildcards.dataset),
     shell:
-        "otbench measure --data {input.data} --samples {input.samples} --run {params.run} --model {wildcards.model}"
-        " --out {output} > {log} 2>&1"
+        "otbench measure --data {input.data} --samples {input.samples} --run {params.run} --study {params.study}"
+        " --model {wildcards.model} {params.features} --curves {output.curves} --out {output.table} > {log} 2>&1"
+
+
+# A path through AE-OT's singular set and the embedding of images and codes: they need the fitted model itself.
+rule latent:
+    input:
+        data=f"{FOLDER}/data/{{dataset}}.npz",
+        summary=f"{FOLDER}/fit/{{dataset}}/ae-ot/fit.json",
+        weights=f"{FOLDER}/fit/{{dataset}}/ae-ot/weights.safetensors",
+    output:
+        f"{FOLDER}/studies/latent/{{dataset}}.npz",
+    log:
+        f"{FOLDER}/logs/latent/{{dataset}}.log",
+    threads: 1
+    params:
+        fit=subpath(input.summary, parent=True),
+        code=catalogue.study_version("latent"),
+    shell:
+        "otbench study latent --data {input.data} --fit {params.fit} --out {output} > {log} 2>&1"
