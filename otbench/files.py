@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otbench.errors import OtbenchError
+
+if TYPE_CHECKING:
+    import numpy
 
 
 @contextmanager
@@ -58,3 +63,16 @@ def read_json(path: str | Path) -> Any:
         raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
         raise OtbenchError(f"{path} is not valid JSON ({error})") from error
+
+
+def read_npz(path: str | Path) -> dict[str, numpy.ndarray]:
+    """The arrays of an `.npz` by name; raises OtbenchError where it is missing, damaged or holds Python objects."""
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: value for key in file.files if isinstance(value := file[key], np.ndarray)}
+    except FileNotFoundError as error:
+        raise OtbenchError(f"cannot read {path}: there is no such file") from error
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise OtbenchError(f"{path} is damaged or no .npz of plain arrays ({error})") from error

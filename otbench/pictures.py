@@ -13,8 +13,8 @@ import pandas as pd
 from otbench.config import Run
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.files import whole
-from otbench.metrics.samples import read_arrays, read_samples
+from otbench.files import read_npz, whole
+from otbench.metrics.samples import read_samples
 
 #: points of each model in a scatter figure
 POINTS = 2500
@@ -90,7 +90,7 @@ def _collected(folder: Path, names: list[tuple[str, ...]], suffix: str) -> Array
     for name in names:
         path = folder.joinpath(*name[:-1], name[-1] + suffix)
         if path.exists():
-            found |= {"/".join((*name, key)): value for key, value in read_arrays(path).items()}
+            found |= {"/".join((*name, key)): value for key, value in read_npz(path).items()}
     return found
 
 
