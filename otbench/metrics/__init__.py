@@ -2,16 +2,17 @@
 
 from otbench.metrics.base import Metric, Score
 from otbench.metrics.features import FEATURE_METRICS, score_features
-from otbench.metrics.measuring import floors, measure
-from otbench.metrics.registry import CHEAP, METRICS, applicable
+from otbench.metrics.measuring import expected, floors, measure
+from otbench.metrics.registry import METRICS, applicable, cheap
 
 __all__ = [
-    "CHEAP",
     "FEATURE_METRICS",
     "METRICS",
     "Metric",
     "Score",
     "applicable",
+    "cheap",
+    "expected",
     "floors",
     "measure",
     "score_features",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,16 @@ from otbench.errors import OtbenchError
 class Metric:
     """What is to be known of a metric without computing it.
 
-    direction: `higher` or `lower` is better. kinds: data it is defined on (`points`, `images`). needs_modes: it needs
-    the true mixture. cheap: also computed at the snapshots before the last. ideal(dataset, n): what a perfect sampler
-    is expected to score on n points, or None.
+    direction: `higher` or `lower` is better, or `none` where neither is. kinds: data it is defined on (`points`,
+    `images`). needs_modes: of points, it needs the true mixture. cheap: the kinds on which it is also computed at the
+    snapshots before the last. ideal(dataset, n): what a perfect sampler is expected to score on n samples, or None.
+    uses: what it takes of images, one of
+
+    - `features`: each extractor's, a score each;
+    - `classes`: what the classifier that is trained on the data set sees;
+    - `reconstructions`: features of the reference images as the model gives them back;
+    - `pixels`: the images themselves;
+    - `model`: nothing, as it is a number that the model's training states of itself (`certificate`).
     """
 
     name: str
@@ -28,12 +35,29 @@ class Metric:
     paper: str
     description: str
     needs_modes: bool = False
-    cheap: bool = False
+    cheap: tuple[str, ...] = ()
     ideal: Callable[[DataSet, int], float] | None = None
+    uses: str = "features"
 
-    def applies_to(self, dataset: DataSet) -> bool:
-        """Whether `measure` can compute this metric on the data set."""
-        return dataset.kind in self.kinds and (dataset.truth is not None or not self.needs_modes)
+    def applies_to(
+        self, dataset: DataSet, extractors: Sequence[str] = ("classifier",), reconstructs: bool = False
+    ) -> bool:
+        """Whether `measure` can compute this metric on the data set with these extractors of image features.
+
+        reconstructs: whether there are reconstructions.
+        """
+        if dataset.kind not in self.kinds:
+            return False
+        if dataset.kind == "points":
+            return dataset.truth is not None or not self.needs_modes
+        there = {
+            "features": bool(extractors),
+            "classes": "classifier" in extractors,
+            "reconstructions": bool(extractors) and reconstructs,
+            "pixels": True,
+            "model": False,
+        }
+        return there[self.uses]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from otbench.errors import OtbenchError
 from otbench.metrics import frechet, kernel, neighbours, prd
 from otbench.metrics.base import check_pair, protocol
+from otbench.metrics.registry import settings
 
 FEATURE_METRICS = ["fid", "kid", "prd_f8", "prd_f1_8", "precision", "recall", "density", "coverage"]
 MIN_ROWS = prd.CLUSTERS
@@ -56,8 +57,6 @@ def score_features(
 
 
 def _settings(name: str, n_real: int, n_generated: int, kid_subsets: int, seed: int) -> dict[str, object]:
-    from otbench.metrics.measuring import settings
-
     if name == "kid":
         return {"subsets": kid_subsets, "subset_size": kernel.subset_size(n_real, n_generated), "seed": seed}
     return settings(name)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.metrics import mode_mixture, modes, neighbours, prd, reverse_kl, wasserstein
+from otbench.metrics import images, mode_mixture, modes, neighbours, prd, reverse_kl, wasserstein
 from otbench.metrics.base import Score, check_rows, protocol
-from otbench.metrics.registry import METRICS, applicable, pair_size
+from otbench.metrics.registry import METRICS, applicable, pair_size, settings
+
+if TYPE_CHECKING:
+    from otbench.features.store import Features
 
 MIN_POINTS = prd.CLUSTERS
 """PRD's clusters need as many points; fewer would say little under any metric."""
@@ -46,8 +52,12 @@ class _Work:
         return neighbours.statistics(*self.pair)
 
     @cached_property
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        return prd.prd(*self.pair, seed=self.seed)
+
+    @cached_property
     def f_pair(self) -> tuple[float, float]:
-        return prd.f_pair(*prd.prd(*self.pair, seed=self.seed))
+        return prd.f_pair(*self.curve)
 
     def counts(self, assignment: modes.Assignment, high_quality_only: bool) -> np.ndarray:
         return modes.histogram(assignment, len(self.dataset.truth.centres), high_quality_only)
@@ -78,18 +88,7 @@ _COMPUTE = {
 }
 
 
-def settings(name: str) -> dict[str, object]:
-    """The constants of a pairwise metric that belong in its protocol."""
-    if name.startswith("prd"):
-        return {"clusters": prd.CLUSTERS, "angles": prd.ANGLES, "runs": prd.RUNS, "batch": prd.BATCH}
-    if name in ("precision", "recall"):
-        return {"k": neighbours.K_PRECISION}
-    if name in ("density", "coverage"):
-        return {"k": neighbours.K_DENSITY}
-    return {}
-
-
-def protocol_of(name: str, dataset: DataSet, n: int) -> str:
+def _protocol_of(name: str, dataset: DataSet, n: int) -> str:
     """The protocol under which `measure` computes a metric from n generated points."""
     common = {"features": "coordinates"}
     if not METRICS[name].needs_modes:
@@ -100,25 +99,93 @@ def protocol_of(name: str, dataset: DataSet, n: int) -> str:
     return protocol(**common, n_generated=n, reference="truth", radius="3sigma")
 
 
-def measure(dataset: DataSet, samples: np.ndarray, seed: int = 0, metrics: list[str] | None = None) -> list[Score]:
-    """Scores of samples (n, d), in registry order, under every metric that applies or those of `metrics` that do.
+def expected(
+    dataset: DataSet,
+    n: int,
+    last: bool = True,
+    features: Features | str | Path | None = None,
+    metrics: Sequence[str] | None = None,
+    reconstructs: bool = False,
+) -> list[tuple[str, str]]:
+    """(metric, protocol) of each score that `measure` gives n samples, in its order, without any samples.
 
-    seed picks the real points and PRD's clusterings; keep it fixed over models, so that all meet the same ones.
-    Raises OtbenchError on samples of a wrong shape, fewer than 20, or not finite, on an unknown metric, and on image
-    data sets.
+    This is what a cell that failed or is missing should have had. features: of images, the features folder or what
+    `open_features` read of it; a folder that is not there counts as one with a classifier, whose hash is not known.
     """
-    names = applicable(dataset, metrics)
-    if dataset.kind != "points":
+    if dataset.kind == "points":
+        return [(name, _protocol_of(name, dataset, n)) for name in applicable(dataset, metrics, last=last)]
+    known = _extractors(features)
+    names = applicable(dataset, metrics, list(known), reconstructs, last)
+    found = []
+    for name, extractor in images.chosen(names, list(known), last):
+        info = known.get(extractor, {})
+        start = info.get("protocol", f"features={extractor}")
+        found.append((name, images.protocol_of(name, extractor, start, dataset, n, info)))
+    return found
+
+
+def _extractors(features: Features | str | Path | None) -> dict[str, dict]:
+    if features is None:
+        return {}
+    if isinstance(features, str | Path):
+        from otbench.features.store import read_info
+
+        if not (Path(features) / "features.json").exists():
+            return {"classifier": {}}
+        return read_info(features)["extractors"]
+    return features.info["extractors"]
+
+
+def check_features(dataset: DataSet, features: Features | None, metrics: Sequence[str] | None = None) -> None:
+    """Raise OtbenchError where metrics (None: all) are to be measured of images, need features, and there are none."""
+    if (
+        dataset.kind == "images"
+        and features is None
+        and set(applicable(dataset, metrics)) - set(applicable(dataset, metrics, extractors=()))
+    ):
         raise OtbenchError(
-            f"data set {dataset.name} holds images, expected points: extract features and use `otbench score`"
+            f"data set {dataset.name} holds images, expected its features: make them with `otbench features` and"
+            " give their folder (--features)"
         )
+
+
+def measure(
+    dataset: DataSet,
+    samples: np.ndarray,
+    seed: int = 0,
+    metrics: Sequence[str] | None = None,
+    features: Features | None = None,
+    reconstructions: np.ndarray | None = None,
+    curves: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    last: bool = True,
+) -> list[Score]:
+    """Scores of samples, points (n, d) or images (n, c, h, w), in registry order, under every metric that applies.
+
+    seed picks the real samples and PRD's clusterings; keep it fixed over models, so that all meet the same ones.
+    metrics: only those of these that apply. features: of images, the data set's features (`open_features`); each
+    extractor gives a score of its own. reconstructions: the reference images as the model gives them back, in order.
+    curves: is given PRD's curves (precision, recall) by extractor (`coordinates` of points), where PRD is measured.
+    last: False for a snapshot before the last, which gets the cheap metrics alone.
+
+    Raises OtbenchError on samples of a wrong shape, fewer than 20, or not finite, on an unknown metric, and on images
+    without features where a metric needs them.
+    """
+    if dataset.kind == "images":
+        extractors = list(features.extractors) if features else []
+        names = applicable(dataset, metrics, extractors, reconstructions is not None, last)
+        check_features(dataset, features, metrics)
+        return images.measure_images(dataset, samples, seed, names, features, reconstructions, curves, last)
+    names = applicable(dataset, metrics, last=last)
     samples = check_rows(samples, "samples", MIN_POINTS)
     if samples.shape[1:] != dataset.shape:
         raise OtbenchError(
             f"samples have {samples.shape[1]} columns, expected {dataset.shape[0]} as in data set {dataset.name}"
         )
     work = _Work(dataset, samples, seed)
-    return [Score(name, _COMPUTE[name](work), protocol_of(name, dataset, len(samples))) for name in names]
+    scores = [Score(name, _COMPUTE[name](work), _protocol_of(name, dataset, len(samples))) for name in names]
+    if curves is not None and "curve" in vars(work):
+        curves["coordinates"] = work.curve
+    return scores
 
 
 def floors(dataset: DataSet, n: int) -> dict[str, float]:

@@ -77,6 +77,16 @@ def ideal_high_quality(dataset: DataSet, n: int) -> float:
 
 
 def ideal_modes(dataset: DataSet, n: int) -> float:
-    """Expected modes captured by a perfect sampler: sum_k 1 - (1 - w_k P(|x| < 3))^n; K up to rounding at n = 2,500."""
-    share = dataset.truth.weights * within_radius(dataset.truth.centres.shape[1])
-    return float(-np.expm1(n * np.log1p(-share)).sum())
+    """Expected modes captured by a perfect sampler: sum_k 1 - (1 - w_k P(|x| < 3))^n; K up to rounding at n = 2,500.
+
+    Of images the weights are the reference's share of each class, and every image counts; NaN without labels.
+    """
+    if dataset.truth is None:
+        labels = dataset.labels_of("reference")
+        if labels is None:
+            return float("nan")
+        share = np.bincount(labels) / len(labels)
+    else:
+        share = dataset.truth.weights * within_radius(dataset.truth.centres.shape[1])
+    with np.errstate(divide="ignore"):  # a single class has share 1
+        return float(-np.expm1(n * np.log1p(-share)).sum())

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.metrics import mode_mixture, modes, neighbours, reverse_kl
+from otbench.metrics import memorisation, mode_mixture, modes, neighbours, prd, reverse_kl
 from otbench.metrics.base import Metric
 
-PAIR_POINTS = 2500
-"""Most points of either side that W2, PRD and the neighbour metrics use.
+PAIR_POINTS, PAIR_IMAGES = 2500, 10_000
+"""Most rows of either side that the metrics of pairs use (W2, PRD, those of neighbours).
 
-The papers' number of evaluation points in the plane.
+The papers' numbers of evaluation points in the plane and of images.
 """
+REAL_PASS = 0.95
+"""Share of held-out real images that pass for excellent: it fixes the confidence that counts."""
 
 PACGAN = "Lin et al. 2018, PacGAN"
 KYNKAANNIEMI = "Kynkaanniemi et al. 2019, Improved precision and recall"
 NAEEM = "Naeem et al. 2020, Reliable fidelity and diversity metrics"
 SAJJADI = "Sajjadi et al. 2018, Assessing generative models via precision and recall"
-BOTH = ("points", "images")
+HEUSEL = "Heusel et al. 2017, GANs trained by a two time-scale update rule"
+TOLSTIKHIN = "Tolstikhin et al. 2018, Wasserstein auto-encoders"
+AEOT = "An et al. 2020, AE-OT: a new generative model based on extended semi-discrete optimal transport"
+POINTS, IMAGES = ("points",), ("images",)
+BOTH = POINTS + IMAGES
 
 
 def pair_size(dataset: DataSet, n: int) -> int:
-    """Points on either side of a pairwise metric: as many as both have, at most 2,500."""
-    return min(n, len(dataset.reference), PAIR_POINTS)
+    """Rows on either side of a pairwise metric: as many as both have, at most 2,500 points or 10,000 images."""
+    return min(n, len(dataset.reference), PAIR_POINTS if dataset.kind == "points" else PAIR_IMAGES)
+
+
+def settings(name: str) -> dict[str, object]:
+    """The constants of a pairwise metric that belong in its protocol."""
+    if name.startswith("prd"):
+        return {"clusters": prd.CLUSTERS, "angles": prd.ANGLES, "runs": prd.RUNS, "batch": prd.BATCH}
+    if name in ("precision", "recall"):
+        return {"k": neighbours.K_PRECISION}
+    if name in ("density", "coverage"):
+        return {"k": neighbours.K_DENSITY}
+    return {}
 
 
 def _ideal_coverage(dataset: DataSet, n: int) -> float:
@@ -34,7 +52,11 @@ def _ideal_coverage(dataset: DataSet, n: int) -> float:
 
 def _reverse_kl(name: str, title: str, description: str, **options: bool) -> Metric:
     ideal = partial(reverse_kl.ideal, **options)
-    return Metric(name, title, "nats", "lower", ("points",), PACGAN, description, True, True, ideal)
+    return Metric(name, title, "nats", "lower", POINTS, PACGAN, description, True, POINTS, ideal)
+
+
+def _l2(name: str, title: str, description: str) -> Metric:
+    return Metric(name, title, "squared intensity", "lower", IMAGES, AEOT, description, uses="model")
 
 
 _ALL = (
@@ -43,26 +65,39 @@ _ALL = (
         "Modes captured",
         "modes",
         "higher",
-        ("points",),
+        BOTH,
         PACGAN,
-        "Number of modes with at least one point within three sigma.",
+        "Modes with a point within three sigma; of images, the classes that the classifier finds among them.",
         True,
-        True,
+        BOTH,
         modes.ideal_modes,
+        "classes",
     ),
     Metric(
         "high_quality",
         "High-quality share",
         "share",
         "higher",
-        ("points",),
+        POINTS,
         PACGAN,
         "Share of points within three sigma of the nearest mode; true samples reach 98.89 % in the plane.",
         True,
-        True,
+        POINTS,
         modes.ideal_high_quality,
     ),
-    _reverse_kl("reverse_kl", "Reverse KL", "KL of the histogram of all points over modes against the true weights."),
+    Metric(
+        "reverse_kl",
+        "Reverse KL",
+        "nats",
+        "lower",
+        BOTH,
+        PACGAN,
+        "KL of the histogram over modes against the true weights; of images, over classes, against the test's.",
+        True,
+        BOTH,
+        reverse_kl.ideal,
+        "classes",
+    ),
     _reverse_kl(
         "reverse_kl_train",
         "Reverse KL, training histogram",
@@ -87,11 +122,11 @@ _ALL = (
         "Mode mixture",
         "share",
         "lower",
-        ("points",),
+        POINTS,
         "after An et al. 2020, AE-OT",
         "Share of all points outside every mode and between their two nearest modes.",
         True,
-        True,
+        POINTS,
         mode_mixture.ideal,
     ),
     Metric(
@@ -99,7 +134,7 @@ _ALL = (
         "Wasserstein-2",
         "data units",
         "lower",
-        ("points",),
+        POINTS,
         "Flamary et al. 2021, POT: Python Optimal Transport",
         "Exact W2 between generated points and as many held-out real points.",
     ),
@@ -108,21 +143,61 @@ _ALL = (
         "Frechet distance",
         "squared feature units",
         "lower",
-        ("images",),
-        "Heusel et al. 2017, GANs trained by a two time-scale update rule",
-        "Frechet distance of Gaussians fitted to real and generated features.",
+        IMAGES,
+        HEUSEL,
+        "Frechet distance of Gaussians fitted to features of the test images and of the generated ones.",
+        cheap=IMAGES,
+    ),
+    Metric(
+        "fid_train",
+        "Frechet distance to the training set",
+        "squared feature units",
+        "lower",
+        IMAGES,
+        HEUSEL,
+        "As the Frechet distance, against as many training images; test minus train is the generalisation gap.",
+    ),
+    Metric(
+        "fid_reconstruction",
+        "Frechet distance of reconstructions",
+        "squared feature units",
+        "lower",
+        IMAGES,
+        HEUSEL,
+        "Frechet distance of the test images and their reconstructions: the floor of a model that draws codes.",
+        uses="reconstructions",
     ),
     Metric(
         "kid",
         "Kernel distance",
         "squared MMD",
         "lower",
-        ("images",),
+        IMAGES,
         "Binkowski et al. 2018, Demystifying MMD GANs",
         "Squared MMD of the features under a cubic kernel, mean over subsets.",
     ),
-    Metric("prd_f8", "PRD F8", "1", "higher", BOTH, SAJJADI, "Largest F8 on the PRD curve: weighs recall."),
-    Metric("prd_f1_8", "PRD F1/8", "1", "higher", BOTH, SAJJADI, "Largest F1/8 on the PRD curve: weighs precision."),
+    Metric(
+        "is",
+        "Inception score",
+        "1",
+        "higher",
+        IMAGES,
+        "Salimans et al. 2016, Improved techniques for training GANs",
+        "exp of the mean KL of each image's predicted classes against all images'; at most the number of classes.",
+    ),
+    Metric(
+        "prd_f8", "PRD F8", "1", "higher", BOTH, SAJJADI, "Largest F8 on the PRD curve: weighs recall.", cheap=IMAGES
+    ),
+    Metric(
+        "prd_f1_8",
+        "PRD F1/8",
+        "1",
+        "higher",
+        BOTH,
+        SAJJADI,
+        "Largest F1/8 on the PRD curve: weighs precision.",
+        cheap=IMAGES,
+    ),
     Metric(
         "precision",
         "Precision",
@@ -131,6 +206,7 @@ _ALL = (
         BOTH,
         KYNKAANNIEMI,
         "Share of generated points within reach of the third neighbour of some real point.",
+        cheap=IMAGES,
     ),
     Metric(
         "recall",
@@ -140,6 +216,7 @@ _ALL = (
         BOTH,
         KYNKAANNIEMI,
         "Share of real points within reach of the third neighbour of some generated point.",
+        cheap=IMAGES,
     ),
     Metric(
         "density",
@@ -161,22 +238,93 @@ _ALL = (
         "Share of real balls (fifth neighbour) that hold a generated point.",
         ideal=_ideal_coverage,
     ),
+    Metric(
+        "memorised",
+        "Memorised share",
+        "share",
+        "lower",
+        IMAGES,
+        "after Meehan et al. 2020, A non-parametric test to detect data-copying",
+        "Share of images nearer to a training image, in features, than 95 % of the test images are.",
+        ideal=lambda dataset, n: memorisation.QUANTILE,
+    ),
+    Metric(
+        "data_copying",
+        "Data-copying score C_T",
+        "standard deviations",
+        "none",
+        IMAGES,
+        "Meehan et al. 2020, A non-parametric test to detect data-copying",
+        "z-score of distances to the training set against the test images'; far below 0 copies, far above underfits.",
+        ideal=lambda dataset, n: 0.0,
+    ),
+    Metric(
+        "excellence_proxy",
+        "Excellence proxy",
+        "share",
+        "higher",
+        IMAGES,
+        "after Cui, OTVAE report (its rate is a human's judgement)",
+        "Share of images that the classifier recognises as surely as it does 95 % of held-out real ones.",
+        cheap=IMAGES,
+        ideal=lambda dataset, n: REAL_PASS,
+        uses="classes",
+    ),
+    Metric(
+        "sharpness",
+        "Sharpness",
+        "squared intensity",
+        "higher",
+        IMAGES,
+        TOLSTIKHIN,
+        "Variance of an image's Laplacian, on [0, 1], mean over images; noise is sharper than any image.",
+        cheap=IMAGES,
+        uses="pixels",
+    ),
+    Metric(
+        "sharpness_min",
+        "Sharpness, minimum",
+        "squared intensity",
+        "higher",
+        IMAGES,
+        TOLSTIKHIN,
+        "Variance of the Laplacian of the least sharp image, as the authors' code prints per batch.",
+        uses="pixels",
+    ),
+    _l2("l2", "Reconstruction error", "Mean squared error per pixel of the test images' reconstructions, on [0, 1]."),
+    _l2("l2_train", "Reconstruction error, training", "The same of the training images."),
+    _l2("l2_before", "Reconstruction error before freezing", "The test images', before the encoder is frozen."),
+    _l2("l2_before_train", "Reconstruction error before freezing, training", "The same of the training images."),
 )
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
-CHEAP: list[str] = [metric.name for metric in _ALL if metric.cheap]
-"""The metrics that are also computed at the snapshots before the last."""
+
+def cheap(kind: str) -> list[str]:
+    """The metrics of `points` or `images` that are also computed at the snapshots before the last."""
+    return [metric.name for metric in _ALL if kind in metric.cheap]
 
 
-def applicable(dataset: DataSet, metrics: list[str] | None = None) -> list[str]:
+def applicable(
+    dataset: DataSet,
+    metrics: Sequence[str] | None = None,
+    extractors: Sequence[str] = ("classifier",),
+    reconstructs: bool = False,
+    last: bool = True,
+) -> list[str]:
     """Names, in registry order, of the metrics that apply to the data set, of all or of those asked for.
 
-    Raises OtbenchError on a name that is not in the registry.
+    extractors: the extractors of image features there are. reconstructs: whether the samples come with
+    reconstructions. last: whether it is the last snapshot; before it only the cheap metrics count. Raises
+    OtbenchError on a name that is not in the registry.
     """
     for name in metrics or ():
         if name not in METRICS:
             raise OtbenchError(f"no metric is called {name!r}, expected one of {', '.join(METRICS)}")
     return [
-        name for name, metric in METRICS.items() if metric.applies_to(dataset) and (metrics is None or name in metrics)
+        name
+        for name, metric in METRICS.items()
+        if metric.applies_to(dataset, extractors, reconstructs)
+        and (last or dataset.kind in metric.cheap)
+        and (metrics is None or name in metrics)
     ]

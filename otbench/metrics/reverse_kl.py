@@ -41,7 +41,12 @@ def ideal(dataset: DataSet, n: int, train: bool = False, high_quality_only: bool
     independent training points KL(p || q) = 1/2 sum_k (e_k - f_k)^2 / w_k, so its mean is (K - 1)/2 (1/n + 1/N). Of n
     points about n P(|x| < 3) are of high quality. The next term, (sum_k 1/w_k - 1) / (12 n^2), is below 0.2 % of this
     at 25 modes and 2,500 points; the form fails where n is not well above K.
+
+    Of images K is the number of classes and N that of reference images; NaN where there are no classes.
     """
+    if dataset.truth is None:
+        count = len(dataset.classes)
+        return float((count - 1) / 2 * (1 / n + 1 / len(dataset.reference))) if count else float("nan")
     count = np.count_nonzero(dataset.truth.weights)
     kept = within_radius(dataset.truth.centres.shape[1]) if high_quality_only else 1.0
     spread = 1 / n + (1 / len(dataset.train) if train else 0.0)

@@ -13,18 +13,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.files import whole
 from otbench.metrics.base import Score
-from otbench.metrics.measuring import measure, protocol_of
-from otbench.metrics.registry import CHEAP, PAIR_POINTS, applicable
-from otbench.metrics.samples import STATUSES, Cell, read_samples
+from otbench.metrics.measuring import check_features, expected, measure
+from otbench.metrics.registry import METRICS, PAIR_IMAGES, pair_size
+from otbench.metrics.samples import STATUSES, Cell, SampleFile, read_samples
 
 if TYPE_CHECKING:
     import pandas
 
-STUDY = "mode-collapse"
+    from otbench.features.store import Features
+
+STUDIES = {"points": "mode-collapse", "images": "images"}
+"""The study that samples of a kind belong to where nobody says."""
 COLUMNS = (
     "run study dataset model seed snapshot metric value protocol status seconds device code_version config_hash"
 ).split()
@@ -41,19 +46,22 @@ def measure_file(
     model: str | None = None,
     metrics: list[str] | None = None,
     seed: int = 0,
-    study: str = STUDY,
+    study: str | None = None,
+    features: Features | None = None,
+    curves: dict[str, np.ndarray] | None = None,
 ) -> pandas.DataFrame:
     """Measure every cell of a samples file: all metrics at the file's last snapshot, the cheap ones before.
 
-    model defaults to what the file's info says, else to the file's name; seed is `measure`'s, not the model's.
-    Returns the columns COLUMNS. Raises OtbenchError where the file or its samples are wrong; a bad cell in a run's
-    own file becomes rows of status failed.
+    model defaults to what the file's info says, else to the file's name; study to the one of the data set's kind; seed
+    is `measure`'s, not the model's. features: of images, the data set's. curves: is given PRD's curves of the last
+    snapshot, arrays (1001,) under `<extractor>/<seed>/precision` and `/recall`. Returns the columns COLUMNS. Raises
+    OtbenchError where the file or its samples are wrong; a bad cell in a run's own file becomes rows of status failed.
     """
     file = read_samples(samples_path).check(dataset)
     info = file.info or {}
     fixed = {
         "run": run,
-        "study": study,
+        "study": study or STUDIES[dataset.kind],
         "dataset": dataset.name,
         "model": model or info.get("model") or file.path.stem,
         "device": str(info.get("device") or ""),
@@ -63,39 +71,72 @@ def measure_file(
     cells = file.cells()
     if not cells:
         raise OtbenchError(f"{file.path}: it holds no samples and lists no cells")
-    last = max(cell.snapshot for cell in cells)
-    count = max(len(cell.samples) for cell in cells) or PAIR_POINTS  # what a cell without samples should have had
-    rows: list[dict[str, Any]] = []
-    for cell in cells:
-        names = applicable(dataset, metrics)
-        if cell.snapshot < last:
-            names = [name for name in names if name in CHEAP]
-        rows += [fixed | row for row in _rows(cell, dataset, names, seed, count, file.path, strict=file.info is None)]
-    return _frame(rows)
+    check_features(dataset, features, metrics)
+    for known in features.extractors.values() if features else ():
+        known.extractor  # noqa: B018, weights that do not fit are the request's fault, not that of a cell
+    table = _Table(dataset, file, metrics, seed, features, {} if curves is None else curves)
+    return _frame([fixed | row for cell in cells for row in table.rows(cell)])
 
 
-def _rows(
-    cell: Cell, dataset: DataSet, names: list[str], seed: int, count: int, path: Path, strict: bool
-) -> Iterator[dict[str, Any]]:
-    common = {"seed": cell.seed, "snapshot": cell.snapshot, "seconds": cell.seconds}
-    status = cell.status
-    scores = [Score(name, math.nan, protocol_of(name, dataset, count)) for name in names]
-    if status == "ok":
-        try:
-            scores = measure(dataset, cell.samples, seed, names)
-        except OtbenchError as error:
-            message = f"{path}, seed {cell.seed}, snapshot {cell.snapshot:g}: {error}"
-            if strict:
-                raise type(error)(message) from error
-            log.warning(message)
-            status = "failed"
-    for score in scores:
-        yield common | {"metric": score.metric, "value": score.value, "protocol": score.protocol, "status": status}
-    for name, value in cell.certificate.items():
-        metric = name if name.startswith("map_") else f"map_{name}"
-        value = math.nan if value is None or cell.status != "ok" else float(value)
-        state = "failed" if cell.status == "ok" and math.isnan(value) else cell.status
-        yield common | {"metric": metric, "value": value, "protocol": "certificate", "status": state}
+class _Table:
+    """The rows of a samples file, cell by cell."""
+
+    def __init__(
+        self,
+        dataset: DataSet,
+        file: SampleFile,
+        metrics: list[str] | None,
+        seed: int,
+        features: Features | None,
+        curves: dict[str, np.ndarray],
+    ) -> None:
+        self.dataset, self.file, self.metrics, self.seed = dataset, file, metrics, seed
+        self.features, self.curves = features, curves
+        cells = file.cells()
+        self.last = max(cell.snapshot for cell in cells)
+        # what a cell without samples should have had
+        self.count = max(len(cell.samples) for cell in cells) or pair_size(dataset, PAIR_IMAGES)
+
+    def rows(self, cell: Cell) -> Iterator[dict[str, Any]]:
+        common = {"seed": cell.seed, "snapshot": cell.snapshot, "seconds": cell.seconds}
+        status, scores = self.scores(cell)
+        for score in scores:
+            yield common | {"metric": score.metric, "value": score.value, "protocol": score.protocol, "status": status}
+        for name, value in cell.certificate.items():
+            own = name.startswith("map_") or (name in METRICS and METRICS[name].uses == "model")
+            value = math.nan if value is None or cell.status != "ok" else float(value)
+            state = "failed" if cell.status == "ok" and math.isnan(value) else cell.status
+            metric = name if own else f"map_{name}"
+            yield common | {"metric": metric, "value": value, "protocol": "certificate", "status": state}
+
+    def scores(self, cell: Cell) -> tuple[str, list[Score]]:
+        """The cell's status and scores; those of a cell that cannot be measured are NaN."""
+        last = cell.snapshot == self.last
+        if cell.status == "ok":
+            found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+            given = self.file.reconstructions.get(cell.seed) if last else None
+            try:
+                scores = measure(self.dataset, cell.samples, self.seed, self.metrics, self.features, given, found, last)
+            except OtbenchError as error:
+                message = f"{self.file.path}, seed {cell.seed}, snapshot {cell.snapshot:g}: {error}"
+                if self.file.info is None:
+                    raise type(error)(message) from error
+                log.warning(message)
+            else:
+                for extractor, curve in found.items() if last else ():
+                    for name, values in zip(("precision", "recall"), curve, strict=True):
+                        self.curves[f"{extractor}/{cell.seed}/{name}"] = values
+                return "ok", scores
+        reconstructs = bool(self.file.reconstructions) and last
+        names = expected(self.dataset, self.count, last, self.features, self.metrics, reconstructs)
+        status = "failed" if cell.status == "ok" else cell.status
+        return status, [Score(name, math.nan, text) for name, text in names]
+
+
+def write_curves(curves: dict[str, np.ndarray], path: str | Path) -> None:
+    """Write what `measure_file` put into `curves` to an .npz, whole or not at all."""
+    with whole(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **curves)
 
 
 def _frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from otbench.errors import OtbenchError
-from otbench.metrics import CHEAP, measure
+from otbench.metrics import cheap, measure
 from otbench.metrics.samples import read_samples, write_samples
 from otbench.metrics.table import COLUMNS, check_table, measure_file, read_table, write_table
 
@@ -138,6 +138,50 @@ def test_write_samples_refuses_what_cannot_be_read(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+IMAGES = np.arange(40 * 16, dtype=np.uint8).reshape(40, 1, 4, 4)
+
+
+def test_reconstructions_round_trip_by_seed(tmp_path):
+    path = tmp_path / "ae.npz"
+    write_samples(path, IMAGES, reconstructions={7: IMAGES[:10], 2: IMAGES[10:14]})
+    found = read_samples(path).reconstructions
+    assert list(found) == [2, 7]
+    np.testing.assert_array_equal(found[2], IMAGES[10:14])
+    np.testing.assert_array_equal(found[7], IMAGES[:10])
+    write_samples(path, IMAGES, reconstructions={})
+    assert read_samples(path).reconstructions == {}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"reconstructions": IMAGES}, "no array `reconstruction_seed`, expected reconstructions and their seeds"),
+        ({"reconstruction_seed": np.zeros(3, int)}, "no array `reconstructions`"),
+        (
+            {"reconstructions": IMAGES[:, :, :3], "reconstruction_seed": np.zeros(40, int)},
+            r"\(40, 1, 3, 4\), exp",
+        ),
+        ({"reconstructions": IMAGES / 255, "reconstruction_seed": np.zeros(40, int)}, "reconstructions are float64"),
+        ({"reconstructions": IMAGES, "reconstruction_seed": np.zeros(3, int)}, r"seed is int64 \(3,\), expected whole"),
+        ({"reconstructions": IMAGES, "reconstruction_seed": np.zeros(40)}, r"seed is float64 \(40,\), expected whole"),
+    ],
+)
+def test_bad_reconstructions_are_refused_by_name(tmp_path, arrays, sentence):
+    path = tmp_path / "bad.npz"
+    save(path, samples=IMAGES, **arrays)
+    with pytest.raises(OtbenchError, match=sentence) as caught:
+        read_samples(path)
+    assert "bad.npz" in str(caught.value)
+
+
+def test_reconstructions_of_points_and_of_several_shapes_are_not_written(tmp_path):
+    with pytest.raises(OtbenchError, match="expected images like the samples"):
+        write_samples(tmp_path / "s.npz", SAMPLES, reconstructions={0: SAMPLES})
+    with pytest.raises(OtbenchError, match="differ in shape"):
+        write_samples(tmp_path / "s.npz", IMAGES, reconstructions={0: IMAGES, 1: IMAGES[:, :, 1:]})
+    assert list(tmp_path.iterdir()) == []
+
+
 CERTIFICATE = {"max_cell_error": 1e-10, "map_cost": 0.25, "dual_gap": None}
 
 
@@ -173,7 +217,7 @@ def test_measured_run_in_the_tables_columns(run_table, grid, points):
         assert set(run_table[column]) == {value}
     assert set(run_table.device) == {"cpu"} and set(run_table.config_hash) == {"0042"}
     early = run_table[run_table.snapshot == 0.5]
-    assert early.groupby("seed").metric.apply(list).tolist() == [CHEAP] * 3
+    assert early.groupby("seed").metric.apply(list).tolist() == [cheap("points")] * 3
     assert (early.seconds == 5).all() and (early.status == "ok").all()
     whole = run_table[(run_table.snapshot == 1) & (run_table.seed == 0) & (run_table.protocol != "certificate")]
     assert whole.value.tolist() == [score.value for score in measure(grid, points)]

@@ -10,8 +10,10 @@ import pytest
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.metrics import CHEAP, METRICS, Score, floors, measure
+from otbench.metrics import METRICS, Score, applicable, cheap, expected, floors, measure
 from otbench.metrics.registry import pair_size
+
+CHEAP = cheap("points")
 
 PLANE = (
     "modes high_quality reverse_kl reverse_kl_train reverse_kl_hq reverse_kl_hq_train mode_mixture w2"
@@ -27,7 +29,7 @@ def values(scores):
 def test_every_metric_is_described(name):
     metric = METRICS[name]
     assert metric.name == name and metric.title and metric.unit and metric.paper
-    assert metric.direction in ("higher", "lower")
+    assert metric.direction in ("higher", "lower", "none")
     assert set(metric.kinds) <= {"points", "images"} and metric.kinds
     assert metric.description.endswith(".") and len(metric.description) < 150
 
@@ -106,8 +108,43 @@ def test_measure_names_an_unknown_metric_and_image_data(grid):
     with pytest.raises(OtbenchError, match="no metric is called 'kl', expected one of modes, high_quality"):
         measure(grid, np.zeros((50, 2)), metrics=["kl"])
     images = DataSet("digits", np.zeros((9, 1, 8, 8), np.uint8), np.zeros((9, 1, 8, 8), np.uint8))
-    with pytest.raises(OtbenchError, match="digits holds images, expected points"):
-        measure(images, np.zeros((50, 2)))
+    with pytest.raises(OtbenchError, match="digits holds images, expected its features: make them with"):
+        measure(images, np.zeros((50, 1, 8, 8), np.uint8))
+
+
+IMAGE_METRICS = (
+    "modes reverse_kl fid fid_train fid_reconstruction kid is prd_f8 prd_f1_8 precision recall density coverage"
+    " memorised data_copying excellence_proxy sharpness sharpness_min"
+).split()
+
+
+def test_which_metrics_apply_to_images():
+    images = DataSet("digits", np.zeros((9, 1, 8, 8), np.uint8), np.zeros((9, 1, 8, 8), np.uint8))
+    assert applicable(images, reconstructs=True) == IMAGE_METRICS
+    assert applicable(images) == [name for name in IMAGE_METRICS if name != "fid_reconstruction"]
+    unlabelled = set(IMAGE_METRICS) - {"modes", "reverse_kl", "excellence_proxy", "fid_reconstruction"}
+    assert set(applicable(images, extractors=["inception"])) == unlabelled
+    assert applicable(images, extractors=()) == ["sharpness", "sharpness_min"]
+    early = "modes reverse_kl fid prd_f8 prd_f1_8 precision recall excellence_proxy sharpness".split()
+    assert applicable(images, last=False) == cheap("images") == early
+    # numbers that a model's training states are never computed
+    assert {"l2", "l2_train", "l2_before", "l2_before_train"} == {n for n, m in METRICS.items() if m.uses == "model"}
+
+
+def test_what_a_cell_should_have_had_is_what_measure_gives(grid, generator):
+    scores = measure(grid, grid.truth.sample(300, generator))
+    assert expected(grid, 300) == [(score.metric, score.protocol) for score in scores]
+    assert [name for name, _ in expected(grid, 300, last=False)] == CHEAP
+    assert expected(grid, 300, metrics=["w2"], features="no/such/folder") == [(scores[7].metric, scores[7].protocol)]
+
+
+def test_prd_curves_are_given_to_who_asks(grid, generator):
+    curves = {}
+    scores = measure(grid, grid.truth.sample(300, generator), curves=curves)
+    (precision, recall) = curves.pop("coordinates")
+    assert curves == {} and precision.shape == recall.shape == (1001,)
+    best = np.max(65 * precision * recall / (64 * precision + recall + 1e-10))
+    assert values(scores)["prd_f8"] == pytest.approx(best, rel=1e-12)
 
 
 def test_cheap_metrics_are_cheap_and_all_take_seconds_at_most(grid, generator):

@@ -1,0 +1,120 @@
+"""Inception features, by torch-fidelity: the network of the published Frechet distances.
+
+Its weights are the TensorFlow ones of 2015 (`inception-2015-12-05`) as torch-fidelity converted them. As in Lucic et
+al. 2018, grey images are tiled to three channels and brought to 299x299 by TensorFlow 1's bilinear resize, which
+torch-fidelity rebuilds; features are the 2,048 of the last pooling, logits the 1,008 without bias, as for the Inception
+score.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from otbench.errors import OtbenchError, WorkFailed
+from otbench.features.base import Extracted, file_hash
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH = 50
+WIDTH = 2048
+LAYERS = [str(WIDTH), "logits_unbiased"]
+
+
+def url() -> str:
+    """Where torch-fidelity publishes the weights; the last part of the name starts the file's SHA-256."""
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+
+    return URL_INCEPTION_V3
+
+
+def cached() -> Path:
+    """Where torch-fidelity keeps its download: PyTorch's hub cache."""
+    import torch
+
+    return Path(torch.hub.get_dir()) / "checkpoints" / url().rsplit("/", 1)[1]
+
+
+def find_weights(path: str | Path | None = None) -> Path | None:
+    """The weights' file: `path` where given, else torch-fidelity's download where there is one, else None.
+
+    Raises OtbenchError where `path` is given and no file.
+    """
+    if path is not None:
+        if not Path(path).is_file():
+            raise OtbenchError(f"Inception weights: there is no file {path}; put there what {url()} holds")
+        return Path(path)
+    return cached() if cached().is_file() else None
+
+
+def download_weights() -> Path:
+    """Fetch the weights into torch-fidelity's cache and check their hash; raises WorkFailed where that fails."""
+    import torch
+
+    target, source = cached(), url()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    prefix = target.stem.rsplit("-", 1)[1]
+    try:
+        torch.hub.download_url_to_file(source, str(target), hash_prefix=prefix)
+    except (OSError, RuntimeError) as error:  # urllib's errors are OSErrors; a wrong hash is a RuntimeError
+        raise WorkFailed(
+            f"cannot download Inception weights ({error}): put the file {target.name} (from {source}) at {target},"
+            " or give its path by --weights"
+        ) from error
+    return target
+
+
+class Inception:
+    """torch-fidelity's network as an extractor."""
+
+    name, resizer, width = "inception", "tf1-bilinear-299", WIDTH
+
+    def __init__(self, weights: str | Path, device: str = "cpu") -> None:
+        """Read the weights, a PyTorch state dict; raises OtbenchError, in one sentence, on any other file."""
+        self.device, self.hash = device, file_hash(weights)
+        self.network = _network(Path(weights)).to(device)
+
+    def extract(self, images: np.ndarray) -> Extracted:
+        """Features (n, 2048) and logits (n, 1008) of images (n, c, h, w) uint8, c = 1 or 3."""
+        import torch
+
+        if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != np.uint8:
+            raise OtbenchError(f"Inception: expected uint8 images (n, 1 or 3, h, w), got {images.dtype} {images.shape}")
+        features, logits = [np.zeros((0, WIDTH), np.float32)], []
+        for start in range(0, len(images), BATCH):
+            x = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).to(self.device)
+            x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
+            with torch.no_grad():
+                found = self.network(x)
+            features.append(found[0].cpu().numpy())
+            logits.append(found[1].cpu().numpy())
+        return Extracted(np.concatenate(features), np.concatenate(logits or [np.zeros((0, 1008), np.float32)]))
+
+
+def _network(weights: Path) -> torch.nn.Module:
+    import pickle
+
+    import torch
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    try:
+        # torch-fidelity reads the file with pickle's full power; first make sure that it holds nothing but tensors
+        torch.load(weights, map_location="cpu", weights_only=True)
+        return FeatureExtractorInceptionV3("inception-v3-compat", LAYERS, str(weights)).eval()
+    except (OSError, EOFError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = _reason(error)
+    except pickle.UnpicklingError:
+        reason = "it is no PyTorch file, or holds more than tensors"
+    raise OtbenchError(
+        f"{weights}: expected Inception's weights as torch-fidelity publishes them ({url()}), but {reason}"
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "state_dict" in text:
+        return "its tensors have other names or shapes"
+    return "the file is damaged or cut short" if isinstance(error, OSError | EOFError | RuntimeError) else "it is not"

@@ -1,0 +1,279 @@
+"""The features folder of a data set: which networks see its images, and the real images' features, computed once.
+
+    features.json           the data set's name and digest, and of every extractor what defines it and what it reached
+    classifier.safetensors  the classifier's weights, where there is one
+    <extractor>.npz         `key`, and features of real images: `reference` (the test split), `held_out` (validation),
+                            each with `_logits`, and `train` with `train_rows`, their places in the training split
+
+Everything is keyed by the data set's digest, the weights' hash and the resizer: what does not fit is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError
+from otbench.features.base import Extracted, Extractor
+from otbench.files import read_json, whole, write_json
+from otbench.metrics import frechet
+from otbench.metrics.base import protocol
+from otbench.metrics.memorisation import nearest
+from otbench.metrics.registry import REAL_PASS
+
+FORMAT = 1
+EXTRACTORS = ("classifier", "inception")
+WEIGHTS = "classifier.safetensors"
+TRAIN_ROWS = {"classifier": 60_000, "inception": 10_000}
+"""Most training images whose features are kept: all of MNIST's in 64 columns, but not in 2,048."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """One extractor and its features of a data set's real images.
+
+    info: its part of features.json. reference, held_out: (n, d) features and (n, K) logits. train (N, d): features of
+    training images in a seeded random order, so that any first part of them is a random subset.
+    """
+
+    name: str
+    info: dict[str, Any]
+    reference: Extracted
+    held_out: Extracted
+    train: np.ndarray
+    load: Callable[[], Extractor]
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """The network itself, read when first needed."""
+        found = self.load()
+        if found.hash != self.info["weights"]:
+            raise OtbenchError(
+                f"the weights of extractor {self.name} have hash {found.hash}, expected {self.info['weights']}, those"
+                " that the features of the real images were computed with"
+            )
+        return found
+
+    @property
+    def protocol(self) -> str:
+        """How every protocol of a score in these features starts."""
+        return protocol_start(self.name, self.info)
+
+    @cached_property
+    def reference_statistics(self) -> dict[str, np.ndarray]:
+        """Mean and covariance of the reference features, float64."""
+        return frechet.statistics(self.reference.features)
+
+    @cached_property
+    def train_statistics(self) -> dict[str, np.ndarray]:
+        """Mean and covariance of as many training features as there are reference ones, or of all."""
+        return frechet.statistics(self.train[: len(self.reference.features)])
+
+    @cached_property
+    def reference_distance(self) -> np.ndarray:
+        """Distance (n,) of each reference feature to the nearest training one."""
+        return nearest(self.train, self.reference.features)
+
+
+def protocol_start(name: str, info: dict[str, Any]) -> str:
+    """`features=<extractor>-<hash>`, then the classifier's accuracy on the test split, or the resizer."""
+    parts = {"features": f"{name}-{info['weights'][:8]}"}
+    if info.get("accuracy") is not None:
+        parts["accuracy"] = f"{info['accuracy']:.4f}"
+    if info.get("resizer", "none") != "none":
+        parts["resizer"] = info["resizer"]
+    return protocol(**parts)
+
+
+@dataclass(frozen=True)
+class Features:
+    """A features folder, read: its extractors by name."""
+
+    folder: Path
+    info: dict[str, Any]
+    extractors: dict[str, Known]
+
+
+def make_features(
+    data: DataSet,
+    folder: str | Path,
+    extractors: Sequence[str] | None = None,
+    weights: str | Path | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Train the classifier, or take Inception, or both, and write the features folder; returns what features.json says.
+
+    extractors: names of EXTRACTORS; None for the classifier where there are labels and Inception where its weights are
+    given or found. weights: Inception's; where they are asked for by name and not at hand, they are downloaded. steps:
+    the classifier's budget in batches of 128. Raises OtbenchError for points and unknown names, for a classifier
+    without labels, and where nothing is left to extract with.
+    """
+    from otbench.features import inception
+
+    folder = Path(folder)
+    if data.kind != "images":
+        raise OtbenchError(f"data set {data.name} holds points, expected images: points are measured as they are")
+    for name in extractors or ():
+        if name not in EXTRACTORS:
+            raise OtbenchError(f"no extractor is called {name!r}, expected {' or '.join(EXTRACTORS)}")
+    found: list[tuple[Extractor, dict[str, Any]]] = []
+    if "classifier" in (extractors or ()) or (extractors is None and data.labels_of("train") is not None):
+        found.append(_trained(data, folder, steps, seed, device, progress))
+    at_hand = inception.find_weights(weights)
+    if at_hand is None and "inception" in (extractors or ()):
+        at_hand = inception.download_weights()
+    if at_hand is not None and (extractors is None or "inception" in extractors):
+        found.append((inception.Inception(at_hand, device), {"width": inception.WIDTH}))
+    if not found:
+        raise OtbenchError(
+            f"data set {data.name} has no labels to train a classifier with and Inception's weights are not at hand,"
+            " expected --weights PATH, or --extractor inception to download them"
+        )
+    info: dict[str, Any] = {"format": FORMAT, "dataset": data.name, "digest": data.digest(), "extractors": {}}
+    for extractor, told in found:
+        info["extractors"][extractor.name] = _write(data, folder, extractor, told, seed)
+    write_json(folder / "features.json", info)  # last: it is what says that the folder is complete
+    return info
+
+
+def _trained(
+    data: DataSet,
+    folder: Path,
+    steps: int | None,
+    seed: int,
+    device: str,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Extractor, dict[str, Any]]:
+    from otbench.features import classifier
+
+    network = classifier.train(data, steps, seed, device, progress)
+    network.save(folder / WEIGHTS)
+    told = {
+        "architecture": network.form.architecture,
+        "stacked": network.form.stacked,
+        "classes": len(data.classes),
+        "seed": seed,
+        "steps": steps or classifier.default_steps(network.form, classifier.training_images(network.form, data)),
+        "width": network.width,
+    }
+    return network, told
+
+
+def _write(data: DataSet, folder: Path, extractor: Extractor, told: dict[str, Any], seed: int) -> dict[str, Any]:
+    rows = np.random.default_rng(seed).permutation(len(data.train))[: TRAIN_ROWS[extractor.name]]
+    reference, held_out = extractor.extract(data.reference), extractor.extract(data.held_out)
+    train = extractor.extract(data.train[rows])
+    told = told | {
+        "weights": extractor.hash,
+        "resizer": extractor.resizer,
+        "n": {"reference": len(reference.features), "held_out": len(held_out.features), "train": len(rows)},
+    }
+    if extractor.name == "classifier":
+        # at least this share passes, so the confidence is that of a real image and no interpolation between two
+        told["threshold"] = float(np.quantile(held_out.confidence, 1 - REAL_PASS, method="lower"))
+        told["accuracy"] = _accuracy(reference, data.labels_of("reference"))
+        told["accuracy_held_out"] = _accuracy(held_out, data.labels_of("held_out"))
+    told["protocol"] = protocol_start(extractor.name, told)
+    with whole(folder / f"{extractor.name}.npz") as path, open(path, "wb") as file:
+        np.savez(
+            file,
+            key=np.array(_key(data.digest(), told)),
+            reference=reference.features,
+            reference_logits=reference.logits,
+            held_out=held_out.features,
+            held_out_logits=held_out.logits,
+            train=train.features,
+            train_rows=rows,
+        )
+    return told
+
+
+def _accuracy(seen: Extracted, labels: np.ndarray | None) -> float | None:
+    return None if labels is None else float(np.mean(seen.classes == labels))
+
+
+def _key(digest: str, told: dict[str, Any]) -> str:
+    return json.dumps({"data": digest, "weights": told["weights"], "resizer": told["resizer"]}, sort_keys=True)
+
+
+def read_info(folder: str | Path, data: DataSet | None = None) -> dict[str, Any]:
+    """What features.json of the folder says.
+
+    Raises OtbenchError where it is missing or wrong, or made of another data set than `data` where that is given.
+    """
+    path = Path(folder) / "features.json"
+    if not path.exists():
+        raise OtbenchError(f"{folder}: there is no features.json, expected a folder that `otbench features` made")
+    info = read_json(path)
+    try:
+        good = info["format"] == FORMAT and all(
+            name in EXTRACTORS and {"weights", "resizer"} <= set(told) for name, told in info["extractors"].items()
+        )
+        digest, named = info["digest"], info["dataset"]
+    except (TypeError, KeyError, AttributeError):
+        good = False
+    if not good:
+        raise OtbenchError(f"{path}: expected format {FORMAT} with data set, digest and extractors: make it again")
+    if data is not None and digest != data.digest():
+        raise OtbenchError(
+            f"{folder} holds features of data set {named} with digest {digest}, expected {data.name} with digest"
+            f" {data.digest()}: make them again with `otbench features`"
+        )
+    return info
+
+
+def open_features(
+    folder: str | Path, data: DataSet, weights: str | Path | None = None, device: str = "cpu"
+) -> Features:
+    """Read a features folder for measuring samples of `data`.
+
+    weights: Inception's, where torch-fidelity's download is not to be used; device: where new images are extracted.
+    Raises OtbenchError, in one sentence, where a file is missing or damaged or does not belong to this data set, these
+    weights and this resizer.
+    """
+    folder = Path(folder)
+    info = read_info(folder, data)
+    found = {}
+    for name, told in info["extractors"].items():
+        arrays = _arrays(folder / f"{name}.npz", _key(info["digest"], told))
+        parts = [Extracted(arrays[part], arrays[f"{part}_logits"]) for part in ("reference", "held_out")]
+        found[name] = Known(name, told, *parts, arrays["train"], _loader(name, folder, weights, device))
+    return Features(folder, info, found)
+
+
+def _loader(name: str, folder: Path, weights: str | Path | None, device: str) -> Callable[[], Extractor]:
+    def load() -> Extractor:
+        if name == "classifier":
+            from otbench.features.classifier import load_classifier
+
+            return load_classifier(folder / WEIGHTS, device)
+        from otbench.features.inception import Inception, download_weights, find_weights
+
+        return Inception(find_weights(weights) or download_weights(), device)
+
+    return load
+
+
+def _arrays(path: Path, key: str) -> dict[str, np.ndarray]:
+    names = ("key", "reference", "reference_logits", "held_out", "held_out_logits", "train")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in names}
+    except FileNotFoundError as error:
+        raise OtbenchError(f"cannot read {path}: there is no such file; `otbench features` makes it") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise OtbenchError(f"{path}: the file is damaged, truncated or no features ({error})") from error
+    if str(arrays["key"]) != key:
+        raise OtbenchError(f"{path}: its key is {arrays['key']}, expected {key}: make the folder again")
+    return arrays

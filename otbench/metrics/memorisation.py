@@ -1,0 +1,62 @@
+"""Does a model give training data back? Two answers from distances to the nearest training sample, in features.
+
+Both compare a generated sample's distance to the training set with that of held-out real data, which is what a model
+that generalises should show.
+
+- `memorised`: the share of generated samples nearer to a training sample than 95 % of the test set is. A perfect
+  sampler scores 0.05, a memoriser 1.
+- `data_copying`: C_T of Meehan, Chaudhuri, Dasgupta 2020 (A non-parametric test to detect data-copying in generative
+  models), over the whole space as one cell: the Mann-Whitney z-score of the generated distances against the test's.
+  About N(0, 1) for a perfect sampler; far below 0 where samples lie nearer to the training set than fresh data do
+  (data-copying), far above 0 where they lie farther (underfitting). It is no score to rank by: noise is far above 0.
+
+statistics: `nearest`; scores: `memorised`, `data_copying`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from otbench.metrics.base import check_pair
+from otbench.metrics.neighbours import ROWS, distances
+
+QUANTILE = 0.05
+"""Share of the test set that lies as near to the training set as what counts as memorised."""
+
+
+def nearest(train: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """Distance (m,) of each of samples (m, d) to the nearest of train (n, d)."""
+    train, samples = check_pair(train, samples)
+    centre = train.mean(axis=0)
+    train, samples = train - centre, samples - centre
+    # blocks of both: all training images of a large set against all samples would not fit in memory
+    rows = range(0, len(samples), ROWS)
+    columns = range(0, len(train), 10 * ROWS)
+    found = np.full(len(samples), np.inf)
+    for row in rows:
+        part = slice(row, row + ROWS)
+        for column in columns:
+            block = distances(samples[part], train[column : column + 10 * ROWS])
+            found[part] = np.minimum(found[part], block.min(axis=1))
+    return found
+
+
+def memorised(test_distance: np.ndarray, generated_distance: np.ndarray, quantile: float = QUANTILE) -> float:
+    """Share of generated distances (m,) strictly below the quantile of the test set's distances (n,)."""
+    return float(np.mean(generated_distance < np.quantile(test_distance, quantile)))
+
+
+def data_copying(test_distance: np.ndarray, generated_distance: np.ndarray) -> float:
+    """C_T: (U - mn/2) / sqrt(mn (m + n + 1) / 12), U the number of pairs (generated, test) where generated is farther.
+
+    m generated and n test distances; ties count one half, so that equal samples score 0 (Meehan et al. 2020,
+    with a single cell).
+    """
+    from scipy.stats import rankdata
+
+    m, n = len(generated_distance), len(test_distance)
+    ranks = rankdata(np.concatenate([generated_distance, test_distance]))
+    larger = ranks[:m].sum() - m * (m + 1) / 2
+    return float((larger - m * n / 2) / math.sqrt(m * n * (m + n + 1) / 12))
