@@ -77,18 +77,36 @@ def _main(
 
 
 @app.command()
-def data(name: str, out: Out, as_json: AsJson = False) -> None:
-    """Make or fetch a data set and check it.
+def data(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A known data set, or folder:PATH, or folder:PATH@SIZE (32 unless given)."),
+    ],
+    out: Out,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of image files; default: $OTBENCH_DATA, else ~/.cache/otbench.")
+    ] = None,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Let in image files that are not the publisher's; the source says so.")
+    ] = False,
+    name: Annotated[str | None, typer.Option(help="What to call the data set; default: its own name.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a data set, or read it, downloading what is not there; check it and write it to one file.
 
-    Example: otbench data grid --out grid.npz
+    Example: otbench data mnist --root ~/images --out mnist.npz
     """
+    from dataclasses import replace
+
     from otbench.data import load, save
 
-    values = load(name)
+    values = load(what, root, unverified or None)
+    values = replace(values, name=name) if name else values
     save(values, out)
-    told = {"name": values.name, "train": list(values.train.shape), "test": list(values.test.shape)}
-    told["digest"] = values.digest()
-    _tell(told, as_json, f"{name}: train {values.train.shape}, test {values.test.shape}, written to {out}")
+    told = {"name": values.name} | {split: list(array.shape) for split, array in values.splits.items()}
+    told |= {"classes": len(values.classes), "source": values.source, "digest": values.digest()}
+    shapes = ", ".join(f"{split} {array.shape}" for split, array in values.splits.items())
+    _tell(told, as_json, f"{values.name}: {shapes}, written to {out}")
 
 
 @app.command()
