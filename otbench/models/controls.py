@@ -90,7 +90,7 @@ class Collapsed(Control):
     def _modes(self) -> tuple[np.ndarray, int]:
         """The mode of every held-out row (m,), and the number of modes."""
         held = self.data.held_out
-        labels = self.data.labels.get("validation") if self.data.kind == "images" else None
+        labels = self.data.labels_of("held_out")
         if labels is not None:
             classes, mode = np.unique(labels, return_inverse=True)
             return mode, len(classes)

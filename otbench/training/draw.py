@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from otbench.data.base import DataSet
-from otbench.errors import OtbenchError
+from otbench.errors import OtbenchError, WorkFailed
 from otbench.metrics.samples import write_samples
+from otbench.models.base import Model
 from otbench.training.fit import open_fit, prepare, resolve
 from otbench.training.streams import generator
 
@@ -17,11 +20,17 @@ from otbench.training.streams import generator
 CARRIED = ("dataset", "device", "code_version", "config_hash", "steps")
 
 
+#: reference images that are reconstructed at once
+CHUNK = 1000
+
+
 def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") -> dict[str, Any]:
     """Draw n samples of every seed and snapshot that `folder` holds and write them to the `.npz` `out`.
 
-    A replica's noise is the same at all its snapshots, so that samples can be followed along the training. Returns the
-    record that goes with the samples. Raises OtbenchError for a folder that holds no fit or other data.
+    Images are written as uint8, round(255 x). Of a model that can reconstruct, the reference images as it gives them
+    back at the end of its budget are written too. A replica's noise is the same at all its snapshots, so that samples
+    can be followed along the training. A cell that cannot be drawn from is marked as failed. Returns the record that
+    goes with the samples. Raises OtbenchError for a folder that holds no fit or other data.
     """
     if n < 1:
         raise OtbenchError(f"draw: expected at least one sample, got {n}")
@@ -31,18 +40,40 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
     drawn: list[np.ndarray] = []
     seeds: list[int] = []
     snapshots: list[float] = []
+    given_back: dict[int, np.ndarray] = {}
     for cell in summary["cells"]:
         if cell["status"] != "ok":
             continue
         model = load(cell["seed"], cell["snapshot"])
-        # the stream is a CPU one on every device, so that a GPU draws the same noise
-        samples = model.draw(n, [generator(cell["seed"], "samples")]).cpu()
+        try:
+            # the stream is a CPU one on every device, so that a GPU draws the same noise
+            samples = model.draw(n, [generator(cell["seed"], "samples")]).cpu()
+        except WorkFailed as error:
+            cell |= {"status": "failed", "message": str(error)}
+            continue
+        if data.kind == "images" and not bool(samples.isfinite().all()):
+            cell |= {"status": "failed", "message": "the samples were not finite"}
+            continue
         cell["certificate"] |= model.certify(samples)[0]
-        samples = samples[0].numpy()
-        drawn.append(samples)
-        seeds += [cell["seed"]] * len(samples)
-        snapshots += [cell["snapshot"]] * len(samples)
+        values = as_bytes(samples[0]) if data.kind == "images" else samples[0].numpy()
+        drawn.append(values)
+        seeds += [cell["seed"]] * len(values)
+        snapshots += [cell["snapshot"]] * len(values)
+        if cell["snapshot"] == 1.0 and hasattr(model, "reconstruct"):
+            given_back[cell["seed"]] = reconstructed(model, data.reference)
     values = np.concatenate(drawn) if drawn else np.zeros((0, *data.shape), data.train.dtype)
     info = {key: summary[key] for key in CARRIED} | {"model": summary["model"], "cells": summary["cells"]}
-    write_samples(out, values, np.array(seeds, np.int64), np.array(snapshots, np.float64), info)
+    write_samples(out, values, np.array(seeds, np.int64), np.array(snapshots, np.float64), info, given_back)
     return info
+
+
+def as_bytes(images: Tensor) -> np.ndarray:
+    """Images in [0, 1] as uint8, round(255 x), what lies outside cut off; NaN becomes 0."""
+    return images.nan_to_num().mul(255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def reconstructed(model: Model, images: np.ndarray) -> np.ndarray:
+    """What a model of one replica makes of uint8 images (n, c, h, w) through its code space, uint8 (n, c, h, w)."""
+    starts = range(0, len(images), CHUNK)
+    parts = [torch.from_numpy(images[s : s + CHUNK]).float() / 255 for s in starts]
+    return np.concatenate([as_bytes(model.reconstruct(part)[0]) for part in parts])

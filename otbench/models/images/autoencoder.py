@@ -1,0 +1,134 @@
+"""The autoencoder of AE-OT (Lei et al. 2020, section 6.1), which several models share, and the model `ae` itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from otbench.models.base import Losses, Stage
+from otbench.models.images.base import CHUNK, ImageConfig, as_floats, inference
+from otbench.models.images.latent import LatentModel, Law
+from otbench.nets.infogan import PYTORCH, Encoder, Generator
+from otbench.training.streams import Real
+
+#: training images on which the training error is measured
+MEASURED = 10_000
+
+
+class AutoencoderConfig(ImageConfig):
+    """Rate and beta1 of Lei et al. 2020 (6.1); networks and batch of the study."""
+
+    rate: float = Field(3e-3, gt=0)
+    beta1: float = Field(0.5, ge=0, lt=1)
+    #: strided convolutions; 2 in the paper, 4 in its larger network for CelebA
+    depth: int = Field(2, ge=1)
+    #: share of the budget before the encoder is frozen; the paper waits until the loss stops falling
+    before: float = Field(0.5, gt=0, lt=1)
+    #: codes that the law of a snapshot before that is fitted to
+    early: int = Field(2000, ge=1)
+
+
+class Autoencoding(LatentModel):
+    """The study's generator as decoder and its mirror as encoder, trained for the mean squared error in two stages.
+
+    autoencoder: both networks. Then the encoder is frozen, normalisation statistics included, and the law of the
+    training codes is fitted to it. decoder: the decoder goes on alone, on the codes of inference mode, with its
+    optimiser's moments. The error of reconstructions per pixel on [0, 1], in inference mode, is recorded before
+    (`l2_before`, `l2_before_train`) and after (`l2`, `l2_train`), on the test split and on the training split.
+
+    Every model with this autoencoder has the same weights for the same seed, whatever its law of codes.
+    """
+
+    Config = AutoencoderConfig
+    #: name of the stage in which the law of the codes is fitted
+    law_stage = "codes"
+
+    def build(self) -> None:
+        """Encoder and decoder, Adam over both and over the decoder alone."""
+        c, shape = self.config, self.data.shape
+        self.encoder = self.network("encoder", lambda: Encoder(shape, c.latent, c.width, c.depth, norm=PYTORCH))
+        self.decoder = self.network("decoder", lambda: Generator(shape, c.latent, c.width, c.depth, norm=PYTORCH))
+        self.adam("autoencoder", ["encoder", "decoder"], c.rate, c.beta1)
+        self.adam("decoder", ["decoder"], c.rate, c.beta1)
+
+    def stages(self) -> list[Stage]:
+        """Both networks, the law of the codes, the decoder, and a last look at the error."""
+        inputs, before = {"real": Real((self.config.batch,))}, self.config.before
+        return [
+            Stage("autoencoder", self.step, inputs, share=before),
+            Stage(self.law_stage, solve=self.freeze),
+            Stage("decoder", self.decoder_step, inputs, share=1 - before),
+            Stage("error", solve=lambda: self.errors("l2")),
+        ]
+
+    def step(self, batch: dict[str, Tensor]) -> Losses:
+        """One update of both networks."""
+        x = batch["real"]
+        loss = (self.decoder(self.encoder(x)) - x).square().mean((1, 2, 3, 4))
+        self.descend(autoencoder=loss)
+        return {"l2": loss.detach()}
+
+    def decoder_step(self, batch: dict[str, Tensor]) -> Losses:
+        """One update of the decoder; the encoder, in inference mode, is left as it is."""
+        x = batch["real"]
+        with inference(self.encoder):
+            codes = self.encoder(x)
+        loss = (self.decoder(codes) - x).square().mean((1, 2, 3, 4))
+        self.descend(decoder=loss)
+        return {"l2": loss.detach()}
+
+    def freeze(self) -> list[dict[str, float]]:
+        """Hand the decoder's moments to its own optimiser and fit the laws of the codes."""
+        both, own = self.optimisers["autoencoder"], self.optimisers["decoder"]
+        for tensor in self.decoder.parameters():
+            own.state[tensor] = both.state[tensor]
+        before = self.errors("l2_before")
+        self.laws, told = self.fit_laws(self.most())
+        return [a | b for a, b in zip(before, told, strict=True)]
+
+    def most(self) -> int | None:
+        """Number of training codes that the law is fitted to; None for all."""
+        return None
+
+    def errors(self, name: str) -> list[dict[str, float]]:
+        """Mean squared error per pixel of every replica on the test split, and on the training split as `_train`."""
+        train = self.data.train
+        if len(train) > MEASURED:
+            train = train[np.linspace(0, len(train) - 1, MEASURED).astype(int)]
+        found = {name: self._error(self.data.reference), f"{name}_train": self._error(train)}
+        return [{k: float(v[r]) for k, v in found.items()} for r in range(len(self.seeds))]
+
+    def _error(self, images: np.ndarray) -> Tensor:
+        total = torch.zeros(len(self.seeds), dtype=torch.float64)
+        for start in range(0, len(images), CHUNK):
+            part = as_floats(torch.from_numpy(images[start : start + CHUNK]).to(self.device))
+            total += (self.reconstruct(part) - part).square().double().sum((1, 2, 3, 4)).cpu()
+        return total / images.size
+
+
+class AE(Autoencoding):
+    """Reconstructions of the test images: what a model that draws through this autoencoder can hope to reach.
+
+    Its samples are the images of the real side of the metrics, reconstructed, in order and again from the start where
+    more are asked for.
+    """
+
+    names = {"ae": {}}
+    title = "AE (reconstructions)"
+    paper = "Lei et al. 2020 (Engineering), table 4, column AE"
+    family = "reference"
+
+    def fit_law(self, codes: np.ndarray, seed: int) -> tuple[Law, dict[str, float]]:
+        """None is needed."""
+        return {}, {}
+
+    def fit_laws(self, most: int | None = None) -> tuple[dict[int, Law], list[dict[str, float]]]:
+        """None is needed."""
+        return {seed: {} for seed in self.seeds}, [{} for _ in self.seeds]
+
+    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
+        """Reconstructions of n images of the test split, whatever the streams."""
+        rows = np.arange(n) % len(self.data.reference)
+        return self.reconstruct(torch.from_numpy(self.data.reference[rows]))

@@ -1,0 +1,91 @@
+"""The variational autoencoder of images (Kingma and Welling 2014), as the study of Lucic et al. 2018 ran it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from otbench.models.base import Losses, Stage, noise
+from otbench.models.images.base import Coding, ImageConfig
+from otbench.nets.infogan import Encoder, Generator
+from otbench.training.streams import Normal, Real
+
+
+class VAEConfig(ImageConfig):
+    """The study's default values (Lucic et al. 2018, code)."""
+
+    rate: float = Field(5e-5, gt=0)
+    beta1: float = Field(0.5, ge=0, lt=1)
+
+
+class Variational(Coding):
+    """Descends the negative evidence lower bound, E[-log p(x | z)] + KL(q(z | x) | N(0, I)), summed over pixels.
+
+    p(x | z) is Bernoulli in every pixel and channel, q(z | x) a diagonal Gaussian.
+    """
+
+    def stages(self) -> list[Stage]:
+        """One stage."""
+        c = self.config
+        return [Stage("autoencoder", self.step, {"real": Real((c.batch,)), "eps": Normal((c.batch, c.latent))})]
+
+    def posterior(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation (..., latent) of q(z | x), from what the encoder gives (..., 2 * latent)."""
+        raise AssertionError(f"{type(self).__name__} defines no posterior")
+
+    def step(self, batch: dict[str, Tensor]) -> Losses:
+        """One update of both networks."""
+        mean, deviation = self.posterior(self.networks["encoder"](batch["real"]))
+        logits = self.networks["decoder"](mean + deviation * batch["eps"])
+        reconstruction, divergence = bernoulli(logits, batch["real"]), gaussian(mean, deviation)
+        self.descend(autoencoder=reconstruction + divergence)
+        return {"reconstruction": reconstruction.detach(), "divergence": divergence.detach()}
+
+    def means(self, encoded: Tensor) -> Tensor:
+        """The mean of the posterior is the code."""
+        return self.posterior(encoded)[0]
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Images (R, n, c, h, w), the means of p(x | z), of codes (R, n, latent), in inference mode."""
+        return super().decode(codes).sigmoid()
+
+    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
+        """Codes from the prior N(0, I), decoded."""
+        return self.decode(noise((n, self.config.latent), streams, self.device))
+
+
+class VAE(Variational):
+    """The VAE with the study's networks: the discriminator's body as encoder, the generator with ReLU as decoder.
+
+    The study's code averages the likelihood over channels, which weighs the divergence three times on colour images;
+    here it is summed, as the bound says.
+    """
+
+    names = {"vae": {}}
+    title = "VAE"
+    paper = "Kingma and Welling 2014; Lucic et al. 2018, table 2 (the study's default values)"
+    Config = VAEConfig
+
+    def build(self) -> None:
+        """Encoder and decoder of the study, Adam over both."""
+        c, shape = self.config, self.data.shape
+        self.network("encoder", lambda: Encoder(shape, 2 * c.latent, c.width))
+        self.network("decoder", lambda: Generator(shape, c.latent, c.width, slope=0.0, logits=True))
+        self.adam("autoencoder", ["encoder", "decoder"], c.rate, c.beta1)
+
+    def posterior(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean, and deviation 1e-6 + softplus."""
+        mean, raw = encoded.chunk(2, -1)
+        return mean, 1e-6 + F.softplus(raw)
+
+
+def bernoulli(logits: Tensor, images: Tensor) -> Tensor:
+    """-log p(images | logits), summed over pixels and averaged over the batch: two (R, B, c, h, w) -> (R,)."""
+    return F.binary_cross_entropy_with_logits(logits, images, reduction="none").sum((2, 3, 4)).mean(1)
+
+
+def gaussian(mean: Tensor, deviation: Tensor) -> Tensor:
+    """KL(N(mean, deviation^2) | N(0, I)), averaged over the batch: two (R, B, d) -> (R,)."""
+    return 0.5 * (mean.square() + deviation.square() - 2 * deviation.log() - 1).sum(-1).mean(1)

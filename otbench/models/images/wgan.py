@@ -1,0 +1,116 @@
+"""Wasserstein GANs of images by weight clipping: the study's (Lucic et al. 2018), and the OTVAE report's baseline."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from otbench.models.base import Losses, Stage
+from otbench.models.images.base import Adversarial, AdversarialConfig, ImageConfig, ImageModel, mapped
+from otbench.nets.otvae import MLPCritic, MLPGenerator
+from otbench.training.replicas import Replicas
+from otbench.training.streams import Normal, Real, Uniform
+
+
+def clip(critic: Replicas, bound: float) -> None:
+    """Hold every trained value of the critic in [-bound, bound], those of its normalisation too."""
+    with torch.no_grad():
+        for tensor in critic.parameters():
+            tensor.clamp_(-bound, bound)
+
+
+class Clipped(ImageModel):
+    """The critic maximises E f(x) - E f(G(z)); the generator maximises E f(G(z)) once every `critic_steps` updates.
+
+    The critic is clipped after each of its updates. The generator's update takes the noise of the last of them.
+    """
+
+    family = "adversarial"
+
+    def critic_and_generator(self, batch: dict[str, Tensor]) -> Losses:
+        """`critic_steps` updates of the critic, each on its own batch, and one of the generator."""
+        c, last = self.config, self.config.critic_steps - 1
+        for k in range(c.critic_steps):
+            real, z = batch["real"][:, k], batch["z"][:, k]
+            # the last images serve the generator's update too
+            with torch.set_grad_enabled(k == last):
+                generated = self.generator(z)
+            distance = self.discriminator(real).mean(1) - self.discriminator(generated.detach()).mean(1)
+            self.descend(discriminator=-distance)
+            clip(self.discriminator, c.clip)
+        g = -self.discriminator(generated).mean(1)
+        self.descend(generator=g)
+        return {"distance": distance.detach(), "generator": g.detach()}
+
+
+class WGANConfig(AdversarialConfig):
+    """The study's default values (Lucic et al. 2018, code)."""
+
+    beta1: float = Field(0.5, ge=0, lt=1)
+    clip: float = Field(0.01, gt=0)
+    critic_steps: int = Field(5, ge=1)
+
+
+class WGAN(Clipped, Adversarial):
+    """The study's WGAN: its networks, Adam, weights and normalisation of the critic held in [-clip, clip]."""
+
+    names = {"wgan": {}}
+    title = "WGAN"
+    paper = "Arjovsky et al. 2017; Lucic et al. 2018, table 2 (the study's default values)"
+    Config = WGANConfig
+
+    def stages(self) -> list[Stage]:
+        """One stage; a step: `critic_steps` updates of the critic and one of the generator."""
+        c = self.config
+        shape = (c.critic_steps, c.batch)
+        inputs = {"real": Real(shape), "z": Uniform((*shape, c.latent), -1.0, 1.0)}
+        return [Stage("adversarial", self.critic_and_generator, inputs, cost=c.critic_steps)]
+
+
+class MLPConfig(ImageConfig):
+    """Values of the OTVAE report (table 1) and of its code."""
+
+    latent: int = Field(100, ge=1)
+    batch: int = Field(100, ge=2)
+    rate: float = Field(5e-5, gt=0)
+    clip: float = Field(0.01, gt=0)
+    critic_steps: int = Field(5, ge=1)
+    #: epsilon of batch normalisation; the code says 0.8, which was meant as a momentum
+    eps: float = Field(1e-5, gt=0)
+
+
+class MLPWGAN(Clipped):
+    """The WGAN that the OTVAE report compares with: two perceptrons, Gaussian noise, RMSProp, 200 epochs of MNIST."""
+
+    names = {"wgan-mlp": {}}
+    title = "WGAN (perceptrons)"
+    paper = "Arjovsky et al. 2017; OTVAE report, table 1"
+    paper_steps = 120_000
+    Config = MLPConfig
+
+    @classmethod
+    def paper_budget(cls, dataset: str) -> int:
+        """200 epochs of 60,000 images in batches of 100, whatever the data set."""
+        return cls.paper_steps
+
+    def build(self) -> None:
+        """Two perceptrons, RMSProp on each."""
+        c, shape = self.config, self.data.shape
+        self.generator = self.network("generator", lambda: MLPGenerator(shape, c.latent, c.width, c.eps))
+        self.discriminator = self.network("discriminator", lambda: MLPCritic(shape, c.width))
+        for name, network in self.networks.items():
+            on_gpu = self.device.type == "cuda"
+            self.optimisers[name] = torch.optim.RMSprop(network.parameters(), c.rate, capturable=on_gpu)
+
+    def stages(self) -> list[Stage]:
+        """One stage; a step: `critic_steps` updates of the critic and one of the generator."""
+        c = self.config
+        shape = (c.critic_steps, c.batch)
+        inputs = {"real": Real(shape), "z": Normal((*shape, c.latent))}
+        return [Stage("adversarial", self.critic_and_generator, inputs, cost=c.critic_steps)]
+
+    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
+        """The generator in inference mode on Gaussian noise."""
+        z = torch.stack([torch.randn((n, self.config.latent), generator=g, device=g.device) for g in streams])
+        return mapped(self.generator, z.to(self.device))
