@@ -147,7 +147,7 @@ class Classifier:
         return Extracted(features, logits)
 
     def _part(self, images: np.ndarray, keep: int | None = None) -> tuple[Tensor, Tensor]:
-        x = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).float() / 255
+        x = torch.tensor(images, device=self.device).float() / 255
         with torch.no_grad():
             if not self.form.stacked:
                 features, logits = self.network(x)
@@ -244,7 +244,7 @@ def train(
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(seed, "classifier/weights").initial_seed())
         network = form.build().to(device)
-        x, y = torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device)
+        x, y = torch.tensor(images, device=device), torch.tensor(labels, device=device)
         optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for step, (index, shift) in enumerate(_batches(form, len(x), steps, seed)):

@@ -85,7 +85,7 @@ class Inception:
             raise OtbenchError(f"Inception: expected uint8 images (n, 1 or 3, h, w), got {images.dtype} {images.shape}")
         features, logits = [np.zeros((0, WIDTH), np.float32)], []
         for start in range(0, len(images), BATCH):
-            x = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).to(self.device)
+            x = torch.tensor(images[start : start + BATCH], device=self.device)
             x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
             with torch.no_grad():
                 found = self.network(x)

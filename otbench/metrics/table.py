@@ -101,7 +101,8 @@ class _Table:
         common = {"seed": cell.seed, "snapshot": cell.snapshot, "seconds": cell.seconds}
         status, scores = self.scores(cell)
         for score in scores:
-            yield common | {"metric": score.metric, "value": score.value, "protocol": score.protocol, "status": status}
+            state = "failed" if status == "ok" and math.isnan(score.value) else status
+            yield common | {"metric": score.metric, "value": score.value, "protocol": score.protocol, "status": state}
         for name, value in cell.certificate.items():
             own = name.startswith("map_") or (name in METRICS and METRICS[name].uses == "model")
             value = math.nan if value is None or cell.status != "ok" else float(value)
