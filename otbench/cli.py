@@ -165,22 +165,71 @@ def draw(
 
 
 @app.command()
+def features(
+    data: DataArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder for features.json, the classifier and the features.")],
+    extractor: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="classifier or inception; may be given twice. Default: the classifier where there are labels,"
+            " and Inception where its weights are at hand."
+        ),
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Batches of 128 that the classifier is trained on.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the classifier and of the training images kept.")] = 0,
+    device: Annotated[Device, typer.Option(help="Where to compute; a CPU's classifier is the same every time.")] = (
+        Device.cpu
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Make what images are compared in: a classifier of the data set, or Inception, and the real images' features.
+
+    Example: otbench features --data digits.npz --out features/digits
+    """
+    from otbench.features.store import make_features
+
+    told = make_features(_load(data), out, extractor, weights, steps, seed, _ready(device))
+    said = [
+        f"{name}-{one['weights'][:8]}"
+        + (f", accuracy {one['accuracy']:.4f}" if one.get("accuracy") is not None else "")
+        for name, one in told["extractors"].items()
+    ]
+    _tell(told, as_json, f"{told['dataset']}: {'; '.join(said)}, in {out}")
+
+
+@app.command()
 def measure(
     data: DataArgument,
-    samples: Annotated[Path, typer.Option("--samples", help="Samples: .npz with `samples` (n, d), or .npy.")],
+    samples: Annotated[
+        Path, typer.Option("--samples", help="Samples: .npz with `samples` (n, d) or (n, c, h, w), or .npy.")
+    ],
     out: Out,
     run: Annotated[str, typer.Option(help="Name of the run, a column of the table.")] = "user",
+    study: Annotated[str | None, typer.Option(help="Name of the study, a column of the table.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of the model; default: what the file says.")] = None,
+    features: Annotated[Path | None, typer.Option(help="Of images: the folder that `features` made.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
+    curves: Annotated[Path | None, typer.Option(help="Where to write PRD's curves, .npz.")] = None,
+    device: Annotated[Device, typer.Option(help="Where features of images are computed.")] = Device.cpu,
     as_json: AsJson = False,
 ) -> None:
     """Measure samples from anywhere against a data set; writes the tidy table (.csv or .parquet).
 
     Example: otbench measure --dataset grid --samples mine.npz --out metrics.csv
     """
-    from otbench.metrics.table import measure_file, write_table
+    from otbench.metrics.table import measure_file, write_curves, write_table
 
-    table = measure_file(_load(data), samples, run, model)
+    values, known = _load(data), None
+    if features is not None and values.kind == "images":
+        from otbench.features.store import open_features
+
+        known = open_features(features, values, weights, _ready(device))
+    found: dict[str, Any] = {}
+    table = measure_file(values, samples, run, model, study=study, features=known, curves=found)
     write_table(table, out)
+    if curves is not None:
+        write_curves(found, curves)
     last = table[table["snapshot"] == table["snapshot"].max()]
     rows = last[["seed", "metric", "value", "status", "protocol"]]
     records = json.loads(rows.to_json(orient="records", double_precision=15))
@@ -286,6 +335,13 @@ def _load(name: str) -> Any:
     from otbench.data import load
 
     return load(name)
+
+
+def _ready(device: Device) -> str:
+    from otbench.training.fit import prepare, resolve
+
+    prepare(resolve(device.value))
+    return resolve(device.value)
 
 
 def _positive(text: str, what: str) -> int:

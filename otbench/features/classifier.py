@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted, file_hash
 from otbench.files import whole
+from otbench.training.progress import Bar
 from otbench.training.streams import generator
 
 DIGITS, CHANNELS = 10, 3
@@ -227,13 +228,12 @@ def train(
     steps: int | None = None,
     seed: int = 0,
     device: str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
 ) -> Classifier:
     """Train the data set's classifier on its training split; the same seed gives the same weights on one machine's CPU.
 
     Adam under a cosine decay, batches of 128, cross entropy with label smoothing 0.1 (so that confidence is not 1 for
-    everything), each batch shifted by a few pixels, and mirrored where the network is residual. progress: called with
-    the step and the number of steps. Raises OtbenchError where there are no labels.
+    everything), each batch shifted by a few pixels, and at random mirrored where the network is residual. Raises
+    OtbenchError where there are no labels.
     """
     form = form_of(data)
     images, labels = data.train, data.labels_of("train")
@@ -241,7 +241,7 @@ def train(
         images = images.reshape(-1, 1, *images.shape[2:])
         labels = np.stack([labels // 100, labels // 10 % 10, labels % 10], axis=1).reshape(-1)
     steps = default_steps(form, len(images)) if steps is None else steps
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[]), Bar(f"classifier of {data.name}", steps) as bar:
         torch.manual_seed(generator(seed, "classifier/weights").initial_seed())
         network = form.build().to(device)
         x, y = torch.tensor(images, device=device), torch.tensor(labels, device=device)
@@ -254,8 +254,8 @@ def train(
             loss.backward()
             optimiser.step()
             schedule.step()
-            if progress and (step + 1) % 50 == 0:
-                progress(step + 1, steps)
+            if (step + 1) % 50 == 0:
+                bar.update(step + 1)
     return Classifier(form, network, "", device)
 
 

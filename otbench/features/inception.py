@@ -15,12 +15,13 @@ import numpy as np
 
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.features.base import Extracted, file_hash
+from otbench.training.progress import Bar
 
 if TYPE_CHECKING:
     import torch
 
 BATCH = 50
-WIDTH = 2048
+WIDTH, CLASSES = 2048, 1008
 LAYERS = [str(WIDTH), "logits_unbiased"]
 
 
@@ -83,15 +84,15 @@ class Inception:
 
         if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != np.uint8:
             raise OtbenchError(f"Inception: expected uint8 images (n, 1 or 3, h, w), got {images.dtype} {images.shape}")
-        features, logits = [np.zeros((0, WIDTH), np.float32)], []
-        for start in range(0, len(images), BATCH):
-            x = torch.tensor(images[start : start + BATCH], device=self.device)
-            x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
-            with torch.no_grad():
-                found = self.network(x)
-            features.append(found[0].cpu().numpy())
-            logits.append(found[1].cpu().numpy())
-        return Extracted(np.concatenate(features), np.concatenate(logits or [np.zeros((0, 1008), np.float32)]))
+        features, logits = np.empty((len(images), WIDTH), np.float32), np.empty((len(images), CLASSES), np.float32)
+        with Bar("Inception features", len(images)) as bar, torch.no_grad():
+            for start in range(0, len(images), BATCH):
+                rows = slice(start, start + BATCH)
+                x = torch.tensor(images[rows], device=self.device)
+                found = self.network(x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x)
+                features[rows], logits[rows] = (part.cpu().numpy() for part in found)
+                bar.update(min(rows.stop, len(images)))
+        return Extracted(features, logits)
 
 
 def _network(weights: Path) -> torch.nn.Module:

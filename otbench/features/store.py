@@ -110,7 +110,6 @@ def make_features(
     steps: int | None = None,
     seed: int = 0,
     device: str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Train the classifier, or take Inception, or both, and write the features folder; returns what features.json says.
 
@@ -129,7 +128,7 @@ def make_features(
             raise OtbenchError(f"no extractor is called {name!r}, expected {' or '.join(EXTRACTORS)}")
     found: list[tuple[Extractor, dict[str, Any]]] = []
     if "classifier" in (extractors or ()) or (extractors is None and data.labels_of("train") is not None):
-        found.append(_trained(data, folder, steps, seed, device, progress))
+        found.append(_trained(data, folder, steps, seed, device))
     at_hand = inception.find_weights(weights)
     if at_hand is None and "inception" in (extractors or ()):
         at_hand = inception.download_weights()
@@ -153,11 +152,10 @@ def _trained(
     steps: int | None,
     seed: int,
     device: str,
-    progress: Callable[[int, int], None] | None,
 ) -> tuple[Extractor, dict[str, Any]]:
     from otbench.features import classifier
 
-    network = classifier.train(data, steps, seed, device, progress)
+    network = classifier.train(data, steps, seed, device)
     network.save(folder / WEIGHTS)
     told = {
         "architecture": network.form.architecture,

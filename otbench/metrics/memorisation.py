@@ -8,7 +8,8 @@ that generalises should show.
 - `data_copying`: C_T of Meehan, Chaudhuri, Dasgupta 2020 (A non-parametric test to detect data-copying in generative
   models), over the whole space as one cell: the Mann-Whitney z-score of the generated distances against the test's.
   About N(0, 1) for a perfect sampler; far below 0 where samples lie nearer to the training set than fresh data do
-  (data-copying), far above 0 where they lie farther (underfitting). It is no score to rank by: noise is far above 0.
+  (data-copying), far above 0 where they lie farther (underfitting). It is no score to rank by: noise is far above 0,
+  and as one cell compares all with all, a model that draws only classes whose images lie close together falls below.
 
 statistics: `nearest`; scores: `memorised`, `data_copying`.
 """
