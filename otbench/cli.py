@@ -36,6 +36,12 @@ class Precision(StrEnum):
     bfloat16 = "bfloat16"
 
 
+class Study(StrEnum):
+    """What `study` computes."""
+
+    latent = "latent"
+
+
 class Kind(StrEnum):
     """What `list` shows."""
 
@@ -237,6 +243,32 @@ def measure(
         if record["value"] is None:  # JSON has no infinity and no NaN
             record["value"] = str(value)
     _tell(records, as_json, rows.to_string(index=False, max_colwidth=60))
+
+
+@app.command()
+def study(
+    name: Annotated[Study, typer.Argument(help="Which study.")],
+    data: DataArgument,
+    fit: Annotated[Path, typer.Option("--fit", help="Folder that `fit` wrote for ae-ot.")],
+    out: Out,
+    seed: Annotated[int | None, typer.Option(help="Replica to study; default: the first that is ok.")] = None,
+    segments: Annotated[int, typer.Option(help="Random segments of the source cube.", min=1)] = 200,
+    points: Annotated[int, typer.Option(help="Most training images to embed.", min=10)] = 2000,
+    as_json: AsJson = False,
+) -> None:
+    """Study a fitted model itself: paths through AE-OT's singular set, embeddings of images and codes.
+
+    Example: otbench study latent --data digits --fit fit/digits/ae-ot --out studies/latent/digits.npz
+    """
+    from otbench.studies import latent
+
+    arrays = latent.study(_load(data), fit, seed, segments, points)
+    latent.write(out, arrays)
+    facets, singular = arrays["path/facets"], arrays["path/singular"]
+    told = {"segments": len(facets), "crossing": int((singular > 0).sum()), "facets": int(facets.sum())}
+    told |= {"singular": int(singular.sum()), "threshold": float(arrays["path/threshold"])}
+    text = f"{told['crossing']} of {told['segments']} segments cross the singular set; written to {out}"
+    _tell(told, as_json, text)
 
 
 @app.command()

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otbench.files import write_text
+
+if TYPE_CHECKING:
+    from otbench.report.compare import Comparison
+    from otbench.report.gathered import Gathered
+    from otbench.report.published import Published
 
 
 def render(
@@ -13,16 +19,16 @@ def render(
     reference: str | Path | None = None,
     out: str | Path | None = None,
 ) -> Path:
-    """Write tables/, figures/ and report.html into `out` (default: `run_dir`) and return the path of the page.
+    """Write tables/, figures/, sheets/ and report.html into `out` (default: `run_dir`); return the path of the page.
 
-    Reads metrics.parquet, run.json and scatter.npz of `run_dir`, the CSV of published figures and, where given, the
-    first two of `reference`, a folder of the same form; where that is the run itself, it is not shown twice. Every file
-    is written whole or not at all. Raises OtbenchError where a file is missing or wrong.
+    Reads metrics.parquet, run.json and the arrays of `run_dir` (see `gathered`), the CSV of published figures and,
+    where given, the first two of `reference`, a folder of the same form; where that is the run itself, it is not shown
+    twice. One part a study of the run, in the order of `studies.recipes`. Every file is written whole or not at all.
+    Raises OtbenchError where a file is missing or wrong.
 
     Example: `render("results/default", "config/published.csv", "results/reference")`.
     """
-    from otbench.report import figures, page, tables
-    from otbench.report.compare import Comparison
+    from otbench.report import page, tables
     from otbench.report.gathered import load_run
     from otbench.report.published import read_published
 
@@ -30,14 +36,33 @@ def render(
     records = tuple(read_published(published))
     run = load_run(run_dir)
     other = None if reference is None or _same(run_dir, Path(reference)) else load_run(reference, scatter=False)
-    is_reference = reference is not None and other is None
-    comparison = Comparison(run, other, records, is_reference)
-    drawn = {dataset: figures.draw(comparison, dataset, out / "figures") for dataset in comparison.datasets}
-    found = page.contents(comparison, drawn)
+    comparisons = _comparisons(run, other, records, reference is not None and other is None)
+    parts = [page.part(comparison, out) for comparison in comparisons]
+    found = page.contents(parts)
     tables.write_tables(found.tables, out / "tables")
+    (out / "sheets").mkdir(parents=True, exist_ok=True)
     path = out / "report.html"
-    write_text(path, page.page(comparison, found))
+    write_text(path, page.page(run, other, found))
     return path
+
+
+def _comparisons(
+    run: Gathered, other: Gathered | None, records: tuple[Published, ...], is_reference: bool
+) -> list[Comparison]:
+    """One comparison a study of the run that has data, in the order of the report."""
+    from otbench.report.compare import Comparison
+    from otbench.studies import recipe, recipes
+
+    used = {run.study_of(dataset) for dataset in run.datasets} or set(run.studies)
+    for name in used:
+        recipe(name)  # an unknown study is an error, not an empty part
+    return [
+        Comparison(
+            run.of(name), other.of(name) if other and name in other.studies else None, records, is_reference, chosen
+        )
+        for name, chosen in recipes().items()
+        if name in used
+    ]
 
 
 def _same(first: Path, second: Path) -> bool:

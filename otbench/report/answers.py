@@ -8,15 +8,8 @@ from dataclasses import dataclass
 from otbench.report.cells import all_cells
 from otbench.report.compare import Comparison, best_of
 from otbench.report.gathered import STATUSES
-from otbench.report.registry import shown
+from otbench.report.registry import NETWORKS, shown
 from otbench.report.summary import Summary, summarise
-
-QUESTIONS = {
-    "modes": "Most modes",
-    "high_quality": "Most points of high quality",
-    "reverse_kl": "Best balance over modes (reverse KL)",
-    "w2": "Closest to the law as a whole (W2)",
-}
 
 
 @dataclass(frozen=True)
@@ -39,10 +32,13 @@ class Answer:
 def answers(comparison: Comparison, dataset: str) -> list[Answer]:
     """An answer a question, for the questions whose metric was measured on the data set."""
     found = []
-    for metric, question in QUESTIONS.items():
+    for name, question in comparison.study.questions.items():
+        metric = comparison.main_key(dataset, name)
         held = {model: summarise(comparison.run, dataset, model, metric) for model in comparison.generative(dataset)}
         best, equal = best_of(held, metric)
         if best is not None:
+            network = metric.partition("@")[2]
+            question = f"{question}, {NETWORKS.get(network, network)}" if network else question
             found.append(_answer(comparison, dataset, metric, question, held, [best, *equal]))
     return found
 
@@ -59,8 +55,26 @@ def _answer(
         tied=tuple(comparison.title(model) for model in winners if model not in exact),
         value=shown(metric).number(best.mean, best.error),
         real=shown(metric).number(real.mean, real.error) if real.n else "not measured",
-        sure=_sure(comparison, metric, held, winners, real) + _blur(comparison, dataset, metric, winners[0]),
+        sure=_sure(comparison, metric, held, winners, real) + _warning(comparison, dataset, metric, winners[0]),
         cost=_cost(comparison, dataset, winners),
+    )
+
+
+def _warning(comparison: Comparison, dataset: str, metric: str, winner: str) -> str:
+    """What the metric does not see of the winner and another does."""
+    warn = _copies if comparison.study.kind == "images" else _blur
+    return warn(comparison, dataset, metric, winner)
+
+
+def _copies(comparison: Comparison, dataset: str, metric: str, winner: str) -> str:
+    """A warning where the winner's samples lie nearer to training images than held-out ones do."""
+    key = comparison.main_key(dataset, "memorised")
+    own, real = (summarise(comparison.run, dataset, model, key) for model in (winner, "real"))
+    if not own.n or own.mean <= max(0.1, 2 * real.mean if real.n else 0.0):
+        return ""
+    return (
+        f"; but {shown(key).number(own.mean)} % of its samples are as near to a training image as the nearest 5 % of "
+        "test images: it may copy"
     )
 
 
@@ -100,8 +114,8 @@ def _sure(comparison: Comparison, metric: str, held: dict[str, Summary], winners
     return "; ".join(parts)
 
 
-def completeness(comparison: Comparison) -> dict[str, int]:
+def completeness(comparisons: list[Comparison]) -> dict[str, int]:
     """Status -> number of cells, and `all` of them."""
-    cells = [status for _, _, _, status in all_cells(comparison.run)]
+    cells = [status for comparison in comparisons for _, _, _, status in all_cells(comparison)]
     counts = {status: cells.count(status) for status in STATUSES}
     return counts | {"all": len(cells)}

@@ -7,11 +7,10 @@ import math
 import numpy as np
 
 from otbench.report.compare import Comparison
-from otbench.report.gathered import Gathered
+from otbench.report.published import Published
 from otbench.report.registry import shown
 from otbench.report.summary import status_of, summarise
 from otbench.report.tables import ABSENT, Cell, Column, Row, Table
-from otbench.studies import mode_collapse as study
 
 CERTIFICATE = {
     "map_max_cell_error": ("Largest relative cell error", max),
@@ -24,20 +23,29 @@ CERTIFICATE = {
 }
 
 
-def all_cells(run: Gathered) -> list[tuple[str, str, int, str]]:
-    """(data set, model, seed, status) of every cell of the run."""
-    order = study.ordered(run.datasets)
+def all_cells(comparison: Comparison) -> list[tuple[str, str, int, str]]:
+    """(data set, model, seed, status) of every cell of the comparison's run."""
+    run, order = comparison.run, comparison.datasets
     cells = [(dataset, model, seed) for (dataset, model), seeds in run.cells.items() for seed in seeds]
     cells.sort(key=lambda cell: order.index(cell[0]))
     return [(*cell, status_of(run, *cell)) for cell in cells]
 
 
-def cells_table(comparison: Comparison, troubled: bool = False) -> Table:
-    """Time, device and code version of every cell, or of those that are not ok."""
-    run, rows = comparison.run, []
-    for dataset, model, seed, status in all_cells(run):
+def said_of(comparisons: list[Comparison]) -> str:
+    """Run and budget, the budget of every study where there are several."""
+    if len(comparisons) == 1:
+        return f"Run {comparisons[0].run.name} ({comparisons[0].run.budget})."
+    budgets = "; ".join(f"{one.study.title}: {one.run.budget}" for one in comparisons)
+    return f"Run {comparisons[0].run.name} ({budgets})."
+
+
+def cells_table(comparisons: list[Comparison], troubled: bool = False) -> Table:
+    """Time, device and code version of every cell of every study, or of those that are not ok."""
+    rows = []
+    for comparison, dataset, model, seed, status in [(one, *cell) for one in comparisons for cell in all_cells(one)]:
         if troubled and status == "ok":
             continue
+        run = comparison.run
         found = run.rows(dataset, model)
         found = found[found["seed"] == seed]
         spent = float(found["seconds"].max()) if len(found) else math.nan
@@ -62,14 +70,15 @@ def cells_table(comparison: Comparison, troubled: bool = False) -> Table:
         Column("code_version", "Code version", align="l"),
     )
     name, title = ("incomplete", "Cells that are not ok") if troubled else ("cells", "Every cell")
-    caption = f"Run {run.name} ({run.budget}). A cell is one model with one seed on one data set."
+    caption = f"{said_of(comparisons)} A cell is one model with one seed on one data set."
     return Table(name, title, caption, columns, tuple(rows), row_head="Data set")
 
 
-def certificates_table(comparison: Comparison) -> Table | None:
+def certificates_table(comparisons: list[Comparison]) -> Table | None:
     """What each transport map certifies, over its seeds; None where no map was measured."""
-    run, rows = comparison.run, []
-    for dataset in comparison.datasets:
+    rows = []
+    for comparison, dataset in [(one, dataset) for one in comparisons for dataset in one.datasets]:
+        run = comparison.run
         for model in comparison.generative(dataset):
             held = {name: summarise(run, dataset, model, name) for name in CERTIFICATE}
             if any(one.n for one in held.values()):
@@ -80,7 +89,7 @@ def certificates_table(comparison: Comparison) -> Table | None:
         return None
     columns = tuple(Column(name, label) for name, (label, _) in CERTIFICATE.items())
     caption = (
-        f"Run {run.name} ({run.budget}). Errors, empty cells and gaps are the worst over the seeds; dual value and "
+        f"{said_of(comparisons)} Errors, empty cells and gaps are the worst over the seeds; dual value and "
         "cost are means. The cell error is relative to the weight a cell must have."
     )
     return Table("certificates", "Certificates of the transport maps", caption, columns, tuple(rows))
@@ -94,19 +103,21 @@ def _certificate(values: tuple[float, ...], worst: object) -> Cell:
     return Cell(text, {"": value})
 
 
-def protocols_table(comparison: Comparison) -> Table:
+def protocols_table(comparisons: list[Comparison]) -> Table:
     """Under which protocol each metric was measured, and on which data sets."""
-    run, rows = comparison.run, []
-    found: dict[tuple[str, str], list[str]] = {}
-    for dataset in comparison.datasets:
-        for (where, metric), protocols in run.protocols.items():
-            if where == dataset and metric not in CERTIFICATE:
-                for protocol in protocols:
-                    found.setdefault((metric, protocol), []).append(run.title("datasets", dataset))
-    order = [*study.HEADLINE, *study.FURTHER, *study.EXTRA]
-    for metric, protocol in sorted(found, key=lambda key: (order.index(key[0]) if key[0] in order else 99, key)):
-        cells = (Cell(protocol, {"": protocol}), Cell(", ".join(found[metric, protocol]), {}))
-        rows.append(Row(metric, shown(metric).label, "", cells))
+    rows = []
+    for comparison in comparisons:
+        run, order = comparison.run, comparison.study.metrics
+        found: dict[tuple[str, str], list[str]] = {}
+        for dataset in comparison.datasets:
+            for (where, metric), protocols in run.protocols.items():
+                if where == dataset and metric not in CERTIFICATE:
+                    for protocol in protocols:
+                        found.setdefault((metric, protocol), []).append(run.title("datasets", dataset))
+        place = {metric: at for at, metric in enumerate(order)}
+        for metric, protocol in sorted(found, key=lambda key: (place.get(key[0].partition("@")[0], 99), key)):
+            cells = (Cell(protocol, {"": protocol}), Cell(", ".join(found[metric, protocol]), {}))
+            rows.append(Row(metric, shown(metric).label, "", cells))
     columns = (Column("protocol", "Protocol", align="l"), Column("datasets", "Data sets", align="l"))
     caption = "Figures under different protocols never share a column."
     return Table("protocols", "Protocol of every metric", caption, columns, tuple(rows), row_head="Metric")
@@ -114,23 +125,32 @@ def protocols_table(comparison: Comparison) -> Table:
 
 def apart_table(comparison: Comparison, dataset: str) -> Table | None:
     """Published figures of the data set from another set-up, which must not stand beside this run's."""
+    study = comparison.study
     records = study.apart(list(comparison.published), dataset)
     if not records:
         return None
-    metrics = [metric for metric in study.HEADLINE if any(one.metric == metric for one in records)]
+    metrics = [metric for metric in study.metrics if any(one.metric == metric for one in records)]
     rows = []
     for model in dict.fromkeys(one.model for one in records):
         held = {one.metric: one for one in records if one.model == model}
-        cells = tuple(
-            Cell(held[metric].text(shown(metric).scale), {"": str(held[metric].value)}) if metric in held else ABSENT
-            for metric in metrics
-        )
+        cells = tuple(_apart(held[metric]) if metric in held else ABSENT for metric in metrics)
         rows.append(Row(model, comparison.title(model), "", cells))
     first = records[0]
-    caption = f"{first.note[:1].upper()}{first.note[1:]}: {first.setup}; {first.n_trials} runs, no error bars."
+    trials = f"{first.n_trials} runs" if first.n_trials else "number of runs not stated"
+    errors = "no error bars" if all(one.error is None for one in records) else "errors of a kind not stated"
+    caption = f"{first.note[:1].upper()}{first.note[1:]}: {first.setup}; {trials}, {errors}."
+    doubts = [f"† {comparison.title(one.model)}: {one.note}." for one in records if not one.certain]
+    doubts = doubts if any(one.note != first.note for one in records) else []
     title = f"{comparison.run.title('datasets', dataset)}: {first.source}, another set-up"
-    columns = tuple(Column(metric, shown(metric).label) for metric in metrics)
-    return Table(f"{dataset}_{first.paper.lower()}", title, caption, columns, tuple(rows))
+    columns = tuple(Column(metric, shown(study.published_key(metric)).label) for metric in metrics)
+    return Table(
+        f"{dataset}_{first.paper.lower().replace(' ', '_')}", title, caption, columns, tuple(rows), tuple(doubts)
+    )
+
+
+def _apart(one: Published) -> Cell:
+    mark = "" if one.certain else " †"
+    return Cell(one.text(shown(one.metric).scale) + mark, {"": str(one.value)})
 
 
 def _number(value: float, text: str) -> Cell:

@@ -10,22 +10,26 @@ from functools import cached_property
 from otbench.report.floors import floor
 from otbench.report.gathered import Gathered
 from otbench.report.published import ERROR_KINDS, Published
-from otbench.report.registry import points_in, shown
+from otbench.report.registry import INCEPTION, points_in, shown
 from otbench.report.summary import Summary, summarise, told_apart
 from otbench.report.tables import ABSENT, Cell, Column, Row, Table, measured, seeds
-from otbench.studies import mode_collapse as study
+from otbench.studies.base import Columns, Place, Recipe
+from otbench.studies.mode_collapse import RECIPE
 
 BEST = "Bold: the best generative model by its mean; ≈: not told apart from it by Welch's t test at 5 %."
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run, the reference it is set beside (None where there is none or the run is it), the published figures."""
+    """One study of a run, the reference it is set beside (None where there is none or the run is it), the published
+    figures, and the study's recipe.
+    """
 
     run: Gathered
     reference: Gathered | None
     published: tuple[Published, ...]
     is_reference: bool = False
+    study: Recipe = RECIPE
 
     @property
     def label(self) -> str:
@@ -36,7 +40,7 @@ class Comparison:
     def controls(self) -> set[str]:
         """The models that are controls, in either run."""
         marked = {name for run in self.runs.values() for name, about in run.info["models"].items() if _control(about)}
-        return marked | set(study.CONTROLS)
+        return marked | set(self.study.controls)
 
     @property
     def runs(self) -> dict[str, Gathered]:
@@ -46,32 +50,62 @@ class Comparison:
     @property
     def datasets(self) -> list[str]:
         """The data sets of this run in the study's order."""
-        return study.ordered(self.run.datasets)
+        return self.study.ordered(self.run.datasets)
 
     def beside(self, dataset: str) -> dict[tuple[str, str], Published]:
-        """(model, metric) -> the published figure of the same set-up."""
-        return study.beside(list(self.published), dataset)
+        """(model, metric) -> the published figure of the same set-up, for metrics that a run measured likewise."""
+        found = self.study.beside(list(self.published), dataset)
+        if not self.study.published_features:
+            return found
+        return {key: one for key, one in found.items() if self.has(dataset, key[1])}
 
-    def places(self, dataset: str) -> list[study.Place]:
+    def places(self, dataset: str) -> list[Place]:
         """The rows of a data set's tables."""
         models = [model for run in self.runs.values() for where, model in run.cells if where == dataset]
         models = list(dict.fromkeys(models))
-        return study.places(models, sorted(self.controls), [model for model, _ in self.beside(dataset)])
+        return self.study.places(models, sorted(self.controls), [model for model, _ in self.beside(dataset)])
 
     def title(self, model: str) -> str:
         """A model's title: as a run gives it, else as the papers name it."""
         for run in reversed(self.runs.values()):
             if run.info["models"].get(model, {}).get("title"):
                 return run.title("models", model)
-        return study.TITLES.get(model, model)
+        return self.study.titles.get(model, model)
+
+    def place(self, dataset: str) -> str:
+        """A data set's title: as the run gives it, else as the study names it."""
+        own = self.run.info["datasets"].get(dataset, {}).get("title")
+        return str(own or self.study.data_titles.get(dataset, dataset))
+
+    def short(self, metric: str) -> str:
+        """What a metric is called where there is little room, without the features that a table is about."""
+        base, _, network = metric.partition("@")
+        if network == "inception" and base in INCEPTION:
+            return INCEPTION[base]
+        return self.study.short.get(base, shown(base).label)
+
+    @cached_property
+    def unranked(self) -> set[str]:
+        """Controls, and what the study does not rank."""
+        return self.controls | set(self.study.unranked)
 
     def generative(self, dataset: str) -> list[str]:
-        """The models of this run on the data set that are no controls, in the study's order."""
+        """The models of this run on the data set that are to be ranked, in the study's order."""
         return [
             place.model
             for place in self.places(dataset)
-            if place.model not in self.controls and (dataset, place.model) in self.run.cells
+            if place.model not in self.unranked and (dataset, place.model) in self.run.cells
         ]
+
+    def key(self, dataset: str, metric: str, features: str = "") -> str:
+        """The metric as a run of the comparison measured it: with these features where there are such values."""
+        found = [run.key(dataset, metric, features) for run in self.runs.values()]
+        return next((key for key in found if key != metric), metric)
+
+    def main_key(self, dataset: str, metric: str) -> str:
+        """The metric with the best features that this run measured it with: Inception's, a classifier's, or none."""
+        keys = [self.run.key(dataset, metric, features) for features in ("inception", "classifier")]
+        return next((key for key in keys if key != metric), metric)
 
     def has(self, dataset: str, metric: str) -> bool:
         """Whether a run measured the metric on the data set."""
@@ -91,7 +125,7 @@ class Comparison:
         points = [points_in(self.run.protocol(dataset, metric)) for metric in metrics]
         points = sorted({one for one in points if one})
         if points:
-            parts.append(f"n = {' or '.join(points)} generated points")
+            parts.append(f"n = {' or '.join(points)} generated {self.study.kind}")
         return ". ".join(parts) + "."
 
 
@@ -116,25 +150,15 @@ def _tied(one: Summary, best: Summary) -> bool:
 
 
 def comparison_tables(comparison: Comparison, dataset: str) -> list[Table]:
-    """The tables of one data set: the papers' metrics, our further ones, and the feature-space ones."""
-    where = comparison.run.title("datasets", dataset)
-    source = {"grid": "AE-OT Table 2 and PacGAN Table 1", "ring": "PacGAN Table 1"}.get(dataset, "the papers' metrics")
-    wanted = (
-        ("headline", f"{where}: {source}", study.HEADLINE),
-        ("further", f"{where}: further metrics and cost", study.FURTHER),
-        ("neighbours", f"{where}: nearest-neighbour metrics", study.EXTRA),
-    )
-    tables = [
-        comparison_table(comparison, dataset, f"{dataset}_{name}", title, metrics) for name, title, metrics in wanted
-    ]
+    """The tables of one data set, as the recipe wants them."""
+    tables = [comparison_table(comparison, dataset, columns) for columns in comparison.study.tables]
     return [table for table in tables if table]
 
 
-def comparison_table(
-    comparison: Comparison, dataset: str, name: str, title: str, metrics: tuple[str, ...]
-) -> Table | None:
+def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> Table | None:
     """One table of a data set: a row a model, for each metric published | reference | this run; None without one."""
-    metrics = tuple(metric for metric in metrics if comparison.has(dataset, metric))
+    keys = [comparison.key(dataset, metric, columns.features) for metric in columns.metrics]
+    metrics = tuple(key for key in keys if comparison.has(dataset, key))
     if not metrics or metrics == ("seconds",):
         return None
     beside, places = comparison.beside(dataset), comparison.places(dataset)
@@ -143,22 +167,26 @@ def comparison_table(
     for label, run in here.items():
         fillers.append((Column(f"seeds_{_key(label)}", label, "Seeds"), _seeds(run, dataset)))
     for metric in metrics:
-        group = study.SHORT.get(metric, shown(metric).label)
+        name, group = metric.partition("@")[0], comparison.short(metric)
         if any(one == metric for _, one in beside):
-            fillers.append((Column(f"{metric}_published", "published", group), _published(beside, metric)))
+            fillers.append((Column(f"{name}_published", "published", group), _published(beside, metric)))
         for label, run in here.items():
-            column = Column(f"{metric}_{_key(label)}", label, group)
+            column = Column(f"{name}_{_key(label)}", label, group)
             fillers.append((column, _measured(comparison, run, dataset, metric)))
     rows = [_row(comparison, place, fillers) for place in places]
+    if not comparison.study.empty_rows:
+        rows = [row for row in rows if any(cell.kind != "absent" for cell in row.cells[len(here) :])]
     rows += _floor_row(comparison, dataset, [column for column, _ in fillers], metrics)
     caption = f"Mean ± standard error over seeds. {comparison.said(dataset, metrics)} {BEST}"
     notes = _notes(comparison, dataset, metrics)
+    name = f"{dataset}_{columns.name}"
+    title = f"{comparison.run.title('datasets', dataset)}: {comparison.study.table_titles.get(name, columns.title)}"
     return Table(name, title, caption, tuple(column for column, _ in fillers), tuple(rows), tuple(notes))
 
 
-def _row(comparison: Comparison, place: study.Place, fillers: list[tuple[Column, Callable[[str], Cell]]]) -> Row:
+def _row(comparison: Comparison, place: Place, fillers: list[tuple[Column, Callable[[str], Cell]]]) -> Row:
     cells = tuple(fill(place.model) for _, fill in fillers)
-    return Row(place.model, comparison.title(place.model), study.BLOCKS[place.block], cells)
+    return Row(place.model, comparison.title(place.model), comparison.study.blocks[place.block], cells)
 
 
 def _seeds(run: Gathered, dataset: str) -> Callable[[str], Cell]:
@@ -187,7 +215,7 @@ def _published(beside: dict[tuple[str, str], Published], metric: str) -> Callabl
 
 
 def _measured(comparison: Comparison, run: Gathered, dataset: str, metric: str) -> Callable[[str], Cell]:
-    models = [model for where, model in run.cells if where == dataset and model not in comparison.controls]
+    models = [model for where, model in run.cells if where == dataset and model not in comparison.unranked]
     held = {model: summarise(run, dataset, model, metric) for model in models}
     best, equal = best_of(held, metric)
 
@@ -203,7 +231,7 @@ def _floor_row(comparison: Comparison, dataset: str, columns: list[Column], metr
     values = {metric: floor(comparison.run, dataset, metric) for metric in metrics}
     if all(math.isnan(value) for value in values.values()):
         return []
-    own = {f"{metric}_{_key(comparison.label)}": metric for metric in metrics}
+    own = {f"{metric.partition('@')[0]}_{_key(comparison.label)}": metric for metric in metrics}
     cells = []
     for column in columns:
         metric = own.get(column.key)
@@ -211,7 +239,7 @@ def _floor_row(comparison: Comparison, dataset: str, columns: list[Column], metr
             cells.append(ABSENT)
         else:
             cells.append(Cell(shown(metric).number(values[metric]), {"": values[metric]}))
-    return [Row("floor", "Perfect sampler (expected)", study.BLOCKS["floor"], tuple(cells))]
+    return [Row("floor", "Perfect sampler (expected)", comparison.study.blocks["floor"], tuple(cells))]
 
 
 def _notes(comparison: Comparison, dataset: str, metrics: tuple[str, ...]) -> list[str]:
@@ -235,7 +263,23 @@ def _notes(comparison: Comparison, dataset: str, metrics: tuple[str, ...]) -> li
         notes.append(
             "AE-OT Table 2 prints the rows of GAN, ALI, MD and PacGAN as copies of PacGAN Table 1; shown once."
         )
-    return notes
+    return notes + (_protocol_notes(comparison, dataset, metrics) if comparison.study.kind == "images" else [])
+
+
+def _protocol_notes(comparison: Comparison, dataset: str, metrics: tuple[str, ...]) -> list[str]:
+    """Where the reference was measured otherwise than this run, which its columns cannot say."""
+    if comparison.reference is None:
+        return []
+    other: dict[tuple[str, str], list[str]] = {}
+    for metric in metrics:
+        pair = comparison.reference.protocol(dataset, metric), comparison.run.protocol(dataset, metric)
+        if all(pair) and pair[0] != pair[1]:
+            other.setdefault(pair, []).append(comparison.short(metric))
+    return [
+        f"{'; '.join(names)}: the reference ({first}) and this run ({second}) were measured under different protocols; "
+        "do not compare these columns."
+        for (first, second), names in other.items()
+    ]
 
 
 def _key(label: str) -> str:

@@ -6,75 +6,84 @@ from otbench.report.compare import Comparison
 from otbench.report.registry import shown
 from otbench.report.summary import Summary, summarise, told_apart
 from otbench.report.tables import Cell, Column, Row, Table, measured
-from otbench.studies import mode_collapse as study
+from otbench.studies.base import Recipe
+from otbench.studies.mode_collapse import RECIPE
 
 RIGHT, WRONG, UNSURE = "right order", "misorders", "cannot say"
 
 
-def verdict(metric: str, held: dict[str, Summary]) -> tuple[str, str]:
+def verdict(metric: str, held: dict[str, Summary], study: Recipe = RECIPE) -> tuple[str, str]:
     """(one of RIGHT, WRONG, UNSURE; the reason), from the controls' summaries.
 
     Right: held-out real data beats every control that the metric is there to see, and no control beats it. A control
-    beats another where Welch's t test tells them apart, or by the mean where there is one seed.
+    beats another where Welch's t test tells them apart, or by the mean where there is one seed. An alarm of the study
+    is right where it tells the memoriser from held-out real data; it does not judge the others.
     """
     real = held.get("real")
     if real is None or not real.n:
         return UNSURE, "held-out real data were not measured"
-    must = study.MUST_SEE.get(metric, study.BOTH)
+    base, must = metric.partition("@")[0], study.sees(metric)
+    direction = study.alarms.get(base, shown(metric).direction)
+    if direction not in ("higher", "lower"):
+        return UNSURE, "no side is better: read it against held-out real data"
+    alarm = base in study.alarms
     worse, blind, preferred = [], [], []
-    for name in ("collapsed", "noise"):
+    for name in ("memoriser",) if alarm else ("collapsed", "noise"):
         other = held.get(name)
         if other is None or not other.n:
-            if name in must:
+            if name in must or alarm:
                 return UNSURE, f"{name} was not measured"
             continue
-        order = _order(metric, real, other)
+        order = _order(direction, real, other)
         if order < 0:
             preferred.append(name)
         elif order == 0:
-            (worse if name in must else blind).append(name)
+            (worse if name in must or alarm else blind).append(name)
     reasons = [f"prefers {name} to held-out real data" for name in preferred]
     reasons += [f"does not tell {name} from held-out real data" for name in worse]
     extra = [f"does not see {name} (not what it is for)" for name in blind]
     status = WRONG if reasons else RIGHT
-    return status, "; ".join(reasons + extra + _memoriser(metric, real, held.get("memoriser")))
+    if alarm:
+        return status, "; ".join(reasons) or "tells a memoriser from held-out real data; says nothing of quality"
+    return status, "; ".join(reasons + extra + _memoriser(direction, real, held.get("memoriser")))
 
 
-def _order(metric: str, real: Summary, other: Summary) -> int:
+def _order(direction: str, real: Summary, other: Summary) -> int:
     """1 where real is better, -1 where the other is, 0 where they are not told apart."""
     apart = told_apart(real, other)
     if apart is False or real.mean == other.mean:
         return 0
-    better = real.mean > other.mean if shown(metric).direction == "higher" else real.mean < other.mean
+    better = real.mean > other.mean if direction == "higher" else real.mean < other.mean
     return 1 if better else -1
 
 
-def _memoriser(metric: str, real: Summary, memoriser: Summary | None) -> list[str]:
+def _memoriser(direction: str, real: Summary, memoriser: Summary | None) -> list[str]:
     if memoriser is None or not memoriser.n:
         return []
-    order = _order(metric, real, memoriser)
+    order = _order(direction, real, memoriser)
     return [{0: "a memoriser passes as real", 1: "sees the memoriser", -1: "prefers the memoriser to real"}[order]]
 
 
 def controls_table(comparison: Comparison, dataset: str) -> Table | None:
     """The controls of a data set, a row a metric, with the verdict; None where there are no controls."""
-    run = comparison.run
-    present = [name for name in study.CONTROLS if (dataset, name) in run.cells]
+    run, study = comparison.run, comparison.study
+    present = [name for name in study.controls if (dataset, name) in run.cells]
+    columned = [run.key(dataset, metric, table.features) for table in study.tables for metric in table.metrics]
     metrics = [
         metric
-        for metric in (*study.HEADLINE, *study.FURTHER, *study.EXTRA)
-        if metric != "seconds" and (dataset, metric) in run.protocols
+        for metric in dict.fromkeys(columned)
+        if metric not in ("seconds", *study.inner) and (dataset, metric) in run.protocols
     ]
     if not present or not metrics:
         return None
     rows = []
     for metric in metrics:
         held = {name: summarise(run, dataset, name, metric) for name in present}
-        status, reason = verdict(metric, held)
+        status, reason = verdict(metric, held, study)
         cells = [measured(held[name], metric) for name in present]
         cells.append(Cell(status, {}, kind="trouble" if status == WRONG else ""))
         cells.append(Cell(reason, {}))
-        label = study.SHORT.get(metric, shown(metric).label)
+        label = study.short.get(metric, shown(metric).label)
         rows.append(Row(metric, label, "", tuple(cells)))
     columns = [Column(name, comparison.title(name)) for name in present]
     columns += [Column("verdict", "Verdict", align="l"), Column("why", "Why", align="l")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,6 @@ from otbench.report.compare import Comparison
 from otbench.report.gathered import REAL
 from otbench.report.registry import points_in, shown
 from otbench.report.summary import summarise
-from otbench.studies import mode_collapse as study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +23,10 @@ METADATA = {
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
     "svg": {"Creator": None, "Date": None},
 }
+
+
+Wanted = tuple[str, str, str, str, Callable[[], "Figure"]]
+"""Name, title, caption and form of a figure, and what draws it."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,26 @@ class Drawn:
 
 def draw(comparison: Comparison, dataset: str, folder: Path) -> list[Drawn]:
     """Draw and save every figure that the data set has numbers for."""
+    from otbench.report.image_figures import wanted
+
+    of_kind = {"points": _wanted, "images": wanted}[comparison.study.kind]
+    return _drawn(of_kind(comparison, dataset), comparison.run.title("datasets", dataset), folder)
+
+
+def draw_study(comparison: Comparison, folder: Path) -> list[Drawn]:
+    """Draw and save the figures over all data sets of the study."""
+    from otbench.report.image_figures import wanted_overall
+
+    wanted = wanted_overall(comparison) if comparison.study.kind == "images" else ()
+    return _drawn(wanted, comparison.study.title, folder)
+
+
+def _drawn(wanted: Iterable[Wanted], where: str, folder: Path) -> list[Drawn]:
     drawn = []
     with style.styled():
-        for name, title, caption, embed, make in _wanted(comparison, dataset):
+        for name, title, caption, embed, make in wanted:
             save(make(), folder, name)
-            alt = f"{title}, {comparison.run.title('datasets', dataset)}"
-            drawn.append(Drawn(name, title, caption, alt, folder, embed))
+            drawn.append(Drawn(name, title, caption, f"{title}, {where}", folder, embed))
     return drawn
 
 
@@ -68,9 +85,6 @@ def save(figure: Figure, folder: Path, name: str) -> None:
         plt.close(figure)
 
 
-Wanted = tuple[str, str, str, str, Callable[[], "Figure"]]
-
-
 def _wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
     run, about = comparison.run, comparison.run.info["datasets"].get(dataset, {})
     said = _said(comparison, dataset)
@@ -81,18 +95,18 @@ def _wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
             "have the same limits, and points outside them are counted. Under each panel: means over the seeds. "
         )
         yield f"{dataset}_scatter", "Samples", caption + said, "png", lambda: points.scatter(comparison, dataset)
-    held = [metric for metric in study.HEADLINE if (dataset, metric) in run.protocols]
+    held = [metric for metric in comparison.study.headline if (dataset, metric) in run.protocols]
     if held:
         caption = "Bars are standard errors over seeds (published: as the papers give them). "
         if comparison.beside(dataset):
             caption += "Hollow: figure or protocol uncertain. "
-        caption += f"Dotted: what a perfect sampler is expected to reach. {_protocol(comparison, dataset, held)}"
+        caption += f"Dotted: what a perfect sampler is expected to reach. {protocol_of(comparison, dataset, held)}"
         title = "Published, reference and this run" if comparison.beside(dataset) else "All models"
         yield f"{dataset}_compare", title, caption + said, "svg", lambda: plots.dots(comparison, dataset, held)
     curved = [metric for metric in ("modes", "reverse_kl") if metric in held]
     if curved and plots.curve_groups(comparison, dataset):
         caption = "Mean over seeds along training; bands are standard errors. "
-        caption += _protocol(comparison, dataset, curved)
+        caption += protocol_of(comparison, dataset, curved)
         yield (
             f"{dataset}_curves",
             "Training curves",
@@ -115,7 +129,7 @@ def _wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
     priced = [metric for metric in ("reverse_kl", "w2") if (dataset, metric) in run.protocols] or held[:1]
     if priced and _has_cost(comparison, dataset):
         caption = "Quality against seconds of training; bars are standard errors over seeds; controls left out. "
-        caption += _protocol(comparison, dataset, priced)
+        caption += protocol_of(comparison, dataset, priced)
         yield (
             f"{dataset}_cost",
             "Quality against cost",
@@ -132,7 +146,8 @@ def _said(comparison: Comparison, dataset: str) -> str:
     )
 
 
-def _protocol(comparison: Comparison, dataset: str, metrics: list[str]) -> str:
+def protocol_of(comparison: Comparison, dataset: str, metrics: list[str]) -> str:
+    """The metrics with the protocol each was measured under, for a caption."""
     found: dict[str, list[str]] = {}
     for metric in metrics:
         found.setdefault(comparison.run.protocol(dataset, metric), []).append(shown(metric).label.split(", %")[0])

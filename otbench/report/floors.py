@@ -15,6 +15,7 @@ from otbench.report.gathered import Gathered
 def floor(run: Gathered, dataset: str, metric: str) -> float:
     """The expected value of `metric` for a perfect sampler under the run's protocol; NaN where none is known."""
     about, protocol = run.info["datasets"].get(dataset, {}), run.protocol(dataset, metric)
+    metric = metric.partition("@")[0]
     known = {name: about.get(name) for name in ("centres", "sigma", "weights", "n_train")}
     return _ideal(
         metric, json.dumps(known, sort_keys=True), _count("n_generated", protocol), _count("n_real", protocol)

@@ -1,8 +1,9 @@
-"""A gathered run: the tidy table, what is said of the run, and the points for the scatter figure."""
+"""A gathered run: the tidy table, what is said of the run, and the arrays for its figures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,43 +13,69 @@ import pandas as pd
 
 from otbench.errors import OtbenchError
 from otbench.files import read_json
+from otbench.metrics.samples import STATUSES
+from otbench.metrics.table import COLUMNS
 
-COLUMNS = (
-    "run",
-    "study",
-    "dataset",
-    "model",
-    "seed",
-    "snapshot",
-    "metric",
-    "value",
-    "protocol",
-    "status",
-    "seconds",
-    "device",
-    "code_version",
-    "config_hash",
-)
-STATUSES = ("ok", "diverged", "failed", "missing")
-REAL = "__real__"
+REAL, REFERENCE = "__real__", "__reference__"
+RECONSTRUCTION = "reconstruction"
+FIRST_STUDY = "mode-collapse"
+"""The study of a run that names none: runs from before there were several."""
 
 
 @dataclass(frozen=True)
 class Gathered:
     """What the report reads of one run.
 
-    table: the tidy rows (COLUMNS). info: run.json. scatter: `dataset/model` -> points (n, 2).
+    table: the tidy rows (COLUMNS), a metric taken on the features of a network named `metric@network`. info: run.json.
+    scatter: `dataset/model` -> points (n, 2). gallery: `dataset/model/seed/snapshot`, `dataset/model/reconstruction`,
+    `dataset/__real__` and `dataset/__reference__` -> images (n, c, h, w) uint8. curves:
+    `dataset/model/network/seed/precision` and `recall` -> (angles,). latent: `dataset/...`, see `studies.latent`.
+    `of(study)` is the part of one study, in the same form.
     """
 
     folder: Path
     table: pd.DataFrame
     info: dict[str, Any]
     scatter: dict[str, np.ndarray]
+    gallery: dict[str, np.ndarray] = field(default_factory=dict)
+    curves: dict[str, np.ndarray] = field(default_factory=dict)
+    latent: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The run's name."""
         return str(self.info["run"])
+
+    @cached_property
+    def studies(self) -> dict[str, dict[str, Any]]:
+        """Study -> what run.json says of it; a run that names no studies is one of mode collapse."""
+        named = self.info.get("studies")
+        if named:
+            return named
+        keys = ("budget", "snapshots", "seeds")
+        return {FIRST_STUDY: {key: self.info[key] for key in keys if key in self.info}}
+
+    def study_of(self, dataset: str) -> str:
+        """The study that a data set belongs to: as run.json says, else as its rows say, else the first."""
+        found = self.info["datasets"].get(dataset, {}).get("study")
+        found = found or next((name for name, one in self.studies.items() if dataset in one.get("datasets", ())), None)
+        if found is None and "study" in self.table:
+            found = next(iter(self.table.loc[self.table["dataset"] == dataset, "study"]), None)
+        return found if found in self.studies else next(iter(self.studies))
+
+    def of(self, study: str) -> Gathered:
+        """The part of the run that belongs to `study`, with that study's own budget, snapshots, seeds and models."""
+        about = self.studies[study]
+        names = {dataset for dataset in self.datasets if self.study_of(dataset) == study}
+        models = {name: one | one.get("by_study", {}).get(study, {}) for name, one in self.info["models"].items()}
+        own = about.get("models") or self.info.get("models_of", {}).get(study) or list(models)
+        info = self.info | {key: about[key] for key in ("budget", "snapshots", "seeds") if about.get(key)}
+        info |= {
+            "expected": [cell for cell in self.info["expected"] if str(cell[0]) in names],
+            "datasets": {name: one for name, one in self.info["datasets"].items() if name in names},
+            "models": {name: one for name, one in models.items() if name in own},
+        }
+        return replace(self, table=self.table[self.table["dataset"].isin(names)], info=info)
 
     @cached_property
     def last(self) -> float:
@@ -100,6 +127,11 @@ class Gathered:
             found.setdefault((dataset, metric), []).append(protocol)
         return found
 
+    def key(self, dataset: str, metric: str, features: str = "") -> str:
+        """The metric as measured on the data set: with these features where there are such values, else without."""
+        featured = f"{metric}@{features}"
+        return featured if features and (dataset, featured) in self.protocols else metric
+
     def protocol(self, dataset: str, metric: str) -> str:
         """The protocol of the metric's column: the most frequent one; empty where the metric was not measured."""
         return self.protocols.get((dataset, metric), [""])[0]
@@ -114,6 +146,14 @@ class Gathered:
         used = [dataset for dataset, _ in self.cells]
         named = [name for name in self.info["datasets"] if name in used]
         return list(dict.fromkeys([*named, *used]))
+
+    def steps(self, dataset: str, model: str) -> float:
+        """The model's budget on the data set: the paper's for it, its own, or the study's; 1 where none is known."""
+        about = self.info["models"].get(model, {})
+        study = (self.info.get("config") or {}).get("studies") or {}
+        if (study.get(self.study_of(dataset)) or {}).get("steps") == "paper" and isinstance(about["paper_steps"], dict):
+            return float(about["paper_steps"].get(dataset) or 1)
+        return float(about.get("steps") or self.info["budget"].get("steps") or 1)
 
     @property
     def small(self) -> bool:
@@ -131,7 +171,8 @@ class Gathered:
 
 
 def load_run(folder: str | Path, scatter: bool = True) -> Gathered:
-    """Read metrics.parquet, run.json and, where asked, scatter.npz of `folder`.
+    """Read metrics.parquet, run.json and, where asked, scatter.npz of `folder`, and with it the arrays of the image
+    study where there are any: gallery.npz, curves.npz, latent.npz.
 
     Raises OtbenchError, naming the file and what was expected, where one is missing or wrong.
     """
@@ -140,20 +181,27 @@ def load_run(folder: str | Path, scatter: bool = True) -> Gathered:
         raise OtbenchError(f"no run at {folder}: expected a folder with metrics.parquet, run.json and scatter.npz")
     info = _info(folder / "run.json")
     table = _table(folder / "metrics.parquet")
-    return Gathered(folder, table, info, _scatter(folder / "scatter.npz") if scatter else {})
+    if not scatter:
+        return Gathered(folder, table, info, {})
+    arrays = [_optional(folder / f"{name}.npz") for name in ("gallery", "curves", "latent")]
+    return Gathered(folder, table, info, _scatter(folder / "scatter.npz"), _images(folder, arrays[0]), *arrays[1:])
 
 
 def _info(path: Path) -> dict[str, Any]:
     info = read_json(path)
     if not isinstance(info, dict):
         raise OtbenchError(f"{path}: expected an object, got {type(info).__name__}")
-    kinds = {"run": str, "expected": list, "models": dict, "datasets": dict, "budget": dict}
+    kinds = {"run": str, "expected": list, "models": dict, "datasets": dict}
+    kinds |= {"studies": dict} if "studies" in info else {"budget": dict}
     for key, kind in kinds.items():
         if not isinstance(info.get(key), kind):
             raise OtbenchError(f"{path}: expected the key {key!r} with a {kind.__name__}")
     for cell in info["expected"]:
         if not (isinstance(cell, list) and len(cell) == 3):
             raise OtbenchError(f"{path}: expected every entry of 'expected' to be [dataset, model, seed], got {cell!r}")
+    for name, about in info.get("studies", {}).items():
+        if not isinstance(about, dict) or not isinstance(about.get("budget"), dict):
+            raise OtbenchError(f"{path}: expected study {name!r} to be an object with a budget")
     return info
 
 
@@ -181,18 +229,46 @@ def _table(path: Path) -> pd.DataFrame:
         row = twice.iloc[0]
         where = ", ".join(f"{key} {row[key]}" for key in keys[:-1])
         raise OtbenchError(f"{path}: {where} is measured twice under one protocol")
+    table["metric"] = [
+        f"{metric}@{network}" if network else metric
+        for metric, network in zip(table["metric"], table["protocol"].map(network_of), strict=True)
+    ]
     return table[list(COLUMNS)]
 
 
-def _scatter(path: Path) -> dict[str, np.ndarray]:
+def network_of(protocol: object) -> str:
+    """The network whose features a protocol states (`inception`, `classifier`); empty where there is none."""
+    found = re.match(r"features=([a-z]+)", str(protocol))
+    return found[1] if found and found[1] != "coordinates" else ""
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise OtbenchError(f"cannot read {path}: no such file; `otbench gather` writes it")
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
+            return {key: file[key] for key in file.files}
     except Exception as error:  # numpy and zipfile raise many kinds
         raise OtbenchError(f"{path} is not an .npz file of arrays ({error})") from error
+
+
+def _optional(path: Path) -> dict[str, np.ndarray]:
+    return _arrays(path) if path.is_file() else {}
+
+
+def _scatter(path: Path) -> dict[str, np.ndarray]:
+    arrays = _arrays(path)
     for key, points in arrays.items():
         if points.ndim != 2 or points.shape[1] != 2 or not np.issubdtype(points.dtype, np.floating):
             raise OtbenchError(f"{path}, array {key}: expected floats of shape (n, 2), got {points.shape}")
+    return arrays
+
+
+def _images(folder: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    for key, images in arrays.items():
+        if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != np.uint8:
+            raise OtbenchError(
+                f"{folder / 'gallery.npz'}, array {key}: expected images (n, 1 or 3, h, w) uint8, got {images.dtype} "
+                f"{images.shape}"
+            )
     return arrays

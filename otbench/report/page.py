@@ -6,17 +6,23 @@ import base64
 import io
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from otbench.report import figures, image_tables
 from otbench.report.answers import Answer, answers, completeness
 from otbench.report.cells import apart_table, cells_table, certificates_table, protocols_table
 from otbench.report.compare import Comparison, comparison_tables
 from otbench.report.controls import WRONG, controls_table
 from otbench.report.figures import Drawn
+from otbench.report.gathered import Gathered
+from otbench.report.sheets import Sheets, write_sheets
 from otbench.report.tables import Table
-from otbench.studies import mode_collapse as study
+
+TITLE = "Generative models and optimal transport"
+"""The page's title where it shows several studies."""
 
 LARGE = 300_000
 """Bytes above which the page holds a figure as PNG instead of SVG; twice this, and its colours are reduced."""
@@ -33,6 +39,7 @@ class Section:
     controls: Table | None
     apart: Table | None
     figures: list[Drawn]
+    sheets: list[Sheets]
 
     @property
     def misordered(self) -> list[str]:
@@ -44,49 +51,103 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What the page shows of one study: its comparison, what is over all its data sets, and a section a data set."""
+
+    comparison: Comparison
+    sections: list[Section]
+    tables: list[Table]
+    figures: list[Drawn]
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.comparison.study.name
+
+    @property
+    def title(self) -> str:
+        """The study's title."""
+        return self.comparison.study.title
+
+    @property
+    def why_ceiling(self) -> str:
+        """Why a published figure is better than true samples reach, where such a figure is shown."""
+        held = [self.comparison.beside(dataset) for dataset in self.comparison.datasets]
+        return self.comparison.study.why_ceiling if any(self.comparison.study.ceiling in one for one in held) else ""
+
+    @property
+    def why_memoriser(self) -> str:
+        """What a memoriser shows, where there is one."""
+        there = any(model == "memoriser" for _, model in self.comparison.run.cells)
+        return self.comparison.study.why_memoriser if there else ""
+
+    @property
+    def citations(self) -> list[str]:
+        """The papers whose figures of these data sets are shown."""
+        shown, known = self.comparison.published, self.comparison.study.citations
+        papers = {one.paper for one in shown if one.dataset in self.comparison.datasets or self.tables}
+        return [known[name] for name in known if name in papers]
+
+
+@dataclass(frozen=True)
 class Contents:
     """Everything the page shows, and every table that goes to disk."""
 
-    sections: list[Section]
+    parts: list[Part]
     certificates: Table | None
     incomplete: Table
     cells: Table
     protocols: Table
 
     @property
+    def sections(self) -> list[Section]:
+        """The sections of all parts."""
+        return [section for part in self.parts for section in part.sections]
+
+    @property
     def tables(self) -> list[Table]:
         """All tables that have a row."""
-        found: list[Table | None] = []
+        found: list[Table | None] = [table for part in self.parts for table in part.tables]
         for section in self.sections:
             found += [*section.tables, section.controls, section.apart]
         found += [self.certificates, self.incomplete, self.cells, self.protocols]
         return [table for table in found if table is not None and (table.rows or table is self.incomplete)]
 
 
-def contents(comparison: Comparison, drawn: dict[str, list[Drawn]]) -> Contents:
-    """Collect the tables, answers and figures (data set -> figures) of a comparison."""
-    sections = [
-        Section(
-            name=dataset,
-            title=comparison.run.title("datasets", dataset),
-            answers=answers(comparison, dataset),
-            tables=comparison_tables(comparison, dataset),
-            controls=controls_table(comparison, dataset),
-            apart=apart_table(comparison, dataset),
-            figures=drawn.get(dataset, []),
+def part(comparison: Comparison, out: Path) -> Part:
+    """Collect the tables and answers of one study, and write its figures and sheets into `out`."""
+    images, sections = comparison.study.kind == "images", []
+    for dataset in comparison.datasets:
+        tables = comparison_tables(comparison, dataset)
+        sections.append(
+            Section(
+                name=dataset,
+                title=comparison.run.title("datasets", dataset),
+                answers=answers(comparison, dataset),
+                tables=[*tables, *image_tables.split_tables(comparison, dataset)] if images else tables,
+                controls=controls_table(comparison, dataset),
+                apart=apart_table(comparison, dataset),
+                figures=figures.draw(comparison, dataset, out / "figures"),
+                sheets=write_sheets(comparison, dataset, out) if images else [],
+            )
         )
-        for dataset in comparison.datasets
-    ]
+    overall = image_tables.study_tables(comparison) if images else []
+    return Part(comparison, sections, overall, figures.draw_study(comparison, out / "figures"))
+
+
+def contents(parts: list[Part]) -> Contents:
+    """All parts, and the tables about the run as a whole."""
+    comparisons = [part.comparison for part in parts]
     return Contents(
-        sections,
-        certificates_table(comparison),
-        cells_table(comparison, troubled=True),
-        cells_table(comparison),
-        protocols_table(comparison),
+        parts,
+        certificates_table(comparisons),
+        cells_table(comparisons, troubled=True),
+        cells_table(comparisons),
+        protocols_table(comparisons),
     )
 
 
-def page(comparison: Comparison, found: Contents) -> str:
+def page(run: Gathered, reference: Gathered | None, found: Contents) -> str:
     """The page's HTML. Everything that comes from files is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -98,22 +159,19 @@ def page(comparison: Comparison, found: Contents) -> str:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
-    run = comparison.run
+    citations = dict.fromkeys(one for part in found.parts for one in part.citations)
     return environment.get_template("template.html").render(
-        title=study.TITLE,
+        title=found.parts[0].title if len(found.parts) == 1 else TITLE,
         run=run,
-        reference=comparison.reference,
-        label=comparison.label,
         found=found,
-        count=completeness(comparison),
-        questions=_questions(found),
-        why_ceiling=study.WHY_ABOVE_CEILING if _published(comparison) else "",
-        why_memoriser=_memoriser(comparison),
-        citations=[study.CITATIONS[name] for name in study.CITATIONS if _cited(comparison, name)],
-        facts=_facts(comparison),
+        parts=found.parts,
+        several=len(found.parts) > 1,
+        count=completeness([part.comparison for part in found.parts]),
+        citations=list(citations),
+        facts=_facts(run, reference, found),
         versions=run.info.get("versions") or {},
         config=json.dumps(run.info.get("config"), indent=2, ensure_ascii=False),
-        models=_models(comparison),
+        models=_models(found),
     )
 
 
@@ -137,32 +195,16 @@ def _small_png(path: Path) -> bytes:
     return out.getvalue()
 
 
-def _questions(found: Contents) -> list[str]:
-    return list(dict.fromkeys(answer.question for section in found.sections for answer in section.answers))
-
-
-def _published(comparison: Comparison) -> bool:
-    return any(comparison.beside(dataset).get(("ae-ot", "high_quality")) is not None for dataset in comparison.datasets)
-
-
-def _memoriser(comparison: Comparison) -> str:
-    return study.WHY_MEMORISER if any(model == "memoriser" for _, model in comparison.run.cells) else ""
-
-
-def _cited(comparison: Comparison, paper: str) -> bool:
-    return any(one.paper == paper and one.dataset in comparison.datasets for one in comparison.published)
-
-
-def _facts(comparison: Comparison) -> list[tuple[str, str]]:
+def _facts(run: Gathered, reference: Gathered | None, found: Contents) -> list[tuple[str, str]]:
     """What is said of the run, as names and values."""
-    info, run = comparison.run.info, comparison.run
+    info, views = run.info, [(part.title, part.comparison.run) for part in found.parts]
     machine = info.get("machine") or {}
     devices = Counter(str(device) for device in run.table.drop_duplicates(["dataset", "model", "seed"])["device"])
     facts = [
         ("Run", run.name),
-        ("Budget", run.budget),
-        ("Seeds", ", ".join(str(seed) for seed in info.get("seeds") or [])),
-        ("Snapshots", ", ".join(f"{float(snapshot):.3g}" for snapshot in info.get("snapshots") or [])),
+        *_each("Budget", [(title, view.budget) for title, view in views]),
+        *_each("Seeds", [(title, _listed(view.info.get("seeds"), str)) for title, view in views]),
+        *_each("Snapshots", [(title, _listed(view.info.get("snapshots"), _short)) for title, view in views]),
         ("Started", str(info.get("started") or "")),
         ("Finished", str(info.get("finished") or "")),
         ("Machine", "; ".join(f"{name}: {value}" for name, value in machine.items() if value)),
@@ -170,21 +212,39 @@ def _facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("Code version", str(info.get("code_version") or "")),
         ("Config hash", str(info.get("config_hash") or "")),
     ]
-    if comparison.reference:
-        other = comparison.reference
-        said = f"{other.name}, {other.budget}, code {other.info.get('code_version') or 'unstated'}"
+    if reference:
+        budgets = "; ".join(dict.fromkeys(reference.of(name).budget for name in reference.studies))
+        said = f"{reference.name}, {budgets}, code {reference.info.get('code_version') or 'unstated'}"
         facts.append(("Reference", said))
     return [(name, value) for name, value in facts if value]
 
 
-def _models(comparison: Comparison) -> list[dict[str, Any]]:
-    """Title, paper, options and number of parameters of every model of the run."""
+def _each(name: str, values: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """One fact where all studies agree, else one a study."""
+    if len({value for _, value in values}) == 1:
+        return [(name, values[0][1])]
+    return [(f"{name}, {title}", value) for title, value in values]
+
+
+def _listed(values: list[float] | None, said: Callable[[float], str]) -> str:
+    return ", ".join(said(value) for value in values or [])
+
+
+def _short(snapshot: float) -> str:
+    return f"{float(snapshot):.3g}"
+
+
+def _models(found: Contents) -> list[dict[str, Any]]:
+    """Title, paper, options and number of parameters of every model of the run, study by study."""
     rows = []
-    for name, about in comparison.run.info["models"].items():
+    for part, name, about in [
+        (one, *item) for one in found.parts for item in one.comparison.run.info["models"].items()
+    ]:
         options, parameters = about.get("options") or {}, about.get("parameters") or {}
+        several = f" ({part.title})" if len(found.parts) > 1 else ""
         rows.append(
             {
-                "title": comparison.title(name),
+                "title": part.comparison.title(name) + several,
                 "name": name,
                 "paper": about.get("paper") or "–",
                 "options": ", ".join(f"{key} {value}" for key, value in options.items()) or "–",

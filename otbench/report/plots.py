@@ -13,10 +13,10 @@ from otbench.report.floors import floor
 from otbench.report.gathered import Gathered
 from otbench.report.registry import shown
 from otbench.report.summary import Summary, counts_of, curve, summarise
-from otbench.studies import mode_collapse as study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 CURVE_GROUPS = (
@@ -24,6 +24,9 @@ CURVE_GROUPS = (
     ("Other GANs", ("ali", "md-gan", "unrolled-gan", "veegan")),
     ("Wasserstein and others", ("wgan", "wgan-gp")),
 )
+
+LOGARITHMIC = ("reverse_kl", "fid")
+"""Metrics that span orders of magnitude between a good model and a control."""
 
 
 def curves(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
@@ -72,7 +75,7 @@ def _curve_axes(row: list[Axes], comparison: Comparison, dataset: str, metric: s
         axes.tick_params(labelbottom=bottom)
         if bottom:
             axes.set_xlabel("Discriminator updates" if steps > 1 else "Share of the budget")
-    row[0].set_ylabel(heading(metric))
+    row[0].set_ylabel(heading(comparison, metric))
     if metric == "modes":
         row[0].set_ylim(0, 1.06 * (comparison.run.info["datasets"][dataset].get("modes") or row[0].get_ylim()[1]))
         row[0].yaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
@@ -148,13 +151,23 @@ def _levels_legend(comparison: Comparison, dataset: str, metrics: list[str]) -> 
 
 def _log_axis(axes: Axes) -> None:
     """Make y logarithmic with plain numbers."""
+    axes.set_yscale("log")
+    plain(axes.yaxis, *axes.get_ylim())
+
+
+def plain(axis: Axis, low: float, high: float, wide: float = 30, narrow: float = 0) -> None:
+    """Give a logarithmic axis from low to high ticks with plain numbers.
+
+    Those are powers of ten alone where high / low is above `wide`, and lie close where it is below `narrow`.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 30 * low else (1.0, 2.0, 5.0), numticks=8))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    subs = (
+        (1.0,) if high > wide * low else (1.0, 2.0, 5.0) if high > narrow * low else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
+    )
+    axis.set_major_locator(LogLocator(subs=subs, numticks=8))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 1e4 else f"{value:,.0f}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def dots(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
@@ -191,7 +204,7 @@ def dots(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
         ideal = floor(comparison.run, dataset, metric)
         if math.isfinite(ideal):
             axes.axvline(ideal * scale, color=style.GREY, linestyle=":", linewidth=1)
-        _metric_axis(axes, metric)
+        _metric_axis(axes, comparison, metric)
     for axes in panels[0]:
         for height in range(1, len(places)):
             block = places[height].block != places[height - 1].block
@@ -201,7 +214,13 @@ def dots(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
         axes.tick_params(axis="y", length=0)
     panels[0][0].set_yticks(range(len(places)), [comparison.title(place.model) for place in places])
     panels[0][0].set_ylim(len(places) - 0.4, -0.6)
-    figure.legend(handles=_dot_legend(comparison, beside != {}), loc="outside lower center", ncols=5, handletextpad=0.4)
+    quoted = any(metric in metrics for _, metric in beside)
+    ideal = comparison.study.kind == "points" or any(
+        math.isfinite(floor(comparison.run, dataset, metric)) for metric in metrics
+    )
+    figure.legend(
+        handles=_dot_legend(comparison, quoted, ideal), loc="outside lower center", ncols=5, handletextpad=0.4
+    )
     return figure
 
 
@@ -213,9 +232,9 @@ def _any_value(comparison: Comparison, dataset: str, model: str, metrics: list[s
     )
 
 
-def heading(metric: str) -> str:
+def heading(comparison: Comparison, metric: str) -> str:
     """The metric's label, broken in two where it names a reference."""
-    return study.SHORT.get(metric, "").replace(", ", ",\n") or shown(metric).label
+    return comparison.study.short.get(metric, "").replace(", ", ",\n") or comparison.short(metric)
 
 
 _DOTS = {"published": (style.PUBLISHED, "s"), "reference": (style.REFERENCE, "D"), "this run": (style.RUN, "o")}
@@ -225,7 +244,7 @@ def _dot(axes: Axes, at: tuple[float, float, float], label: str, certain: bool, 
     colour, marker = _DOTS[label]
     value, height, error = at
     error = error if math.isfinite(error) else 0.0
-    left = min(error, value * 0.9) if metric.startswith("reverse_kl") else error
+    left = min(error, value * 0.9) if metric.startswith(LOGARITHMIC) else error
     axes.errorbar(
         value,
         height,
@@ -239,19 +258,19 @@ def _dot(axes: Axes, at: tuple[float, float, float], label: str, certain: bool, 
     )
 
 
-def _metric_axis(axes: Axes, metric: str) -> None:
+def _metric_axis(axes: Axes, comparison: Comparison, metric: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axes.set_title(heading(metric))
+    axes.set_title(heading(comparison, metric))
     axes.grid(axis="y", visible=False)
-    if metric.startswith("reverse_kl"):
+    if metric.startswith(LOGARITHMIC):
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(numticks=5))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _dot_legend(comparison: Comparison, published: bool) -> list[object]:
+def _dot_legend(comparison: Comparison, published: bool, ideal: bool) -> list[object]:
     from matplotlib.lines import Line2D
 
     def handle(label: str, text: str, hollow: bool = False) -> Line2D:
@@ -261,7 +280,8 @@ def _dot_legend(comparison: Comparison, published: bool) -> list[object]:
 
     handles = [handle("published", "published"), handle("published", "published, uncertain", True)] if published else []
     handles += [handle(label, label) for label in comparison.runs]
-    return [*handles, Line2D([], [], color=style.GREY, linestyle=":", linewidth=1, label="perfect sampler")]
+    line = Line2D([], [], color=style.GREY, linestyle=":", linewidth=1, label="perfect sampler")
+    return [*handles, line] if ideal else handles
 
 
 def cost(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
@@ -285,9 +305,11 @@ def cost(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
             axes.axhline(ideal * scale, color=style.GREY, linestyle=":", linewidth=1, label="perfect sampler")
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        if axes.get_xlim()[1] < 30 * axes.get_xlim()[0]:
+            plain(axes.xaxis, *axes.get_xlim(), narrow=4)
         axes.set_xlabel("Training, s")
-        axes.set_ylabel(study.SHORT.get(metric, shown(metric).label))
-        if metric.startswith("reverse_kl") or metric == "w2":
+        axes.set_ylabel(comparison.short(metric))
+        if metric.startswith((*LOGARITHMIC, "w2")):
             _log_axis(axes)
     found: dict[str, object] = {}
     for axes in panels[0]:

@@ -28,8 +28,10 @@ ERROR_KINDS = {
     "sd": "standard deviation",
     "se": "standard error",
     "unstated": "error of unstated kind",
+    "range": "half of the range that is given",
     "none": "no error given",
 }
+SHARES = ("high_quality", "excellence")
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,8 @@ def _record(row: dict[str, str], where: str) -> Published:
         error = _decimal(row["error"], where, "error")
         if error < 0:
             raise OtbenchError(f"{where}, column error: expected a number of at least 0, got {row['error']}")
-    if row["metric"] == "high_quality" and not 0 <= value <= 1:
-        raise OtbenchError(f"{where}, column value: high_quality is a share in [0, 1], got {row['value']}")
+    if row["metric"] in SHARES and not 0 <= value <= 1:
+        raise OtbenchError(f"{where}, column value: {row['metric']} is a share in [0, 1], got {row['value']}")
     if row["certain"] not in ("yes", "no"):
         raise OtbenchError(f"{where}, column certain: expected yes or no, got {row['certain']!r}")
     row |= {"value": value, "error": error, "certain": row["certain"] == "yes"}

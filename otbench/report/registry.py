@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,18 @@ def magnitude(value: float) -> int:
     return math.floor(math.log10(abs(value))) if value else 0
 
 
+NETWORKS = {"inception": "Inception features", "classifier": "classifier features"}
+"""The networks on whose features metrics are taken, as people call them."""
+
+INCEPTION = {
+    "fid": "FID",
+    "kid": "KID",
+    "is": "Inception score",
+    "fid_train": "FID against training images",
+    "fid_reconstruction": "FID of reconstructions",
+}
+"""What a metric is called on Inception's features alone: the names that papers mean."""
+
 _SHOWN = {
     shown.name: shown
     for shown in (
@@ -59,13 +71,35 @@ _SHOWN = {
         Shown("recall", "Recall", "higher"),
         Shown("density", "Density", "higher"),
         Shown("coverage", "Coverage", "higher"),
+        Shown("fid", "Fréchet distance", "lower", significant=3),
+        Shown("fid_train", "Fréchet distance to training images", "lower", significant=3),
+        Shown("fid_reconstruction", "Fréchet distance of reconstructions", "lower", significant=3),
+        Shown("kid", "Kernel distance", "lower", significant=3),
+        Shown("is", "Class score (as the Inception score)", "higher", digits=2),
+        Shown("sharpness", "Sharpness, mean", "none", significant=3),
+        Shown("sharpness_min", "Sharpness, minimum", "none", significant=3),
+        Shown("excellence_proxy", "Excellence (proxy), %", "higher", scale=100, digits=1),
+        Shown("memorised", "Memorised, %", "none", scale=100, digits=1),
+        Shown("data_copying", "Data copying, C_T", "none", digits=1),
+        Shown("l2", "L2 on test images, per value", "lower"),
+        Shown("l2_train", "L2 on training images, per value", "lower"),
+        Shown("l2_before", "L2 on test images before freezing, per value", "lower"),
+        Shown("l2_before_train", "L2 on training images before freezing, per value", "lower"),
         Shown("seconds", "Training, s", "lower", significant=3),
     )
 }
 
 
 def shown(name: str) -> Shown:
-    """How the metric `name` is shown; a metric the report does not know is taken from the registry of metrics."""
+    """How the metric `name` is shown; one that the report does not know is taken from the registry of metrics.
+
+    `metric@network` is the metric on the features of a network, which its label says.
+    """
+    base, _, network = name.partition("@")
+    if network:
+        found = shown(base)
+        said = INCEPTION.get(base) if network == "inception" else None
+        return replace(found, name=name, label=said or f"{found.label}, {NETWORKS.get(network, network)}")
     if name in _SHOWN:
         return _SHOWN[name]
     from otbench.metrics import METRICS

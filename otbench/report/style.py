@@ -20,11 +20,24 @@ DPI = 200
 
 @dataclass(frozen=True)
 class Mark:
-    """How a model is drawn: colour, marker, dash pattern."""
+    """How a model is drawn: colour, marker, dash pattern; a letter where that is the marker."""
 
     colour: str
-    marker: str
+    marker: str = "o"
     dash: str = "-"
+    letter: str = ""
+
+    @property
+    def shape(self) -> object:
+        """The marker as the drawing library takes it."""
+        if not self.letter:
+            return self.marker
+        from matplotlib.path import Path
+        from matplotlib.textpath import TextPath
+
+        outline = TextPath((0, 0), self.letter, size=10)
+        box = outline.get_extents()
+        return Path(outline.vertices - (box.p0 + box.p1) / 2, outline.codes)
 
 
 MARKS = {
@@ -41,10 +54,23 @@ MARKS = {
     "ae-ot": Mark(GREEN, "*"),
     "ae-ot-10k": Mark(GREEN, "P", ":"),
     "ae-ot-pyomt": Mark(GREEN, "X", "--"),
-    "real": Mark(GREY, "$R$"),
-    "memoriser": Mark(GREY, "$M$"),
-    "collapsed": Mark(GREY, "$C$"),
-    "noise": Mark(GREY, "$N$"),
+    "mm-gan": Mark(BLUE, "o", "--"),
+    "ns-gan": Mark(BLACK, "o"),
+    "lsgan": Mark(YELLOW, "o", "-."),
+    "dragan": Mark(BLUE, "p", "-."),
+    "began": Mark(PURPLE, "s", "--"),
+    "vae": Mark(PURPLE, "v"),
+    "glo": Mark(YELLOW, "D", "--"),
+    "glann": Mark(YELLOW, "D"),
+    "otvae": Mark(RED, "P"),
+    "wgan-mlp": Mark(BLUE, "s", "--"),
+    "ae": Mark(GREY, letter="A"),
+    "ae-gaussian": Mark(GREY, letter="G"),
+    "ae-gmm": Mark(GREY, letter="X"),
+    "real": Mark(GREY, letter="R"),
+    "memoriser": Mark(GREY, letter="M"),
+    "collapsed": Mark(GREY, letter="C"),
+    "noise": Mark(GREY, letter="N"),
 }
 _SPARE = [Mark(colour, "d", "-.") for colour in (RED, BLUE, BLACK, PURPLE, SKY, ORANGE)]
 

@@ -96,6 +96,12 @@ def summarise(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
 
 
 def _summary(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
+    values, other = _by_seed(run, dataset, model, metric)
+    return Summary(tuple(float(value) for value in values), counts_of(run, dataset, model), other)
+
+
+def _by_seed(run: Gathered, dataset: str, model: str, metric: str) -> tuple[pd.Series, int]:
+    """The values at the last snapshot by seed, and the number of seeds measured only under another protocol."""
     rows, other = run.final.get((dataset, model), run.table.iloc[:0]), 0
     if metric == "seconds":
         values = rows.groupby("seed")["seconds"].first()
@@ -104,17 +110,25 @@ def _summary(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
         same = rows["protocol"] == run.protocol(dataset, metric)
         other = len(set(rows["seed"][~same]) - set(rows["seed"][same]))
         values = rows[same].set_index("seed")["value"]
-    values = values[values.notna()].sort_index()
-    return Summary(tuple(float(value) for value in values), counts_of(run, dataset, model), other)
+    return values[values.notna()].sort_index(), other
+
+
+def difference(run: Gathered, dataset: str, model: str, first: str, second: str) -> Summary:
+    """Metric `first` minus metric `second` at the last snapshot, seed by seed; seeds that lack one are left out."""
+    pair = [_by_seed(run, dataset, model, metric)[0] for metric in (first, second)]
+    values = (pair[0] - pair[1]).dropna().sort_index()
+    return Summary(tuple(float(value) for value in values), counts_of(run, dataset, model))
 
 
 def curve(run: Gathered, dataset: str, model: str, metric: str) -> pd.DataFrame:
-    """The metric along training: columns snapshot, mean, error, n (seeds that are ok at that snapshot)."""
+    """The metric along training: columns snapshot, mean, error, seconds (mean), n (seeds that are ok there)."""
     rows = run.rows(dataset, model)
     rows = rows[(rows["metric"] == metric) & (rows["protocol"] == run.protocol(dataset, metric))]
     rows = rows[(rows["status"] == "ok") & np.isfinite(rows["value"])]
     grouped = rows.groupby("snapshot")["value"]
-    return pd.DataFrame({"mean": grouped.mean(), "error": grouped.sem(), "n": grouped.size()}).reset_index()
+    found = {"mean": grouped.mean(), "error": grouped.sem(), "n": grouped.size()}
+    found["seconds"] = rows.groupby("snapshot")["seconds"].mean()
+    return pd.DataFrame(found).reset_index()
 
 
 def told_apart(first: Summary, second: Summary, level: float = 0.05) -> bool | None:

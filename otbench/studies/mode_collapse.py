@@ -6,9 +6,7 @@ what the controls must show. The numbers come from a gathered run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from otbench.report.published import Published
+from otbench.studies.base import BOTH, Columns, Group, Recipe
 
 NAME = "mode-collapse"
 TITLE = "Mode collapse in the plane"
@@ -71,7 +69,6 @@ CITATIONS = {
 }
 
 # The controls that a metric is there to rank below held-out real data. The others it may miss, but must not prefer.
-BOTH = frozenset({"collapsed", "noise"})
 MUST_SEE = {
     "modes": frozenset({"collapsed"}),
     "high_quality": frozenset({"noise"}),
@@ -95,46 +92,53 @@ WHY_ABOVE_CEILING = (
     "reached against the histogram of its own 512 training points, whose own distance to the true weights is about "
     "(K − 1)/(2n) = 0.023."
 )
+WHY_FLOOR = (
+    "The row “Perfect sampler (expected)” gives what exact samples of the true law score on average under this run's "
+    "protocol: high quality 1 − exp(−4.5) = 98.89 % in the plane, reverse KL about (K − 1)/(2N) for N points over K "
+    "modes. A mean clearly better than that row does not mean a better model: it means that the model's law is "
+    "narrower, or its reference nearer, than the truth. The row “Held-out real” measures fresh real points in the same "
+    "way as the models."
+)
 WHY_MEMORISER = (
     "A memoriser gives training points back. None of these metrics can tell it from held-out real data when there are "
     "many training points, so a good figure here says nothing about whether a model generates anything new."
 )
 
-
-@dataclass(frozen=True)
-class Place:
-    """Where a model stands in a table: its name, its block (a key of BLOCKS)."""
-
-    model: str
-    block: str
-
-
-def places(models: list[str], controls: list[str], published: list[str]) -> list[Place]:
-    """The order of rows for the models of a run, of its reference and of the papers' tables.
-
-    models: all to show; controls: which of them are controls; published: which have a figure of the same set-up.
-    """
-    found = [Place(model, "paper") for model in PAPER_MODELS if model in models or model in published]
-    found += [Place(model, "further") for model in FURTHER_MODELS if model in models]
-    known = {*PAPER_MODELS, *FURTHER_MODELS, *VARIANTS, *CONTROLS}
-    found += [Place(model, "further") for model in models if model not in known and model not in controls]
-    found += [Place(model, "variant") for model in VARIANTS if model in models]
-    found += [Place(model, "control") for model in CONTROLS if model in models]
-    found += [Place(model, "control") for model in models if model not in known and model in controls]
-    return found
-
-
-def ordered(datasets: list[str]) -> list[str]:
-    """The data sets in the order of the study, others after them."""
-    return [name for name in DATASETS if name in datasets] + [name for name in datasets if name not in DATASETS]
-
-
-def beside(records: list[Published], dataset: str) -> dict[tuple[str, str], Published]:
-    """(model, metric) -> the published figure that may stand beside this study's, of the same data set and set-up."""
-    chosen = [one for one in records if one.dataset == dataset and (one.paper, one.table) in SAME_SETUP]
-    return {(one.model, one.metric): one for one in chosen}
-
-
-def apart(records: list[Published], dataset: str) -> list[Published]:
-    """The published figures of the same data set under another set-up, never to be mixed with the others."""
-    return [one for one in records if one.dataset == dataset and (one.paper, one.table) in OTHER_SETUP]
+RECIPE = Recipe(
+    name=NAME,
+    title=TITLE,
+    kind="points",
+    datasets=DATASETS,
+    groups=(
+        Group("paper", PAPER_MODELS, published=True),
+        Group("further", FURTHER_MODELS),
+        Group("variant", VARIANTS),
+    ),
+    blocks=BLOCKS,
+    controls=CONTROLS,
+    tables=(
+        Columns("headline", "the papers' metrics", HEADLINE),
+        Columns("further", "further metrics and cost", FURTHER),
+        Columns("neighbours", "nearest-neighbour metrics", EXTRA),
+    ),
+    table_titles={
+        "grid_headline": "AE-OT Table 2 and PacGAN Table 1",
+        "ring_headline": "PacGAN Table 1",
+    },
+    questions={
+        "modes": "Most modes",
+        "high_quality": "Most points of high quality",
+        "reverse_kl": "Best balance over modes (reverse KL)",
+        "w2": "Closest to the law as a whole (W2)",
+    },
+    titles=TITLES,
+    short=SHORT,
+    same_setup=SAME_SETUP,
+    other_setup=OTHER_SETUP,
+    citations=CITATIONS,
+    must_see=MUST_SEE,
+    ceiling=("ae-ot", "high_quality"),
+    why_ceiling=WHY_ABOVE_CEILING,
+    why_floor=WHY_FLOOR,
+    why_memoriser=WHY_MEMORISER,
+)

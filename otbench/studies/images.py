@@ -1,0 +1,179 @@
+"""Images: Tables 1, 3 and 4 and Figures 1, 12, 14 and 15 of the AE-OT paper, and the curves of the OTVAE report.
+
+The recipe. What is drawn beyond the tables of every data set stands in `report.image_tables`, `report.image_plots` and
+`report.image_grids`; the path through the singular set and the embedding come from `studies.latent`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from otbench.report.published import Published
+from otbench.studies.base import BOTH, Columns, Group, Recipe
+
+NAME = "images"
+
+# Tables 3 and 4 of the AE-OT paper in their order; ALI, AE-OT-GAN and the like of no table join `further`.
+ADVERSARIAL = ("mm-gan", "ns-gan", "lsgan", "wgan", "wgan-gp", "dragan", "began")
+OTHERS = ("vae", "glo", "glann")
+TRANSPORT = ("ae-ot", "ae-ot-deep", "otvae")
+FURTHER = ("wgan-mlp",)
+RECONSTRUCTIONS = ("ae",)
+CONTROLS = ("real", "memoriser", "collapsed", "noise", "ae-gaussian", "ae-gmm")
+DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "celeba", "celeba-140", "stacked-mnist")
+
+BLOCKS = {
+    "adversarial": "Adversarial models",
+    "others": "Non-adversarial models",
+    "transport": "Transport in the latent space",
+    "further": "Further models",
+    "reconstructions": "Reconstructions of test images, for reference",
+    "control": "Controls",
+    "floor": "What true samples reach",
+}
+
+TITLES = {
+    "mm-gan": "MM GAN",
+    "ns-gan": "NS GAN",
+    "lsgan": "LSGAN",
+    "wgan": "WGAN",
+    "wgan-gp": "WGAN-GP",
+    "dragan": "DRAGAN",
+    "began": "BEGAN",
+    "vae": "VAE",
+    "glo": "GLO",
+    "glann": "GLANN",
+    "ae": "AE (reconstructions)",
+    "ae-ot": "AE-OT",
+    "ae-ot-deep": "AE-OT (two more layers)",
+    "otvae": "OTVAE",
+    "wgan-mlp": "WGAN (MLP)",
+}
+
+DATA_TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "celeba": "CelebA"}
+
+SHORT = {
+    "modes": "Classes hit",
+    "reverse_kl": "Reverse KL over classes",
+    "is": "Class score",
+    "fid_train": "Fréchet distance to training images",
+    "memorised": "Memorised, %",
+    "excellence_proxy": "Excellence (proxy), %",
+    "l2": "L2, test images",
+    "l2_train": "L2, training images",
+}
+
+QUALITY = ("fid", "kid", "is", "prd_f8", "prd_f1_8")
+NEIGHBOURS = ("precision", "recall", "density", "coverage")
+CLASSES = ("modes", "reverse_kl", "excellence_proxy", "memorised", "data_copying")
+OWN = ("sharpness", "sharpness_min", "l2", "l2_train", "seconds")
+
+# Figures of the AE-OT paper's own set-up; what its slides print for the same runs is kept apart.
+SAME_SETUP = (
+    ("AE-OT", "Table 1"),
+    ("AE-OT", "Table 3"),
+    ("AE-OT", "Table 4"),
+    ("Lucic et al.", "FID table"),
+)
+OTHER_SETUP = (("AE-OT slides", "Table 2"),)
+
+CITATIONS = {
+    "AE-OT": "Lei, An, Guo, Su, Liu, Luo, Yau, Gu. A geometric understanding of deep learning. Engineering 6, 2020.",
+    "Lucic et al.": "Lucic, Kurach, Michalski, Gelly, Bousquet. Are GANs created equal? A large-scale study. 2018. "
+    "arXiv:1711.10337.",
+    "AE-OT slides": "Zhang. Generative models (lecture slides); they print the figures of An, Guo, Lei, Luo, Yau, Gu. "
+    "AE-OT: a new generative model based on extended semi-discrete optimal transport. ICLR 2020.",
+    "OTVAE": "A geometric view of generative adversarial networks and improved algorithms (project report, in "
+    "Chinese); code at github.com/jimcui3/OTVAE.",
+}
+
+MUST_SEE = {
+    "fid": BOTH,
+    "kid": BOTH,
+    "is": BOTH,
+    "prd_f8": frozenset({"collapsed"}),
+    "prd_f1_8": frozenset({"noise"}),
+    "precision": frozenset({"noise"}),
+    "recall": frozenset({"collapsed"}),
+    "density": frozenset({"noise"}),
+    "coverage": BOTH,
+    "modes": frozenset({"collapsed"}),
+    "reverse_kl": frozenset({"collapsed"}),
+    "excellence_proxy": frozenset({"noise"}),
+}
+
+WHY_FLOOR = (
+    "The row “Held-out real” measures real images that no model was trained on in the same way as the models' samples: "
+    "its Fréchet distance is not zero, because both sides are finite samples, and no model can be told to be better "
+    "than it. “AE (reconstructions)” are test images through the autoencoder: what a decoder can show at best, so the "
+    "floor of every model that draws codes for it. Figures on Inception's features may stand beside published ones; "
+    "those on a classifier's features, which was trained on the data set itself, may not, and never do here."
+)
+WHY_MEMORISER = (
+    "A memoriser gives training images back, and AE-OT and OTVAE interpolate between training codes. Fréchet distance, "
+    "PRD, precision and recall take a memoriser for real data; “Memorised” (share of samples nearer to a training "
+    "image than 95 % of the test images are; 5 % for a perfect sampler) and C_T (about 0 for a perfect sampler, far "
+    "below it for a copier, far above it for samples off the data) are there to see it, and say nothing of quality."
+)
+WHY_PROXY = (
+    "The excellence rate of the OTVAE report is the share of images that people call realistic. What is shown here is "
+    "a proxy: the share of samples that the classifier recognises with a confidence that 95 % of held-out real images "
+    "pass. It cannot see what a classifier does not look at; the contact sheets are there to be rated by eye."
+)
+
+RECIPE = Recipe(
+    name=NAME,
+    title="Images",
+    kind="images",
+    datasets=DATASETS,
+    groups=(
+        Group("adversarial", ADVERSARIAL, published=True),
+        Group("others", OTHERS, published=True),
+        Group("transport", TRANSPORT, published=True),
+        Group("further", FURTHER),
+        Group("reconstructions", RECONSTRUCTIONS, published=True),
+    ),
+    blocks=BLOCKS,
+    controls=CONTROLS,
+    unranked=RECONSTRUCTIONS,
+    tables=(
+        Columns("inception", "distances on Inception features", QUALITY, "inception"),
+        Columns("classifier", "distances on classifier features", QUALITY, "classifier"),
+        Columns("classes", "classes, recognition and memory, by the classifier", CLASSES, "classifier"),
+        Columns("neighbours_inception", "nearest-neighbour metrics on Inception features", NEIGHBOURS, "inception"),
+        Columns("neighbours_classifier", "nearest-neighbour metrics on classifier features", NEIGHBOURS, "classifier"),
+        Columns("pixels", "sharpness, reconstruction and cost", OWN),
+    ),
+    questions={
+        "fid": "Closest to real images (Fréchet distance)",
+        "prd_f1_8": "Best precision (PRD F1/8)",
+        "prd_f8": "Best recall (PRD F8)",
+        "excellence_proxy": "Most samples recognised (excellence, proxy)",
+    },
+    titles=TITLES,
+    data_titles=DATA_TITLES,
+    short=SHORT,
+    same_setup=SAME_SETUP,
+    other_setup=OTHER_SETUP,
+    published_features="inception",
+    citations=CITATIONS,
+    must_see=MUST_SEE,
+    alarms={"memorised": "lower", "data_copying": "higher"},
+    inner=("l2", "l2_train", "l2_before", "l2_before_train"),
+    empty_rows=False,
+    why_floor=WHY_FLOOR,
+    why_memoriser=WHY_MEMORISER,
+)
+
+
+def excellence(records: list[Published], dataset: str) -> list[tuple[Published, float, float]]:
+    """The published excellence rates on a data set, each with the least and the most epochs that it is given for.
+
+    People gave them, not a classifier. The epochs stand in `setup`, as in "3 to 4 epochs".
+    """
+    found = []
+    for one in records:
+        epochs = re.search(r"(\d+)(?: to (\d+))? epochs", one.setup)
+        if one.metric == "excellence" and one.dataset == dataset and epochs:
+            found.append((one, float(epochs[1]), float(epochs[2] or epochs[1])))
+    return found

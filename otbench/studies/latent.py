@@ -1,0 +1,239 @@
+"""The latent study: a path through the singular set of AE-OT's map, and embeddings of images and codes.
+
+Figure 12(b) of Lei et al. 2020 (section 6.2) draws random line segments in the source cube, interpolates densely along
+them and finds one whose images break in the middle: there the transport map jumps between far-apart codes. Here nothing
+is looked for by eye. Along a segment the Brenier potential is the upper envelope of n lines, so every facet that the
+segment crosses is found exactly, with the angle between the two planes that meet there. A facet is singular where that
+angle is above the model's own threshold, at which its sampler refuses to mix.
+
+The path between two cells is what the map's piecewise-linear extension would give without that refusal: the code in the
+middle of a cell's stretch is the cell's target, between middles it is interpolated.
+
+Figure 1 is the t-SNE embedding of the images; that of their codes stands beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError
+from otbench.files import whole
+from otbench.transport import AngleRule, TransportMap
+
+SEGMENTS = 200
+"""Random segments whose facets are counted."""
+FRAMES = 4
+"""Steps from one cell's middle to the next along a path."""
+CELLS = 4
+"""Cells of a path: the facet that it is about lies between the middle two."""
+EMBEDDED = 2000
+"""Most training images that are embedded."""
+PERPLEXITY = 30
+
+
+@dataclass(frozen=True)
+class Crossings:
+    """What a segment crosses, in order: m facets between m + 1 cells.
+
+    cells (m + 1,); at (m,): where, as a fraction of the segment; angles (m,) rad, between the planes that meet there.
+    """
+
+    cells: np.ndarray
+    at: np.ndarray
+    angles: np.ndarray
+
+    @property
+    def middles(self) -> np.ndarray:
+        """The middle of every cell's stretch of the segment (m + 1,)."""
+        ends = np.concatenate([[0.0], self.at, [1.0]])
+        return (ends[:-1] + ends[1:]) / 2
+
+
+def crossings(transport: TransportMap, rule: AngleRule, start: np.ndarray, end: np.ndarray) -> Crossings:
+    """The facets that the segment from start (d,) to end (d,) crosses, exactly.
+
+    u(start + t (end - start)) = max_i a_i + b_i t with a_i = <start, y_i> + h_i, b_i = <end - start, y_i>: from the
+    line that is highest at t = 0, the next facet is where a steeper line first meets it (section 4 of Lei et al. 2020
+    for u). Equal targets count once.
+    """
+    first, _ = transport.groups
+    target, height = transport.target[first], transport.heights[first]
+    a, b = target @ start + height, target @ (end - start)
+    t = 0.0
+    # where several are highest, the steepest is so a moment later
+    now = int(np.lexsort((-b, -a))[0])
+    cells, at = [now], []
+    while True:
+        steeper = np.flatnonzero(b > b[now])
+        meets = (a[now] - a[steeper]) / (b[steeper] - b[now])
+        if not len(steeper) or meets.min() >= 1:
+            break
+        t = max(t, float(meets.min()))
+        # of those that meet at one place, the steepest goes on
+        ties = steeper[meets <= meets.min() + 1e-12]
+        now = int(ties[np.argmax(b[ties])])
+        cells.append(now)
+        at.append(t)
+    found = first[np.array(cells)]
+    place = np.arange(len(found))
+    return Crossings(found, np.array(at), rule.angles(transport.target[found], place[:-1], place[1:]))
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a segment: which segment, and the first of the facets that it crosses."""
+
+    segment: int
+    facet: int
+
+
+def stretches(found: list[Crossings], rule: AngleRule, facets: int = CELLS - 1) -> tuple[Stretch | None, Stretch]:
+    """(a stretch whose middle facet is singular, one that crosses no singular facet), of `facets` facets each.
+
+    The first: the widest angle of all segments. The second: of the stretches without a singular facet, the one whose
+    widest angle is the median; where there is none, the one whose widest angle is least. The first is None where no
+    segment crosses the singular set. Raises OtbenchError where no segment crosses enough facets.
+    """
+    half = facets // 2
+    inner = [
+        (float(one.angles[k]), Stretch(s, k - half))
+        for s, one in enumerate(found)
+        for k in range(half, len(one.angles) - (facets - half - 1))
+    ]
+    if not inner:
+        raise OtbenchError(f"latent study: no segment crosses {facets} facets; the map has too few cells")
+    widest = [(float(found[s.segment].angles[s.facet : s.facet + facets].max()), s) for _, s in inner]
+    regular = sorted((angle, s.segment, s.facet) for angle, s in widest if angle <= rule.threshold)
+    calm = regular[len(regular) // 2] if regular else min((angle, s.segment, s.facet) for angle, s in widest)
+    angle, crossing = max(inner, key=lambda one: (one[0], -one[1].segment, -one[1].facet))
+    return (crossing if angle > rule.threshold else None), Stretch(calm[1], calm[2])
+
+
+def path_codes(transport: TransportMap, one: Crossings, facet: int, facets: int = CELLS - 1) -> tuple[np.ndarray, ...]:
+    """(codes (F, d), places on the segment (F,)) along the cells about `facets` facets from `facet` on, FRAMES a
+    facet.
+    """
+    steps = np.linspace(0, facets, facets * FRAMES + 1)
+    cell = np.minimum(steps.astype(int), facets - 1)
+    share = (steps - cell)[:, None]
+    target = transport.target[one.cells[facet : facet + facets + 1]]
+    middles = one.middles[facet : facet + facets + 1]
+    codes = (1 - share) * target[cell] + share * target[cell + 1]
+    return codes, (1 - share[:, 0]) * middles[cell] + share[:, 0] * middles[cell + 1]
+
+
+def embed(points: np.ndarray, seed: int = 0) -> np.ndarray:
+    """t-SNE (van der Maaten and Hinton 2008) of points (n, d) in the plane (n, 2), scaled to [0, 1] as in Figure 1."""
+    from sklearn.manifold import TSNE
+
+    values = points.reshape(len(points), -1).astype(np.float32)
+    perplexity = min(PERPLEXITY, max(1, (len(values) - 1) // 3))
+    flat = TSNE(2, perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(values)
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    return ((flat - low) / np.where(high > low, high - low, 1)).astype(np.float32)
+
+
+def study(
+    data: DataSet, fit: Path, seed: int | None = None, segments: int = SEGMENTS, embedded: int = EMBEDDED
+) -> dict[str, np.ndarray]:
+    """The arrays of the latent study of a fitted AE-OT, at its last snapshot.
+
+    seed: the replica, by default the first that is ok. Returns `path/crossing/...` (absent where no segment crosses the
+    singular set) and `path/regular/...`: `images` (F, c, h, w) uint8, `at` (F,), where on the segment, `facet_at` and
+    `facet_angle` (m,), all facets of the segment, rad, `cells` (CELLS,); `path/threshold` (), rad; `path/facets` and
+    `path/singular` (segments,), facets crossed and those above the threshold; `tsne/images` and `tsne/codes` (n, 2) in
+    [0, 1]; `tsne/rows` (n,), of the training set; `tsne/labels` (n,), -1 where there are none; `info`, JSON text.
+    Raises OtbenchError where the folder holds no such fit.
+    """
+    from otbench.training.fit import open_fit, prepare
+
+    prepare("cpu")
+    summary, load = open_fit(fit, data)
+    cell = _cell(summary, seed, fit)
+    model = load(cell["seed"], cell["snapshot"])
+    if not hasattr(model, "transport") or not hasattr(model, "decode"):
+        raise OtbenchError(f"{fit} holds the model {summary['model']}, expected one that transports codes, as ae-ot")
+    transport, rule = model.transport(cell["seed"])
+    arrays = _paths(model, transport, rule, segments) | _embeddings(model, data, embedded)
+    info = {
+        "model": summary["model"],
+        "dataset": data.name,
+        "seed": cell["seed"],
+        "snapshot": cell["snapshot"],
+        "segments": segments,
+        "cells": len(transport),
+        "angle_scale": rule.scale,
+        "perplexity": PERPLEXITY,
+        "code_version": summary["code_version"],
+        "config_hash": summary["config_hash"],
+    }
+    return arrays | {"info": np.array(json.dumps(info, sort_keys=True))}
+
+
+def _cell(summary: dict[str, Any], seed: int | None, fit: Path) -> dict[str, Any]:
+    cells = [cell for cell in summary["cells"] if cell["status"] == "ok" and seed in (None, cell["seed"])]
+    if not cells:
+        wanted = "" if seed is None else f" of seed {seed}"
+        raise OtbenchError(f"{fit}: no cell{wanted} is ok, so there is no map to study")
+    return min(cells, key=lambda cell: (-cell["snapshot"], cell["seed"]))
+
+
+def _paths(model: Any, transport: TransportMap, rule: AngleRule, segments: int) -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(0)
+    ends = [transport.source.sample(2, draw) for _ in range(segments)]
+    found = [crossings(transport, rule, start, end) for start, end in ends]
+    crossing, regular = stretches(found, rule)
+    arrays: dict[str, np.ndarray] = {
+        "path/threshold": np.array(rule.threshold),
+        "path/facets": np.array([len(one.at) for one in found]),
+        "path/singular": np.array([int((one.angles > rule.threshold).sum()) for one in found]),
+    }
+    for name, chosen in (("crossing", crossing), ("regular", regular)):
+        if chosen is None:
+            continue
+        one = found[chosen.segment]
+        codes, at = path_codes(transport, one, chosen.facet)
+        arrays |= {
+            f"path/{name}/images": _decoded(model, codes),
+            f"path/{name}/at": at,
+            f"path/{name}/facet_at": one.at,
+            f"path/{name}/facet_angle": one.angles,
+            f"path/{name}/cells": one.cells[chosen.facet : chosen.facet + CELLS],
+        }
+    return arrays
+
+
+def _decoded(model: Any, codes: np.ndarray) -> np.ndarray:
+    import torch
+
+    images = model.decode(torch.from_numpy(codes.astype(np.float32))[None])[0].cpu().numpy()
+    return np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)
+
+
+def _embeddings(model: Any, data: DataSet, embedded: int) -> dict[str, np.ndarray]:
+    import torch
+
+    rows = np.arange(len(data.train))
+    if len(rows) > embedded:
+        rows = np.sort(np.random.default_rng(0).choice(rows, embedded, replace=False))
+    images = data.train[rows]
+    codes = model.encode(torch.from_numpy(images))[0].cpu().numpy()
+    labels = data.labels.get("train")
+    return {
+        "tsne/images": embed(images.astype(np.float32) / 255),
+        "tsne/codes": embed(codes),
+        "tsne/rows": rows,
+        "tsne/labels": np.full(len(rows), -1) if labels is None else labels[rows].astype(np.int64),
+    }
+
+
+def write(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write the arrays to an `.npz`, whole or not at all."""
+    with whole(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)
