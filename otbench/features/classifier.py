@@ -241,6 +241,7 @@ def train(
         images = images.reshape(-1, 1, *images.shape[2:])
         labels = np.stack([labels // 100, labels // 10 % 10, labels % 10], axis=1).reshape(-1)
     steps = default_steps(form, len(images)) if steps is None else steps
+    torch.set_flush_denormal(True)  # as in all training; without it the weights' last bits differ
     with one_thread(), torch.random.fork_rng(devices=[]), Bar(f"classifier of {data.name}", steps) as bar:
         torch.manual_seed(generator(seed, "classifier/weights").initial_seed())
         network = form.build().to(device)

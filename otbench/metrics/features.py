@@ -38,9 +38,9 @@ def score_features(
     if {"prd_f8", "prd_f1_8"} & set(wanted):  # first, as it is the one that can still refuse the arrays
         found["prd_f8"], found["prd_f1_8"] = prd.f_pair(*prd.prd(real, generated, seed))
     if "fid" in wanted:
-        found["fid"] = frechet.fid(real, generated)
+        found["fid"] = frechet.library_fid(real, generated)
     if "kid" in wanted:
-        found["kid"], found["kid_sd"] = kernel.kid(real, generated, seed, kid_subsets)
+        found["kid"], found["kid_sd"] = kernel.library_kid(real, generated, seed, kid_subsets)
     if {"precision", "recall"} & set(wanted):
         found["precision"], found["recall"] = neighbours.library_precision_recall(real, generated)
     if {"density", "coverage"} & set(wanted):

@@ -9,8 +9,8 @@ import scipy.linalg
 
 from otbench.errors import OtbenchError
 from otbench.metrics import score_features
-from otbench.metrics.frechet import fid, frechet, statistics
-from otbench.metrics.kernel import kid
+from otbench.metrics.frechet import fid, frechet, library_fid, statistics
+from otbench.metrics.kernel import kid, library_kid
 
 QUICK = {"kid_subsets": 5}
 
@@ -23,6 +23,18 @@ def test_fid_agrees_with_scipys_matrix_root(generator):
     expected = gap @ gap + np.trace(s + t - 2 * np.real(scipy.linalg.sqrtm(s @ t)))
     assert fid(real, generated) == pytest.approx(expected, rel=1e-8)
     assert fid(generated, real) == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize(("rows", "width"), [(300, 40), (300, 1), (50, 90)])
+def test_fid_and_kid_agree_with_torch_fidelity(rows, width, generator):
+    real = generator.normal(size=(rows, width)) @ generator.normal(size=(width, width))
+    generated = generator.exponential(size=(rows - 7, width))
+    # below as many rows as columns the roots of eigenvalues at rounding level count
+    found = fid(real, generated)
+    assert found == pytest.approx(library_fid(real, generated), abs=1e-6 if rows > width else 1e-4)
+    for largest in (1000, 30):
+        ours = kid(real, generated, seed=4, subsets=6, largest=largest)
+        assert ours == pytest.approx(library_kid(real, generated, seed=4, subsets=6, largest=largest), rel=1e-9)
 
 
 def test_frechet_of_known_gaussians():
