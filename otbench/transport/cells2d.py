@@ -39,6 +39,11 @@ class Cells:
     segments: tuple[np.ndarray, np.ndarray, np.ndarray]
 
     @property
+    def sizes(self) -> np.ndarray:
+        """Areas (n,), under the name that cells of any dimension have."""
+        return self.areas
+
+    @property
     def centroids(self) -> np.ndarray:
         """Centres of mass (n, 2); NaN where a cell is empty."""
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -13,6 +13,7 @@ import numpy as np
 from otbench.errors import OtbenchError
 from otbench.files import whole
 from otbench.transport.cells2d import Cells, laguerre
+from otbench.transport.cells3d import Cells3d, can, cells_in_box
 from otbench.transport.sources import Source, from_arrays
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ class TransportMap:
 
     @property
     def exact(self) -> bool:
-        """Whether cells, masses and centroids can be computed exactly (a polygon or rectangle as source)."""
-        return self.source.polygon is not None
+        """Whether cells, masses and centroids can be computed exactly: a polygon or rectangle as source, or a box of
+        space where the package sdot works.
+        """
+        return self.source.polygon is not None or can(self.source)
 
     def cell(self, x: Any) -> Any:
         """Index of the cell of every row of x (m, d): (m,) int64; on a facet or among equal points, the lowest index.
@@ -109,11 +112,16 @@ class TransportMap:
         return distinct(self.target)
 
     @cached_property
-    def cells(self) -> Cells:
+    def cells(self) -> Cells | Cells3d:
         """Exact cells of the distinct points, in the order of `groups`; OtbenchError where they cannot be exact."""
         if not self.exact:
-            raise OtbenchError("map: exact cells need a source uniform on a polygon or rectangle of the plane")
+            raise OtbenchError(
+                "map: exact cells need a source uniform on a polygon or rectangle of the plane, or on a box of space "
+                "and the package sdot"
+            )
         first, _ = self.groups
+        if self.source.polygon is None:
+            return cells_in_box(self.target[first], self.heights[first], self.source)
         return laguerre(self.target[first], self.heights[first], self.source.polygon)
 
     def shares(self, mass: np.ndarray) -> np.ndarray:
@@ -124,15 +132,15 @@ class TransportMap:
         return mass[group] * self.weights / np.bincount(group, weights=self.weights)[group]
 
     def masses(self, points: int = 1_000_000, seed: int = 1) -> np.ndarray:
-        """Mass w_i of every cell (n,): exact in the plane, else the share among fresh source points."""
+        """Mass w_i of every cell (n,): exact where `exact`, else the share among fresh source points."""
         if self.exact:
-            return self.shares(self.cells.areas / self.cells.areas.sum())
+            return self.shares(self.cells.sizes / self.cells.sizes.sum())
         from otbench.transport.sampling import sampled
 
         return self.shares(sampled(self, points, seed).mass)
 
     def centroids(self, points: int = 1_000_000, seed: int = 1) -> np.ndarray:
-        """Centre of mass of every cell (n, d): exact in the plane, else the mean of fresh source points; NaN for an
+        """Centre of mass of every cell (n, d): exact where `exact`, else the mean of fresh source points; NaN for an
         empty cell.
         """
         _, group = self.groups
@@ -143,7 +151,7 @@ class TransportMap:
         return sampled(self, points, seed).centroids[group]
 
     def neighbours(self, points: int = 100_000, seed: int = 1) -> np.ndarray:
-        """Pairs (E, 2), i < j, of cells that share a facet: exact in the plane, else the two highest planes at fresh
+        """Pairs (E, 2), i < j, of cells that share a facet: exact where `exact`, else the two highest planes at fresh
         source points.
         """
         first, _ = self.groups
@@ -159,7 +167,7 @@ class TransportMap:
         """
         if self.exact:
             cells, (first, _) = self.cells, self.groups
-            mean = ((cells.first * self.target[first]).sum() + cells.areas @ self.heights[first]) / cells.areas.sum()
+            mean = ((cells.first * self.target[first]).sum() + cells.sizes @ self.heights[first]) / cells.sizes.sum()
         else:
             from otbench.transport.sampling import sampled
 

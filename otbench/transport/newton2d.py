@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csc_matrix
@@ -14,8 +15,8 @@ from otbench.transport.cells2d import Cells, laguerre
 
 @dataclass(frozen=True)
 class Solution:
-    """Heights (n,), the cells under them, the largest relative cell error, Newton steps, seconds and why the solver
-    stopped.
+    """Heights (n,), the cells under them, the largest relative cell error, Newton steps, seconds, why the solver
+    stopped, and the error that rounding the heights alone may cause (`rounding`).
     """
 
     heights: np.ndarray
@@ -24,6 +25,13 @@ class Solution:
     steps: int
     seconds: float
     reason: str
+    rounding: float
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What happened, as plain values."""
+        names = ("error", "steps", "seconds", "reason", "rounding")
+        return {"method": "newton-2d"} | {name: getattr(self, name) for name in names}
 
 
 def first_heights(target: np.ndarray, weights: np.ndarray, polygon: np.ndarray) -> np.ndarray:
@@ -90,14 +98,33 @@ def newton(
             reason = "steps" if step >= max_steps else "time"
             break
         direction = _direction(target, cells, total, weights - mass)
-        found = _damped(target, weights, polygon, h, direction, mass, floor, total)
+        # Near what rounding allows a shorter step will not do better than the whole one.
+        halvings = 40 if error > 16 * rounding(target, weights, h, cells, total) else 2
+        found = _damped(target, weights, polygon, h, direction, mass, floor, total, halvings)
         if found is None:
             reason = "rounding"
             break
         h, cells, mass = found
         error, step = _error(mass, weights), step + 1
     h = h - weights @ h
-    return Solution(h, cells, error, step, time.perf_counter() - began, reason)
+    floor = rounding(target, weights, h, cells, total)
+    return Solution(h, cells, error, step, time.perf_counter() - began, reason, floor)
+
+
+def rounding(target: np.ndarray, weights: np.ndarray, heights: np.ndarray, cells: Cells, total: float) -> float:
+    """Largest relative cell error that rounding each height to the nearest double may cause.
+
+    Moving h_i by e moves the facet between i and j by e / |y_i - y_j|, and so the mass of cell i by e length / (|y_i -
+    y_j| area); e is at most half of the spacing of doubles at h_i. No solver whose answer is heights in double
+    precision can promise less.
+    """
+    if len(target) == 1:
+        return 0.0
+    i, j = cells.pairs.T
+    half = np.spacing(np.abs(heights)) / 2
+    moved = cells.lengths / (np.linalg.norm(target[i] - target[j], axis=1) * total) * (half[i] + half[j])
+    mass = np.bincount(i, weights=moved, minlength=len(target)) + np.bincount(j, weights=moved, minlength=len(target))
+    return float((mass / weights).max())
 
 
 def _begin(target, weights, polygon, heights) -> tuple[np.ndarray, Cells]:
@@ -145,7 +172,7 @@ def _direction(target: np.ndarray, cells: Cells, total: float, residual: np.ndar
     return direction - direction.mean()
 
 
-def _damped(target, weights, polygon, h, direction, mass, floor, total):
+def _damped(target, weights, polygon, h, direction, mass, floor, total, most):
     """The first of the steps 1, 1/2, 1/4, ... that keeps every cell above the floor and lowers the residual; None
     where none does.
     """
@@ -153,7 +180,7 @@ def _damped(target, weights, polygon, h, direction, mass, floor, total):
         return None
     residual = np.linalg.norm((mass - weights) / np.sqrt(weights))
     largest, rounding = np.abs(direction).max(), 4 * np.finfo(float).eps * np.abs(h - h.mean()).max()
-    for halvings in range(40):
+    for halvings in range(most):
         share = 0.5**halvings
         if halvings and share * largest < rounding:
             return None

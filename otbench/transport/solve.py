@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from otbench.errors import OtbenchError
+from otbench.transport.cells3d import MISSING, can, newton3d
 from otbench.transport.map import TransportMap, distinct
 from otbench.transport.newton2d import newton
 from otbench.transport.sources import Source, named
@@ -33,10 +34,11 @@ def solve(
     (n,), positive, in any unit (they are divided by their sum); uniform by default. source: cube ([-1/2, 1/2]^d, alias
     uniform), ball, gaussian, or a Source.
     tolerance: largest relative cell error where cells are exact (default 1e-9), else mean relative cell error on fresh
-    points (default 0.05). method: auto takes exact Newton for a polygon or rectangle in the plane, else the
-    stochastic solver, whose further options (`stochastic.solve_stochastic`) pass through. time_limit: seconds. start: a
-    map or heights (n,) to start from. Deterministic by seed, up to a time limit. A map that missed its tolerance is
-    returned all the same; its info and certificate say so. Raises OtbenchError where the input is wrong.
+    points (default 0.05). method: auto takes exact Newton for a polygon or rectangle in the plane, and for a box of
+    space where the package sdot works, else the stochastic solver, whose further options
+    (`stochastic.solve_stochastic`) pass through. time_limit: seconds. start: a map or heights (n,) to start from.
+    Deterministic by seed, up to a time limit. A map that missed its tolerance is returned all the same; its info and
+    certificate say so. Raises OtbenchError where the input is wrong.
     """
     y, nu = checked(target, weights)
     law = named(source, y.shape[1])
@@ -44,26 +46,25 @@ def solve(
         raise OtbenchError(f"solve: method must be one of {', '.join(METHODS)}, got {method!r}")
     if tolerance is not None and not tolerance > 0:
         raise OtbenchError(f"solve: tolerance must be positive, got {tolerance}")
-    if method == "exact" and law.polygon is None:
-        raise OtbenchError("solve: exact cells need a source uniform on a rectangle or polygon of the plane")
+    exact = method != "stochastic" and (law.polygon is not None or can(law))
+    if method == "exact" and not exact:
+        if law.kind == "box" and law.dimension == 3:
+            raise OtbenchError(f"solve: {MISSING}")
+        raise OtbenchError(
+            "solve: exact cells need a source uniform on a rectangle or polygon of the plane, or on a box of space"
+        )
     first, group = distinct(y)
     mass = np.bincount(group, weights=nu)
     h0 = _start(start, y, first)
-    if law.polygon is not None and method != "stochastic":
+    if exact:
         if options:
             raise OtbenchError(f"solve: the exact solver has no option {', '.join(options)}")
-        found = newton(y[first], mass, law.polygon, h0, tolerance or 1e-9, time_limit=time_limit)
-        heights, info = (
-            found.heights,
-            {
-                "method": "newton-2d",
-                "error": found.error,
-                "steps": found.steps,
-                "seconds": found.seconds,
-                "reason": found.reason,
-            },
-        )
         tolerance = tolerance or 1e-9
+        if law.polygon is None:
+            heights, info = newton3d(y[first], mass, law, h0, tolerance, time_limit=time_limit)
+        else:
+            found = newton(y[first], mass, law.polygon, h0, tolerance, time_limit=time_limit)
+            heights, info = found.heights, found.info
     else:
         from otbench.transport.stochastic import solve_stochastic
 

@@ -6,6 +6,7 @@ import pytest
 
 from otbench.errors import OtbenchError
 from otbench.transport import box, load, polygon, solve
+from otbench.transport.cells2d import cut_cell
 
 
 def test_two_points_with_unequal_weights():
@@ -55,6 +56,14 @@ def test_one_dimensional_quantiles():
     assert breaks == pytest.approx(np.cumsum(nu / nu.sum())[:-1] - 0.5, abs=1e-9)
 
 
+SQUARE = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+
+
+def area_of(corners):
+    following = np.roll(corners, -1, axis=0)
+    return 0.5 * float((corners[:, 0] * following[:, 1] - corners[:, 1] * following[:, 0]).sum())
+
+
 def shape(name, mixture):
     """512 points (256 in pyOMT's mixtures) of a named layout."""
     random = np.random.default_rng(0)
@@ -68,6 +77,13 @@ def shape(name, mixture):
         "circle": lambda: np.stack([np.cos(angle), np.sin(angle)], axis=1),
         "heavy tails": lambda: random.standard_t(1.0, size=(512, 2)),
         "flat": lambda: random.random((512, 2)) * [1, 1e-4],
+        "lines": lambda: np.column_stack([random.random(512), np.arange(512) % 5]),
+        "clusters on a line": lambda: np.outer(
+            np.repeat(np.arange(8.0), 64) + 0.2 / 64 * (np.tile(np.arange(64), 8) + 0.3 * random.random(512)), [2, 1]
+        ),
+        "lattices": lambda: np.stack(
+            [np.arange(512) // 8 % 8 * 0.01 + np.arange(512) // 64, np.arange(512) % 8 * 0.01], axis=1
+        ),
     }
     return plain[name]() if name in plain else mixture(name)[2]
 
@@ -75,6 +91,7 @@ def shape(name, mixture):
 SHAPES = (
     *("grid", "grid-pyomt", "ring", "ring-pyomt", "random", "outside"),
     *("aligned", "axis", "diagonal", "circle", "heavy tails", "flat"),
+    *("lines", "clusters on a line", "lattices"),
 )
 
 
@@ -89,7 +106,41 @@ def test_to_1e9(mixture, name, weighted):
     assert numbers["map_tolerance_met"] == 1
     assert 0 <= numbers["map_dual_gap"] <= 1e-9 * (1 + numbers["map_cost"])
     assert numbers["map_cost"] == pytest.approx(numbers["map_w2"] ** 2, rel=1e-8)
-    assert found.info["seconds"] < 30  # some tens of milliseconds on a free core
+    # The same cells cut out one by one, without the hull that the solver and the certificate use.
+    middle = (y.max(0) + y.min(0)) / 2
+    chosen = np.random.default_rng(2).choice(len(y), 40, replace=False)
+    cut = [area_of(cut_cell(i, y - middle, found.heights, SQUARE, slack=0.0)[0]) for i in chosen]
+    assert cut == pytest.approx(found.weights[chosen], rel=1e-7)
+
+
+def test_a_lattice_is_cut_into_rectangles():
+    """Equal weights on a lattice: the breaks between rows and columns are the quantiles, also where four cells meet."""
+    y = np.stack(np.meshgrid(np.arange(16.0), 3 * np.arange(32.0), indexing="ij"), axis=-1).reshape(-1, 2)
+    h = solve(y).heights.reshape(16, 32)
+    assert -np.diff(h, axis=0) == pytest.approx(np.tile(np.arange(1, 16)[:, None] / 16 - 0.5, 32), abs=1e-10)
+    assert -np.diff(h, axis=1) / 3 == pytest.approx(np.tile(np.arange(1, 32) / 32 - 0.5, (16, 1)), abs=1e-10)
+
+
+def test_near_duplicates_end_at_the_rounding_of_the_heights():
+    """Three rows of 170 points 5e-7 of the extent apart: a height's last digit is 1e-8 of a cell, and `rounding` says
+    so.
+    """
+    y = np.column_stack([np.repeat([-1.0, 0, 1], 170) + np.tile(1e-6 * np.arange(170), 3), np.zeros(510)])
+    found = solve(y)
+    assert found.info["reason"] == "rounding"
+    assert found.certificate()["map_tolerance_met"] == 0
+    # By hand: heights of up to 1/4 have a half spacing of 2.8e-17; two facets a cell, two heights a facet, a cell 1/510
+    # wide.
+    assert 1e-9 < found.info["rounding"] < 4 * 2.8e-17 / 1e-6 * 510
+    assert found.info["error"] <= 4 * found.info["rounding"]
+    # The breaks are the quantiles all the same, to that rounding.
+    breaks = -np.diff(found.heights) / np.diff(y[:, 0])
+    assert breaks == pytest.approx(np.arange(1, 510) / 510 - 0.5, abs=1e-9)
+
+
+def test_rounding_is_far_below_the_tolerance_where_points_are_apart():
+    found = solve(np.random.default_rng(14).random((512, 2)))
+    assert found.info["rounding"] < 1e-10
 
 
 def test_fresh_points_fall_as_the_weights_say(mixture):
