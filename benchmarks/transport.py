@@ -1,34 +1,42 @@
 """Time to error of semi-discrete solvers: ours, pyOMT's algorithm, POT and OTT-JAX (where installed), in one run on one
-machine.
+machine; and the time of the exact solver on every kind of target in the plane.
 
-    python benchmarks/transport.py --out results/benchmark            # all problems, all solvers: hours on two cores
+    python benchmarks/transport.py --out results/benchmark            # all of it: an hour on two cores
     python benchmarks/transport.py --problem mixture --seconds 30     # one problem
     python benchmarks/transport.py --tiny                             # does it run: a few seconds
 
-Writes times.csv (solver, problem, seconds, error), table.md (seconds to each error) and times.png. The error is the
-mean over cells of |w_i - nu_i| / nu_i on fresh points that no solver saw, its Monte-Carlo floor taken out; the time is
-the solver's alone, without compilation and without the measuring. A solver that never gets to an error has a dash.
+Writes machine.json (machine, versions, problems), times.csv (problem, solver, seconds, error), exact.csv, scaling.csv,
+table.md and times.png. The error is the mean over cells of |w_i - nu_i| / nu_i: from exact cells in the plane, else on
+fresh points that no solver saw, their Monte-Carlo floor taken out, and then not resolved below `resolution`. The time
+is the solver's alone, without compilation and without the measuring. A solver that never gets to an error has a dash.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import importlib.metadata
 import importlib.util
+import json
 import math
+import os
+import platform
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from transport_figure import write
 
+from otbench.transport import compiled
+from otbench.transport.cells2d import laguerre
 from otbench.transport.draws import Draws
 from otbench.transport.newton2d import newton
 from otbench.transport.sources import Source, named
 from otbench.transport.stochastic import solve_stochastic
 
-ERRORS = (0.5, 0.2, 0.1, 0.05)
 Curve = Iterator[tuple[float, np.ndarray]]
 
 
@@ -170,6 +178,9 @@ SOLVERS: dict[str, Callable[..., Curve]] = {
 }
 
 
+MODULES = {"torch": "torch", "numpy": "numpy", "scipy": "scipy", "pot": "ot", "jax": "jax", "ott-jax": "ott"}
+
+
 def matrix_rate(device: str, seconds: float = 1.0) -> float:
     """Floating-point operations a second that torch's float32 matrix product reaches here."""
     a = torch.randn(1024, 1024, device=device)
@@ -180,58 +191,88 @@ def matrix_rate(device: str, seconds: float = 1.0) -> float:
     return count * 2 * 1024**3 / (time.perf_counter() - began)
 
 
+def judged(n: int) -> int:
+    """Fresh points on which a map onto n targets is judged."""
+    return min(max(100 * n, 200_000), 1_200_000)
+
+
+def resolution(n: int, d: int) -> float:
+    """Smallest mean cell error that the judge can tell from none: zero in the plane, where cells are exact.
+
+    N points give a cell a relative noise of (n / N)^1/2; its square is known up to (2 / n)^1/2, and twice that is what
+    is left to be seen.
+    """
+    return 0.0 if d == 2 else 2 * (2 / n) ** 0.25 * (n / judged(n)) ** 0.5
+
+
+def judge_of(y: np.ndarray, device: str) -> Callable[[np.ndarray], float]:
+    """A function from heights (n,) to the mean relative cell error of the map that they give, weights being equal."""
+    law, n = named("cube", y.shape[1]), len(y)
+    if law.polygon is not None:
+        return lambda heights: float(np.abs(n * laguerre(y, heights, law.polygon).areas - 1).mean())
+    draws = Draws(y, law, device, "auto", seed=987_654_321)
+    nu = torch.full((n,), 1 / n, dtype=torch.float64, device=device)
+    return lambda heights: draws.error(draws.inward(heights), nu, judged(n))
+
+
 def measured(name: str, problem: str, y: np.ndarray, seconds: float, device: str) -> list[tuple[float, float]]:
-    """The solver's curve: seconds and error on fresh points."""
-    law = named("cube", y.shape[1])
-    judge = Draws(y, law, device, "auto", seed=987_654_321)
-    nu = torch.full((len(y),), 1 / len(y), dtype=torch.float64, device=device)
-    points = min(max(100 * len(y), 200_000), 1_200_000)
-    curve = []
+    """The solver's curve: seconds and error."""
+    law, judge, curve = named("cube", y.shape[1]), judge_of(y, device), []
     for passed, heights in SOLVERS[name](y, law, seconds, device):
-        curve.append((passed, judge.error(judge.inward(heights), nu, points)))
-        print(f"{problem} {name}: {passed:.3f} s, error {curve[-1][1]:.4f}", flush=True)
+        curve.append((passed, judge(heights)))
+        print(f"{problem} {name}: {passed:.3f} s, error {curve[-1][1]:.4g}", flush=True)
     return curve
 
 
-def seconds_to(curve: list[tuple[float, float]], error: float) -> float:
-    """The first time at which the error was reached; infinite where it never was."""
-    return min((passed for passed, found in curve if found <= error), default=math.inf)
+def planar(n: int) -> dict[str, np.ndarray]:
+    """Targets (n, 2) of every kind that the exact solver must manage, degenerate hulls included."""
+    random = np.random.default_rng(0)
+    angle, rows = np.arange(n) * 2 * np.pi / n, 2 ** (int(np.log2(n)) // 2)
+    uniform, eighth = random.random((n, 2)), np.arange(8) * np.pi / 4
+    ring = np.stack([np.cos(eighth), np.sin(eighth)], axis=1)
+    return {
+        "random": uniform,
+        "25 Gaussians": grid(n),
+        "ring of 8 Gaussians": ring[np.arange(n) % 8] + 0.01 * random.standard_normal((n, 2)),
+        "heavy tails (Cauchy)": random.standard_t(1.0, size=(n, 2)),
+        "on a lattice": np.stack(np.meshgrid(np.arange(rows), np.arange(n // rows)), axis=-1).reshape(-1, 2) * 1.0,
+        "on a line, along an axis": np.column_stack([np.arange(n), np.zeros(n)]),
+        "on an oblique line": np.outer(np.linspace(-2, 1, n), [1, 2]),
+        "on five parallel lines": np.column_stack([random.random(n), np.arange(n) % 5]),
+        "on a circle": np.stack([np.cos(angle), np.sin(angle)], axis=1),
+        "far outside the source": uniform + 100,
+        "pairs 1e-6 apart": np.concatenate([uniform[: n // 2], uniform[: n // 2] + 1e-6 * random.random((n // 2, 2))]),
+    }
 
 
-def shown(seconds: float) -> str:
-    """Seconds with two digits, or a dash."""
-    return "-" if math.isinf(seconds) else f"{seconds:.2g}"
+def exact(n: int, repeats: int) -> list[tuple[str, str, int, float, int, float]]:
+    """(target, weights, n, seconds, steps, largest relative cell error) of the exact solver; least of some repeats."""
+    law, rows = named("cube", 2), []
+    for kind, y in planar(n).items():
+        for weighted in (False, True):
+            nu = np.random.default_rng(1).random(n) + 0.05 if weighted else np.ones(n)
+            nu /= nu.sum()
+            found = min((newton(y, nu, law.polygon) for _ in range(repeats)), key=lambda solution: solution.seconds)
+            weights = "unequal" if weighted else "equal"
+            rows.append((kind, weights, n, found.seconds, found.steps, found.error))
+            print(f"exact {kind}, {weights}: {found.seconds:.3f} s, largest error {found.error:.1e}", flush=True)
+    return rows
 
 
-def table(curves: dict[tuple[str, str], list[tuple[float, float]]]) -> str:
-    """A Markdown table of seconds to each error."""
-    lines = [
-        "| problem | solver | " + " | ".join(map(str, ERRORS)) + " | best error |",
-        "|" + "---|" * (len(ERRORS) + 3),
-    ]
-    for (problem, name), curve in curves.items():
-        cells = [shown(seconds_to(curve, e)) for e in ERRORS] + [f"{min(e for _, e in curve):.2g}"]
-        lines.append(f"| {problem} | {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def figure(curves: dict[tuple[str, str], list[tuple[float, float]]], path: Path) -> None:
-    """Error against seconds, one panel a problem."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    problems = list(dict.fromkeys(problem for problem, _ in curves))
-    fig, axes = plt.subplots(1, len(problems), figsize=(4.2 * len(problems), 3.4), squeeze=False, layout="constrained")
-    for axis, problem in zip(axes[0], problems, strict=True):
-        for (where, name), curve in curves.items():
-            if where == problem:
-                axis.loglog(*zip(*curve, strict=True), marker=".", label=name)
-        axis.set(title=problem, xlabel="seconds", ylabel="mean relative cell error")
-        axis.legend(frameon=False)
-    fig.savefig(path, dpi=150)
-    plt.close(fig)
+def machine(device: str) -> dict[str, Any]:
+    """Processor, cores, threads and versions that the times belong to."""
+    names = ("torch", "numpy", "scipy", "pot", "jax", "ott-jax")
+    versions = {name: importlib.metadata.version(name) for name in names if importlib.util.find_spec(MODULES[name])}
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return {
+        "processor": model,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else "CPU",
+        "compiled loops": compiled.library() is not None,
+        "versions": {"python": platform.python_version()} | versions,
+    }
 
 
 def scaling(device: str, tiny: bool) -> list[tuple[int, int, str, float, float]]:
@@ -275,9 +316,10 @@ def main() -> None:
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    curves: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    described, rows = {}, []
     for problem in chosen.problem or ["mixture", "grid", "codes"]:
         y = PROBLEMS[problem](chosen.tiny)
+        described[problem] = {"n": len(y), "d": y.shape[1], "resolution": resolution(*y.shape)}
         for name in chosen.solver or SOLVERS:
             if (name == "otbench exact" and y.shape[1] != 2) or (
                 name == "OTT-JAX" and importlib.util.find_spec("ott") is None
@@ -285,17 +327,22 @@ def main() -> None:
                 continue
             # only on the mixture does pyOMT get anywhere with more time than the others have
             seconds = chosen.pyomt_seconds if name == "pyOMT" and problem == "mixture" else chosen.seconds
-            curves[problem, name] = measured(name, problem, y, 0.5 if chosen.tiny else seconds, chosen.device)
-    with open(chosen.out / "times.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["problem", "solver", "seconds", "error"])
-        writer.writerows([*key, *point] for key, curve in curves.items() for point in curve)
-    rates = scaling(chosen.device, chosen.tiny)
-    with open(chosen.out / "scaling.csv", "w", newline="") as file:
-        csv.writer(file).writerows([("n", "d", "sampling", "million_points_a_second", "share_of_matrix_rate"), *rates])
-    (chosen.out / "table.md").write_text(table(curves))
-    figure(curves, chosen.out / "times.png")
-    print(table(curves))
+            curve = measured(name, problem, y, 0.5 if chosen.tiny else seconds, chosen.device)
+            rows += [(problem, name, *point) for point in curve]
+    record = machine(chosen.device) | {"problems": described}
+    (chosen.out / "machine.json").write_text(json.dumps(record, indent=1) + "\n")
+    saved(chosen.out / "times.csv", ("problem", "solver", "seconds", "error"), rows)
+    kinds = ("target", "weights", "n", "seconds", "steps", "largest_error")
+    saved(chosen.out / "exact.csv", kinds, exact(32 if chosen.tiny else 512, 1 if chosen.tiny else 5))
+    columns = ("n", "d", "sampling", "million_points_a_second", "share_of_matrix_rate")
+    saved(chosen.out / "scaling.csv", columns, scaling(chosen.device, chosen.tiny))
+    print(write(chosen.out))
+
+
+def saved(path: Path, columns: tuple[str, ...], rows: list[tuple]) -> None:
+    """Write rows under the names of their columns."""
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
 
 
 if __name__ == "__main__":
