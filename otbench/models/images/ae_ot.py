@@ -13,8 +13,11 @@ from torch import Tensor
 from otbench.models.images.autoencoder import AutoencoderConfig, Autoencoding
 from otbench.models.images.latent import Law
 from otbench.training.streams import stream_seed
-from otbench.transport import AngleRule, TransportMap, angle_threshold, extend, solve
+from otbench.transport import AngleRule, TransportMap, extend, solve
 from otbench.transport.sources import named
+
+#: angle thresholds (rad) of Lei et al. 2020 (6.1) other than 0.75
+PAPERS = {"cifar10": 0.68}
 
 
 class AEOTConfig(AutoencoderConfig):
@@ -24,8 +27,8 @@ class AEOTConfig(AutoencoderConfig):
     targets: int | None = Field(None, ge=1)
     #: how new codes are made from the map: `paper` is algorithm 2 of An et al. 2020, `pyomt-image` the authors' demo
     rule: Literal["paper", "pyomt-image"] = "paper"
-    #: largest angle (rad) between planes that are mixed, as the papers measure it (they say 0.75; 0.68 on CIFAR-10);
-    #: None chooses it from the codes, whatever their scale
+    #: largest angle (rad) between planes whose targets are mixed, on the codes as they are; None: the papers' 0.75, and
+    #: 0.68 on CIFAR-10, on the angles of `code_angles`
     threshold: float | None = Field(None, gt=0)
     #: mean relative error of the cells' masses; 0.1 is what the paper's 100 points a cell amount to
     tolerance: float = Field(0.1, gt=0)
@@ -53,7 +56,7 @@ class AEOT(Autoencoding):
         """Targets (n, d), heights (n,), and the angle rule as threshold, scale and centre (d,)."""
         c = self.config
         found, told = self._solved(codes, stream_seed(seed, "transport") % 2**31)
-        rule = AngleRule(c.threshold) if c.threshold else angle_threshold(found)
+        rule = AngleRule(c.threshold) if c.threshold else code_angles(codes, PAPERS.get(self.data.name, 0.75))
         centre = np.zeros(codes.shape[1]) if rule.centre is None else rule.centre
         law = {
             "target": torch.from_numpy(codes),
@@ -69,7 +72,7 @@ class AEOT(Autoencoding):
         wanted = asked = self.config.tolerance
         found = None
         for _ in range(4):
-            found = solve(codes, tolerance=asked, seed=seed, start=found)
+            found = solve(codes, tolerance=asked, seed=seed, start=found, device=self.device.type)
             found = replace(found, info={**found.info, "tolerance": wanted})
             told = found.certificate()
             if told["map_tolerance_met"]:
@@ -93,3 +96,18 @@ class AEOT(Autoencoding):
             drawn = extend(found, n, rule=self.config.rule, threshold=rule, generator=stream)
             codes.append(torch.from_numpy(drawn.astype(np.float32)))
         return self.decode(torch.stack(codes).to(self.device))
+
+
+def code_angles(codes: np.ndarray, threshold: float) -> AngleRule:
+    """The rule that mixes codes (n, d) whose directions, seen from their mean, differ by at most `threshold` (rad).
+
+    The papers write the angle between the planes' normals (y, -1), which depends on the units of the codes, and the
+    angle between the codes (Lei et al. 2020, theta_ij), which does not; they are one where codes are long. An
+    autoencoder's are (25 to 35 on digits), and 0.68 to 0.75 then is about the best choice, from 60 to 1,500 batches: on
+    digits after 400, the Frechet distance to the test images (24 principal components) was 0.30 and 0.31 at 0.68 and
+    0.75, 0.34 at 0.85 and 0.51 at 1.0. `transport.angle_threshold`, made for modes with gaps between them, finds one
+    piece, keeps 99.5 % of the source and blurs (0.44).
+    """
+    centre = codes.astype(np.float64).mean(0)
+    radius = np.sqrt(((codes - centre) ** 2).sum(1).mean())
+    return AngleRule(threshold, 1e3 / radius if radius > 0 else 1.0, centre)
