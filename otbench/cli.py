@@ -254,21 +254,15 @@ def study(
     seed: Annotated[int | None, typer.Option(help="Replica to study; default: the first that is ok.")] = None,
     segments: Annotated[int, typer.Option(help="Random segments of the source cube.", min=1)] = 200,
     points: Annotated[int, typer.Option(help="Most training images to embed.", min=10)] = 2000,
-    as_json: AsJson = False,
 ) -> None:
-    """Study a fitted model itself: paths through AE-OT's singular set, embeddings of images and codes.
+    """Study a fitted AE-OT itself: paths through its singular set, embeddings of images and codes; prints JSON.
 
     Example: otbench study latent --data digits --fit fit/digits/ae-ot --out studies/latent/digits.npz
     """
     from otbench.studies import latent
 
-    arrays = latent.study(_load(data), fit, seed, segments, points)
-    latent.write(out, arrays)
-    facets, singular = arrays["path/facets"], arrays["path/singular"]
-    told = {"segments": len(facets), "crossing": int((singular > 0).sum()), "facets": int(facets.sum())}
-    told |= {"singular": int(singular.sum()), "threshold": float(arrays["path/threshold"])}
-    text = f"{told['crossing']} of {told['segments']} segments cross the singular set; written to {out}"
-    _tell(told, as_json, text)
+    told = latent.write(out, latent.study(_load(data), fit, seed, segments, points))
+    typer.echo(json.dumps(told, indent=2))
 
 
 @app.command()

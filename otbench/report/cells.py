@@ -117,7 +117,8 @@ def protocols_table(comparisons: list[Comparison]) -> Table:
         place = {metric: at for at, metric in enumerate(order)}
         for metric, protocol in sorted(found, key=lambda key: (place.get(key[0].partition("@")[0], 99), key)):
             cells = (Cell(protocol, {"": protocol}), Cell(", ".join(found[metric, protocol]), {}))
-            rows.append(Row(metric, shown(metric).label, "", cells))
+            label = comparison.full(metric) if comparison.study.kind == "images" else shown(metric).label
+            rows.append(Row(metric, label, "", cells))
     columns = (Column("protocol", "Protocol", align="l"), Column("datasets", "Data sets", align="l"))
     caption = "Figures under different protocols never share a column."
     return Table("protocols", "Protocol of every metric", caption, columns, tuple(rows), row_head="Metric")

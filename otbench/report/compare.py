@@ -10,7 +10,7 @@ from functools import cached_property
 from otbench.report.floors import floor
 from otbench.report.gathered import Gathered
 from otbench.report.published import ERROR_KINDS, Published
-from otbench.report.registry import INCEPTION, points_in, shown
+from otbench.report.registry import INCEPTION, NETWORKS, points_in, shown
 from otbench.report.summary import Summary, summarise, told_apart
 from otbench.report.tables import ABSENT, Cell, Column, Row, Table, measured, seeds
 from otbench.studies.base import Columns, Place, Recipe
@@ -83,6 +83,13 @@ class Comparison:
         if network == "inception" and base in INCEPTION:
             return INCEPTION[base]
         return self.study.short.get(base, shown(base).label)
+
+    def full(self, metric: str) -> str:
+        """What a metric is called where nothing else says its features."""
+        base, _, network = metric.partition("@")
+        if not network or (network == "inception" and base in INCEPTION):
+            return self.short(metric)
+        return f"{self.short(base)}, {NETWORKS.get(network, network)}"
 
     @cached_property
     def unranked(self) -> set[str]:
@@ -249,7 +256,8 @@ def _notes(comparison: Comparison, dataset: str, metrics: tuple[str, ...]) -> li
         records = [record for record in used.values() if record.source == source]
         trials = f", {records[0].n_trials} trials" if records[0].n_trials else ", trials not stated"
         kind = ERROR_KINDS[records[0].error_kind].replace("standard", "the standard").replace("error of", "an error of")
-        notes.append(f"Published, {source}: ± is {kind}{trials}. {_capital(records[0].setup)}.")
+        said = kind if records[0].error_kind == "none" else f"± is {kind}"
+        notes.append(f"Published, {source}: {said}{trials}. {_capital(records[0].setup)}.")
     doubts: dict[str, dict[str, list[str]]] = {}
     for (model, metric), record in used.items():
         for doubt in [] if record.certain else record.note.split("; "):

@@ -83,8 +83,7 @@ def controls_table(comparison: Comparison, dataset: str) -> Table | None:
         cells = [measured(held[name], metric) for name in present]
         cells.append(Cell(status, {}, kind="trouble" if status == WRONG else ""))
         cells.append(Cell(reason, {}))
-        label = study.short.get(metric, shown(metric).label)
-        rows.append(Row(metric, label, "", tuple(cells)))
+        rows.append(Row(metric, comparison.full(metric), "", tuple(cells)))
     columns = [Column(name, comparison.title(name)) for name in present]
     columns += [Column("verdict", "Verdict", align="l"), Column("why", "Why", align="l")]
     caption = (

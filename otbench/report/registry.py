@@ -30,7 +30,7 @@ class Shown:
             return "∞" if value > 0 else "−∞"
         digits = self.digits
         if self.significant is not None:
-            digits = max(0, self.significant - 1 - magnitude(value * self.scale))
+            digits = min(6, max(0, self.significant - 1 - magnitude(value * self.scale)))
         elif digits is None:
             digits = min(6, max(3, 1 - magnitude(value * self.scale)))
         parts = [f"{number * self.scale:.{digits}f}" for number in (value, error) if math.isfinite(number)]

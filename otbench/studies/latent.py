@@ -233,7 +233,15 @@ def _embeddings(model: Any, data: DataSet, embedded: int) -> dict[str, np.ndarra
     }
 
 
-def write(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write the arrays to an `.npz`, whole or not at all."""
+def write(path: str | Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Write the arrays to an `.npz`, whole or not at all; returns what the paths counted."""
     with whole(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
+    facets, singular = arrays["path/facets"], arrays["path/singular"]
+    return {
+        "segments": len(facets),
+        "crossing": int((singular > 0).sum()),
+        "facets": int(facets.sum()),
+        "singular": int(singular.sum()),
+        "threshold": float(arrays["path/threshold"]),
+    }

@@ -11,8 +11,9 @@ import pytest
 from otbench.report.compare import Comparison, best_of, comparison_table
 from otbench.report.gathered import COLUMNS, Gathered
 from otbench.report.registry import shown
-from otbench.report.summary import Summary, curve, status_of, summarise, told_apart
+from otbench.report.summary import Summary, curve, difference, status_of, summarise, told_apart
 from otbench.report.tables import to_csv, to_markdown, to_tex
+from otbench.studies.base import Columns
 
 PROTOCOL = "n_generated=2500;reference=truth;radius=3sigma"
 
@@ -79,6 +80,19 @@ def test_curve_by_hand(hand: Gathered) -> None:
     assert points["error"].tolist() == pytest.approx([2.0, 2.0 / math.sqrt(3)])
 
 
+def test_seconds_go_with_the_curve(hand: Gathered) -> None:
+    assert curve(hand, "grid", "gan", "modes")["seconds"].tolist() == [10.0, 10.0]
+
+
+def test_differences_are_taken_seed_by_seed() -> None:
+    rows = [row("gan", seed, "fid", value) for seed, value in enumerate((5.0, 7.0, 9.0))]
+    rows += [row("gan", seed, "fid_train", value) for seed, value in ((2, 4.0), (1, 6.0))]
+    run = gathered(rows, [["grid", "gan", seed] for seed in range(3)])
+    found = difference(run, "grid", "gan", "fid", "fid_train")
+    assert found.values == (1.0, 5.0)  # seeds 1 and 2; seed 0 has no second value
+    assert found.mean == 3.0 and found.error == pytest.approx(2.0)  # sd of 1, 5 is sqrt(8)
+
+
 def test_values_of_another_protocol_never_share_a_column(hand: Gathered) -> None:
     rows = [*hand.table.to_dict("records"), row("mine", 0, "modes", 99.0, protocol="n_generated=10")]
     run = gathered(rows, hand.info["expected"])
@@ -112,7 +126,7 @@ def test_best_follows_the_direction_of_the_metric() -> None:
 
 
 def test_table_forms_by_hand(hand: Gathered) -> None:
-    table = comparison_table(Comparison(hand, None, ()), "grid", "t", "Grid", ("modes", "high_quality"))
+    table = comparison_table(Comparison(hand, None, ()), "grid", Columns("t", "Grid", ("modes", "high_quality")))
     assert table is not None
     lines = to_csv(table).splitlines()
     head = lines[0].split(",")

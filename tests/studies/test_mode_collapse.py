@@ -9,7 +9,7 @@ import pytest
 from otbench.report.controls import RIGHT, UNSURE, WRONG, verdict
 from otbench.report.published import read_published
 from otbench.report.summary import Summary
-from otbench.studies import mode_collapse as study
+from otbench.studies.mode_collapse import RECIPE as study
 
 
 def test_rows_stand_in_the_papers_order_then_ours() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.datasets import load_digits
 
 from otbench.metrics.table import COLUMNS
@@ -240,3 +242,9 @@ def make_images(
     (folder / "run.json").write_text(json.dumps(info))
     table.to_parquet(folder / "metrics.parquet", index=False)
     return folder
+
+
+@pytest.fixture(scope="session", name="make_images")
+def _make_images() -> Callable[..., Path]:
+    """The function that writes a made-up run of images."""
+    return make_images

@@ -1,0 +1,76 @@
+"""The recipe of the image study: rows, what may stand beside it, what the controls and the alarms must show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from otbench.errors import OtbenchError
+from otbench.report.controls import RIGHT, UNSURE, WRONG, verdict
+from otbench.report.published import Published, read_published
+from otbench.report.summary import Summary
+from otbench.studies import recipe, recipes
+from otbench.studies.images import RECIPE, excellence
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Published]:
+    return read_published(Path(__file__).parents[2] / "config" / "published.csv")
+
+
+def test_rows_stand_in_the_order_of_tables_3_and_4() -> None:
+    models = ["noise", "real", "ae-ot", "wgan-mlp", "mine", "otvae", "ns-gan", "ae", "vae", "ae-gmm"]
+    found = RECIPE.places(models, ["noise", "real", "ae-gmm"], ["mm-gan", "glann", "ae-ot"])
+    assert [place.model for place in found] == [
+        *("mm-gan", "ns-gan", "vae", "glann", "ae-ot", "otvae", "wgan-mlp", "mine", "ae", "real", "noise", "ae-gmm")
+    ]
+    assert {place.block for place in found} == {
+        *("adversarial", "others", "transport", "further", "reconstructions", "control")
+    }
+
+
+def test_published_figures_stand_beside_inception_alone(records: list[Published]) -> None:
+    beside = RECIPE.beside(records, "mnist")
+    assert str(beside["ae-ot", "fid@inception"].value) == "6.4"  # the paper's, not the slides' 6.2
+    assert ("ae-ot", "fid") not in beside and ("ae-ot", "fid@classifier") not in beside
+    assert str(beside["ae-ot", "l2_train"].value) == "0.0005"  # a loss knows no features
+    assert {one.paper for one in RECIPE.apart(records, "mnist")} == {"AE-OT slides"}
+    assert RECIPE.beside(records, "digits") == {}
+
+
+def test_excellence_rates_and_their_epochs(records: list[Published]) -> None:
+    found = [(one.model, float(one.value), low, high) for one, low, high in excellence(records, "mnist")]
+    assert found == [("otvae", 0.4, 3, 4), ("otvae", 0.8, 100, 100), ("wgan-mlp", 0.375, 200, 200)]
+    assert excellence(records, "digits") == []
+
+
+def test_studies_by_name() -> None:
+    assert list(recipes()) == ["mode-collapse", "images"]
+    with pytest.raises(OtbenchError, match="no study is called 'image', expected one of mode-collapse, images"):
+        recipe("image")
+
+
+def held(**means: float) -> dict[str, Summary]:
+    return {name: Summary((mean - 0.01, mean, mean + 0.01), {"ok": 3}) for name, mean in means.items()}
+
+
+@pytest.mark.parametrize(
+    ("metric", "means", "status", "reason"),
+    [
+        ("fid@classifier", {"real": 4, "collapsed": 60, "noise": 300}, RIGHT, ""),
+        ("fid@inception", {"real": 4, "collapsed": 4, "noise": 300}, WRONG, "does not tell collapsed"),
+        ("recall@classifier", {"real": 0.8, "collapsed": 0.3, "noise": 0.8}, RIGHT, "does not see noise"),
+        ("prd_f1_8@classifier", {"real": 0.9, "collapsed": 0.97, "noise": 0}, WRONG, "prefers collapsed"),
+        ("excellence_proxy", {"real": 0.95, "collapsed": 0.95, "noise": 0}, RIGHT, "does not see collapsed"),
+        ("memorised@classifier", {"real": 0.05, "memoriser": 1, "noise": 0}, RIGHT, "says nothing of quality"),
+        ("memorised@classifier", {"real": 0.05, "memoriser": 0.05}, WRONG, "does not tell memoriser"),
+        ("data_copying@classifier", {"real": 0.1, "memoriser": -20, "noise": 30}, RIGHT, "tells a memoriser"),
+        ("data_copying@classifier", {"real": 0.1, "noise": 30}, UNSURE, "memoriser was not measured"),
+        ("sharpness", {"real": 0.02, "collapsed": 0.02, "noise": 1}, UNSURE, "no side is better"),
+    ],
+)
+def test_verdict_on_a_metric(metric: str, means: dict[str, float], status: str, reason: str) -> None:
+    found = verdict(metric, held(**means), RECIPE)
+    assert found[0] == status
+    assert reason in found[1]
