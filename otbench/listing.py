@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from otbench.data.base import DataSet
+
 
 def listing() -> dict[str, list[dict[str, Any]]]:
     """Models, data sets and metrics, each with its paper and what it is about."""
+    import torch
+
     from otbench.data import known
     from otbench.data.points import POINTS
     from otbench.metrics import METRICS
     from otbench.models import configure, models
 
-    found = models()
-    tried = {kind: POINTS["grid-pyomt"]() for kind in ("points",)}
     rows = []
-    for name in sorted(found, key=lambda n: (found[n].control, found[n].family, n)):
-        model = found[name]
-        data = next((tried[k] for k in model.kinds if k in tried), None)
-        built = model(configure(name), data, [0]) if data else None
-        rows.append(
-            {
-                "name": name,
-                "title": model.title_of(name),
-                "about": " ".join((model.__doc__ or "").split("\n\n")[0].split()),
-                "family": model.family,
-                "paper": model.paper,
-                "data": list(model.kinds),
-                "parameters": built.parameters() if built else {},
-                "paper_steps": model.paper_steps,
-            }
-        )
+    for kind, data in (("points", POINTS["grid-pyomt"]()), ("images", _like_mnist())):
+        found = models(kind)
+        for name in sorted(found, key=lambda n: (found[n].control, found[n].family, n)):
+            model = found[name]
+            if kind != model.kinds[0]:
+                continue
+            with torch.device("meta"):  # shapes alone: the weights of large networks would take seconds to draw
+                built = model(configure(name, None, kind), data, [0], "meta")
+            rows.append(
+                {
+                    "name": name,
+                    "title": model.title_of(name),
+                    "about": " ".join((model.__doc__ or "").split("\n\n")[0].split()),
+                    "family": model.family,
+                    "paper": model.paper,
+                    "data": list(model.kinds),
+                    "parameters": built.parameters(),
+                    "paper_steps": model.paper_steps,
+                }
+            )
     metrics = [
         {"name": m.name, "title": m.title, "direction": m.direction, "data": list(m.kinds), "paper": m.paper}
         | {"description": m.description}
@@ -41,6 +49,12 @@ def listing() -> dict[str, list[dict[str, Any]]]:
         "datasets": [{"name": n, "description": d} for n, d in known().items()],
         "metrics": metrics,
     }
+
+
+def _like_mnist() -> DataSet:
+    """A data set of MNIST's shape, for counts of parameters: 28x28 pixels, grey, all black."""
+    black = np.zeros((2, 1, 28, 28), np.uint8)
+    return DataSet("mnist", black, black, validation=black)
 
 
 def text(found: dict[str, list[dict[str, Any]]]) -> str:

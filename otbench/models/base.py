@@ -98,9 +98,10 @@ class Model:
     def adam(self, name: str, networks: list[str], rate: float, beta1: float, beta2: float = 0.999) -> None:
         """Register an Adam optimiser (epsilon 1e-8) over these networks."""
         tensors = [p for n in networks for p in self.networks[n].parameters()]
-        on_gpu = self.device.type == "cuda"
-        # capturable: the step counter stays on the device, as a CUDA graph needs
-        self.optimisers[name] = torch.optim.Adam(tensors, rate, (beta1, beta2), fused=True, capturable=on_gpu)
+        kind = self.device.type
+        # capturable: the step counter stays on the device, as a CUDA graph needs; on `meta` nothing is ever computed
+        settings = {"fused": kind != "meta", "capturable": kind == "cuda"}
+        self.optimisers[name] = torch.optim.Adam(tensors, rate, (beta1, beta2), **settings)
 
     def descend(self, **losses: Tensor) -> None:
         """One step of each named optimiser along its own loss (R,), all gradients taken before any step."""
