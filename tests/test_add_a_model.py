@@ -25,7 +25,7 @@ def test_the_page_works_as_written(root, tmp_path):
     (tmp_path / "otbench" / "models" / "affine.py").write_text(block(text, "python"))
     config = tmp_path / "config" / "config.yaml"
     line = block(text, "yaml")
-    config.write_text(config.read_text().replace("  - noise\n", f"  - noise\n{line}"))
+    config.write_text(config.read_text().replace("      - noise\n", f"      - noise\n{line}", 1))
     commands = block(text, "sh").strip().splitlines()
     # the copy's package, not the installed one
     shim = tmp_path / "bin" / "otbench"
