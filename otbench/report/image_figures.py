@@ -172,7 +172,7 @@ def _latent(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
     if latent_plots.has_paths(comparison, dataset):
         caption = (
             "AE-OT's map along two line segments of the source cube, decoded without its sampler's refusal to mix: an "
-            "image stands in the middle of a cell's stretch, those between are interpolated, 13 for four cells. "
+            "image stands in the middle of a cell's stretch, those between are interpolated. "
         )
         if f"{dataset}/path/crossing/images" in comparison.run.latent:
             caption += "First: the facet with the widest angle of all segments, in the middle of the strip. "

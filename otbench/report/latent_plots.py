@@ -9,7 +9,6 @@ import numpy as np
 from otbench.report import style
 from otbench.report.compare import Comparison
 from otbench.report.tiles import tile
-from otbench.studies.latent import FRAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +51,7 @@ def paths(comparison: Comparison, dataset: str) -> Figure:
         strip, below = axes[2 * at, 0], axes[2 * at + 1, 0]
         images = latent[f"{start}/images"]
         strip.imshow(tile(images, len(images)), interpolation="nearest")
-        _outline(strip, images)
+        _outline(strip, images, len(latent[f"{start}/cells"]) - 1)
         strip.set_title(PATHS[name], loc="left")
         strip.set_axis_off()
         _stems(below, latent, start, threshold)
@@ -62,12 +61,12 @@ def paths(comparison: Comparison, dataset: str) -> Figure:
     return figure
 
 
-def _outline(axes: Axes, images: np.ndarray) -> None:
+def _outline(axes: Axes, images: np.ndarray, facets: int) -> None:
     """A frame about the images that are decoded codes of training images; those between are interpolated."""
     from matplotlib.patches import Rectangle
 
     height, width = images.shape[2:]
-    for at in range(0, len(images), FRAMES):
+    for at in range(0, len(images), (len(images) - 1) // facets):
         corner = (at * (width + 1) - 0.5, -0.5)
         frame = Rectangle(corner, width, height, fill=False, edgecolor=style.GREEN, linewidth=2.2, clip_on=False)
         axes.add_patch(frame)

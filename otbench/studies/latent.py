@@ -28,10 +28,12 @@ from otbench.transport import AngleRule, TransportMap
 
 SEGMENTS = 200
 """Random segments whose facets are counted."""
-FRAMES = 4
-"""Steps from one cell's middle to the next along a path."""
-CELLS = 4
-"""Cells of a path: the facet that it is about lies between the middle two."""
+FRAMES = 12
+"""Steps along a path, from the middle of its first cell to the middle of its last."""
+FACETS = (3, 1)
+"""Facets that a path crosses, the one that it is about in the middle: three, or one where no three calm ones follow one
+another on any segment.
+"""
 EMBEDDED = 2000
 """Most training images that are embedded."""
 PERPLEXITY = 30
@@ -93,33 +95,31 @@ class Stretch:
     facet: int
 
 
-def stretches(found: list[Crossings], rule: AngleRule, facets: int = CELLS - 1) -> tuple[Stretch | None, Stretch]:
-    """(a stretch whose middle facet is singular, one that crosses no singular facet), of `facets` facets each.
+def stretches(found: list[Crossings], rule: AngleRule) -> tuple[int, Stretch | None, Stretch | None]:
+    """(facets, a stretch whose middle facet is singular, one that crosses no singular facet), as many facets each.
 
     The first: the widest angle of all segments. The second: of the stretches without a singular facet, the one whose
-    widest angle is the median; where there is none, the one whose widest angle is least. The first is None where no
-    segment crosses the singular set. Raises OtbenchError where no segment crosses enough facets.
+    widest angle is the median. Each is None where there is none. Raises OtbenchError where no segment crosses a facet.
     """
-    half = facets // 2
-    inner = [
-        (float(one.angles[k]), Stretch(s, k - half))
-        for s, one in enumerate(found)
-        for k in range(half, len(one.angles) - (facets - half - 1))
-    ]
-    if not inner:
-        raise OtbenchError(f"latent study: no segment crosses {facets} facets; the map has too few cells")
-    widest = [(float(found[s.segment].angles[s.facet : s.facet + facets].max()), s) for _, s in inner]
-    regular = sorted((angle, s.segment, s.facet) for angle, s in widest if angle <= rule.threshold)
-    calm = regular[len(regular) // 2] if regular else min((angle, s.segment, s.facet) for angle, s in widest)
-    angle, crossing = max(inner, key=lambda one: (one[0], -one[1].segment, -one[1].facet))
-    return (crossing if angle > rule.threshold else None), Stretch(calm[1], calm[2])
+    if not any(len(one.at) for one in found):
+        raise OtbenchError("latent study: no segment crosses a facet; the map has too few cells")
+    for facets in FACETS:
+        calm, about = [], []
+        for s, one in enumerate(found):
+            for k in range(len(one.angles) - facets + 1):
+                widest = float(one.angles[k : k + facets].max())
+                calm += [(widest, s, k)] if widest <= rule.threshold else []
+                about.append((float(one.angles[k + facets // 2]), -s, -k))
+        if calm or facets == FACETS[-1]:
+            break
+    angle, s, k = max(about)
+    median = Stretch(*sorted(calm)[len(calm) // 2][1:]) if calm else None
+    return facets, (Stretch(-s, -k) if angle > rule.threshold else None), median
 
 
-def path_codes(transport: TransportMap, one: Crossings, facet: int, facets: int = CELLS - 1) -> tuple[np.ndarray, ...]:
-    """(codes (F, d), places on the segment (F,)) along the cells about `facets` facets from `facet` on, FRAMES a
-    facet.
-    """
-    steps = np.linspace(0, facets, facets * FRAMES + 1)
+def path_codes(transport: TransportMap, one: Crossings, facet: int, facets: int) -> tuple[np.ndarray, np.ndarray]:
+    """(codes (FRAMES + 1, d), places on the segment (FRAMES + 1,)) along `facets` facets from `facet` on."""
+    steps = np.linspace(0, facets, FRAMES + 1)
     cell = np.minimum(steps.astype(int), facets - 1)
     share = (steps - cell)[:, None]
     target = transport.target[one.cells[facet : facet + facets + 1]]
@@ -145,10 +145,11 @@ def study(
     """The arrays of the latent study of a fitted AE-OT, at its last snapshot.
 
     seed: the replica, by default the first that is ok. Returns `path/crossing/...` (absent where no segment crosses the
-    singular set) and `path/regular/...`: `images` (F, c, h, w) uint8, `at` (F,), where on the segment, `facet_at` and
-    `facet_angle` (m,), all facets of the segment, rad, `cells` (CELLS,); `path/threshold` (), rad; `path/facets` and
-    `path/singular` (segments,), facets crossed and those above the threshold; `tsne/images` and `tsne/codes` (n, 2) in
-    [0, 1]; `tsne/rows` (n,), of the training set; `tsne/labels` (n,), -1 where there are none; `info`, JSON text.
+    singular set) and `path/regular/...` (absent where every facet is singular): `images` (FRAMES + 1, c, h, w) uint8,
+    `at` (FRAMES + 1,), where on the segment, `facet_at` and `facet_angle` (m,), all facets of the segment, rad, `cells`
+    (facets + 1,), those of the path; `path/threshold` (), rad; `path/facets` and `path/singular` (segments,), facets
+    crossed and those above the threshold; `tsne/images` and `tsne/codes` (n, 2) in [0, 1]; `tsne/rows` (n,), of the
+    training set; `tsne/labels` (n,), -1 where there are none; `info`, JSON text.
     Raises OtbenchError where the folder holds no such fit.
     """
     from otbench.training.fit import open_fit, prepare
@@ -188,7 +189,7 @@ def _paths(model: Any, transport: TransportMap, rule: AngleRule, segments: int) 
     draw = np.random.default_rng(0)
     ends = [transport.source.sample(2, draw) for _ in range(segments)]
     found = [crossings(transport, rule, start, end) for start, end in ends]
-    crossing, regular = stretches(found, rule)
+    facets, crossing, regular = stretches(found, rule)
     arrays: dict[str, np.ndarray] = {
         "path/threshold": np.array(rule.threshold),
         "path/facets": np.array([len(one.at) for one in found]),
@@ -198,13 +199,13 @@ def _paths(model: Any, transport: TransportMap, rule: AngleRule, segments: int) 
         if chosen is None:
             continue
         one = found[chosen.segment]
-        codes, at = path_codes(transport, one, chosen.facet)
+        codes, at = path_codes(transport, one, chosen.facet, facets)
         arrays |= {
             f"path/{name}/images": _decoded(model, codes),
             f"path/{name}/at": at,
             f"path/{name}/facet_at": one.at,
             f"path/{name}/facet_angle": one.angles,
-            f"path/{name}/cells": one.cells[chosen.facet : chosen.facet + CELLS],
+            f"path/{name}/cells": one.cells[chosen.facet : chosen.facet + facets + 1],
         }
     return arrays
 
