@@ -129,7 +129,8 @@ def figure(curves: Curves, problems: dict[str, dict[str, float]], path: Path) ->
 
 
 def panel(axis: Any, curves: dict[str, list[tuple[float, float]]], place: dict[str, float]) -> None:
-    """One problem's lines; what the judge cannot resolve is shaded, and lines end where they enter it."""
+    """One problem's lines, each of the least error so far; what the judge cannot resolve is shaded, and ends them."""
+    from matplotlib import patheffects
     from matplotlib.ticker import NullLocator
 
     seen = place["resolution"]
@@ -137,9 +138,7 @@ def panel(axis: Any, curves: dict[str, list[tuple[float, float]]], place: dict[s
     ends = []
     for name, curve in curves.items():
         colour, marker = STYLES[name]
-        # A dot where the least error so far was reached keeps the line readable; the rest stays visible, pale.
         points = sorted(curve)
-        axis.plot(*zip(*points, strict=True), color=colour, linewidth=0.6, alpha=0.3)
         kept = [points[0]]
         for point in points[1:]:
             if point[1] < kept[-1][1] and kept[-1][1] > seen:
@@ -156,22 +155,27 @@ def panel(axis: Any, curves: dict[str, list[tuple[float, float]]], place: dict[s
         axis.set_yticks([e for e in (1, *ERRORS, 0.02) if e > low], minor=False)
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.yaxis.set_minor_locator(NullLocator())
-    axis.set_xlim(right=axis.get_xlim()[1] * 8)
+    axis.set_xlim(right=axis.get_xlim()[1] * 5)
     for name, colour, x, y in spread(ends, axis):
-        axis.annotate(name, (x, y), xytext=(5, 0), textcoords="offset points", color=colour, va="center", fontsize=8)
+        halo = [patheffects.withStroke(linewidth=2.5, foreground="white")]
+        place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "path_effects": halo}
+        axis.annotate(name, (x, y), color=colour, fontsize=8, **place)
 
 
 def spread(ends: list[tuple[str, str, float, float]], axis: Any) -> list[tuple[str, str, float, float]]:
-    """The labels' places, moved apart where they would lie on each other (a twentieth of the axis' decades)."""
+    """Places of the labels: at a line's end where that is far from the others', else in a column right of all lines,
+    moved apart.
+    """
+    right = max(x for _, _, x, _ in ends)
+    column = sorted((end for end in ends if end[2] > right / 30), key=lambda end: end[3])
     low, high = (math.log10(v) for v in axis.get_ylim())
-    least, placed = (high - low) / 18, []
-    for name, colour, x, y in sorted(ends, key=lambda end: end[3]):
-        level = math.log10(y)
-        for _, _, other, taken in placed:
-            if abs(level - math.log10(taken)) < least and 0.05 < other / x < 20:
-                level = math.log10(taken) + least
-        placed.append((name, colour, x, 10**level))
-    return placed
+    gap, levels = (high - low) / 16, []
+    for _, _, _, y in column:
+        levels.append(max(math.log10(y), levels[-1] + gap if levels else -math.inf))
+    for k in reversed(range(len(levels))):
+        levels[k] = min(levels[k], levels[k + 1] - gap if k + 1 < len(levels) else high - gap / 2)
+    moved = [(name, colour, right, 10**level) for (name, colour, _, _), level in zip(column, levels, strict=True)]
+    return moved + [end for end in ends if end not in column]
 
 
 if __name__ == "__main__":
