@@ -228,6 +228,8 @@ def _measured(comparison: Comparison, run: Gathered, dataset: str, metric: str) 
 
     def fill(model: str) -> Cell:
         one = summarise(run, dataset, model, metric)
+        if metric in comparison.study.inner and not one.n and one.counts.get("ok"):
+            return ABSENT  # a model without an autoencoder lacks nothing
         strong = best is not None and model in held and one.mean == held[best].mean
         return measured(one, metric, strong, tied=model in equal and not strong)
 

@@ -239,7 +239,7 @@ def _table(path: Path) -> pd.DataFrame:
 def network_of(protocol: object) -> str:
     """The network whose features a protocol states (`inception`, `classifier`); empty where there is none."""
     found = re.match(r"features=([a-z]+)", str(protocol))
-    return found[1] if found and found[1] != "coordinates" else ""
+    return found[1] if found and found[1] not in ("coordinates", "pixels") else ""
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

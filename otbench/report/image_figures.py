@@ -112,8 +112,8 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
     keys = [key for key in keys if key]
     if keys:
         caption = (
-            "Mean over seeds at every snapshot; bands are standard errors; dotted: held-out real data. Both axes of "
-            "work are logarithmic, so a model that is better early and one that is better late can both be seen. "
+            "Mean over seeds at every snapshot; bands are standard errors; orange: held-out real data. The axes "
+            "of work are logarithmic, so that what happens early can be seen. "
             f"{protocol_of(comparison, dataset, keys)}"
         )
         yield (

@@ -151,7 +151,7 @@ def snapshots(comparison: Comparison, dataset: str) -> list[str]:
     return kept if len(kept) > 1 else []
 
 
-def progress(comparison: Comparison, dataset: str, side: int = 4) -> Figure:
+def progress(comparison: Comparison, dataset: str, rows: int = 3, columns: int = 5) -> Figure:
     """Samples of the first seed along training, a row a model, a column a snapshot; the noise is the same in a row."""
     import matplotlib.pyplot as plt
 
@@ -162,7 +162,7 @@ def progress(comparison: Comparison, dataset: str, side: int = 4) -> Figure:
     figure, axes = plt.subplots(
         len(models),
         len(marks),
-        figsize=(0.9 + width * len(marks) * 0.86, 0.2 + len(models) * width * 0.92),
+        figsize=(0.3 + width * len(marks) * 0.96, 0.2 + len(models) * (width * rows / columns + 0.06)),
         squeeze=False,
         layout="constrained",
     )
@@ -173,7 +173,7 @@ def progress(comparison: Comparison, dataset: str, side: int = 4) -> Figure:
                 _show(one, np.full((8, 8, 3), 255, np.uint8))
                 one.text(3.5, 3.5, "missing", ha="center", va="center", fontsize=7, color=style.RED, style="italic")
             else:
-                _show(one, tile(images[: side * side], side))
+                _show(one, tile(images[: rows * columns], columns))
             if model == models[0] or epochs(comparison, dataset, model) != epochs(comparison, dataset, models[0]):
                 one.set_title(f"{float(mark) * epochs(comparison, dataset, model):.2g} epochs", fontsize=7.5, pad=2.5)
         row[0].set_ylabel(comparison.title(model), fontsize=8)

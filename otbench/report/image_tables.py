@@ -18,7 +18,7 @@ LOSSES = (
     ("l2_before", "Before freezing, test images"),
     ("l2", "After freezing, test images"),
 )
-SPLIT = ("fid", "floor", "transport", "train", "gap")
+SPLIT = ("fid", "train", "floor", "transport", "gap")
 
 
 def study_tables(comparison: Comparison) -> list[Table]:
@@ -173,11 +173,11 @@ def split_table(comparison: Comparison, dataset: str, network: str) -> Table | N
         rows.append(Row("real", comparison.title("real"), comparison.study.blocks["control"], tuple(cells)))
     name = shown(f"fid@{network}").label
     columns = (
-        Column("fid", "Samples to test images"),
-        Column("floor", "Floor: reconstructed test images to test images"),
-        Column("transport", "Cost of drawing codes: samples minus floor"),
-        Column("train", "Samples to training images"),
-        Column("gap", "Generalisation gap: test minus training"),
+        Column("fid", "test images", "Samples to"),
+        Column("train", "training images", "Samples to"),
+        Column("floor", "test images (floor)", "Reconstructions to"),
+        Column("transport", "samples − floor", "Cost of drawing codes"),
+        Column("gap", "test − training", "Generalisation gap"),
     )
     caption = (
         f"{name}. The floor is what the decoder cannot show; what is above it comes from the law of the codes. Samples "

@@ -43,6 +43,7 @@ def test_tiles_stand_in_rows_with_white_between() -> None:
         ("features=classifier-0badf00d;n_real=500", "classifier"),
         ("features=inception-6726825d;split=test", "inception"),
         ("features=coordinates;n_real=2500", ""),
+        ("features=pixels;n_generated=500;range=0..1", ""),
         ("certificate", ""),
         (float("nan"), ""),
     ],
