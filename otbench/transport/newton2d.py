@@ -98,8 +98,8 @@ def newton(
             reason = "steps" if step >= max_steps else "time"
             break
         direction = _direction(target, cells, total, weights - mass)
-        # Near what rounding allows a shorter step will not do better than the whole one.
-        halvings = 40 if error > 16 * rounding(target, weights, h, cells, total) else 2
+        # Near what rounding allows, much shorter steps will not do better than the whole one.
+        halvings = 40 if error > 16 * rounding(target, weights, h - weights @ h, cells, total) else 4
         found = _damped(target, weights, polygon, h, direction, mass, floor, total, halvings)
         if found is None:
             reason = "rounding"
