@@ -26,7 +26,7 @@ def listing() -> dict[str, list[dict[str, Any]]]:
             if kind != model.kinds[0]:
                 continue
             with torch.device("meta"):  # shapes alone: the weights of large networks would take seconds to draw
-                built = model(configure(name, None, kind), data, [0], "meta")
+                built = model(configure(name, None, kind), data, [0], "meta", training=False)
             rows.append(
                 {
                     "name": name,

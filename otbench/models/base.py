@@ -63,8 +63,17 @@ class Model:
     sampler: ClassVar[tuple[str, ...]] = ("generator",)
     Config: ClassVar[type[Config]] = Config
 
-    def __init__(self, config: Config, data: DataSet, seeds: list[int], device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self,
+        config: Config,
+        data: DataSet,
+        seeds: list[int],
+        device: str | torch.device = "cpu",
+        training: bool = True,
+    ) -> None:
+        """training: False leaves out the optimisers, whose first use costs a process seconds of imports."""
         self.config, self.data, self.seeds, self.device = config, data, list(seeds), torch.device(device)
+        self.training = training
         self.networks: dict[str, Replicas] = {}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.build()
@@ -97,11 +106,19 @@ class Model:
 
     def adam(self, name: str, networks: list[str], rate: float, beta1: float, beta2: float = 0.999) -> None:
         """Register an Adam optimiser (epsilon 1e-8) over these networks."""
-        tensors = [p for n in networks for p in self.networks[n].parameters()]
         kind = self.device.type
-        # capturable: the step counter stays on the device, as a CUDA graph needs; on `meta` nothing is ever computed
-        settings = {"fused": kind != "meta", "capturable": kind == "cuda"}
-        self.optimisers[name] = torch.optim.Adam(tensors, rate, (beta1, beta2), **settings)
+        # capturable: the step counter stays on the device, as a CUDA graph needs
+        settings = {"betas": (beta1, beta2), "fused": True, "capturable": kind == "cuda"}
+        self._optimiser(torch.optim.Adam, name, networks, rate, settings)
+
+    def rmsprop(self, name: str, networks: list[str], rate: float) -> None:
+        """Register an RMSProp optimiser (PyTorch's values) over these networks."""
+        self._optimiser(torch.optim.RMSprop, name, networks, rate, {"capturable": self.device.type == "cuda"})
+
+    def _optimiser(self, kind: type[torch.optim.Optimizer], name: str, networks: list[str], rate: float, more) -> None:
+        if self.training:
+            tensors = [p for n in networks for p in self.networks[n].parameters()]
+            self.optimisers[name] = kind(tensors, rate, **more)
 
     def descend(self, **losses: Tensor) -> None:
         """One step of each named optimiser along its own loss (R,), all gradients taken before any step."""

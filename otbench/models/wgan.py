@@ -51,9 +51,7 @@ class WGAN(NoiseModel):
         self.critic = self.network("critic", lambda: Perceptron(dimension, 1))
         for name in ("generator", "critic"):
             if c.constraint == "clip":
-                tensors = self.networks[name].parameters()
-                on_gpu = self.device.type == "cuda"
-                self.optimisers[name] = torch.optim.RMSprop(tensors, c.clip_rate, capturable=on_gpu)
+                self.rmsprop(name, [name], c.clip_rate)
             else:
                 self.adam(name, [name], c.rate, c.beta1, c.beta2)
 

@@ -159,7 +159,7 @@ def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str
 
     def load(seed: int, snapshot: float) -> Model:
         start = f"{seed}/{snapshot:g}/"
-        model = model_class(config, data, [seed], device)
+        model = model_class(config, data, [seed], device, training=False)
         model.load({n.removeprefix(start): weights.get_tensor(n).unsqueeze(0) for n in names if n.startswith(start)})
         return model
 

@@ -99,9 +99,8 @@ class MLPWGAN(Clipped):
         c, shape = self.config, self.data.shape
         self.generator = self.network("generator", lambda: MLPGenerator(shape, c.latent, c.width, c.eps))
         self.discriminator = self.network("discriminator", lambda: MLPCritic(shape, c.width))
-        for name, network in self.networks.items():
-            on_gpu = self.device.type == "cuda"
-            self.optimisers[name] = torch.optim.RMSprop(network.parameters(), c.rate, capturable=on_gpu)
+        for name in self.networks:
+            self.rmsprop(name, [name], c.rate)
 
     def stages(self) -> list[Stage]:
         """One stage; a step: `critic_steps` updates of the critic and one of the generator."""
