@@ -1,0 +1,105 @@
+"""Networks of the Wasserstein autoencoder (Tolstikhin et al. 2018; its code), for CelebA and MNIST."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from otbench.nets.images import BatchNorm, initialise
+from otbench.nets.layers import Linear
+
+Shape = tuple[int, int, int]
+#: decay 0.9 of the running statistics, epsilon 1e-5
+NORM = (0.1, 1e-5)
+
+
+class SameConv(nn.Conv2d):
+    """A convolution with TensorFlow's padding SAME, where an odd pixel goes to the right and the bottom.
+
+    (n, a, h, w) -> (n, b, h / stride, w / stride), rounded up.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 2) -> None:
+        super().__init__(inputs, outputs, kernel, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        k, s = self.kernel_size[0], self.stride[0]
+        pads: list[int] = []
+        for size in (x.shape[-1], x.shape[-2]):
+            total = max((-(-size // s) - 1) * s + k - size, 0)
+            pads += [total // 2, total - total // 2]
+        return super().forward(F.pad(x, pads))
+
+
+class SameDeconv(nn.ConvTranspose2d):
+    """The transposed convolution of `SameConv`: (n, a, h, w) -> (n, b, stride h, stride w)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 2) -> None:
+        super().__init__(inputs, outputs, kernel, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        k, s = self.kernel_size[0], self.stride[0]
+        first = (k - s) // 2
+        h, w = s * x.shape[-2], s * x.shape[-1]
+        return super().forward(x)[..., first : first + h, first : first + w]
+
+
+def sizes(shape: Shape) -> tuple[int, int]:
+    """Kernel size, and number of strided layers of the decoder: CelebA's 5 and 3 from 64 pixels on, else MNIST's."""
+    return (5, 3) if shape[1] >= 64 else (4, 2)
+
+
+class Encoder(nn.Module):
+    """Images (n, c, h, w) -> codes (n, latent): four strided convolutions with BatchNorm and ReLU, an affine layer."""
+
+    def __init__(self, shape: Shape, latent: int, width: int = 128) -> None:
+        super().__init__()
+        kernel, _ = sizes(shape)
+        h, w = shape[1:]
+        layers: list[nn.Module] = []
+        for a, b in pairwise([shape[0], width, 2 * width, 4 * width, 8 * width]):
+            layers += [SameConv(a, b, kernel), BatchNorm(b, *NORM), nn.ReLU()]
+            h, w = -(-h // 2), -(-w // 2)
+        self.body = nn.Sequential(*layers, nn.Flatten(), Linear(8 * width * h * w, latent))
+        initialise(self, 0.01)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+
+class Decoder(nn.Module):
+    """Codes (n, latent) -> images (n, c, h, w) in [0, 1]; tanh of CelebA's images in [-1, 1] is brought there."""
+
+    def __init__(self, shape: Shape, latent: int, width: int = 128) -> None:
+        super().__init__()
+        kernel, count = sizes(shape)
+        h, w = shape[1] // 2**count, shape[2] // 2**count
+        layers: list[nn.Module] = [Linear(latent, 8 * width * h * w), nn.ReLU(), nn.Unflatten(1, (8 * width, h, w))]
+        channels = [8 * width // 2**k for k in range(count + 1)]
+        for a, b in pairwise(channels):
+            layers += [SameDeconv(a, b, kernel), BatchNorm(b, *NORM), nn.ReLU()]
+        self.body = nn.Sequential(*layers, SameDeconv(channels[-1], shape[0], kernel, stride=1))
+        self.tanh = count == 3
+        initialise(self, 0.01)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.body(z)
+        return (torch.tanh(x) + 1) / 2 if self.tanh else torch.sigmoid(x)
+
+
+class Adversary(nn.Module):
+    """Codes (n, latent) -> logits (n,); four hidden layers with ReLU."""
+
+    def __init__(self, latent: int, width: int = 512) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for a, b in pairwise([latent, width, width, width, width]):
+            layers += [Linear(a, b), nn.ReLU()]
+        self.body = nn.Sequential(*layers, Linear(width, 1))
+        initialise(self, 0.01)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.body(z).squeeze(-1)
