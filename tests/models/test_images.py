@@ -357,6 +357,10 @@ def test_ae_ot_certifies_its_map_and_draws_mixtures_of_its_targets(family, pictu
     transport, rule = model.transport(0)
     share = np.bincount(transport.cell(transport.source.sample(100_000, np.random.default_rng(5))), minlength=40)
     assert np.abs(share / 100_000 * 40 - 1).mean() < 0.1 + 0.02, "counted on points of our own"
+    means = transport.source.sample(400_000, np.random.default_rng(6))
+    cell = transport.cell(means)
+    expected = np.stack([means[cell == k].mean(0) for k in range(40)])
+    assert transport.centroids() == pytest.approx(expected, abs=0.03), "a hundred thousand points, a cell 2,500"
     assert rule.threshold == 0.75
     wide = build("ae-ot", pictures, threshold=1.5)
     law, _ = wide.fit_law(transport.target.astype(np.float32), 0)

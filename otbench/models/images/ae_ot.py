@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,19 @@ from otbench.transport.sources import named
 
 #: angle thresholds (rad) of Lei et al. 2020 (6.1) other than 0.75
 PAPERS = {"cifar10": 0.68}
+#: source points a target from which the centres of mass of the cells are estimated (Lei et al. 2020, 6.1)
+POINTS = 100
+
+
+@dataclass(frozen=True)
+class Centred(TransportMap):
+    """A map whose cells' centres of mass, known (n, d), were estimated once, when it was solved."""
+
+    known: np.ndarray | None = None
+
+    def centroids(self, points: int = 0, seed: int = 1) -> np.ndarray:
+        """The known centres of mass (n, d); NaN for an empty cell."""
+        return self.known
 
 
 class AEOTConfig(AutoencoderConfig):
@@ -53,13 +66,16 @@ class AEOT(Autoencoding):
         return self.config.targets
 
     def fit_law(self, codes: np.ndarray, seed: int) -> tuple[Law, dict[str, float]]:
-        """Targets (n, d), heights (n,), and the angle rule as threshold, scale and centre (d,)."""
+        """Targets (n, d), heights (n,), centroids of the cells (n, d), the angle rule's threshold, scale and centre."""
         c = self.config
         found, told = self._solved(codes, stream_seed(seed, "transport") % 2**31)
         rule = AngleRule(c.threshold) if c.threshold else code_angles(codes, PAPERS.get(self.data.name, 0.75))
         centre = np.zeros(codes.shape[1]) if rule.centre is None else rule.centre
+        # as many points as the paper estimates masses with; an empty cell's centre is no number, and stored as zeros
+        centroids = found.centroids(max(POINTS * len(codes), 100_000))
         law = {
             "target": torch.from_numpy(codes),
+            "centroid": torch.from_numpy(np.nan_to_num(centroids).astype(np.float32)),
             "height": torch.from_numpy(found.heights),
             "threshold": torch.tensor(rule.threshold, dtype=torch.float64),
             "scale": torch.tensor(rule.scale, dtype=torch.float64),
@@ -85,7 +101,9 @@ class AEOT(Autoencoding):
         law = {k: v.numpy() for k, v in self.laws[seed].items()}
         target = law["target"].astype(np.float64)
         weights = np.full(len(target), 1 / len(target))
-        found = TransportMap(target, law["height"], weights, named("cube", target.shape[1]))
+        known = law["centroid"].astype(np.float64)
+        known[~known.any(1)] = np.nan
+        found = Centred(target, law["height"], weights, named("cube", target.shape[1]), known=known)
         return found, AngleRule(float(law["threshold"]), float(law["scale"]), law["centre"])
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
