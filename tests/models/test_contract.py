@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from otbench.catalogue import KINDS, models_of
+from otbench.catalogue import KINDS, fit_version, models_of
 from otbench.errors import OtbenchError
 from otbench.models import configure, find, models
 from otbench.training.fit import fit
@@ -153,6 +153,12 @@ def test_one_name_may_mean_a_model_of_points_and_one_of_images():
         assert set(models(kind)) == set(models_of(kind))
         assert all(kind in model.kinds for model in models(kind).values())
     assert set(models()) == set(models_of("points")) | set(models_of("images"))
+
+
+def test_a_fit_depends_on_the_sources_that_its_model_imports():
+    assert fit_version("wgan", "images") == fit_version("wgan-mlp", "images") != fit_version("wgan", "points")
+    assert fit_version("vae", "images") != fit_version("ae", "images") != fit_version("ae-ot", "images")
+    assert fit_version("vae") == fit_version("vae", "images") and fit_version("wgan") == fit_version("wgan", "points")
 
 
 def test_an_unknown_model_is_named(data, tmp_path):

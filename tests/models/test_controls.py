@@ -54,6 +54,37 @@ def test_noise_fills_the_bounding_box_of_the_training_points(data):
     assert counts == pytest.approx(np.full((4, 4), 500), abs=110), "five standard deviations of a cell's count"
 
 
+def pictured(name, data, n, seed=0, **options):
+    model = find(name, "images")(configure(name, options, "images"), data, [seed])
+    return np.round(model.draw(n, [generator(seed, "samples")])[0].numpy() * 255).astype(np.uint8).reshape(n, -1)
+
+
+def flat(values):
+    return rows(values.reshape(len(values), -1))
+
+
+def test_controls_of_images_draw_from_the_splits_that_they_should(pictures):
+    assert flat(pictured("real", pictures, 40)) == flat(pictures.validation), "each once, to the byte"
+    assert flat(pictured("memoriser", pictures, 120)) == flat(pictures.train)
+    noise = pictured("noise", pictures, 300)
+    assert np.histogram(noise, 4, (0, 256))[0] / noise.size == pytest.approx(np.full(4, 0.25), abs=0.01)
+
+
+@pytest.mark.parametrize(("share", "left"), [(0.4, 2), (0.75, 3)])
+def test_collapsed_images_are_of_some_classes_only(share, left, pictures):
+    label = {tuple(row): k for row, k in zip(
+        pictures.validation.reshape(40, -1).tolist(), pictures.labels["validation"].tolist(), strict=True
+    )}  # fmt: skip
+    kept = [{label[row] for row in flat(pictured("collapsed", pictures, 60, seed, share=share))} for seed in range(5)]
+    assert [len(k) for k in kept] == [left] * 5 and len({frozenset(k) for k in kept}) > 1
+
+
+def test_collapsed_images_without_labels_are_of_some_clusters(pictures):
+    bare = type(pictures)("bare", pictures.train, pictures.test, validation=pictures.validation)
+    drawn = flat(pictured("collapsed", bare, 60))
+    assert drawn < flat(bare.validation), "some of the held-out images, not all"
+
+
 # ------------------------------------------------------------------ AE-OT
 
 
