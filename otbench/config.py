@@ -110,7 +110,7 @@ class Run(BaseModel):
             models = models_of(kind)
             for override in section.overrides:
                 _known(override.models, models, f"study {study}: unknown model")
-                _known(override.datasets, section.datasets, f"study {study}: an override names data set")
+                _known(override.datasets, data, f"study {study}: unknown data set")
             _known(section.datasets, data, f"study {study}: unknown data set")
             _known(section.models, models, f"study {study}: unknown model")
             if section.folders and kind != "images":

@@ -62,7 +62,7 @@ def test_a_wrong_config_gets_a_sentence_that_names_the_key(change, said):
         ({"snapshots": [1.5]}, "key 'studies.mode-collapse.snapshots.0'"),
         ({"samples": 3}, "key 'studies.mode-collapse.samples'"),
         ({"overrides": [{"models": ["gna"], "set": {}}]}, "unknown model 'gna'"),
-        ({"overrides": [{"models": ["gan"], "datasets": ["ring"], "set": {}}]}, "an override names data set 'ring'"),
+        ({"overrides": [{"models": ["gan"], "datasets": ["rong"], "set": {}}]}, "unknown data set 'rong'"),
         ({"overrides": [{"models": ["gan"], "set": {"rat": 1}}]}, "model gan, option 'rat'"),
         ({"overrides": [{"models": ["gan"], "set": {"rate": "x"}}]}, "model gan, option 'rate'"),
         ({"overrides": [{"models": ["gan"]}]}, "overrides.0.set': this key is missing"),
