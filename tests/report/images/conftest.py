@@ -94,7 +94,10 @@ def rows_of(run: str, dataset: str, model: str, seed: int, networks: tuple[str, 
             for net in (networks if snapshot == 1 else networks[:1])
             for m, v in scores(model, q, net, noise).items()
         ]
-        values += [(m, v, "certificate" if m.startswith("l2") else "features=pixels;range=0..1") for m, v in own(model, q).items()]
+        values += [
+            (m, v, "certificate" if m.startswith("l2") else "features=pixels;range=0..1")
+            for m, v in own(model, q).items()
+        ]
         for metric, value, protocol in values:
             if snapshot == 1 or metric in CHEAP:
                 row = {"metric": metric, "value": math.nan if bad else value, "protocol": protocol}
