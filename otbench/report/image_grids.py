@@ -116,10 +116,9 @@ def _show(axes: Axes, pixels: np.ndarray) -> None:
 
 
 def reconstructing(comparison: Comparison, dataset: str) -> list[str]:
-    """The models whose reconstructions are there, in the study's order."""
-    gallery = comparison.run.gallery
-    places = comparison.places(dataset)
-    return [place.model for place in places if f"{dataset}/{place.model}/{RECONSTRUCTION}" in gallery]
+    """The models whose reconstructions are there, in the study's order; controls share the autoencoder of `ae`."""
+    models = [place.model for place in comparison.places(dataset) if place.model not in comparison.controls]
+    return [model for model in models if f"{dataset}/{model}/{RECONSTRUCTION}" in comparison.run.gallery]
 
 
 def reconstructions(comparison: Comparison, dataset: str, count: int = 16) -> Figure:

@@ -29,7 +29,7 @@ def prd(comparison: Comparison, dataset: str, network: str) -> Figure:
     """PRD curves (mean over seeds, thin lines the seeds) and the pairs (F8, F1/8), a dot a seed: Fig. 14 of AE-OT."""
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 3.9), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 4.45), layout="constrained")
     recall_key, precision_key = f"prd_f8@{network}", f"prd_f1_8@{network}"
     for place in comparison.places(dataset):
         model, mark = place.model, style.mark(place.model)
