@@ -16,7 +16,7 @@ from otbench.data import load
 from otbench.errors import OtbenchError
 from tests.conftest import ROOT, otbench
 
-VERBS = ["data", "fit", "draw", "measure", "gather", "report", "list", "score", "transport"]
+VERBS = ["data", "features", "fit", "draw", "measure", "study", "gather", "report", "list", "score", "transport"]
 
 
 def call(*words: object):
