@@ -18,6 +18,13 @@ ROOT = Path(__file__).parent.parent
 torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def denormal_numbers():
+    """Verbs called in this process switch denormal numbers off for good; hypothesis, for one, wants them."""
+    yield
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""

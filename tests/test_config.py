@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
@@ -79,6 +79,8 @@ def test_a_missing_key_is_named():
         checked({k: v for k, v in GOOD.items() if k != "seeds"})
 
 
+# the first example pays for imports
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(list(Run.model_fields)), st.none() | st.integers() | st.text() | st.lists(st.text())

@@ -147,7 +147,7 @@ def test_a_wrong_config_is_refused_before_anything_runs(root, tmp_path):
     set_up(root, tmp_path, modles=["gan"])
     done = snakemake(tmp_path, "--configfile", "own.yaml")
     text = done.stdout + done.stderr
-    assert done.returncode != 0 and "key 'modles': there is no such key" in text and "Traceback" not in text
+    assert done.returncode != 0 and "modles': there is no such key" in text and "Traceback" not in text
     assert not (tmp_path / "results").exists()
 
 
