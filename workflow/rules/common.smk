@@ -49,13 +49,13 @@ def features_option(dataset):
     """What `otbench measure` needs to compare images; nothing for points."""
     if not features_of(dataset):
         return ""
-    return f"--features {FOLDER}/features/{dataset} --device {RUN.device}" + weights_option(dataset)
+    return f"--features {FOLDER}/features/{dataset} --device {RUN.device}{weights_option(dataset)}"
 
 
 def extractors_of(dataset):
     """The options of `otbench features` that name the networks."""
     names = " ".join(f"--extractor {name}" for name in RUN.section(dataset).features)
-    return names + weights_option(dataset)
+    return f"{names}{weights_option(dataset)}"
 
 
 def latent_of():
