@@ -15,13 +15,12 @@ from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.files import read_npz, whole
 from otbench.metrics.samples import read_samples
+from otbench.report.gathered import REAL, RECONSTRUCTION, REFERENCE
 
 #: points of each model in a scatter figure
 POINTS = 2500
 #: images of a contact sheet, ten by ten
 IMAGES = 100
-REAL = "__real__"
-REFERENCE = "__reference__"
 
 Arrays = dict[str, np.ndarray]
 
@@ -73,7 +72,7 @@ def _images(path: Path, name: str, model: str, shown: set[tuple[int, float]]) ->
         rows = np.flatnonzero((file.seed == seed) & np.isclose(file.snapshot, mark))[:IMAGES]
         found[f"{name}/{model}/{seed}/{mark:g}"] = as_bytes(file.samples[rows])
     if file.reconstructions:
-        found[f"{name}/{model}/reconstruction"] = file.reconstructions[min(file.reconstructions)][:IMAGES]
+        found[f"{name}/{model}/{RECONSTRUCTION}"] = file.reconstructions[min(file.reconstructions)][:IMAGES]
     return found
 
 

@@ -26,6 +26,7 @@ from otbench.metrics import (
     sharpness,
 )
 from otbench.metrics.base import Score, protocol
+from otbench.metrics.pairs import Paired
 from otbench.metrics.registry import METRICS, REAL_PASS, pair_size, settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 PIXELS = "features=pixels"
 
 
-class View:
+class View(Paired):
     """What one extractor sees of one set of images, each part computed when first asked for."""
 
     def __init__(
@@ -57,29 +58,10 @@ class View:
     def statistics(self) -> dict[str, np.ndarray]:
         return frechet.statistics(self.generated.features)
 
-    @cached_property
-    def pair(self) -> tuple[np.ndarray, np.ndarray]:
-        """Equally many test and generated images (real, generated): seeded subsets without replacement."""
-        size = pair_size(self.dataset, len(self.samples))
-        streams = np.random.default_rng([self.seed, 0]), np.random.default_rng([self.seed, 1])
-        real, generated = (
-            values[stream.permutation(len(values))[:size]].astype(np.float64)
-            for stream, values in zip(streams, (self.known.reference.features, self.generated.features), strict=True)
-        )
-        return real, generated
-
-    @cached_property
-    def neighbours(self) -> neighbours.Neighbours:
-        return neighbours.statistics(*self.pair)
-
-    @cached_property
-    def curve(self) -> tuple[np.ndarray, np.ndarray]:
-        """PRD's precision and recall (1001,)."""
-        return prd.prd(*self.pair, seed=self.seed)
-
-    @cached_property
-    def f_pair(self) -> tuple[float, float]:
-        return prd.f_pair(*self.curve)
+    @property
+    def sides(self) -> tuple[np.ndarray, np.ndarray]:
+        """Features of test images and of generated ones."""
+        return self.known.reference.features, self.generated.features
 
     @cached_property
     def distance(self) -> np.ndarray:

@@ -13,6 +13,7 @@ from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.metrics import images, mode_mixture, modes, neighbours, prd, reverse_kl, wasserstein
 from otbench.metrics.base import Score, check_rows, protocol
+from otbench.metrics.pairs import Paired
 from otbench.metrics.registry import METRICS, applicable, pair_size, settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ MIN_POINTS = prd.CLUSTERS
 """PRD's clusters need as many points; fewer would say little under any metric."""
 
 
-class _Work:
+class _Work(Paired):
     """What several metrics need of one set of samples, each computed when first asked for."""
 
     def __init__(self, dataset: DataSet, samples: np.ndarray, seed: int):
@@ -36,28 +37,10 @@ class _Work:
     def train_assignment(self) -> modes.Assignment:
         return modes.assign(self.dataset.train, self.dataset.truth)
 
-    @cached_property
-    def pair(self) -> tuple[np.ndarray, np.ndarray]:
-        """Equally many held-out real and generated points (real, generated): seeded subsets without replacement."""
-        size = pair_size(self.dataset, len(self.samples))
-        streams = np.random.default_rng([self.seed, 0]), np.random.default_rng([self.seed, 1])
-        real, generated = (
-            values[stream.permutation(len(values))[:size]].astype(np.float64)
-            for stream, values in zip(streams, (self.dataset.reference, self.samples), strict=True)
-        )
-        return real, generated
-
-    @cached_property
-    def neighbours(self) -> neighbours.Neighbours:
-        return neighbours.statistics(*self.pair)
-
-    @cached_property
-    def curve(self) -> tuple[np.ndarray, np.ndarray]:
-        return prd.prd(*self.pair, seed=self.seed)
-
-    @cached_property
-    def f_pair(self) -> tuple[float, float]:
-        return prd.f_pair(*self.curve)
+    @property
+    def sides(self) -> tuple[np.ndarray, np.ndarray]:
+        """Points of the reference and generated points."""
+        return self.dataset.reference, self.samples
 
     def counts(self, assignment: modes.Assignment, high_quality_only: bool) -> np.ndarray:
         return modes.histogram(assignment, len(self.dataset.truth.centres), high_quality_only)
