@@ -31,6 +31,9 @@ class Stage:
     Either `step` maps a batch {name: (R, ...)} to losses {name: (R,)} and updates the networks, or `solve` does all at
     once. `cost` is the number of discriminator (or critic) updates in a step, unrolled ones included: budgets count
     those, so that the same budget is the same work. `share` is the part of the model's budget that the stage gets.
+    `schedule` is called before every step with the share of the stage's steps already taken, in [0, 1): there learning
+    rates decay (`Model.set_rate`) and layers fade in. What it sets must be tensors, as a captured step sees no other
+    change.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Stage:
     solve: Callable[[], list[dict[str, float]]] | None = None
     cost: int = 1
     share: float = 1.0
+    schedule: Callable[[float], None] | None = None
 
 
 class Model:
@@ -104,11 +108,19 @@ class Model:
         self.networks[name] = Replicas(build, self.seeds, name, self.device)
         return self.networks[name]
 
-    def adam(self, name: str, networks: list[str], rate: float, beta1: float, beta2: float = 0.999) -> None:
-        """Register an Adam optimiser (epsilon 1e-8) over these networks."""
-        kind = self.device.type
+    def adam(
+        self,
+        name: str,
+        networks: list[str],
+        rate: float,
+        beta1: float,
+        beta2: float = 0.999,
+        weight_decay: float = 0.0,
+    ) -> None:
+        """Register an Adam optimiser (epsilon 1e-8) over these networks; weight_decay is added to the gradient."""
         # capturable: the step counter stays on the device, as a CUDA graph needs
-        settings = {"betas": (beta1, beta2), "fused": True, "capturable": kind == "cuda"}
+        settings = {"fused": True, "capturable": self.device.type == "cuda"}
+        settings |= {"betas": (beta1, beta2), "weight_decay": weight_decay}
         self._optimiser(torch.optim.Adam, name, networks, rate, settings)
 
     def rmsprop(self, name: str, networks: list[str], rate: float) -> None:
@@ -118,7 +130,17 @@ class Model:
     def _optimiser(self, kind: type[torch.optim.Optimizer], name: str, networks: list[str], rate: float, more) -> None:
         if self.training:
             tensors = [p for n in networks for p in self.networks[n].parameters()]
-            self.optimisers[name] = kind(tensors, rate, **more)
+            # a captured step reads the rate from memory, so that `set_rate` reaches it
+            start = torch.tensor(rate, device=self.device) if self.device.type == "cuda" else rate
+            self.optimisers[name] = kind(tensors, start, **more)
+
+    def set_rate(self, name: str, rate: float) -> None:
+        """Let the optimiser `name` go on with this learning rate."""
+        for group in self.optimisers[name].param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
 
     def descend(self, **losses: Tensor) -> None:
         """One step of each named optimiser along its own loss (R,), all gradients taken before any step."""

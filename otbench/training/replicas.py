@@ -76,6 +76,13 @@ class Replicas:
             return {k: v.detach().unsqueeze(0) for k, v in self.module.state_dict().items()}
         return {k: v.detach() for k, v in {**self._params, **self._buffers}.items()}
 
+    def tensor(self, name: str) -> Tensor:
+        """The parameter or buffer of this name, (R, ...): the replicas' own memory, to be read or changed in place."""
+        if self.single:
+            own = dict(self.module.named_parameters()) | dict(self.module.named_buffers())
+            return own[name].unsqueeze(0)
+        return {**self._params, **self._buffers}[name]
+
     def load(self, state: dict[str, Tensor]) -> None:
         """Copy the tensors of `state`, each (R, ...), into the replicas."""
         own = self.state()

@@ -34,6 +34,20 @@ class Real:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Numbers of rows of the training data, drawn uniformly with replacement: int64 (R, *shape).
+
+    For models that keep something of their own for every training image.
+    """
+
+    shape: tuple[int, ...]
+
+    def draw(self, steps: int, data: Tensor, stream: torch.Generator) -> Tensor:
+        """`steps` batches at once, (steps, *shape), on the data's device."""
+        return torch.randint(len(data), (steps, *self.shape), generator=stream, device=stream.device).to(data.device)
+
+
+@dataclass(frozen=True)
 class Normal:
     """Standard Gaussian noise (R, *shape)."""
 
@@ -58,7 +72,7 @@ class Uniform:
         return noise.mul_(self.high - self.low).add_(self.low)
 
 
-Input = Real | Normal | Uniform
+Input = Real | Rows | Normal | Uniform
 
 
 class Feed:

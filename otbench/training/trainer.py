@@ -125,6 +125,8 @@ class Trainer:
             parts: list[dict[str, Tensor]] = []
             marks: list[float] = []
             for k in range(count):
+                if stage.schedule:
+                    stage.schedule(self.step / n)
                 losses = run_step({name: values[k] for name, values in chunk.items()})
                 parts.append({name: value.clone() for name, value in losses.items()})
                 self.step += 1
