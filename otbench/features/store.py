@@ -73,6 +73,11 @@ class Known:
         return frechet.statistics(self.reference.features)
 
     @cached_property
+    def held_out_statistics(self) -> dict[str, np.ndarray]:
+        """Mean and covariance of the features of held-out images: those that a snapshot may be chosen on."""
+        return frechet.statistics(self.held_out.features)
+
+    @cached_property
     def train_statistics(self) -> dict[str, np.ndarray]:
         """Mean and covariance of as many training features as there are reference ones, or of all."""
         return frechet.statistics(self.train[: len(self.reference.features)])

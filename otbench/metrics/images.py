@@ -91,6 +91,7 @@ _VIEWED: dict[str, Callable[[View], float]] = {
     "reverse_kl": lambda view: view.reverse_kl(),
     "fid": lambda view: frechet.frechet(view.known.reference_statistics, view.statistics),
     "fid_train": lambda view: frechet.frechet(view.known.train_statistics, view.statistics),
+    "fid_validation": lambda view: frechet.frechet(view.known.held_out_statistics, view.statistics),
     "fid_reconstruction": lambda view: view.fid_reconstruction(),
     "kid": lambda view: view.kid(),
     "is": lambda view: inception_score.inception_score(view.generated.logits, view.seed),
@@ -145,6 +146,10 @@ def protocol_of(name: str, extractor: str, start: str, dataset: DataSet, n: int,
         parts = {"n_real": size, "n_generated": size, "split": "test"} | settings(name)
     elif name == "fid_train":
         parts = {"n_real": min(n_real, n_train), "n_generated": n, "split": "train"}
+    elif name == "fid_validation":
+        n_held_out = info.get("n", {}).get("held_out", len(dataset.held_out))
+        split = "validation" if dataset.validation is not None else "test-held-out"
+        parts = {"n_real": n_held_out, "n_generated": n, "split": split}
     elif name == "fid_reconstruction":
         parts = {"n_real": n_real, "n_generated": n_real, "split": "test"}
     elif name == "kid":

@@ -158,6 +158,17 @@ _ALL = (
         "As the Frechet distance, against as many training images; test minus train is the generalisation gap.",
     ),
     Metric(
+        "fid_validation",
+        "Frechet distance to the validation set",
+        "squared feature units",
+        "lower",
+        IMAGES,
+        HEUSEL,
+        "As the Frechet distance, against validation images: to choose a snapshot or an option without the test images."
+        " The control `real` draws from these very images, so its value says nothing.",
+        cheap=IMAGES,
+    ),
+    Metric(
         "fid_reconstruction",
         "Frechet distance of reconstructions",
         "squared feature units",

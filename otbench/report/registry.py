@@ -50,6 +50,7 @@ INCEPTION = {
     "kid": "KID",
     "is": "Inception score",
     "fid_train": "FID against training images",
+    "fid_validation": "FID against validation images",
     "fid_reconstruction": "FID of reconstructions",
 }
 """What a metric is called on Inception's features alone: the names that papers mean."""
@@ -73,6 +74,7 @@ _SHOWN = {
         Shown("coverage", "Coverage", "higher"),
         Shown("fid", "Fréchet distance", "lower", significant=3),
         Shown("fid_train", "Fréchet distance to training images", "lower", significant=3),
+        Shown("fid_validation", "Fréchet distance to validation images", "lower", significant=3),
         Shown("fid_reconstruction", "Fréchet distance of reconstructions", "lower", significant=3),
         Shown("kid", "Kernel distance", "lower", significant=3),
         Shown("is", "Class score (as the Inception score)", "higher", digits=2),

@@ -96,6 +96,19 @@ def arrays(dataset, generated):
     return [part.features.astype(np.float64) for part in seen], [part.logits for part in seen[:2]]
 
 
+def test_the_frechet_distance_to_validation_images(dataset, features, generated, scores):
+    one = Projection()
+    held_out, made = (one.extract(x).features.astype(np.float64) for x in (dataset.validation, generated))
+    assert scores["fid_validation"].value == pytest.approx(frechet(held_out, made), abs=1e-6)
+    # where there is no validation split, the second half of the test split, which no metric refers to
+    halved = DataSet("halves", dataset.train, dataset.test, classes=dataset.classes)
+    rest = one.extract(dataset.test[75:])
+    known = Known("classifier", {"weights": Projection.hash}, one.extract(dataset.test[:75]), rest, rest.features, Projection)
+    (score,) = measure(halved, generated, 0, ["fid_validation"], Features(Path("none"), {}, {"classifier": known}))
+    assert score.value == pytest.approx(frechet(rest.features.astype(np.float64), made), abs=1e-6)
+    assert score.protocol == "features=classifier-01234567;n_real=75;n_generated=150;split=test-held-out"
+
+
 def frechet(real, generated):
     s, t = np.cov(real.T), np.cov(generated.T)
     gap = real.mean(axis=0) - generated.mean(axis=0)
@@ -228,6 +241,7 @@ def test_protocols_name_the_extractor_and_its_accuracy(dataset, features, scores
     told = {name: score.protocol.removeprefix(start) for name, score in scores.items()}
     assert told["fid"] == "n_real=150;n_generated=150;split=test"
     assert told["fid_train"] == "n_real=150;n_generated=150;split=train"
+    assert told["fid_validation"] == "n_real=90;n_generated=150;split=validation"
     assert told["kid"] == "n_real=150;n_generated=150;split=test;subsets=1;subset_size=150"
     assert told["is"] == "n_generated=150;splits=1"
     assert told["prd_f8"] == "n_real=150;n_generated=150;split=test;clusters=20;angles=1001;runs=10;batch=100"
@@ -266,7 +280,7 @@ def test_two_extractors_give_two_rows_and_only_the_classifier_before_the_end(dat
         ("sharpness", "features=pixels"),
     ]
     early = measure(dataset, generated, 0, None, both, last=False)
-    assert "modes reverse_kl fid prd_f8 prd_f1_8 precision recall excellence_proxy sharpness".split() == [
+    assert "modes reverse_kl fid fid_validation prd_f8 prd_f1_8 precision recall excellence_proxy sharpness".split() == [
         s.metric for s in early
     ]
     assert not any("inception" in s.protocol for s in early)
@@ -307,7 +321,7 @@ def test_a_samples_file_of_images_becomes_rows(tmp_path, dataset, features, gene
         "map_residual": 3.0,
     }
     early = table[table.snapshot == 0.5]
-    assert len(early) == 9 and "fid_reconstruction" not in set(early.metric)
+    assert len(early) == 10 and "fid_reconstruction" not in set(early.metric)
     assert sorted(curves) == ["classifier/0/precision", "classifier/0/recall"]
     write_curves(curves, tmp_path / "curves.npz")
     with np.load(tmp_path / "curves.npz") as file:

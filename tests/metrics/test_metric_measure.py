@@ -113,8 +113,8 @@ def test_measure_names_an_unknown_metric_and_image_data(grid):
 
 
 IMAGE_METRICS = (
-    "modes reverse_kl fid fid_train fid_reconstruction kid is prd_f8 prd_f1_8 precision recall density coverage"
-    " memorised data_copying excellence_proxy sharpness sharpness_min"
+    "modes reverse_kl fid fid_train fid_validation fid_reconstruction kid is prd_f8 prd_f1_8 precision recall density"
+    " coverage memorised data_copying excellence_proxy sharpness sharpness_min"
 ).split()
 
 
@@ -125,7 +125,7 @@ def test_which_metrics_apply_to_images():
     unlabelled = set(IMAGE_METRICS) - {"modes", "reverse_kl", "excellence_proxy", "fid_reconstruction"}
     assert set(applicable(images, extractors=["inception"])) == unlabelled
     assert applicable(images, extractors=()) == ["sharpness", "sharpness_min"]
-    early = "modes reverse_kl fid prd_f8 prd_f1_8 precision recall excellence_proxy sharpness".split()
+    early = "modes reverse_kl fid fid_validation prd_f8 prd_f1_8 precision recall excellence_proxy sharpness".split()
     assert applicable(images, last=False) == cheap("images") == early
     # numbers that a model's training states are never computed
     assert {"l2", "l2_train", "l2_before", "l2_before_train"} == {n for n, m in METRICS.items() if m.uses == "model"}
