@@ -103,7 +103,9 @@ def test_the_frechet_distance_to_validation_images(dataset, features, generated,
     # where there is no validation split, the second half of the test split, which no metric refers to
     halved = DataSet("halves", dataset.train, dataset.test, classes=dataset.classes)
     rest = one.extract(dataset.test[75:])
-    known = Known("classifier", {"weights": Projection.hash}, one.extract(dataset.test[:75]), rest, rest.features, Projection)
+    known = Known(
+        "classifier", {"weights": Projection.hash}, one.extract(dataset.test[:75]), rest, rest.features, Projection
+    )
     (score,) = measure(halved, generated, 0, ["fid_validation"], Features(Path("none"), {}, {"classifier": known}))
     assert score.value == pytest.approx(frechet(rest.features.astype(np.float64), made), abs=1e-6)
     assert score.protocol == "features=classifier-01234567;n_real=75;n_generated=150;split=test-held-out"
@@ -280,9 +282,10 @@ def test_two_extractors_give_two_rows_and_only_the_classifier_before_the_end(dat
         ("sharpness", "features=pixels"),
     ]
     early = measure(dataset, generated, 0, None, both, last=False)
-    assert "modes reverse_kl fid fid_validation prd_f8 prd_f1_8 precision recall excellence_proxy sharpness".split() == [
-        s.metric for s in early
-    ]
+    assert (
+        "modes reverse_kl fid fid_validation prd_f8 prd_f1_8 precision recall excellence_proxy sharpness".split()
+        == [s.metric for s in early]
+    )
     assert not any("inception" in s.protocol for s in early)
     assert [(s.metric, s.protocol) for s in early] == expected(dataset, 150, last=False, features=both)
 
