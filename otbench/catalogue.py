@@ -119,4 +119,4 @@ def features_version() -> str:
 
 def study_version(study: str) -> str:
     """A digest of the sources that a study of fitted models depends on."""
-    return code_version(f"studies/{study}.py", "transport")
+    return code_version(f"studies/{study}.py", "studies/spaces.py", "transport")

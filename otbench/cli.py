@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from otbench import __version__
+from otbench.cli_options import (
+    AsJson,
+    DataArgument,
+    Device,
+    Kind,
+    Out,
+    Precision,
+    Space,
+    Study,
+    budget,
+    load_data,
+    mapping,
+    numbers,
+    ready,
+    span,
+    tell,
+)
 from otbench.errors import OtbenchError, WorkFailed
 
 app = typer.Typer(
@@ -19,52 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Benchmark of generative models seen through optimal transport.",
 )
-
-
-class Device(StrEnum):
-    """Where to compute."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
-class Precision(StrEnum):
-    """Arithmetic of training."""
-
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-
-
-class Study(StrEnum):
-    """What `study` computes."""
-
-    latent = "latent"
-
-
-class Kind(StrEnum):
-    """What `list` shows."""
-
-    all = "all"
-    models = "models"
-    datasets = "datasets"
-    metrics = "metrics"
-
-
-DataArgument = Annotated[str, typer.Option("--data", "--dataset", help="Data set: its name, or a file made by `data`.")]
-Out = Annotated[Path, typer.Option("--out", help="What to write.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _numbers(text: str, kind: type, what: str) -> list[Any]:
-    try:
-        return [kind(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise OtbenchError(f"{what}: expected numbers separated by commas, got '{text}'") from None
-
-
-def _tell(value: Any, as_json: bool, text: str) -> None:
-    typer.echo(json.dumps(value, indent=2) if as_json else text)
 
 
 def _version(show: bool) -> None:
@@ -112,7 +82,7 @@ def data(
     told = {"name": values.name} | {split: list(array.shape) for split, array in values.splits.items()}
     told |= {"classes": len(values.classes), "source": values.source, "digest": values.digest()}
     shapes = ", ".join(f"{split} {array.shape}" for split, array in values.splits.items())
-    _tell(told, as_json, f"{values.name}: {shapes}, written to {out}")
+    tell(told, as_json, f"{values.name}: {shapes}, written to {out}")
 
 
 @app.command()
@@ -140,16 +110,16 @@ def fit(
     training = Options(device.value, together, capture, precision.value)
     summary = run(
         model,
-        _load(data),
-        _numbers(seeds, int, "--seeds"),
+        load_data(data),
+        numbers(seeds, int, "--seeds"),
         out,
-        steps=None if steps == "paper" else _positive(steps, "--steps"),
-        snapshots=_numbers(snapshots, float, "--snapshots"),
-        options=_mapping(options),
+        steps=budget(steps),
+        snapshots=numbers(snapshots, float, "--snapshots"),
+        options=mapping(options),
         training=training,
     )
     good = sum(cell["status"] == "ok" for cell in summary["cells"])
-    _tell(summary, as_json, f"{model} on {summary['dataset']}: {good} of {len(summary['cells'])} cells ok, in {out}")
+    tell(summary, as_json, f"{model} on {summary['dataset']}: {good} of {len(summary['cells'])} cells ok, in {out}")
 
 
 @app.command()
@@ -166,7 +136,7 @@ def draw(
     """
     from otbench.training.draw import draw as run
 
-    info = run(fit, _load(data), n, out, device.value)
+    info = run(fit, load_data(data), n, out, device.value)
     typer.echo(f"{info['model']} on {info['dataset']}: samples in {out}")
 
 
@@ -195,13 +165,13 @@ def features(
     """
     from otbench.features.store import make_features
 
-    told = make_features(_load(data), out, extractor, weights, steps, seed, _ready(device))
+    told = make_features(load_data(data), out, extractor, weights, steps, seed, ready(device))
     said = [
         f"{name}-{one['weights'][:8]}"
         + (f", accuracy {one['accuracy']:.4f}" if one.get("accuracy") is not None else "")
         for name, one in told["extractors"].items()
     ]
-    _tell(told, as_json, f"{told['dataset']}: {'; '.join(said)}, in {out}")
+    tell(told, as_json, f"{told['dataset']}: {'; '.join(said)}, in {out}")
 
 
 @app.command()
@@ -226,11 +196,11 @@ def measure(
     """
     from otbench.metrics.table import measure_file, write_curves, write_table
 
-    values, known = _load(data), None
+    values, known = load_data(data), None
     if features is not None and values.kind == "images":
         from otbench.features.store import open_features
 
-        known = open_features(features, values, weights, _ready(device))
+        known = open_features(features, values, weights, ready(device))
     found: dict[str, Any] = {}
     table = measure_file(values, samples, run, model, study=study, features=known, curves=found)
     write_table(table, out)
@@ -242,7 +212,7 @@ def measure(
     for record, value in zip(records, rows["value"], strict=True):
         if record["value"] is None:  # JSON has no infinity and no NaN
             record["value"] = str(value)
-    _tell(records, as_json, rows.to_string(index=False, max_colwidth=60))
+    tell(records, as_json, rows.to_string(index=False, max_colwidth=60))
 
 
 @app.command()
@@ -261,8 +231,42 @@ def study(
     """
     from otbench.studies import latent
 
-    told = latent.write(out, latent.study(_load(data), fit, seed, segments, points))
+    told = latent.write(out, latent.study(load_data(data), fit, seed, segments, points))
     typer.echo(json.dumps(told, indent=2))
+
+
+@app.command()
+def search(
+    model: str,
+    data: DataArgument,
+    features: Annotated[Path, typer.Option(help="The folder that `features` made of the data set.")],
+    out: Out,
+    space: Annotated[Space, typer.Option(help="Ranges that the options are drawn from.")] = Space.wide,
+    trials: Annotated[str, typer.Option(help="Trials FIRST:END; trial 0 of the wide space has the defaults.")] = "0:10",
+    steps: Annotated[str, typer.Option(help="Budget of each trial in discriminator updates, or 'paper'.")] = "paper",
+    snapshots: Annotated[str, typer.Option(help="Fractions of the budget at which it is measured.")] = "1",
+    samples: Annotated[int, typer.Option(help="Samples that are measured.", min=20)] = 10_000,
+    options: Annotated[str, typer.Option(help="Options of every trial, as JSON, below those drawn.")] = "{}",
+    seed: Annotated[int, typer.Option(help="Seed of the options drawn and of the weights.")] = 0,
+    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+) -> None:
+    """Train a model with randomly drawn options (Lucic et al. 2018) and write the distances reached, as CSV.
+
+    Example: otbench search ns-gan --data digits.npz --features features/digits --trials 0:10 --out search.csv
+    """
+    from otbench.features.store import open_features
+    from otbench.studies.search import Budget
+    from otbench.studies.search import search as run
+
+    values, where = load_data(data), ready(device)
+    marks = tuple(numbers(snapshots, float, "--snapshots"))
+    each = Budget(budget(steps), marks, samples, mapping(options), seed, where)
+    known = open_features(features, values, weights, where)
+    table = run(model, values, known, space.value, span(trials), each, out)
+    good = table[(table["metric"] == "fid") & table["value"].notna()]
+    best = f"least Frechet distance {good['value'].min():.4g}" if len(good) else "none could be measured"
+    typer.echo(f"{model} on {values.name}, {space.value}: trials {trials}, {best}, in {out}")
 
 
 @app.command()
@@ -309,7 +313,7 @@ def show(
     from otbench.listing import listing, text
 
     found = listing() if kind is Kind.all else {kind.value: listing()[kind.value]}
-    _tell(found, as_json, text(found))
+    tell(found, as_json, text(found))
 
 
 @app.command()
@@ -355,36 +359,6 @@ def transport(
     typer.echo(json.dumps(told, indent=2))
     if not told.get("map_tolerance_met", 1):
         raise WorkFailed("transport: the map missed its tolerance; the certificate says by how much")
-
-
-def _load(name: str) -> Any:
-    from otbench.data import load
-
-    return load(name)
-
-
-def _ready(device: Device) -> str:
-    from otbench.training.fit import prepare, resolve
-
-    prepare(resolve(device.value))
-    return resolve(device.value)
-
-
-def _positive(text: str, what: str) -> int:
-    numbers = _numbers(text, int, what)
-    if len(numbers) != 1 or numbers[0] < 1:
-        raise OtbenchError(f"{what}: expected one whole number above 0, got '{text}'")
-    return numbers[0]
-
-
-def _mapping(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise OtbenchError(f"--options: expected JSON such as '{{\"rate\": 0.001}}', got '{text}' ({error})") from None
-    if not isinstance(value, dict):
-        raise OtbenchError(f"--options: expected a JSON object, got '{text}'")
-    return value
 
 
 def main() -> None:

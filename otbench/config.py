@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from otbench.catalogue import models_of
 from otbench.data.names import IMAGES, POINTS
 from otbench.errors import OtbenchError
+from otbench.studies.spaces import SEARCHED
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
 Seeds = list[Annotated[int, Field(ge=0, strict=True)]]
@@ -28,6 +29,47 @@ class Override(BaseModel):
     models: list[Name] = Field(min_length=1, description="models that the options are for")
     datasets: list[Name] = Field([], description="data sets that the options are for; none given: all of the study")
     set: dict[str, Any] = Field(description="options of those models, by name")
+
+
+class Search(BaseModel):
+    """A search over options (Lucic et al. 2018): how many draws each model gets, and what each draw is trained for."""
+
+    model_config = ConfigDict(extra="forbid")
+    models: list[Name] = Field(list(SEARCHED), min_length=1, description="models to search")
+    datasets: list[Name] = Field(min_length=1, description="data sets of the study to search on")
+    spaces: list[Literal["wide", "narrow"]] = Field(
+        ["wide", "narrow"], min_length=1, description="ranges that options are drawn from"
+    )
+    trials: Annotated[int, Field(ge=1, strict=True)] = Field(description="draws of every model and space: the budget")
+    steps: Annotated[int, Field(ge=1, strict=True)] | Literal["paper"] = Field(
+        description="budget of every trial, as in the study"
+    )
+    snapshots: list[Fraction] = Field([1.0], description="fractions of the budget at which trials are measured")
+    samples: Annotated[int, Field(ge=20, strict=True)] = Field(10_000, description="samples that are measured")
+    set: dict[str, Any] = Field({}, description="options of every trial, below those drawn")
+    seed: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="of the options drawn and of the weights")
+    at_once: Annotated[int, Field(ge=1, strict=True)] = Field(10, description="trials of one job")
+
+    @field_validator("models", "datasets", "spaces")
+    @classmethod
+    def _names_once(cls, value: list[str]) -> list[str]:
+        return _distinct(value, "a name")
+
+    @field_validator("models")
+    @classmethod
+    def _searchable(cls, value: list[str]) -> list[str]:
+        _known(value, SEARCHED, "no ranges to search are known of model")
+        return value
+
+    @property
+    def parts(self) -> list[str]:
+        """The trials FIRST-END of every job."""
+        return [f"{k}-{min(k + self.at_once, self.trials)}" for k in range(0, self.trials, self.at_once)]
+
+    @property
+    def jobs(self) -> list[tuple[str, str, str, str]]:
+        """(data set, model, space, trials) of every job."""
+        return [(d, m, s, p) for d in self.datasets for m in self.models for s in self.spaces for p in self.parts]
 
 
 class Section(BaseModel):
@@ -48,6 +90,7 @@ class Section(BaseModel):
         ["classifier"], description="networks whose features images are compared in"
     )
     inception_weights: str | None = Field(None, description="file of Inception's weights; default: torch-fidelity's")
+    search: Search | None = Field(None, description="a search over the options of some models")
 
     @field_validator("datasets", "models", "features")
     @classmethod
@@ -113,6 +156,10 @@ class Run(BaseModel):
                 _known(override.datasets, data, f"study {study}: unknown data set")
             _known(section.datasets, data, f"study {study}: unknown data set")
             _known(section.models, models, f"study {study}: unknown model")
+            if section.search:
+                _known(section.search.datasets, section.datasets, f"study {study}: search on a data set it has not,")
+                if kind != "images":
+                    raise ValueError(f"study {study} compares points; a search is for images")
             if section.folders and kind != "images":
                 raise ValueError(f"study {study} compares points; folders hold images")
             if clash := set(section.folders) & {*POINTS, *IMAGES}:
@@ -160,6 +207,11 @@ class Run(BaseModel):
         return [(dataset, model) for dataset in self.datasets for model in self.section(dataset).models]
 
     @property
+    def searches(self) -> list[tuple[str, str, str, str]]:
+        """(data set, model, space, trials) of every job of the searches."""
+        return [job for section in self.sections.values() if section.search for job in section.search.jobs]
+
+    @property
     def folder(self) -> Path:
         """The folder of the run's results."""
         return Path(self.results) / self.run
@@ -191,6 +243,10 @@ def checked(values: dict[str, Any], where: str = "config") -> Run:
 
             for dataset in section.datasets:
                 configure(model, section.options(model, dataset), KINDS[name])
+        for model in section.search.models if section.search and section.search.set else []:
+            from otbench.models import configure
+
+            configure(model, section.search.set, KINDS[name])
     return run
 
 
@@ -212,6 +268,8 @@ def _fields(place: tuple[int | str, ...]) -> list[str]:
     """The keys that may stand where an unknown one was found."""
     if len(place) <= 1:
         return list(Run.model_fields)
+    if "search" in place:
+        return list(Search.model_fields)
     return list(Override.model_fields if "overrides" in place else Section.model_fields)
 
 

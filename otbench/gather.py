@@ -19,6 +19,8 @@ from otbench.metrics.measuring import expected
 from otbench.metrics.table import COLUMNS, check_table, read_table, write_table
 from otbench.models import find
 from otbench.provenance import code_version, digest, machine, versions
+from otbench.studies.search import COLUMNS as SEARCH
+from otbench.studies.search import read_search, write_search
 
 KEY = ["dataset", "model", "seed", "snapshot"]
 
@@ -45,8 +47,17 @@ def gather(run: Run) -> dict[str, Any]:
     for suffix in (".csv", ".parquet"):
         write_table(table, folder / f"metrics{suffix}")
     pictures.write(run, data, table)
+    if run.searches:
+        write_search(_searched(run), folder / "search.csv")
     write_json(folder / "run.json", said)
     return said
+
+
+def _searched(run: Run) -> pd.DataFrame:
+    """The searches of the run in one table; a job whose file is not there leaves no rows."""
+    files = [run.folder / "search" / d / f"{m}-{s}-{trials}.csv" for d, m, s, trials in run.searches]
+    tables = [read_search(path) for path in files if path.exists()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SEARCH)
 
 
 def _nothing() -> pd.DataFrame:
@@ -108,6 +119,7 @@ def _study(name: str, section: Section) -> dict[str, Any]:
         "samples": section.samples,
         "seeds": section.seeds,
         "features": section.features if KINDS[name] == "images" else [],
+        "search": section.search.model_dump(mode="json") if section.search else None,
     }
 
 

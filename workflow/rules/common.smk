@@ -26,6 +26,8 @@ container: "docker://python:3.11"
 wildcard_constraints:
     dataset="[a-z0-9-]+",
     model="[a-z0-9-]+",
+    space="wide|narrow",
+    trials="[0-9]+-[0-9]+",
 
 
 def source_of(dataset):
@@ -67,3 +69,23 @@ def latent_of():
 def metrics_of():
     """The metrics of every model on every data set."""
     return [f"{FOLDER}/metrics/{dataset}/{model}.csv" for dataset, model in RUN.pairs]
+
+
+def searches_of():
+    """The trials of every search."""
+    return [f"{FOLDER}/search/{dataset}/{model}-{space}-{trials}.csv" for dataset, model, space, trials in RUN.searches]
+
+
+def searched():
+    """The table of all searches, where the run has any."""
+    return {"search": f"{FOLDER}/search.csv"} if RUN.searches else {}
+
+
+def search_options(dataset):
+    """What every trial of the search on a data set gets, as options."""
+    search = RUN.section(dataset).search
+    snapshots = ",".join(map(str, search.snapshots))
+    return (
+        f"--steps {search.steps} --snapshots {snapshots} --samples {search.samples} --seed {search.seed}"
+        f" --options {quote(json.dumps(search.set, sort_keys=True))} --device {RUN.device}{weights_option(dataset)}"
+    )

@@ -18,7 +18,9 @@ rule gather:
         config=f"{FOLDER}/config.json",
         metrics=metrics_of(),
         latent=latent_of(),
+        search=searches_of(),
     output:
+        **searched(),
         table=f"{FOLDER}/metrics.parquet",
         csv=f"{FOLDER}/metrics.csv",
         run=f"{FOLDER}/run.json",
@@ -34,6 +36,7 @@ rule gather:
 
 rule render:
     input:
+        **searched(),
         table=f"{FOLDER}/metrics.parquet",
         run=f"{FOLDER}/run.json",
         pictures=multiext(f"{FOLDER}/", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"),

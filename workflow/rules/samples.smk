@@ -128,3 +128,28 @@ rule latent:
         code=catalogue.study_version("latent"),
     shell:
         "otbench study latent --data {input.data} --fit {params.fit} --out {output} > {log} 2>&1"
+
+
+# The study's search: one job trains and measures some trials of a model, each with options drawn at random.
+rule search:
+    input:
+        data=f"{FOLDER}/data/{{dataset}}.npz",
+        features=f"{FOLDER}/features/{{dataset}}/features.json",
+    output:
+        f"{FOLDER}/search/{{dataset}}/{{model}}-{{space}}-{{trials}}.csv",
+    log:
+        f"{FOLDER}/logs/search/{{dataset}}/{{model}}-{{space}}-{{trials}}.log",
+    threads: 1
+    resources:
+        gpu=lambda wildcards: int(RUN.device == "cuda"),
+        runtime=lambda wildcards, attempt: 480 * attempt,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+    params:
+        folder=subpath(input.features, parent=True),
+        code=lambda wildcards: catalogue.fit_version(wildcards.model, "images") + catalogue.study_version("search"),
+        measure=catalogue.measure_version(),
+        trials=lambda wildcards: wildcards.trials.replace("-", ":"),
+        options=lambda wildcards: search_options(wildcards.dataset),
+    shell:
+        "otbench search {wildcards.model} --data {input.data} --features {params.folder} --space {wildcards.space}"
+        " --trials {params.trials} {params.options} --out {output} > {log} 2>&1"

@@ -1,0 +1,164 @@
+"""The search of Lucic et al. 2018: a model trained with randomly drawn options, and the distance that each reaches."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError, WorkFailed
+from otbench.files import whole
+from otbench.provenance import digest
+from otbench.studies.spaces import RANGES, SPACES, options_of
+
+if TYPE_CHECKING:
+    import pandas
+
+    from otbench.features.store import Features
+
+COLUMNS = "dataset model space trial seed snapshot metric value protocol status options seconds".split()
+METRICS = ["fid", "fid_validation"]
+"""What a trial is judged by: on the test images, as the study does, and on validation images, as one should."""
+TEXTS = ("dataset", "model", "space", "metric", "protocol", "status", "options")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every trial of a search gets: training steps (None: the paper's), snapshots, samples, the options of all."""
+
+    steps: int | None = None
+    snapshots: tuple[float, ...] = (1.0,)
+    samples: int = 10_000
+    #: options of every trial, below those drawn
+    options: dict[str, Any] = field(default_factory=dict)
+    #: seed of the weights and of the options drawn
+    seed: int = 0
+    device: str = "cpu"
+
+
+def search(
+    model: str, data: DataSet, features: Features, space: str, trials: Iterable[int], budget: Budget, out: Path
+) -> pandas.DataFrame:
+    """Train and measure `model` with the options of each trial; write and return the table COLUMNS.
+
+    A trial that is finished is kept beside `out` until all are, so that an interrupted call goes on where it was.
+    Raises OtbenchError for a model, space or data that cannot be searched.
+    """
+    import pandas
+
+    if space not in SPACES:
+        raise OtbenchError(f"search: no space is called '{space}', expected {' or '.join(SPACES)}")
+    if model not in RANGES[space]:
+        raise OtbenchError(f"search: model {model} has no ranges to search, expected one of {', '.join(RANGES[space])}")
+    trials = list(trials)
+    if not trials or min(trials) < 0:
+        raise OtbenchError(f"search: trials must be numbers from 0 up, got {trials}")
+    known = [digest({"budget": vars(budget), "data": data.digest(), "features": features.info, "space": space})]
+    rows: list[dict[str, Any]] = []
+    for trial in trials:
+        options = budget.options | options_of(model, space, trial, budget.seed)
+        kept = out.parent / f".{out.stem}-{trial}-{digest([*known, model, options])[:12]}.json"
+        found = _kept(kept)
+        if found is None:
+            found = [
+                _row(model, data, space, trial, options, one) for one in _trial(model, data, features, options, budget)
+            ]
+            with whole(kept) as path:
+                path.write_text(json.dumps(found))
+        rows += found
+    table = pandas.DataFrame(rows, columns=COLUMNS).astype({"value": "float64"})
+    write_search(table, out)
+    for left in out.parent.glob(f".{out.stem}-*.json"):
+        left.unlink()
+    return table
+
+
+def _kept(path: Path) -> list[dict[str, Any]] | None:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _row(
+    model: str, data: DataSet, space: str, trial: int, options: dict[str, Any], found: dict[str, Any]
+) -> dict[str, Any]:
+    fixed = {"dataset": data.name, "model": model, "space": space, "trial": trial}
+    return fixed | {"options": json.dumps(options, sort_keys=True)} | found
+
+
+def _trial(
+    model: str, data: DataSet, features: Features, options: dict[str, Any], budget: Budget
+) -> Iterator[dict[str, Any]]:
+    """Train one configuration and measure it at every snapshot; one that diverges yields rows without a value."""
+    from otbench.models import configure, find
+    from otbench.training.streams import generator
+    from otbench.training.trainer import Options, Trainer, key
+
+    kind, config = find(model, data.kind), configure(model, options, data.kind)
+    steps = budget.steps or kind.paper_budget(data.name)
+    marks = sorted({*budget.snapshots, 1.0})
+    trained = kind(config, data, [budget.seed], budget.device)
+    record = Trainer(trained, steps, marks, Options(budget.device), None).run(f"{model} on {data.name}, {options}")
+    for mark in marks:
+        cell = record.cells[key(budget.seed, mark)]
+        status, samples = cell["status"], None
+        if status == "ok":
+            drawn = kind(config, data, [budget.seed], budget.device, training=False)
+            drawn.load({name: value.unsqueeze(0) for name, value in record.snapshots[key(budget.seed, mark)].items()})
+            samples = _drawn(drawn, budget.samples, generator(budget.seed, "samples"))
+            status = "ok" if samples is not None else "failed"
+        common = {"seed": budget.seed, "snapshot": mark, "status": status, "seconds": round(cell["seconds"], 3)}
+        for name, value, text in _scores(data, samples, features):
+            # what cannot be told from images of one colour is infinitely far, and JSON has no infinity
+            yield common | {"metric": name, "value": value if math.isfinite(value) else None, "protocol": text}
+
+
+def _drawn(model: Any, n: int, stream: Any) -> np.ndarray | None:
+    from otbench.training.draw import as_bytes
+
+    try:
+        samples = model.draw(n, [stream]).cpu()
+    except WorkFailed:
+        return None
+    return as_bytes(samples[0]) if bool(samples.isfinite().all()) else None
+
+
+def _scores(data: DataSet, samples: np.ndarray | None, features: Features) -> Iterator[tuple[str, float, str]]:
+    from otbench.metrics.measuring import expected, measure
+
+    if samples is None:
+        for name, text in expected(data, 0, True, features, METRICS):
+            yield name, math.nan, text
+        return
+    for score in measure(data, samples, 0, METRICS, features, None, None, True):
+        yield score.metric, score.value, score.protocol
+
+
+def write_search(table: pandas.DataFrame, path: Path) -> None:
+    """Write the table COLUMNS as CSV, whole or not at all."""
+    with whole(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def read_search(path: Path) -> pandas.DataFrame:
+    """Read a table that `search` wrote; raises OtbenchError where it is missing, damaged or another table."""
+    import pandas
+
+    try:
+        table = pandas.read_csv(path, dtype=dict.fromkeys(TEXTS, "str"), keep_default_na=True)
+    except OSError as error:
+        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise OtbenchError(f"{path}: it is no table ({error})") from error
+    if list(table.columns) != COLUMNS:
+        raise OtbenchError(
+            f"{path}: expected the columns {', '.join(COLUMNS)}, got {', '.join(map(str, table.columns))}"
+        )
+    return table
