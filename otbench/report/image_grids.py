@@ -14,7 +14,7 @@ from otbench.report.plots import absent
 from otbench.report.registry import shown
 from otbench.report.summary import summarise
 from otbench.report.tiles import tile
-from otbench.studies.images import ADVERSARIAL
+from otbench.studies.images import GANS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def best_gan(comparison: Comparison, dataset: str) -> str | None:
     scores = {}
     for model in comparison.generative(dataset):
         pair = [summarise(comparison.run, dataset, model, comparison.main_key(dataset, key)) for key in _PAIR]
-        if model in {*ADVERSARIAL, "wgan-mlp"} and all(one.n for one in pair):
+        if model in GANS and all(one.n for one in pair):
             scores[model] = sum(one.mean for one in pair)
     return max(scores, key=scores.__getitem__) if scores else None
 

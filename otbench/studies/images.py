@@ -1,7 +1,9 @@
-"""Images: Tables 1, 3 and 4 and Figures 1, 12, 14 and 15 of the AE-OT paper, and the curves of the OTVAE report.
+"""Images: Tables 1, 3 and 4 and Figures 1, 12, 14 and 15 of the AE-OT paper, the tables of WAE and of AE-OT-GAN, the
+search and the choice of snapshots of the study of Lucic et al., and the curves of the OTVAE report.
 
-The recipe. What is drawn beyond the tables of every data set stands in `report.image_tables`, `report.image_plots` and
-`report.image_grids`; the path through the singular set and the embedding come from `studies.latent`.
+The recipe. What is drawn beyond the tables of every data set stands in `report.image_tables`, `report.paper_tables`,
+`report.selection`, `report.searches`, `report.image_plots` and `report.image_grids`; the path through the singular set
+and the embedding come from `studies.latent`.
 """
 
 from __future__ import annotations
@@ -13,19 +15,55 @@ from otbench.studies.base import BOTH, Columns, Group, Recipe
 
 NAME = "images"
 
-# Tables 3 and 4 of the AE-OT paper in their order; ALI, AE-OT-GAN and the like of no table join `further`.
+# Models by family, in the order of their papers' tables; one that stands nowhere joins `further`.
 ADVERSARIAL = ("mm-gan", "ns-gan", "lsgan", "wgan", "wgan-gp", "dragan", "began")
-OTHERS = ("vae", "glo", "glann")
+AUTOENCODERS = ("vae", "wae-vae", "wae-mmd", "wae-gan", "big-vae", "big-wae-mmd", "big-wae-gan", "aae")
+LATENT = ("glo", "imle", "glann")
 TRANSPORT = ("ae-ot", "ae-ot-deep", "otvae")
-FURTHER = ("wgan-mlp",)
+LARGE_GANS = (
+    *("wgan-gp-standard", "wgan-gp-resnet", "pggan", "sngan", "sngan-resnet"),
+    *("wgan-div", "wgan-div-resnet", "wgan-qc"),
+)
+LARGE_TRANSPORT = ("ae-ot-standard", "ae-ot-resnet", "ae-ot-gan", "ae-ot-gan-resnet")
+FURTHER = ("wgan-mlp", "ali")
 RECONSTRUCTIONS = ("ae",)
 CONTROLS = ("real", "memoriser", "collapsed", "noise", "ae-gaussian", "ae-gmm")
 DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "celeba", "celeba-140", "stacked-mnist")
+GANS = (*ADVERSARIAL, *LARGE_GANS, *FURTHER)
+"""The adversarial models, of which the paper's figures show the best one."""
+
+TABLES_3_AND_4 = (*ADVERSARIAL, "vae", "glo", "glann", "ae", "ae-ot")
+"""The rows of Tables 3 and 4 of AE-OT, and WGAN-GP and DRAGAN of the table of Lucic et al. that they quote."""
+
+WAE_ROWS = {
+    "wae-vae": "VAE",
+    "wae-mmd": "WAE-MMD",
+    "wae-gan": "WAE-GAN",
+    "big-vae": "bigVAE",
+    "big-wae-mmd": "bigWAE-MMD",
+    "big-wae-gan": "bigWAE-GAN",
+    "real": "True data",
+}
+"""Table 1 of WAE: model -> what the table calls it. Its VAE has WAE's networks, not those of Lucic et al."""
+
+AE_OT_GAN_ROWS = {
+    "WGAN-GP": ("wgan-gp-standard", "wgan-gp-resnet"),
+    "PGGAN": ("", "pggan"),
+    "SNGAN": ("sngan", "sngan-resnet"),
+    "WGAN-div": ("wgan-div", "wgan-div-resnet"),
+    "WGAN-QC": ("", "wgan-qc"),
+    "AE-OT": ("ae-ot-standard", "ae-ot-resnet"),
+    "AE-OT-GAN": ("ae-ot-gan", "ae-ot-gan-resnet"),
+}
+"""Table 1 of AE-OT-GAN: row -> the model with the standard network and that with the ResNet; empty where the table has
+none."""
 
 BLOCKS = {
     "adversarial": "Adversarial models",
-    "others": "Non-adversarial models",
+    "autoencoders": "Autoencoders",
+    "latent": "Latent optimisation",
     "transport": "Transport in the latent space",
+    "large": "Larger networks (AE-OT-GAN's table)",
     "further": "Further models",
     "reconstructions": "Reconstructions of test images, for reference",
     "control": "Controls",
@@ -41,22 +79,50 @@ TITLES = {
     "dragan": "DRAGAN",
     "began": "BEGAN",
     "vae": "VAE",
+    "wae-vae": "VAE (WAE's networks)",
+    "wae-mmd": "WAE-MMD",
+    "wae-gan": "WAE-GAN",
+    "big-vae": "big VAE",
+    "big-wae-mmd": "big WAE-MMD",
+    "big-wae-gan": "big WAE-GAN",
+    "aae": "AAE",
     "glo": "GLO",
+    "imle": "IMLE",
     "glann": "GLANN",
     "ae": "AE (reconstructions)",
     "ae-ot": "AE-OT",
     "ae-ot-deep": "AE-OT (two more layers)",
     "otvae": "OTVAE",
     "wgan-mlp": "WGAN (MLP)",
+    "ali": "ALI",
+    "wgan-gp-standard": "WGAN-GP (standard)",
+    "wgan-gp-resnet": "WGAN-GP (ResNet)",
+    "pggan": "PGGAN",
+    "sngan": "SNGAN (standard)",
+    "sngan-resnet": "SNGAN (ResNet)",
+    "wgan-div": "WGAN-div (standard)",
+    "wgan-div-resnet": "WGAN-div (ResNet)",
+    "wgan-qc": "WGAN-QC",
+    "ae-ot-standard": "AE-OT (standard)",
+    "ae-ot-resnet": "AE-OT (ResNet)",
+    "ae-ot-gan": "AE-OT-GAN (standard)",
+    "ae-ot-gan-resnet": "AE-OT-GAN (ResNet)",
 }
 
-DATA_TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "celeba": "CelebA"}
+DATA_TITLES = {
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "celeba": "CelebA",
+    "celeba-140": "CelebA (crop of 140)",
+}
 
 SHORT = {
     "modes": "Classes hit",
     "reverse_kl": "Reverse KL over classes",
     "is": "Class score",
     "fid_train": "Fréchet distance to training images",
+    "fid_validation": "Fréchet distance to validation images",
     "memorised": "Memorised, %",
     "excellence_proxy": "Excellence (proxy), %",
     "l2": "L2, test images",
@@ -83,6 +149,9 @@ CITATIONS = {
     "arXiv:1711.10337.",
     "AE-OT slides": "Zhang. Generative models (lecture slides); they print the figures of An, Guo, Lei, Luo, Yau, Gu. "
     "AE-OT: a new generative model based on extended semi-discrete optimal transport. ICLR 2020.",
+    "WAE": "Tolstikhin, Bousquet, Gelly, Schölkopf. Wasserstein auto-encoders. ICLR 2018. arXiv:1711.01558.",
+    "AE-OT-GAN": "An, Guo, Zhang, Qi, Lei, Yau, Gu. AE-OT-GAN: training GANs from data specific latent distribution. "
+    "2020. arXiv:2001.03698.",
     "OTVAE": "A geometric view of generative adversarial networks and improved algorithms (project report, in "
     "Chinese); code at github.com/jimcui3/OTVAE.",
 }
@@ -128,8 +197,10 @@ RECIPE = Recipe(
     datasets=DATASETS,
     groups=(
         Group("adversarial", ADVERSARIAL, published=True),
-        Group("others", OTHERS, published=True),
+        Group("autoencoders", AUTOENCODERS, published=True),
+        Group("latent", LATENT, published=True),
         Group("transport", TRANSPORT, published=True),
+        Group("large", (*LARGE_GANS, *LARGE_TRANSPORT)),
         Group("further", FURTHER),
         Group("reconstructions", RECONSTRUCTIONS, published=True),
     ),

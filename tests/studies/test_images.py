@@ -11,7 +11,7 @@ from otbench.report.controls import RIGHT, UNSURE, WRONG, verdict
 from otbench.report.published import Published, read_published
 from otbench.report.summary import Summary
 from otbench.studies import recipe, recipes
-from otbench.studies.images import RECIPE, excellence
+from otbench.studies.images import AE_OT_GAN_ROWS, RECIPE, TABLES_3_AND_4, WAE_ROWS, excellence
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_rows_stand_in_the_order_of_tables_3_and_4() -> None:
         *("mm-gan", "ns-gan", "vae", "glann", "ae-ot", "otvae", "wgan-mlp", "mine", "ae", "real", "noise", "ae-gmm")
     ]
     assert {place.block for place in found} == {
-        *("adversarial", "others", "transport", "further", "reconstructions", "control")
+        *("adversarial", "autoencoders", "latent", "transport", "further", "reconstructions", "control")
     }
 
 
@@ -74,3 +74,18 @@ def test_verdict_on_a_metric(metric: str, means: dict[str, float], status: str, 
     found = verdict(metric, held(**means), RECIPE)
     assert found[0] == status
     assert reason in found[1]
+
+
+def test_every_row_of_the_papers_tables_has_a_place(records: list[Published]) -> None:
+    grouped = {model for group in RECIPE.groups for model in group.models}
+    pairs = {model for pair in AE_OT_GAN_ROWS.values() for model in pair if model}
+    assert {*TABLES_3_AND_4, *WAE_ROWS, *pairs} - grouped == {"real"}
+    assert grouped - {"ali", "aae", "imle", "otvae", "wgan-mlp", "ae-ot-deep"} == {
+        *(*TABLES_3_AND_4, *WAE_ROWS, *pairs)
+    } - {"real"}
+    assert grouped <= set(RECIPE.titles)
+    assert {one.model for one in records if one.paper == "WAE"} == set(WAE_ROWS)
+    assert {one.model for one in records if one.paper == "AE-OT-GAN"} == pairs
+    # these tables have their own set-ups, so they never stand beside those of AE-OT
+    assert not [one for one in RECIPE.beside(records, "celeba").values() if one.paper == "AE-OT-GAN"]
+    assert RECIPE.beside(records, "celeba-140") == {} and RECIPE.apart(records, "celeba-140") == []
