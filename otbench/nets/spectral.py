@@ -1,0 +1,134 @@
+"""Spectral normalisation (Miyato et al. 2018), and the layers that the larger GANs' networks choose from."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from otbench.errors import OtbenchError
+from otbench.nets.images import BatchNorm
+from otbench.nets.layers import Linear, linear
+
+#: momentum of the running statistics and epsilon of batch normalisation
+NORM = (0.1, 1e-5)
+#: what may normalise a discriminator: its activations (batch, layer), its weights (spectral), or nothing
+NORMALISATIONS = ("none", "batch", "layer", "spectral")
+#: of initial weights in front of a rectifier
+RECTIFIED = math.sqrt(2)
+
+
+def power_iteration(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """One step for the largest singular value of (m, k) from a left vector u (m,): the next u (m,), and v (k,)."""
+    v = F.normalize(matrix.t() @ u, dim=0, eps=1e-12)
+    return F.normalize(matrix @ v, dim=0, eps=1e-12), v
+
+
+class Spectral:
+    """For a layer with `weight` (m, ...): its weight over the largest singular value, as a matrix (m, the rest).
+
+    One power iteration a pass in training mode, from the vector u that the last one left (Miyato et al. 2018,
+    algorithm 1); in inference mode u stays. The singular value u' W v is differentiated with u and v held fixed.
+    """
+
+    weight: Tensor
+    u: Tensor
+    training: bool
+
+    def start(self) -> None:
+        """Register u, a random direction."""
+        self.register_buffer("u", F.normalize(torch.randn(len(self.weight)), dim=0))
+
+    def normalised(self) -> Tensor:
+        """The weight that the layer works with, of the weight's shape."""
+        matrix = self.weight.flatten(1)
+        # in full precision under mixed precision too: rounding would pile up in u
+        with torch.autocast(matrix.device.type, enabled=False):
+            with torch.no_grad():
+                u, v = power_iteration(matrix, self.u)
+                if self.training:
+                    self.u.copy_(u)
+                else:
+                    u = self.u.clone()
+            return self.weight / (u * (matrix @ v)).sum()
+
+
+class SpectralConv(Spectral, nn.Conv2d):
+    """A convolution with spectral normalisation."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0, bias: bool = True):
+        super().__init__(inputs, outputs, kernel, stride, padding, bias=bias)
+        self.start()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.normalised(), self.bias, self.stride, self.padding)
+
+
+class SpectralLinear(Spectral, nn.Linear):
+    """An affine layer with spectral normalisation."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs)
+        self.start()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.normalised(), self.bias)
+
+
+class LayerNorm(nn.Module):
+    """Layer normalisation over all of an image (n, c, h, w), with a scale and a shift for every channel.
+
+    As in the code of Gulrajani et al. 2017; it can be differentiated twice, as a penalty on slopes needs.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - x.mean((1, 2, 3), keepdim=True)
+        variance = centred.square().mean((1, 2, 3), keepdim=True)
+        return centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias
+
+
+def check(normalisation: str) -> str:
+    """The name of a normalisation, or OtbenchError."""
+    if normalisation not in NORMALISATIONS:
+        raise OtbenchError(f"normalisation '{normalisation}' is not one of {', '.join(NORMALISATIONS)}")
+    return normalisation
+
+
+def convolution(
+    normalisation: str, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = True, gain: float = 1.0
+) -> nn.Conv2d:
+    """A convolution that keeps the size (halves it at a stride of 2), spectrally normalised where that is asked for.
+
+    Weights are uniform with variance gain^2 * 2 / (fan in + fan out) (Glorot), biases 0.
+    """
+    kind = SpectralConv if check(normalisation) == "spectral" else nn.Conv2d
+    layer = kind(inputs, outputs, kernel, stride=stride, padding=(kernel - 1) // 2, bias=bias)
+    return glorot(layer, gain)
+
+
+def affine(normalisation: str, inputs: int, outputs: int) -> nn.Linear:
+    """An affine layer, spectrally normalised where that is asked for; weights as in `convolution`."""
+    return glorot((SpectralLinear if check(normalisation) == "spectral" else Linear)(inputs, outputs))
+
+
+def glorot(layer: nn.Module, gain: float = 1.0) -> nn.Module:
+    """Uniform weights with variance gain^2 * 2 / (fan in + fan out), biases 0; returns the layer."""
+    nn.init.xavier_uniform_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def norm(normalisation: str, channels: int) -> nn.Module:
+    """What normalises activations (n, channels, h, w): batch or layer normalisation, or the identity."""
+    if check(normalisation) == "batch":
+        return BatchNorm(channels, *NORM)
+    return LayerNorm(channels) if normalisation == "layer" else nn.Identity()
