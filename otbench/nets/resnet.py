@@ -132,9 +132,10 @@ class Discriminator(nn.Module):
     """Images (n, c, h, w) in [0, 1] -> raw scores (n,). The network works on [-1, 1].
 
     Below 64 pixels the last features are summed over the image where the weights are spectrally normalised (SNGAN), and
-    averaged otherwise (WGAN-GP); from 64 on all of them go to the affine layer. 1,053,825 parameters for 32x32x3
-    and 7,488,961 for 64x64x3, without normalisation or with the spectral one. normalisation: `none`, `batch` or `layer` (in the blocks, the first
-    below 64 pixels apart), `spectral` (of all weights). residual: factor of the blocks' branches.
+    averaged otherwise (WGAN-GP); from 64 on all of them go to the affine layer. normalisation: `none`, `batch` or
+    `layer` (in the blocks, the first below 64 pixels apart), `spectral` (of all weights). residual: factor of the
+    blocks' branches. 1,053,825 parameters for 32x32x3 and 7,488,961 for 64x64x3, without normalisation or with the
+    spectral one.
     """
 
     def __init__(self, shape: Shape, width: int = 128, normalisation: str = "none", residual: float = 1.0) -> None:
