@@ -1,0 +1,24 @@
+"""A generator's weights averaged over its training, from which some papers draw."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from otbench.training.replicas import Replicas
+
+
+def follow(average: Replicas, network: Replicas, share: float | Tensor = 1.0) -> None:
+    """Move parameters and buffers of `average` by `share` of the way to those of `network`.
+
+    share: 1 less the decay of the exponential average; a number, or a tensor of one value, or of one a replica. With 1
+    the average becomes a copy. Buffers move too: running statistics must suit the averaged weights. What only
+    `average` has is left as it is.
+    """
+    own = average.state()
+    with torch.no_grad():
+        for name, value in network.state().items():
+            part = share
+            if isinstance(share, Tensor):
+                part = share.reshape(-1, *[1] * (value.ndim - 1))
+            own[name].lerp_(value, part)
