@@ -18,7 +18,7 @@ POINTS: dict[str, str] = {
     "swissroll": "Columns 0 and 2 of scikit-learn's Swiss roll with noise 0.25, divided by 7.5; "
     "256 training points (pyOMT).",
 }
-#: sets of images; all but the first are read from, or downloaded to, the data root
+#: sets of images; all but those of scikit-learn's digits are read from, or downloaded to, the data root
 IMAGES: dict[str, str] = {
     "digits": "scikit-learn's 1,797 handwritten digits brought to 16x16; 797 to train on; needs no download.",
     "mnist": "MNIST, 28x28 digits: 50,000 to train on, 10,000 for validation, 10,000 test.",
@@ -27,6 +27,7 @@ IMAGES: dict[str, str] = {
     "celeba": "CelebA, centre crop of 160 brought to 64x64 as in Lucic et al.; from your own copy.",
     "celeba-140": "CelebA, centre crop of 140 brought to 64x64 as in the WAE paper; from your own copy.",
     "stacked-mnist": "Three random MNIST digits as the channels of one image, 1,000 modes; 128,000 to train on.",
+    "stacked-digits": "As stacked-mnist, of scikit-learn's digits at 16x16; 12,800 to train on; needs no download.",
 }
 #: what a folder of images is called by: folder:PATH, or folder:PATH@SIZE
 FOLDER = "folder:"

@@ -10,7 +10,13 @@ from otbench.data.base import DataSet
 from otbench.data.names import FOLDER, IMAGES
 
 #: the module that makes each set, where it is not called as the set is
-MODULES = {"fashion-mnist": "mnist", "cifar10": "cifar", "celeba-140": "celeba", "stacked-mnist": "stacked"}
+MODULES = {
+    "fashion-mnist": "mnist",
+    "cifar10": "cifar",
+    "celeba-140": "celeba",
+    "stacked-mnist": "stacked",
+    "stacked-digits": "stacked",
+}
 
 
 def make(name: str, root: Path, unverified: bool = False) -> DataSet:

@@ -1,4 +1,4 @@
-"""Stacked MNIST: three random digits as the channels of one image, so that there are 1,000 modes."""
+"""Stacked digits: three random digits as the channels of one image, so that there are 1,000 modes."""
 
 from __future__ import annotations
 
@@ -7,39 +7,74 @@ from pathlib import Path
 import numpy as np
 
 from otbench.data.base import DataSet
+from otbench.data.images import digits as small
 from otbench.data.images import mnist
 from otbench.data.images.splits import Labelled
 
-#: images of each split and the seed that its digits are picked with; the count of validation images is the test's
-COUNTS = {"train": (128_000, 301), "test": (26_000, 302), "validation": (26_000, 303)}
-SOURCE = (
-    "; stacked as in Lin et al. 2018 (PacGAN), VEEGAN's setting: 128,000 training images and 26,000 to compare with, "
-    "but of digits of the same split alone, where the code picks from training and test digits together"
+Counts = dict[str, tuple[int, int]]
+#: images of each split and the seed that its digits are picked with
+COUNTS: Counts = {"train": (128_000, 301), "test": (26_000, 302), "validation": (26_000, 303)}
+SMALL_COUNTS: Counts = {"train": (12_800, 311), "test": (5_000, 312), "validation": (5_000, 313)}
+#: the split that models are compared with holds every mode equally often: KL is taken to the uniform law
+EVEN = ("test",)
+NOTE = "; stacked after Lin et al. 2018 (PacGAN), VEEGAN's setting: "
+SAME_SPLIT = (
+    "of digits of the same split alone, where the code picks from training and test digits together; all 1,000 modes "
+    "equally often in the test split, as the paper's KL is to the uniform law"
 )
 
 
 def load(name: str, root: Path, unverified: bool = False) -> DataSet:
-    """Stacked MNIST, (128,000 + 26,000 + 26,000, 3, 28, 28), from `root`/mnist/.
+    """Stacked MNIST, (128,000 + 26,000 + 26,000, 3, 28, 28), from `root`/mnist/; or, with no download, stacked digits.
 
-    Each channel is a digit picked with replacement from the same split of `mnist`; the class of an image is the number
-    of three figures that its channels make, 0 to 999.
+    The latter, `stacked-digits`, are (12,800 + 5,000 + 5,000, 3, 16, 16) of scikit-learn's digits. Each channel is a
+    digit picked with replacement from the same split of the grey set; the class of an image is the number of three
+    figures that its channels make, 0 to 999.
     """
-    return stacked(name, mnist.load("mnist", root, unverified), COUNTS)
+    if name == "stacked-digits":
+        note = f"{NOTE}12,800 training images and 5,000 to compare with, {SAME_SPLIT}"
+        return stacked(name, small.load("digits", root, unverified), SMALL_COUNTS, EVEN, "stacked digits 16x16", note)
+    note = f"{NOTE}128,000 training images and 26,000 to compare with, {SAME_SPLIT}"
+    return stacked(name, mnist.load("mnist", root, unverified), COUNTS, EVEN, "Stacked MNIST", note)
 
 
-def stacked(name: str, digits: DataSet, counts: dict[str, tuple[int, int]]) -> DataSet:
-    """`counts[split]` = (images, seed) stacks of the grey images in each split of `digits`, which has ten classes."""
+def stacked(
+    name: str,
+    digits: DataSet,
+    counts: Counts,
+    even: tuple[str, ...] = (),
+    title: str = "",
+    note: str = f"{NOTE}{SAME_SPLIT}",
+) -> DataSet:
+    """`counts[split]` = (images, seed) stacks of the grey images in each split of `digits`, which has ten classes.
+
+    even: splits in which all 1,000 classes come equally often (up to one image, where 1,000 does not divide the count);
+    in the others they come as often as chance has it.
+    """
     splits: dict[str, Labelled] = {}
     for split, (count, seed) in counts.items():
         images, labels = digits.splits[split][:, 0], digits.labels[split]
         # this generator of NumPy is frozen: the stacks stay the same for good
-        picked = np.random.RandomState(seed).randint(len(images), size=(count, 3))
-        splits[split] = images[picked], labels[picked] @ np.array([100, 10, 1])
+        draw = np.random.RandomState(seed)
+        rows = evenly(labels, count, draw) if split in even else draw.randint(len(images), size=(count, 3))
+        splits[split] = images[rows], labels[rows] @ np.array([100, 10, 1])
     return DataSet(
         name=name,
-        title="Stacked MNIST",
-        source=digits.source + SOURCE,
+        title=title or name,
+        source=digits.source + note,
         labels={split: labels for split, (_, labels) in splits.items()},
         classes=tuple(f"{number:03d}" for number in range(1000)),
         **{split: images for split, (images, _) in splits.items()},
     )
+
+
+def evenly(labels: np.ndarray, count: int, draw: np.random.RandomState) -> np.ndarray:
+    """Rows (count, 3) of digits with these labels, so that all 1,000 triples of labels come equally often.
+
+    The order of triples is random; of the digits with a label each is as likely as the others.
+    """
+    triples = draw.permutation(count) % 1000
+    wanted = np.stack([triples // 100, triples // 10 % 10, triples % 10], axis=1)
+    order, sizes = np.argsort(labels, kind="stable"), np.bincount(labels, minlength=10)
+    within = np.floor(draw.random_sample(wanted.shape) * sizes[wanted]).astype(np.int64)
+    return order[(np.cumsum(sizes) - sizes)[wanted] + within]
