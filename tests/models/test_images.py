@@ -22,7 +22,7 @@ def test_ns_gan_steps_the_discriminator_then_the_generator_on_the_same_noise(pic
     model = loud(build("ns-gan", pictures, rate=0.05))
     (batch,) = batches(model)
     g, d = (copy.deepcopy(model.networks[n].module) for n in ("generator", "discriminator"))
-    real, images = batch["real"][0], g(batch["z"][0])
+    real, images = batch["real"][0, 0], g(batch["z"][0, 0])
     a, b = d(real), d(images.detach())
     to_d = slopes(sp(-a).mean() + sp(b).mean(), d)
     losses = model.step(batch)

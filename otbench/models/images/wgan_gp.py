@@ -1,0 +1,55 @@
+"""The Wasserstein GAN with a gradient penalty (Gulrajani et al. 2017), as the study of Lucic et al. 2018 ran it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from torch import Tensor
+
+from otbench.models.base import Losses
+from otbench.models.images.alternating import Alternating, AlternatingConfig
+from otbench.models.images.penalty import between, slopes
+from otbench.training.streams import Input, Uniform
+
+
+class WGANGPConfig(AlternatingConfig):
+    """The study's default values (Lucic et al. 2018, code)."""
+
+    rate: float = Field(1e-4, gt=0)
+    beta1: float = Field(0.5, ge=0, lt=1)
+    #: batch normalisation in the critic: a penalty on each image's own gradient has no meaning with it
+    normalised: bool = False
+    critic_steps: int = Field(5, ge=1)
+    #: weight of the penalty, lambda
+    penalty: float = Field(10.0, ge=0)
+    #: added to the square of the gradient's norm; the study's code says 1e-4
+    epsilon: float = Field(0.0, ge=0)
+
+
+class WGANGP(Alternating):
+    """The critic ascends E f(x) - E f(G(z)) - penalty E (|grad f| - 1)^2, the generator E f(G(z)).
+
+    The gradient is taken at one random point of the segment between each real image and a generated one (equation 3).
+    The generator's update has noise of its own.
+    """
+
+    names = {"wgan-gp": {}}
+    title = "WGAN-GP"
+    paper = "Gulrajani et al. 2017, algorithm 1; Lucic et al. 2018, tables 1 and 2 (the study's default values)"
+    Config = WGANGPConfig
+    own_noise = True
+
+    def inputs(self, shape: tuple[int, int]) -> dict[str, Input]:
+        """With the places on the segments."""
+        return super().inputs(shape) | {"where": Uniform(shape)}
+
+    def discriminate(self, batch: dict[str, Tensor], generated: Tensor) -> Losses:
+        """The critic's loss, and the distance and the penalty in it."""
+        c, real = self.config, batch["real"]
+        distance = self.discriminator(real).mean(1) - self.discriminator(generated).mean(1)
+        slope = slopes(self.discriminator, between(real, generated, batch["where"]), c.epsilon)
+        penalty = (slope - 1).square().mean(1)
+        return {"discriminator": c.penalty * penalty - distance, "distance": distance, "penalty": penalty}
+
+    def generate(self, generated: Tensor) -> Tensor:
+        """-E f(G(z))."""
+        return -self.discriminator(generated).mean(1)
