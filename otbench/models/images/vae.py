@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
-from otbench.models.images.base import Coding, ImageConfig
+from otbench.models.images.base import Coding, ImageConfig, uniform
 from otbench.nets.infogan import Encoder, Generator
 from otbench.training.streams import Normal, Real
 
@@ -18,6 +20,12 @@ class VAEConfig(ImageConfig):
 
     rate: float = Field(5e-5, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
+    #: batch normalisation in the encoder
+    normalised: bool = True
+    #: law that codes are drawn from: the prior, or uniform on [-1, 1] as in the first version of the study's code
+    latents: Literal["normal", "uniform"] = "normal"
+    #: average the likelihood over channels, as the study's code does
+    averaged: bool = False
 
 
 class Variational(Coding):
@@ -39,9 +47,13 @@ class Variational(Coding):
         """One update of both networks."""
         mean, deviation = self.posterior(self.networks["encoder"](batch["real"]))
         logits = self.networks["decoder"](mean + deviation * batch["eps"])
-        reconstruction, divergence = bernoulli(logits, batch["real"]), gaussian(mean, deviation)
+        reconstruction, divergence = self.surprise(logits, batch["real"]), gaussian(mean, deviation)
         self.descend(autoencoder=reconstruction + divergence)
         return {"reconstruction": reconstruction.detach(), "divergence": divergence.detach()}
+
+    def surprise(self, logits: Tensor, images: Tensor) -> Tensor:
+        """-log p(x | z) of a batch, two (R, B, c, h, w) -> (R,)."""
+        return bernoulli(logits, images)
 
     def means(self, encoded: Tensor) -> Tensor:
         """The mean of the posterior is the code."""
@@ -59,8 +71,10 @@ class Variational(Coding):
 class VAE(Variational):
     """The VAE with the study's networks: the discriminator's body as encoder, the generator with ReLU as decoder.
 
-    The study's code averages the likelihood over channels, which weighs the divergence three times on colour images;
-    here it is summed, as the bound says.
+    The study's code averages the likelihood over channels, which weighs the divergence three times on colour images,
+    and its first version drew codes uniformly on [-1, 1] although the prior is Gaussian; the published figures may
+    depend on both. Here it is summed, as the bound says, and drawn from the prior, unless `averaged` and `latents` say
+    otherwise.
     """
 
     names = {"vae": {}}
@@ -71,7 +85,7 @@ class VAE(Variational):
     def build(self) -> None:
         """Encoder and decoder of the study, Adam over both."""
         c, shape = self.config, self.data.shape
-        self.network("encoder", lambda: Encoder(shape, 2 * c.latent, c.width))
+        self.network("encoder", lambda: Encoder(shape, 2 * c.latent, c.width, normalised=c.normalised))
         self.network("decoder", lambda: Generator(shape, c.latent, c.width, slope=0.0, logits=True))
         self.adam("autoencoder", ["encoder", "decoder"], c.rate, c.beta1)
 
@@ -79,6 +93,16 @@ class VAE(Variational):
         """Mean, and deviation 1e-6 + softplus."""
         mean, raw = encoded.chunk(2, -1)
         return mean, 1e-6 + F.softplus(raw)
+
+    def surprise(self, logits: Tensor, images: Tensor) -> Tensor:
+        """-log p(x | z) of a batch, summed or averaged over channels, two (R, B, c, h, w) -> (R,)."""
+        return bernoulli(logits, images) / (images.shape[2] if self.config.averaged else 1)
+
+    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
+        """Codes from the prior, or from the uniform law where that is asked for, decoded."""
+        if self.config.latents == "normal":
+            return super().draw(n, streams)
+        return self.decode(uniform((n, self.config.latent), streams, self.device))
 
 
 def bernoulli(logits: Tensor, images: Tensor) -> Tensor:
