@@ -101,7 +101,8 @@ class Replicas:
         self._buffers = {k: v[alive].clone() for k, v in self._buffers.items()}
         self.size = len(alive)
         if self.size == 1:
-            self.module = self.module.to_empty(device=next(iter(self._params.values())).device)
+            own = {**self._params, **self._buffers}  # a network may have buffers alone
+            self.module = self.module.to_empty(device=next(iter(own.values())).device)
             self.module.load_state_dict({k: v[0] for k, v in {**self._params, **self._buffers}.items()})
             own = dict(self.module.named_parameters())
             replaced = {old: own[name] for (old, name) in zip(replaced, self._params, strict=True)}
