@@ -47,33 +47,45 @@ class SameDeconv(nn.ConvTranspose2d):
         return super().forward(x)[..., first : first + h, first : first + w]
 
 
+def symmetric(shape: Shape) -> bool:
+    """Whether the paper's networks see images of this shape (c, h, w) in [-1, 1] (CelebA, 64 pixels), not [0, 1]."""
+    return shape[1] >= 64
+
+
 def sizes(shape: Shape) -> tuple[int, int]:
     """Kernel size, and number of strided layers of the decoder: CelebA's 5 and 3 from 64 pixels on, else MNIST's."""
-    return (5, 3) if shape[1] >= 64 else (4, 2)
+    return (5, 3) if symmetric(shape) else (4, 2)
 
 
 class Encoder(nn.Module):
-    """Images (n, c, h, w) -> codes (n, latent): four strided convolutions with BatchNorm and ReLU, an affine layer."""
+    """Images (n, c, h, w) in [0, 1] -> (n, outputs): four strided convolutions (BatchNorm, ReLU), an affine layer.
 
-    def __init__(self, shape: Shape, latent: int, width: int = 128) -> None:
+    From 64 pixels on, images are brought to [-1, 1] first.
+    """
+
+    def __init__(self, shape: Shape, outputs: int, width: int = 128) -> None:
         super().__init__()
+        self.symmetric = symmetric(shape)
         kernel, _ = sizes(shape)
         h, w = shape[1:]
         layers: list[nn.Module] = []
         for a, b in pairwise([shape[0], width, 2 * width, 4 * width, 8 * width]):
             layers += [SameConv(a, b, kernel), BatchNorm(b, *NORM), nn.ReLU()]
             h, w = -(-h // 2), -(-w // 2)
-        self.body = nn.Sequential(*layers, nn.Flatten(), Linear(8 * width * h * w, latent))
+        self.body = nn.Sequential(*layers, nn.Flatten(), Linear(8 * width * h * w, outputs))
         initialise(self, 0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(x)
+        return self.body(2 * x - 1 if self.symmetric else x)
 
 
 class Decoder(nn.Module):
-    """Codes (n, latent) -> images (n, c, h, w) in [0, 1]; tanh of CelebA's images in [-1, 1] is brought there."""
+    """Codes (n, latent) -> images (n, c, h, w) in [0, 1], or their logits.
 
-    def __init__(self, shape: Shape, latent: int, width: int = 128) -> None:
+    tanh of CelebA's images in [-1, 1] is brought to [0, 1], where it is the sigmoid of twice its argument.
+    """
+
+    def __init__(self, shape: Shape, latent: int, width: int = 128, logits: bool = False) -> None:
         super().__init__()
         kernel, count = sizes(shape)
         h, w = shape[1] // 2**count, shape[2] // 2**count
@@ -82,12 +94,12 @@ class Decoder(nn.Module):
         for a, b in pairwise(channels):
             layers += [SameDeconv(a, b, kernel), BatchNorm(b, *NORM), nn.ReLU()]
         self.body = nn.Sequential(*layers, SameDeconv(channels[-1], shape[0], kernel, stride=1))
-        self.tanh = count == 3
+        self.gain, self.logits = 2 if symmetric(shape) else 1, logits
         initialise(self, 0.01)
 
     def forward(self, z: Tensor) -> Tensor:
-        x = self.body(z)
-        return (torch.tanh(x) + 1) / 2 if self.tanh else torch.sigmoid(x)
+        x = self.gain * self.body(z)
+        return x if self.logits else torch.sigmoid(x)
 
 
 class Adversary(nn.Module):
