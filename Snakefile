@@ -16,3 +16,9 @@ rule all:
     default_target: True
     input:
         f"{FOLDER}/report.html",
+
+
+# One process imports PyTorch for all jobs of this machine; elsewhere, and in containers, each imports its own.
+onstart:
+    if workflow.local_exec and not workflow.deployment_settings.deployment_method:
+        warm.start(os.getpid())

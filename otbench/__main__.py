@@ -1,5 +1,5 @@
 """`python -m otbench` is the command `otbench`."""
 
-from otbench.cli import main
+from otbench.warm import main
 
 main()

@@ -364,7 +364,7 @@ def transport(
 def main() -> None:
     """Run the command line; a wrong request ends with one sentence and status 2, failed work with status 1."""
     try:
-        app()
+        app(prog_name="otbench")
     except OtbenchError as error:
         typer.echo(f"otbench: {error}", err=True)
         sys.exit(error.status)

@@ -1,8 +1,9 @@
 # The run that the config describes, checked, and what every rule needs of it.
 import json
+import os
 from shlex import quote
 
-from otbench import catalogue
+from otbench import catalogue, warm
 from otbench.config import checked
 from otbench.errors import OtbenchError
 from snakemake.exceptions import WorkflowError

@@ -1,0 +1,167 @@
+"""The warm process: a call through it is the same call, in a process of its own, and ends with its caller."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from otbench import warm
+from tests.conftest import ROOT
+
+
+def alive(process: int) -> bool:
+    """Whether there is such a process, and it is not a dead one that nobody has asked about."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait(for_what, seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if for_what():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    """What calls need to reach a warm process that lives as long as this test."""
+    before = dict(os.environ)
+    os.environ["PYTHONPATH"] = str(ROOT)
+    warm.start(os.getpid())
+    told = {**os.environ, "OMP_NUM_THREADS": "1"}
+    os.environ.clear()
+    os.environ.update(before)
+    assert wait(lambda: Path(told[warm.VARIABLE]).exists())
+    yield told
+
+
+def call(environment: dict[str, str], *words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "otbench", *words]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "words", [("--version",), ("fit", "--help"), ("nosuch",), ("fit", "nosuch", "--data", "ring-pyomt", "--out", "f")]
+)
+def test_a_call_says_and_returns_what_it_does_alone(words, environment, tmp_path):
+    alone = {k: v for k, v in environment.items() if k != warm.VARIABLE}
+    first, second = call(alone, *words, cwd=tmp_path), call(environment, *words, cwd=tmp_path)
+    assert (first.returncode, first.stdout, first.stderr) == (second.returncode, second.stdout, second.stderr)
+
+
+def test_files_are_those_of_a_process_of_its_own(environment, tmp_path):
+    alone = {k: v for k, v in environment.items() if k != warm.VARIABLE}
+    for name, where in (("alone", alone), ("warm", environment)):
+        (tmp_path / name).mkdir()
+        for words in (
+            "data ring-pyomt --out d.npz",
+            'fit gan --data d.npz --out f --seeds 0,1 --steps 5 --options {"width":8,"maxout":4}',
+            "draw --fit f --data d.npz --n 100 --out s.npz",
+            "measure --data d.npz --samples s.npz --out m.csv",
+        ):
+            done = call(where, *words.split(), cwd=tmp_path / name)
+            assert done.returncode == 0, done.stderr
+    assert (tmp_path / "alone/f/losses.csv").read_bytes() == (tmp_path / "warm/f/losses.csv").read_bytes()
+    first, second = (load_file(tmp_path / name / "f/weights.safetensors") for name in ("alone", "warm"))
+    assert set(first) == set(second) and all(torch.equal(first[k], second[k]) for k in first)
+    rows = [
+        [line.split(",")[6:8] for line in (tmp_path / n / "m.csv").read_text().splitlines()] for n in ("alone", "warm")
+    ]
+    assert rows[0] == rows[1], "the same values under the same names"
+
+
+def test_a_call_ends_when_its_caller_is_killed(environment, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "otbench",
+        "fit",
+        "gan",
+        "--data",
+        "ring-pyomt",
+        "--out",
+        "f",
+        "--steps",
+        "1000000",
+    ]
+    caller = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
+
+    def forks() -> set[int]:
+        found = set()
+        for path in Path("/proc").glob("[0-9]*/cwd"):
+            try:
+                found |= {int(path.parent.name)} if path.readlink() == tmp_path else set()
+            except OSError:
+                continue
+        return found - {caller.pid}
+
+    assert wait(forks), "the work is done in another process"
+    (worker,) = forks()
+    caller.send_signal(signal.SIGKILL)
+    caller.wait()
+    assert wait(lambda: not alive(worker)) and not (tmp_path / "f" / "fit.json").exists()
+
+
+def test_a_call_whose_process_is_killed_fails(environment, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "otbench",
+        "fit",
+        "gan",
+        "--data",
+        "ring-pyomt",
+        "--out",
+        "f",
+        "--steps",
+        "1000000",
+    ]
+    caller = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
+
+    def worker() -> int | None:
+        for path in Path("/proc").glob("[0-9]*/cwd"):
+            try:
+                if path.readlink() == tmp_path and int(path.parent.name) != caller.pid:
+                    return int(path.parent.name)
+            except OSError:
+                continue
+        return None
+
+    assert wait(worker)
+    os.kill(worker(), signal.SIGKILL)
+    assert caller.wait(timeout=60) == warm.KILLED
+
+
+def test_without_an_answer_the_command_runs_itself(environment, tmp_path):
+    done = call({**environment, warm.VARIABLE: str(tmp_path / "nobody")}, "--version")
+    assert done.returncode == 0 and done.stdout.startswith("otbench ")
+    assert warm.ask(str(tmp_path / "nobody"), ["--version"]) is None
+
+
+def test_a_call_with_more_threads_runs_itself(environment, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert warm.ask(environment[warm.VARIABLE], ["--version"]) is None
+
+
+def test_it_ends_with_its_parent_and_cleans_up(tmp_path):
+    code = "import os, time; from otbench import warm; warm.start(os.getpid()); "
+    code += "print(os.environ[warm.VARIABLE], flush=True); time.sleep(60)"
+    where = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=where)
+    path = Path(parent.stdout.readline().strip())
+    assert wait(path.exists)
+    parent.kill()
+    parent.wait()
+    assert wait(lambda: not path.parent.exists())
