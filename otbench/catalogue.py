@@ -89,11 +89,12 @@ def _imported(file: str) -> set[str]:
             if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("otbench."):
                 continue
             area, *rest = node.module.split(".")[1:]
-            module = "/".join([area, *rest]) + ".py"
             if area in ("transport", "metrics"):
                 todo.append(area)
-            elif area in ("models", "nets") and (ROOT / module).is_file():
-                todo.append(module)
+            elif area in ("models", "nets"):
+                # the module itself, or modules of the package that is named
+                parts = [[area, *rest], *([area, *rest, alias.name] for alias in node.names)]
+                todo += [file for file in ("/".join(part) + ".py" for part in parts) if (ROOT / file).is_file()]
     return found
 
 
