@@ -129,7 +129,16 @@ def _nearest(x: np.ndarray, centroids: np.ndarray, k: int) -> np.ndarray:
 
 
 def _paper(transport, x, angle: AngleRule, draw, known) -> np.ndarray:
-    cells, centroids = known
+    return extended_at(transport, x, angle, known)[0]
+
+
+def extended_at(transport: TransportMap, x: np.ndarray, angle: AngleRule, known=None) -> tuple[np.ndarray, np.ndarray]:
+    """The rule `paper` of `extend` at given source points x (m, d): samples (k, d) of those that pass, and which do.
+
+    The second value is a mask (m,). What one point gives does not depend on the others. known: what `_centroids` gives,
+    where it is at hand.
+    """
+    cells, centroids = known or _centroids(transport)
     near = _nearest(x, centroids, transport.dimension + 1)
     index = cells[near]
     keep = angle.angles(transport.target, index, index[:, :1]) <= angle.threshold
@@ -139,7 +148,7 @@ def _paper(transport, x, angle: AngleRule, draw, known) -> np.ndarray:
     distance = np.linalg.norm(x[fine, None, :] - centroids[near[fine]], axis=2)
     weight = np.where(keep[fine], 1 / np.maximum(distance, 1e-300), 0)
     weight /= weight.sum(1, keepdims=True)
-    return (weight[:, :, None] * transport.target[index[fine]]).sum(1)
+    return (weight[:, :, None] * transport.target[index[fine]]).sum(1), fine
 
 
 def _dirichlet(transport, x, angle: AngleRule, draw, known) -> np.ndarray:

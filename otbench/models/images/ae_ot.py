@@ -52,10 +52,25 @@ class AEOT(Autoencoding):
 
     Three stages: autoencoder; transport, once the encoder is frozen; decoder. The transport comes before the decoder's
     own training because the codes no longer change: every later snapshot draws from the final map.
+
+    `ae-ot-deep` is the paper's larger autoencoder of CelebA, two more convolutional layers (Lei et al. 2020, 6.4.1);
+    28x28 pixels have no room for them. `ae-ot-standard` and `ae-ot-resnet` are the rows AE-OT of the AE-OT-GAN paper's
+    table 1 (An et al. 2020, ECCV), whose sizes are not known: they have the networks of the rows beside them (SNGAN's
+    standard CNN; WGAN-GP's ResNet), with codes as long as the study's.
     """
 
-    names = {"ae-ot": {}}
+    names = {
+        "ae-ot": {},
+        "ae-ot-deep": {"depth": 4},
+        "ae-ot-standard": {"networks": "standard"},
+        "ae-ot-resnet": {"networks": "resnet", "width": 128},
+    }
     title = "AE-OT"
+    titles = {
+        "ae-ot-deep": "AE-OT (two more layers)",
+        "ae-ot-standard": "AE-OT (standard)",
+        "ae-ot-resnet": "AE-OT (ResNet)",
+    }
     paper = "An et al. 2020 (ICLR), algorithm 2; Lei et al. 2020 (Engineering), section 6, tables 1 and 4"
     family = "transport"
     Config = AEOTConfig

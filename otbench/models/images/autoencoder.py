@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from otbench.models.base import Losses, Stage
 from otbench.models.images.base import CHUNK, ImageConfig, as_floats, inference
 from otbench.models.images.latent import LatentModel, Law
-from otbench.nets.infogan import PYTORCH, Encoder, Generator
+from otbench.nets import infogan, resnet, sndcgan
 from otbench.training.streams import Real
 
 #: training images on which the training error is measured
@@ -20,9 +23,13 @@ MEASURED = 10_000
 class AutoencoderConfig(ImageConfig):
     """Rate and beta1 of Lei et al. 2020 (6.1); networks and batch of the study."""
 
+    #: infogan: the study's, as in Lei et al. 2020; standard and resnet: columns of the AE-OT-GAN paper's table 1, taken
+    #: to be SNGAN's standard CNN and ResNet
+    networks: Literal["infogan", "standard", "resnet"] = "infogan"
     rate: float = Field(3e-3, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
-    #: strided convolutions; 2 in the paper, 4 in its larger network for CelebA
+    #: strided convolutions of infogan; 2 in the paper, 4 in its larger network for CelebA; fewer where the sides cannot
+    #: be halved so often (2 for 28 pixels)
     depth: int = Field(2, ge=1)
     #: share of the budget before the encoder is frozen; the paper waits until the loss stops falling
     before: float = Field(0.5, gt=0, lt=1)
@@ -30,8 +37,29 @@ class AutoencoderConfig(ImageConfig):
     early: int = Field(2000, ge=1)
 
 
+def coders(config: AutoencoderConfig, shape: infogan.Shape) -> tuple[Callable[[], nn.Module], Callable[[], nn.Module]]:
+    """What builds the encoder, images -> (n, latent), and the decoder, codes (n, latent) -> images, of this config."""
+    c = config
+    if c.networks != "infogan":
+        nets = {"standard": sndcgan, "resnet": resnet}[c.networks]
+        return lambda: nets.Encoder(shape, c.latent, c.width), lambda: nets.Generator(shape, c.latent, c.width)
+    depth = halvings(shape, c.depth)
+    return (
+        lambda: infogan.Encoder(shape, c.latent, c.width, depth, norm=infogan.PYTORCH),
+        lambda: infogan.Generator(shape, c.latent, c.width, depth, norm=infogan.PYTORCH),
+    )
+
+
+def halvings(shape: infogan.Shape, most: int) -> int:
+    """How often, up to `most`, both sides of an image (c, h, w) can be halved; the paper's 2 are asked for at least."""
+    fit = 2
+    while fit < most and not any(side % 2 ** (fit + 1) for side in shape[1:]):
+        fit += 1
+    return min(fit, most)
+
+
 class Autoencoding(LatentModel):
-    """The study's generator as decoder and its mirror as encoder, trained for the mean squared error in two stages.
+    """A generator as decoder and its mirror as encoder, trained for the mean squared error in two stages.
 
     autoencoder: both networks. Then the encoder is frozen, normalisation statistics included, and the law of the
     training codes is fitted to it. decoder: the decoder goes on alone, on the codes of inference mode, with its
@@ -47,11 +75,14 @@ class Autoencoding(LatentModel):
 
     def build(self) -> None:
         """Encoder and decoder, Adam over both and over the decoder alone."""
-        c, shape = self.config, self.data.shape
-        self.encoder = self.network("encoder", lambda: Encoder(shape, c.latent, c.width, c.depth, norm=PYTORCH))
-        self.decoder = self.network("decoder", lambda: Generator(shape, c.latent, c.width, c.depth, norm=PYTORCH))
-        self.adam("autoencoder", ["encoder", "decoder"], c.rate, c.beta1)
-        self.adam("decoder", ["decoder"], c.rate, c.beta1)
+        self.build_autoencoder()
+        self.adam("decoder", ["decoder"], self.config.rate, self.config.beta1)
+
+    def build_autoencoder(self) -> None:
+        """Encoder and decoder, and Adam over both."""
+        encoder, decoder = coders(self.config, self.data.shape)
+        self.encoder, self.decoder = self.network("encoder", encoder), self.network("decoder", decoder)
+        self.adam("autoencoder", ["encoder", "decoder"], self.config.rate, self.config.beta1)
 
     def stages(self) -> list[Stage]:
         """Both networks, the law of the codes, the decoder, and a last look at the error."""
@@ -84,6 +115,10 @@ class Autoencoding(LatentModel):
         both, own = self.optimisers["autoencoder"], self.optimisers["decoder"]
         for tensor in self.decoder.parameters():
             own.state[tensor] = both.state[tensor]
+        return self.settle()
+
+    def settle(self) -> list[dict[str, float]]:
+        """Fit the laws to the codes as they are from here on; the error so far and what is told of the laws."""
         before = self.errors("l2_before")
         self.laws, told = self.fit_laws(self.most())
         return [a | b for a, b in zip(before, told, strict=True)]
