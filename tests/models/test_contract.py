@@ -18,8 +18,8 @@ IMAGES = [(kind, name) for kind, name in NAMES if kind == "images"]
 SMALL = {
     "points": {"width": 16, "maxout": 8, "targets": 64},
     "images": {
-        **{"width": 8, "latent": 6, "batch": 16, "rate": 1e-4, "clip": 0.1},
-        **{"targets": 40, "early": 30, "components": 3},
+        **{"width": 8, "latent": 6, "batch": 16, "rate": 1e-4, "gan_rate": 1e-5, "clip": 0.1},
+        **{"targets": 40, "early": 30, "components": 3, "pretraining": 2, "blocks": (1, 1)},
     },
 }
 STEPS = {"points": 12, "images": 20}
