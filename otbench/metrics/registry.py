@@ -164,8 +164,7 @@ _ALL = (
         "lower",
         IMAGES,
         HEUSEL,
-        "As the Frechet distance, against validation images: to choose a snapshot or an option without the test images."
-        " The control `real` draws from these very images, so its value says nothing.",
+        "As the Frechet distance, against validation images, to choose by; void for `real`, which draws from these.",
         cheap=IMAGES,
     ),
     Metric(

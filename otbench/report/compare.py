@@ -16,6 +16,9 @@ from otbench.report.tables import ABSENT, Cell, Column, Row, Table, measured, se
 from otbench.studies.base import Columns, Place, Recipe
 from otbench.studies.mode_collapse import RECIPE
 
+MANY, FEW = 14, 8
+"""Most models that share a figure; where there are more, most that blocks of a table may have to share one."""
+
 BEST = "Bold: the best generative model by its mean; ≈: not told apart from it by Welch's t test at 5 %."
 
 
@@ -103,6 +106,27 @@ class Comparison:
             for place in self.places(dataset)
             if place.model not in self.unranked and (dataset, place.model) in self.run.cells
         ]
+
+    def families(self, dataset: str) -> list[tuple[str, str, list[str]]]:
+        """(key, title, models) of the parts that a figure of all ranked models is drawn in: one without a key or title
+        where there are few models, else neighbouring blocks of the table, together as long as they stay small.
+        """
+        blocks: dict[str, list[str]] = {}
+        ranked = self.generative(dataset)
+        for place in self.places(dataset):
+            if place.model in ranked:
+                blocks.setdefault(place.block, []).append(place.model)
+        if len(ranked) <= MANY:
+            return [("", "", ranked)]
+        found: list[tuple[str, str, list[str]]] = []
+        for block, models in blocks.items():
+            title = self.study.blocks[block]
+            if found and len(found[-1][2]) + len(models) <= FEW:
+                key, before, kept = found[-1]
+                found[-1] = (key, f"{before}; {title[:1].lower()}{title[1:]}", kept + models)
+            else:
+                found.append((block, title, models))
+        return found
 
     def key(self, dataset: str, metric: str, features: str = "") -> str:
         """The metric as a run of the comparison measured it: with these features where there are such values."""

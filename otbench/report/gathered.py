@@ -15,6 +15,8 @@ from otbench.errors import OtbenchError
 from otbench.files import read_json
 from otbench.metrics.samples import STATUSES
 from otbench.metrics.table import COLUMNS
+from otbench.studies.search import COLUMNS as SEARCHED
+from otbench.studies.search import read_search
 
 REAL, REFERENCE = "__real__", "__reference__"
 RECONSTRUCTION = "reconstruction"
@@ -30,6 +32,7 @@ class Gathered:
     scatter: `dataset/model` -> points (n, 2). gallery: `dataset/model/seed/snapshot`, `dataset/model/reconstruction`,
     `dataset/__real__` and `dataset/__reference__` -> images (n, c, h, w) uint8. curves:
     `dataset/model/network/seed/precision` and `recall` -> (angles,). latent: `dataset/...`, see `studies.latent`.
+    search: the rows of search.csv, see `studies.search`; empty where there are none.
     `of(study)` is the part of one study, in the same form.
     """
 
@@ -40,6 +43,7 @@ class Gathered:
     gallery: dict[str, np.ndarray] = field(default_factory=dict)
     curves: dict[str, np.ndarray] = field(default_factory=dict)
     latent: dict[str, np.ndarray] = field(default_factory=dict)
+    search: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SEARCHED))
 
     @property
     def name(self) -> str:
@@ -75,7 +79,8 @@ class Gathered:
             "datasets": {name: one for name, one in self.info["datasets"].items() if name in names},
             "models": {name: one for name, one in models.items() if name in own},
         }
-        return replace(self, table=self.table[self.table["dataset"].isin(names)], info=info)
+        found = [frame[frame["dataset"].isin(names)] for frame in (self.table, self.search)]
+        return replace(self, table=found[0], search=found[1], info=info)
 
     @cached_property
     def last(self) -> float:
@@ -172,7 +177,7 @@ class Gathered:
 
 def load_run(folder: str | Path, scatter: bool = True) -> Gathered:
     """Read metrics.parquet, run.json and, where asked, scatter.npz of `folder`, and with it the arrays of the image
-    study where there are any: gallery.npz, curves.npz, latent.npz.
+    study where there are any: gallery.npz, curves.npz, latent.npz; and search.csv.
 
     Raises OtbenchError, naming the file and what was expected, where one is missing or wrong.
     """
@@ -184,7 +189,10 @@ def load_run(folder: str | Path, scatter: bool = True) -> Gathered:
     if not scatter:
         return Gathered(folder, table, info, {})
     arrays = [_optional(folder / f"{name}.npz") for name in ("gallery", "curves", "latent")]
-    return Gathered(folder, table, info, _scatter(folder / "scatter.npz"), _images(folder, arrays[0]), *arrays[1:])
+    images, scattered = _images(folder, arrays[0]), _scatter(folder / "scatter.npz")
+    path = folder / "search.csv"
+    searched = {"search": read_search(path)} if path.is_file() else {}
+    return Gathered(folder, table, info, scattered, images, *arrays[1:], **searched)
 
 
 def _info(path: Path) -> dict[str, Any]:

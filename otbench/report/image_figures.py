@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from otbench.report import image_grids, image_plots, latent_plots, plots
+from otbench.report import image_grids, image_plots, latent_plots, plots, searches
 from otbench.report.compare import Comparison
 from otbench.report.figures import Wanted, protocol_of
 from otbench.report.gathered import REFERENCE
@@ -23,7 +23,7 @@ def wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
 
 
 def wanted_overall(comparison: Comparison) -> Iterator[Wanted]:
-    """The figures over all data sets: the visual grid, where there are two or more."""
+    """The figures over all data sets: the visual grid, where there are two or more, and the searches."""
     names = image_grids.with_pictures(comparison)
     if len(names) > 1:
         caption = (
@@ -33,6 +33,7 @@ def wanted_overall(comparison: Comparison) -> Iterator[Wanted]:
         caption += " ".join(f"{comparison.place(name)}: {comparison.said(name, [])}" for name in names)
         title = "Visual comparison (AE-OT Fig. 15)"
         yield "images_grid", title, caption, "png", partial(image_grids.overview, comparison)
+    yield from searches.search_figures(comparison)
 
 
 def _pictures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
@@ -69,13 +70,14 @@ def _measured(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
                 "controls and reconstructions), marked where precision equals recall. Right: the paper's pair, up and "
                 f"right is better. {protocol_of(comparison, dataset, pair)}"
             )
-            yield (
-                f"{dataset}_prd_{network}",
-                f"Precision and recall, {features} (AE-OT Fig. 14)",
-                caption + comparison.said(dataset, pair),
-                "svg",
-                partial(image_plots.prd, comparison, dataset, network),
-            )
+            for part, title, models in _parts(comparison, dataset):
+                yield (
+                    f"{dataset}_prd_{network}{part}",
+                    f"Precision and recall, {features} (AE-OT Fig. 14){title}",
+                    caption + comparison.said(dataset, pair),
+                    "svg",
+                    partial(image_plots.prd, comparison, dataset, network, models),
+                )
         keys = [key for key in (f"fid@{network}", *pair) if (dataset, key) in run.protocols]
         if keys:
             caption = "Bars are standard errors over seeds. "
@@ -116,21 +118,25 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
             "of work are logarithmic, so that what happens early can be seen. "
             f"{protocol_of(comparison, dataset, keys)}"
         )
-        yield (
-            f"{dataset}_training",
-            "Along training: epochs, gradient steps, seconds",
-            caption + comparison.said(dataset, keys),
-            "svg",
-            partial(image_plots.training, comparison, dataset, keys),
-        )
-    if image_grids.snapshots(comparison, dataset):
+        there = {model for key in keys for model in image_plots.followed(comparison, dataset, key)}
+        for part, title, models in _parts(comparison, dataset, there):
+            yield (
+                f"{dataset}_training{part}",
+                f"Along training: epochs, gradient steps, seconds{title}",
+                caption + comparison.said(dataset, keys),
+                "svg",
+                partial(image_plots.training, comparison, dataset, keys, models),
+            )
+    marks = image_grids.snapshots(comparison, dataset)
+    there = {model for model, _, mark, _ in image_grids.cells(comparison, dataset) if mark in marks[:1]}
+    for part, title, models in _parts(comparison, dataset, there) if marks else []:
         caption = "Samples of the first seed along training; within a row the noise is the same. "
         yield (
-            f"{dataset}_progress",
-            "Samples along training",
+            f"{dataset}_progress{part}",
+            f"Samples along training{title}",
             caption + comparison.said(dataset, []),
             "png",
-            partial(image_grids.progress, comparison, dataset),
+            partial(image_grids.progress, comparison, dataset, models),
         )
     proxy = comparison.main_key(dataset, "excellence_proxy")
     models = comparison.generative(dataset)
@@ -159,6 +165,17 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
             "svg",
             partial(plots.cost, comparison, dataset, keys),
         )
+
+
+def _parts(comparison: Comparison, dataset: str, there: set[str] | None = None) -> Iterator[tuple[str, str, list[str]]]:
+    """(end of the name, end of the title, models) of the figures that all ranked models are shared out to.
+
+    there: the models that have something to show; a part without one is left out.
+    """
+    for key, title, models in comparison.families(dataset):
+        kept = [model for model in models if there is None or model in there]
+        if kept:
+            yield f"_{key}" if key else "", f": {title[:1].lower()}{title[1:]}" if title else "", kept
 
 
 def _along(comparison: Comparison, dataset: str, metric: str) -> str:

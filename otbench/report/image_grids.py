@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS, SIDE = 4, 6
-"""Panels in a row of the grid, and images along a panel's side."""
+COLUMNS, NARROW, SIDE = 4, 7, 6
+"""Panels in a row of the grid, the same where there are many, and images along a panel's side."""
 
 
 def cells(comparison: Comparison, dataset: str) -> list[tuple[str, int, str, np.ndarray]]:
@@ -68,16 +68,18 @@ def grid(comparison: Comparison, dataset: str) -> Figure:
         if (dataset, place.model) in run.cells and place.model != "real":
             title = comparison.title(place.model) + (" (best GAN)" if place.model == chosen else "")
             panels.append((title, last(comparison, dataset, place.model), place.model))
-    figure, axes = _panels(len(panels), 0.24)
+    many = len(panels) > 6 * COLUMNS
+    figure, axes = _panels(len(panels), 0.32 if many else 0.24, NARROW if many else COLUMNS)
     for one, (title, images, model) in zip(axes, panels, strict=True):
-        one.set_title(title, pad=3)
+        one.set_title(title.replace(" (", "\n(", 1) if many else title, pad=3, fontsize=6 if many else None)
         if images is None:
             one.text(0.5, 0.5, absent(run, dataset, model), ha="center", va="center", color=style.RED, style="italic")
             one.set_xticks([])
             one.set_yticks([])
         else:
             _show(one, tile(images[: SIDE * SIDE], SIDE))
-            one.set_xlabel(_figure(comparison, dataset, model), fontsize=6.3, labelpad=2.5)
+            said = _figure(comparison, dataset, model)
+            one.set_xlabel(said.replace("Fréchet distance", "FD") if many else said, fontsize=6.3, labelpad=2.5)
     return figure
 
 
@@ -89,14 +91,14 @@ def _figure(comparison: Comparison, dataset: str, model: str) -> str:
     return f"{label} {shown(key).number(one.mean)}" if one.n else ""
 
 
-def _panels(count: int, extra: float) -> tuple[Figure, list[Axes]]:
+def _panels(count: int, extra: float, columns: int) -> tuple[Figure, list[Axes]]:
     import matplotlib.pyplot as plt
 
-    rows = -(-count // COLUMNS)
+    rows = -(-count // columns)
     figure, made = plt.subplots(
         rows,
-        COLUMNS,
-        figsize=(style.WIDTH, rows * (style.WIDTH / COLUMNS + extra)),
+        columns,
+        figsize=(style.WIDTH, rows * (style.WIDTH / columns + extra)),
         squeeze=False,
         layout="constrained",
     )
@@ -150,13 +152,15 @@ def snapshots(comparison: Comparison, dataset: str) -> list[str]:
     return kept if len(kept) > 1 else []
 
 
-def progress(comparison: Comparison, dataset: str, rows: int = 3, columns: int = 5) -> Figure:
-    """Samples of the first seed along training, a row a model, a column a snapshot; the noise is the same in a row."""
+def progress(comparison: Comparison, dataset: str, models: list[str], rows: int = 3, columns: int = 5) -> Figure:
+    """Samples of the first seed along training, a row a model, a column a snapshot; the noise is the same in a row.
+
+    models: those with images at the first snapshot that are to be shown.
+    """
     import matplotlib.pyplot as plt
 
     marks = snapshots(comparison, dataset)
     every = {(model, snapshot): images for model, _, snapshot, images in reversed(cells(comparison, dataset))}
-    models = [model for model in comparison.generative(dataset) if (model, marks[0]) in every]
     width = style.WIDTH / max(len(marks), 4)
     figure, axes = plt.subplots(
         len(models),
@@ -175,7 +179,7 @@ def progress(comparison: Comparison, dataset: str, rows: int = 3, columns: int =
                 _show(one, tile(images[: rows * columns], columns))
             if model == models[0] or epochs(comparison, dataset, model) != epochs(comparison, dataset, models[0]):
                 one.set_title(f"{float(mark) * epochs(comparison, dataset, model):.2g} epochs", fontsize=7.5, pad=2.5)
-        row[0].set_ylabel(comparison.title(model), fontsize=8)
+        row[0].set_ylabel(comparison.title(model).replace(" (", "\n("), fontsize=7.5)
     return figure
 
 

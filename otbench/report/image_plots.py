@@ -11,6 +11,7 @@ from otbench.report import style
 from otbench.report.compare import Comparison
 from otbench.report.image_tables import split
 from otbench.report.plots import plain
+from otbench.report.published import Published
 from otbench.report.registry import shown
 from otbench.report.summary import curve, summarise
 from otbench.studies.images import excellence
@@ -25,8 +26,11 @@ BATCH = 64
 AXES = (("epochs", "Epochs"), ("steps", "Gradient steps (batches)"), ("seconds", "Training, s"))
 
 
-def prd(comparison: Comparison, dataset: str, network: str) -> Figure:
-    """PRD curves (mean over seeds, thin lines the seeds) and the pairs (F8, F1/8), a dot a seed: Fig. 14 of AE-OT."""
+def prd(comparison: Comparison, dataset: str, network: str, models: list[str]) -> Figure:
+    """PRD curves (mean over seeds, thin lines the seeds) and the pairs (F8, F1/8), a dot a seed: Fig. 14 of AE-OT.
+
+    models: those shown besides controls and reconstructions.
+    """
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 4.45), layout="constrained")
@@ -34,6 +38,8 @@ def prd(comparison: Comparison, dataset: str, network: str) -> Figure:
     for place in comparison.places(dataset):
         model, mark = place.model, style.mark(place.model)
         quiet = model in comparison.unranked
+        if not quiet and model not in models:
+            continue
         curves = prd_curves(comparison, dataset, model, network)
         if curves is not None:
             line = {"color": mark.colour, "linestyle": ":" if quiet else mark.dash, "zorder": 2 if quiet else 3}
@@ -81,8 +87,10 @@ def followed(comparison: Comparison, dataset: str, metric: str) -> list[str]:
     return [model for model in found if len(curve(comparison.run, dataset, model, metric)) > 1]
 
 
-def training(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
-    """Metrics (rows) along training against epochs, gradient steps and seconds (columns); bands: standard errors."""
+def training(comparison: Comparison, dataset: str, metrics: list[str], models: list[str]) -> Figure:
+    """Metrics (rows) of some models along training against epochs, gradient steps and seconds (columns); bands:
+    standard errors.
+    """
     import matplotlib.pyplot as plt
 
     figure, grid = plt.subplots(
@@ -97,7 +105,8 @@ def training(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure
     for row, metric in zip(grid, metrics, strict=True):
         for axes, (unit, label) in zip(row, AXES, strict=True):
             for model in followed(comparison, dataset, metric):
-                _along(axes, comparison, dataset, model, metric, unit)
+                if model in models:
+                    _along(axes, comparison, dataset, model, metric, unit)
             _real_level(axes, comparison, dataset, metric)
             if metric == metrics[-1]:
                 axes.set_xlabel(label)
@@ -109,8 +118,14 @@ def training(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure
         axes.set_xscale("log")
         plain(axes.xaxis, *axes.get_xlim(), wide=200, narrow=4)
     handles = {label: one for one, label in zip(*_handles(grid), strict=True)}
+    longest = max(map(len, handles), default=0)
     figure.legend(
-        handles.values(), handles.keys(), loc="outside lower center", ncols=7, handlelength=2.4, columnspacing=1.2
+        handles.values(),
+        handles.keys(),
+        loc="outside lower center",
+        ncols=7 if longest <= 12 else 4,
+        handlelength=2.4,
+        columnspacing=1.2,
     )
     return figure
 
@@ -152,42 +167,74 @@ def _real_level(axes: Axes, comparison: Comparison, dataset: str, metric: str) -
 
 
 def excellence_curves(comparison: Comparison, dataset: str, metric: str) -> Figure:
-    """The excellence proxy against epochs, and as hollow marks the rates that people gave in the OTVAE report."""
+    """The excellence proxy against epochs, a panel a family of models where there are many, and as hollow marks the
+    rates that people gave in the OTVAE report.
+    """
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(style.WIDTH, 3.3), layout="constrained")
-    for model in followed(comparison, dataset, metric):
-        _along(axes, comparison, dataset, model, metric, "epochs")
-    _real_level(axes, comparison, dataset, metric)
-    for record, first, last in excellence(list(comparison.published), dataset):
-        mark, value = style.mark(record.model), float(record.value) * 100
-        error = None if record.error is None else float(record.error) * 100
-        axes.errorbar(
-            math.sqrt(first * last),
-            value,
-            yerr=error,
-            xerr=[[math.sqrt(first * last) - first], [last - math.sqrt(first * last)]],
-            marker=mark.shape,
-            linestyle="",
-            color=mark.colour,
-            markerfacecolor="white",
-            markersize=7,
-            capsize=2,
-            elinewidth=0.9,
-            label=f"{comparison.title(record.model)}, rated by people",
-        )
-        said = record.note.partition(";")[0]  # in the paper's words: "above 80 %"
-        middle = (math.sqrt(first * last), value)
-        axes.annotate(said, middle, xytext=(0, 8), textcoords="offset points", fontsize=6.5, ha="center")
-    axes.set_xscale("log")
-    plain(axes.xaxis, *axes.get_xlim(), wide=200, narrow=4)
-    axes.set_xlim(axes.get_xlim()[0], axes.get_xlim()[1] * 1.3)
-    axes.set_xlabel("Epochs")
-    axes.set_ylabel("Samples recognised at the confidence\nthat 95 % of real images pass, %")
-    axes.set_ylim(-3, 105)
-    found = {label: one for one, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(found.values(), found.keys(), loc="outside right upper", handlelength=2.6)
+    there = followed(comparison, dataset, metric)
+    families = [one for one in comparison.families(dataset) if set(one[2]) & set(there)]
+    rows, columns = -(-len(families) // 2), min(len(families), 2)
+    figure, grid = plt.subplots(
+        rows,
+        columns,
+        figsize=(style.WIDTH, 3.3 if len(families) == 1 else 0.2 + 2.9 * rows),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes in grid.flat[len(families) :]:
+        axes.set_visible(False)
+    for at, (axes, (_, title, models)) in enumerate(zip(grid.flat, families, strict=False)):
+        for model in models:
+            if model in there:
+                _along(axes, comparison, dataset, model, metric, "epochs")
+        _real_level(axes, comparison, dataset, metric)
+        for record, first, last in excellence(list(comparison.published), dataset):
+            if record.model in models or len(families) == 1:
+                _rated(axes, comparison, record, first, last)
+        axes.set_title(title.replace("; ", ", "), fontsize=7)
+        if at + columns >= len(families):
+            axes.set_xlabel("Epochs")
+            axes.tick_params(labelbottom=True)
+        found = {label: one for one, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        if len(families) > 1:
+            tight = {"fontsize": 6, "handlelength": 2.4, "labelspacing": 0.25, "columnspacing": 1.0}
+            axes.legend(found.values(), found.keys(), loc="upper left", ncols=2, **tight)
+        else:
+            figure.legend(found.values(), found.keys(), loc="outside right upper", handlelength=2.6)
+    first = grid[0, 0]
+    first.set_xscale("log")
+    plain(first.xaxis, *first.get_xlim(), wide=200, narrow=4)
+    first.set_xlim(first.get_xlim()[0], first.get_xlim()[1] * 1.3)
+    first.set_ylim(-3, 105 if len(families) == 1 else 150)  # room for the legend above
+    if len(families) > 1:
+        first.set_yticks(range(0, 101, 20))
+    for axes in grid[:, 0]:
+        axes.set_ylabel("Samples recognised at the confidence\nthat 95 % of real images pass, %")
     return figure
+
+
+def _rated(axes: Axes, comparison: Comparison, record: Published, first: float, last: float) -> None:
+    """A rate that people gave, over the epochs that it is given for."""
+    mark, value, middle = style.mark(record.model), float(record.value) * 100, math.sqrt(first * last)
+    axes.errorbar(
+        middle,
+        value,
+        yerr=None if record.error is None else float(record.error) * 100,
+        xerr=[[middle - first], [last - middle]],
+        marker=mark.shape,
+        linestyle="",
+        color=mark.colour,
+        markerfacecolor="white",
+        markersize=7,
+        capsize=2,
+        elinewidth=0.9,
+        label=f"{comparison.title(record.model)}, rated by people",
+    )
+    said = record.note.partition(";")[0]  # in the paper's words: "above 80 %"
+    axes.annotate(said, (middle, value), xytext=(0, 8), textcoords="offset points", fontsize=6.5, ha="center")
 
 
 def split_bars(comparison: Comparison, dataset: str, network: str) -> Figure:

@@ -8,6 +8,7 @@ from otbench.report.published import Published
 from otbench.report.registry import NETWORKS, shown
 from otbench.report.summary import Summary, difference, summarise
 from otbench.report.tables import ABSENT, Cell, Column, Row, Table, measured
+from otbench.studies.images import TABLES_3_AND_4
 
 OWNER = "ae-ot"
 """The model whose autoencoder Table 1 of the AE-OT paper is about."""
@@ -20,9 +21,12 @@ LOSSES = (
 )
 SPLIT = ("fid", "train", "floor", "transport", "gap")
 
+NOT_RUN = Cell("not run", {}, kind="absent")
+"""A row of a paper's table whose model this run does not have."""
+
 
 def study_tables(comparison: Comparison) -> list[Table]:
-    """The tables over all data sets of the study: Table 1 and Tables 3 and 4 of the AE-OT paper."""
+    """The tables over all data sets of the image study: Table 1 and Tables 3 and 4 of the AE-OT paper."""
     tables = [loss_table(comparison), distance_table(comparison, "inception")]
     tables += [distance_table(comparison, "classifier"), published_table(comparison)]
     return [table for table in tables if table is not None]
@@ -51,7 +55,7 @@ def loss_table(comparison: Comparison) -> Table | None:
         cells: list[Cell] = []
         for metric, _ in LOSSES:
             if any(key == metric for _, key in owned):
-                cells.append(_quoted(owned.get((dataset, metric)), metric))
+                cells.append(quoted(owned.get((dataset, metric)), metric))
             cells += [measured(held[label, dataset, metric], metric) for label in runs]
         if any(cell.kind != "absent" for cell in cells):
             rows.append(Row(dataset, comparison.place(dataset), "", tuple(cells)))
@@ -62,7 +66,7 @@ def loss_table(comparison: Comparison) -> Table | None:
     caption = (
         f"Mean squared error per value of images on [0, 1], of {comparison.title(OWNER)}'s autoencoder: when the "
         "encoder is frozen, and at the end of training the decoder alone. Mean ± standard error over seeds. "
-        f"{_said(comparison)}"
+        f"{said_of_runs(comparison)}"
     )
     title = "AE-OT Table 1: loss of the autoencoder before and after its encoder is frozen"
     return Table("images_loss", title, caption, tuple(columns), tuple(rows), tuple(notes), row_head="Data set")
@@ -72,12 +76,15 @@ _TABLE_1 = ("AE-OT", "Table 1")
 
 
 def distance_table(comparison: Comparison, network: str) -> Table | None:
-    """Tables 3 and 4 of the AE-OT paper: the Fréchet distance of every model on every data set, on one network's
-    features; None where fewer than two data sets were measured with them.
+    """Tables 3 and 4 of the AE-OT paper: the Fréchet distance on every data set, on one network's features; None where
+    no data set was measured with them.
+
+    Every row of the papers' tables is there, whether this run has it or not, and the controls; the other models too
+    where there are several data sets.
     """
     key = f"fid@{network}"
     names = [dataset for dataset in comparison.datasets if comparison.has(dataset, key)]
-    if len(names) < 2:
+    if not names:
         return None
     columns, filled = [], []
     for dataset in names:
@@ -85,35 +92,46 @@ def distance_table(comparison: Comparison, network: str) -> Table | None:
         beside = {model: one for (model, metric), one in comparison.beside(dataset).items() if metric == key}
         if beside:
             columns.append(Column(f"{dataset}_published", "published", group))
-            filled.append({model: _quoted(one, "fid") for model, one in beside.items()})
+            filled.append({model: quoted(one, "fid") for model, one in beside.items()})
         for label, run in comparison.runs.items():
             if any(where == dataset for where, _ in run.cells):
                 columns.append(Column(f"{dataset}_{label.replace(' ', '_')}", label, group))
-                filled.append(_distances(comparison, run, dataset, key))
-    places = {place.model: place for dataset in names for place in comparison.places(dataset)}
-    published = [model for model in places if any(model in cells for cells in filled)]
-    order = comparison.study.places(published, sorted(comparison.controls), published)
+                filled.append(_distances(comparison, run, dataset, key, len(names) > 1))
+    measured_ones = {model for cells in filled for model in cells}
+    kept = {*TABLES_3_AND_4, *(measured_ones if len(names) > 1 else measured_ones & comparison.controls)}
+    places = comparison.study.places(sorted(kept), sorted(comparison.controls), [])
     rows = [
         Row(
             place.model,
             comparison.title(place.model),
             comparison.study.blocks[place.block],
-            tuple(cells.get(place.model, ABSENT) for cells in filled),
+            tuple(_place(cells, place.model, column) for cells, column in zip(filled, columns, strict=True)),
         )
-        for place in order
+        for place in places
     ]
-    rows = [row for row in rows if any(cell.kind != "absent" for cell in row.cells)]
     label = shown(key).label
-    source = "AE-OT Tables 3 and 4: FID" if network == "inception" else label
-    caption = f"{label}, lower is better. Mean ± standard error over seeds. {_said(comparison)} {BEST}"
-    title = f"{source}, all data sets"
+    where = "all data sets" if len(names) > 1 else comparison.place(names[0])
+    title = f"AE-OT Tables 3 and 4: {label}, {where}"
+    caption = (
+        f"{label}, lower is better; WGAN-GP and DRAGAN are rows of the study that these tables quote. Mean ± standard "
+        f"error over seeds. {said_of_runs(comparison)} {BEST}"
+    )
     return Table(f"images_fid_{network}", title, caption, tuple(columns), tuple(rows))
 
 
-def _distances(comparison: Comparison, run: Gathered, dataset: str, key: str) -> dict[str, Cell]:
+def _place(cells: dict[str, Cell], model: str, column: Column) -> Cell:
+    """The cell of a model; one that the papers have and a run has not is said not to be run."""
+    if model in cells:
+        return cells[model]
+    return NOT_RUN if model in TABLES_3_AND_4 and column.label != "published" else ABSENT
+
+
+def _distances(comparison: Comparison, run: Gathered, dataset: str, key: str, every: bool) -> dict[str, Cell]:
+    """The cells of all models; ranked are all of them, or the papers' rows alone."""
     models = [model for where, model in run.cells if where == dataset]
     held = {model: summarise(run, dataset, model, key) for model in models}
-    best, equal = best_of({model: one for model, one in held.items() if model not in comparison.unranked}, key)
+    ranked = [model for model in held if model not in comparison.unranked and (every or model in TABLES_3_AND_4)]
+    best, equal = best_of({model: held[model] for model in ranked}, key)
     return {model: measured(one, key, strong=model == best, tied=model in equal) for model, one in held.items()}
 
 
@@ -136,7 +154,7 @@ def published_table(comparison: Comparison) -> Table | None:
     rows = []
     for place in comparison.study.places([], [], models):
         held = {one.dataset: one for one in records if one.model == place.model}
-        cells = tuple(_quoted(held.get(dataset), "fid") for dataset in names)
+        cells = tuple(quoted(held.get(dataset), "fid") for dataset in names)
         rows.append(Row(place.model, comparison.title(place.model), comparison.study.blocks[place.block], cells))
     caption = (
         "FID on Inception features, 10,000 test images against 10,000 generated ones, as published. This run was not "
@@ -208,7 +226,8 @@ def split_tables(comparison: Comparison, dataset: str) -> list[Table]:
     return [table for table in tables if table is not None]
 
 
-def _quoted(record: Published | None, metric: str) -> Cell:
+def quoted(record: Published | None, metric: str) -> Cell:
+    """The cell of a published figure, with † where it is uncertain."""
     if record is None:
         return ABSENT
     raw = {"": str(record.value), "_error": None if record.error is None else str(record.error)}
@@ -219,7 +238,7 @@ def _first_of_each(records: list[Published]) -> list[Published]:
     return list({(one.source, one.note): one for one in records}.values())
 
 
-def _said(comparison: Comparison) -> str:
+def said_of_runs(comparison: Comparison) -> str:
     """The runs with their budgets, for a caption over all data sets."""
     said = [f"{_capital(label)}: {run.name} ({run.budget})" for label, run in comparison.runs.items()]
     return ". ".join(said) + "."

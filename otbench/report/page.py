@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from otbench.report import figures, image_tables
+from otbench.report import figures, image_tables, paper_tables, searches, selection
 from otbench.report.answers import Answer, answers, completeness
 from otbench.report.cells import apart_table, cells_table, certificates_table, protocols_table
 from otbench.report.compare import Comparison, comparison_tables
@@ -20,6 +20,7 @@ from otbench.report.figures import Drawn
 from otbench.report.gathered import Gathered
 from otbench.report.sheets import Sheets, write_sheets
 from otbench.report.tables import Table
+from otbench.studies.images import NAME as IMAGES
 
 TITLE = "Generative models and optimal transport"
 """The page's title where it shows several studies."""
@@ -119,20 +120,28 @@ def part(comparison: Comparison, out: Path) -> Part:
     images, sections = comparison.study.kind == "images", []
     for dataset in comparison.datasets:
         tables = comparison_tables(comparison, dataset)
+        if images:
+            tables += selection.selection_tables(comparison, dataset) + image_tables.split_tables(comparison, dataset)
         sections.append(
             Section(
                 name=dataset,
                 title=comparison.run.title("datasets", dataset),
                 answers=answers(comparison, dataset),
-                tables=[*tables, *image_tables.split_tables(comparison, dataset)] if images else tables,
+                tables=tables,
                 controls=controls_table(comparison, dataset),
                 apart=apart_table(comparison, dataset),
                 figures=figures.draw(comparison, dataset, out / "figures"),
                 sheets=write_sheets(comparison, dataset, out) if images else [],
             )
         )
-    overall = image_tables.study_tables(comparison) if images else []
+    overall = _overall(comparison) if comparison.study.name == IMAGES else []
     return Part(comparison, sections, overall, figures.draw_study(comparison, out / "figures"))
+
+
+def _overall(comparison: Comparison) -> list[Table]:
+    """The tables over all data sets of the image study."""
+    found = [*image_tables.study_tables(comparison), *paper_tables.paper_tables(comparison)]
+    return found + searches.search_tables(comparison)
 
 
 def contents(parts: list[Part]) -> Contents:

@@ -12,7 +12,7 @@ from otbench.report.compare import Comparison
 from otbench.report.floors import floor
 from otbench.report.gathered import Gathered
 from otbench.report.registry import shown
-from otbench.report.summary import Summary, counts_of, curve, summarise
+from otbench.report.summary import counts_of, curve, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -285,45 +285,77 @@ def _dot_legend(comparison: Comparison, published: bool, ideal: bool) -> list[ob
 
 
 def cost(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
-    """Quality against seconds of training, a panel a metric, a labelled point a model."""
+    """Quality against seconds of training, a panel a metric, a labelled point a model; where there are many models, a
+    column of panels a family, with the others in grey.
+    """
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, len(metrics), figsize=(style.WIDTH, 2.9), squeeze=False, layout="constrained")
-    models = comparison.generative(dataset)
-    for axes, metric in zip(panels[0], metrics, strict=True):
-        scale = shown(metric).scale
-        for model in models:
-            spent = summarise(comparison.run, dataset, model, "seconds")
-            one = summarise(comparison.run, dataset, model, metric)
-            if not (spent.n and spent.mean > 0 and one.n and math.isfinite(one.mean)):
-                continue
-            _priced(axes, spent, one, model, (comparison.title(model), scale))
-        real, ideal = summarise(comparison.run, dataset, "real", metric).mean, floor(comparison.run, dataset, metric)
-        if math.isfinite(real):
-            axes.axhline(real * scale, color=style.REAL, linestyle="-", linewidth=1, label="held-out real")
-        if math.isfinite(ideal):
-            axes.axhline(ideal * scale, color=style.GREY, linestyle=":", linewidth=1, label="perfect sampler")
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        if axes.get_xlim()[1] < 30 * axes.get_xlim()[0]:
-            plain(axes.xaxis, *axes.get_xlim(), narrow=4)
-        axes.set_xlabel("Training, s")
-        axes.set_ylabel(comparison.short(metric))
-        if metric.startswith((*LOGARITHMIC, "w2")):
-            _log_axis(axes)
-    found: dict[str, object] = {}
-    for axes in panels[0]:
-        found |= dict(
-            sorted(zip(*axes.get_legend_handles_labels()[::-1], strict=True), key=lambda one: one[0].islower())
-        )
-    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=5, handletextpad=0.3)
+    families, every = comparison.families(dataset), comparison.generative(dataset)
+    if len(families) == 1:
+        shape, size = (1, len(metrics)), (style.WIDTH, 2.9)
+    else:
+        shape, size = (len(metrics), len(families)), (style.WIDTH, 1.2 + 1.75 * len(metrics))
+    shared = {} if len(families) == 1 else {"sharex": True, "sharey": "row"}
+    figure, panels = plt.subplots(*shape, figsize=size, squeeze=False, layout="constrained", **shared)
+    for at, metric in enumerate(metrics):
+        for axes, (_, title, models) in zip(
+            panels[at] if len(families) > 1 else [panels[0][at]], families, strict=True
+        ):
+            for model in every:
+                _priced(axes, comparison, dataset, metric, model, quiet=model not in models)
+            _price_axis(axes, comparison, dataset, metric)
+            if at == 0:
+                axes.set_title(title.replace("; ", ",\n").replace(" (", "\n("), fontsize=7 if title else None)
+            if len(families) > 1:
+                axes.label_outer()
+    groups = [panels[0]] if len(families) == 1 else list(panels.T)
+    for group in groups:
+        found: dict[str, object] = {}
+        for axes in group:
+            handles = zip(*axes.get_legend_handles_labels()[::-1], strict=True)
+            found |= dict(sorted(handles, key=lambda one: one[0].islower()))
+        if len(families) == 1:
+            figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=5, handletextpad=0.3)
+        else:
+            group[-1].legend(
+                found.values(),
+                found.keys(),
+                loc="upper center",
+                bbox_to_anchor=(0.5, -0.28),
+                fontsize=6,
+                handletextpad=0.3,
+                labelspacing=0.3,
+            )
     return figure
 
 
-def _priced(axes: Axes, spent: Summary, one: Summary, model: str, text: tuple[str, int]) -> None:
-    mark, (title, scale) = style.mark(model), text
+def _price_axis(axes: Axes, comparison: Comparison, dataset: str, metric: str) -> None:
+    scale, ideal = shown(metric).scale, floor(comparison.run, dataset, metric)
+    real = summarise(comparison.run, dataset, "real", metric).mean
+    if math.isfinite(real):
+        axes.axhline(real * scale, color=style.REAL, linestyle="-", linewidth=1, label="held-out real")
+    if math.isfinite(ideal):
+        axes.axhline(ideal * scale, color=style.GREY, linestyle=":", linewidth=1, label="perfect sampler")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    if axes.get_xlim()[1] < 30 * axes.get_xlim()[0]:
+        plain(axes.xaxis, *axes.get_xlim(), narrow=4)
+    axes.set_xlabel("Training, s")
+    axes.set_ylabel(comparison.short(metric))
+    if metric.startswith((*LOGARITHMIC, "w2")):
+        _log_axis(axes)
+
+
+def _priced(axes: Axes, comparison: Comparison, dataset: str, metric: str, model: str, quiet: bool) -> None:
+    """A model's point with its errors; quiet: a small grey one without."""
+    spent = summarise(comparison.run, dataset, model, "seconds")
+    one, mark, scale = summarise(comparison.run, dataset, model, metric), style.mark(model), shown(metric).scale
+    if not (spent.n and spent.mean > 0 and one.n and math.isfinite(one.mean)):
+        return
+    if quiet:
+        axes.plot(spent.mean, one.mean * scale, "o", color=style.LIGHT, markersize=3, markeredgewidth=0, zorder=1)
+        return
     errors = [value if math.isfinite(value) else 0.0 for value in (spent.error, one.error * scale)]
-    size = 8 if mark.marker in "*X" else 5.5
     axes.errorbar(
         spent.mean,
         one.mean * scale,
@@ -331,11 +363,11 @@ def _priced(axes: Axes, spent: Summary, one: Summary, model: str, text: tuple[st
         yerr=errors[1],
         fmt=mark.marker,
         color=mark.colour,
-        markersize=size,
+        markersize=8 if mark.marker in "*X" else 5.5,
         markeredgewidth=0.4,
         markeredgecolor="white",
         elinewidth=0.8,
-        label=title,
+        label=comparison.title(model),
     )
 
 
