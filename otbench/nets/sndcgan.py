@@ -1,7 +1,8 @@
 """The "standard" CNN of the larger GANs: the networks of SNGAN without residual blocks (Miyato et al. 2018, table 3).
 
 At full size `width` is 64. Layers and channels as in compare_gan's `sndcgan`. Sides that 8 does not divide are halved
-with TensorFlow's padding SAME, which rounds up: 28 pixels become 14, 7 and 4.
+with TensorFlow's padding SAME, which rounds up: 28 pixels become 14, 7 and 4. Initial weights are Glorot's, as in the
+ResNets: at full size they are of the size of compare_gan's N(0, 0.02^2), and they suit other widths too.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from otbench.nets.images import BatchNorm, Deconv, initialise
+from otbench.nets.images import BatchNorm
 from otbench.nets.layers import Linear
-from otbench.nets.spectral import NORM, RECTIFIED, affine, convolution, norm
+from otbench.nets.spectral import NORM, RECTIFIED, affine, convolution, glorot, norm
 
 Shape = tuple[int, int, int]
 Size = tuple[int, int]
@@ -22,11 +23,11 @@ def halved(size: Size) -> Size:
     return (size[0] + 1) // 2, (size[1] + 1) // 2
 
 
-class Up(Deconv):
-    """A 4x4 transposed convolution of stride 2 to a size of at most twice the input's: the adjoint of `Down`."""
+class Up(nn.ConvTranspose2d):
+    """A 4x4 transposed convolution of stride 2 without bias, to twice the size or, where `size` is odd, one less."""
 
     def __init__(self, inputs: int, outputs: int, size: Size) -> None:
-        super().__init__(inputs, outputs)
+        super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=False)
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,14 +56,12 @@ class Generator(nn.Module):
         for _ in range(3):
             sizes.insert(0, halved(sizes[0]))
         (h, w), top = sizes[0], 8 * width
-        layers: list[nn.Module] = [Linear(latent, top * h * w, bias=False), BatchNorm(top * h * w, *NORM), nn.ReLU()]
-        layers.append(nn.Unflatten(1, (top, h, w)))
+        first = glorot(Linear(latent, top * h * w, bias=False))
+        layers: list[nn.Module] = [first, BatchNorm(top * h * w, *NORM), nn.ReLU(), nn.Unflatten(1, (top, h, w))]
         for k, size in enumerate(sizes[1:]):
-            up = Up(top >> k, top >> (k + 1), size)
-            up.register_parameter("bias", None)
+            up = glorot(Up(top >> k, top >> (k + 1), size), RECTIFIED)
             layers += [up, BatchNorm(top >> (k + 1), *NORM), nn.ReLU()]
-        self.body = nn.Sequential(*layers, nn.Conv2d(width, shape[0], 3, padding=1), nn.Tanh())
-        initialise(self)
+        self.body = nn.Sequential(*layers, convolution("none", width, shape[0], 3), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
         return (self.body(z) + 1) / 2
