@@ -37,10 +37,9 @@ class Search(BaseModel):
     model_config = ConfigDict(extra="forbid")
     models: list[Name] = Field(list(SEARCHED), min_length=1, description="models to search")
     datasets: list[Name] = Field(min_length=1, description="data sets of the study to search on")
-    spaces: list[Literal["wide", "narrow"]] = Field(
-        ["wide", "narrow"], min_length=1, description="ranges that options are drawn from"
+    trials: dict[Literal["wide", "narrow"], Annotated[int, Field(ge=1, strict=True)]] = Field(
+        min_length=1, description="draws of every model from each space of options: the budget"
     )
-    trials: Annotated[int, Field(ge=1, strict=True)] = Field(description="draws of every model and space: the budget")
     steps: Annotated[int, Field(ge=1, strict=True)] | Literal["paper"] = Field(
         description="budget of every trial, as in the study"
     )
@@ -50,7 +49,7 @@ class Search(BaseModel):
     seed: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="of the options drawn and of the weights")
     at_once: Annotated[int, Field(ge=1, strict=True)] = Field(10, description="trials of one job")
 
-    @field_validator("models", "datasets", "spaces")
+    @field_validator("models", "datasets")
     @classmethod
     def _names_once(cls, value: list[str]) -> list[str]:
         return _distinct(value, "a name")
@@ -62,14 +61,14 @@ class Search(BaseModel):
         return value
 
     @property
-    def parts(self) -> list[str]:
-        """The trials FIRST-END of every job."""
-        return [f"{k}-{min(k + self.at_once, self.trials)}" for k in range(0, self.trials, self.at_once)]
-
-    @property
     def jobs(self) -> list[tuple[str, str, str, str]]:
-        """(data set, model, space, trials) of every job."""
-        return [(d, m, s, p) for d in self.datasets for m in self.models for s in self.spaces for p in self.parts]
+        """(data set, model, space, trials FIRST-END) of every job."""
+        parts = [
+            (space, f"{first}-{min(first + self.at_once, trials)}")
+            for space, trials in self.trials.items()
+            for first in range(0, trials, self.at_once)
+        ]
+        return [(dataset, model, *part) for dataset in self.datasets for model in self.models for part in parts]
 
 
 class Section(BaseModel):

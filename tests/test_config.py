@@ -38,7 +38,7 @@ def changed(change: dict) -> dict:
         ({"studies": {"images": None}}, "every study is null; a run needs at least one"),
         ({"studies": {"nosuch": SECTION}}, "key 'studies.nosuch"),
         ({"studies": {"images": SECTION}}, "study images: unknown data set 'grid'; known are"),
-        ({"studies": {"images": {**PICTURES, "models": ["veegan"]}}}, "study images: unknown model 'veegan'"),
+        ({"studies": {"images": {**PICTURES, "models": ["md-gan"]}}}, "study images: unknown model 'md-gan'"),
     ],
 )
 def test_a_wrong_config_gets_a_sentence_that_names_the_key(change, said):
@@ -72,6 +72,35 @@ def test_a_wrong_study_gets_a_sentence_that_names_the_key(change, said):
     with pytest.raises(OtbenchError) as caught:
         checked(changed(change))
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+SEARCH = {"datasets": ["digits"], "models": ["ns-gan", "vae"], "trials": {"wide": 5, "narrow": 2}, "steps": 10}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"models": ["ae-ot"]}, "no ranges to search are known of model 'ae-ot'; known are mm-gan"),
+        ({"datasets": ["mnist"]}, "search on a data set it has not, 'mnist'; known are digits"),
+        ({"trials": {}}, "search.trials'"),
+        ({"trials": {"broad": 3}}, "search.trials.broad"),
+        ({"trials": {"wide": 0}}, "search.trials.wide'"),
+        ({"budget": 3}, "search.budget': there is no such key; keys are models, datasets, trials"),
+        ({"set": {"nosuch": 1}}, "model ns-gan, option 'nosuch'"),
+    ],
+)
+def test_a_wrong_search_gets_a_sentence(change, said):
+    with pytest.raises(OtbenchError) as caught:
+        checked({**GOOD, "studies": {"images": {**PICTURES, "search": {**SEARCH, **change}}}})
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(OtbenchError, match="compares points; a search is for images"):
+        checked(changed({"search": {**SEARCH, "datasets": ["grid"]}}))
+
+
+def test_a_search_is_cut_into_jobs():
+    run = checked({**GOOD, "studies": {"images": {**PICTURES, "search": {**SEARCH, "at_once": 3}}}})
+    parts = [("wide", "0-3"), ("wide", "3-5"), ("narrow", "0-2")]
+    assert run.searches == [("digits", model, *part) for model in ("ns-gan", "vae") for part in parts]
 
 
 def test_a_missing_key_is_named():
@@ -131,9 +160,10 @@ def test_shipped_configs_are_valid_on_top_of_the_default(root, name):
     values = yaml.safe_load((root / "config" / "config.yaml").read_text())
     update_config(values, yaml.safe_load((root / "config" / f"{name}.yaml").read_text()))
     run = checked(values)
-    for study, section in run.sections.items():
-        if name != "reference":
-            assert set(section.models) == set(models_of(KINDS[study])), "every model is in every scale"
+    for kind in set(KINDS.values()) if name != "reference" else ():
+        sections = [section for study, section in run.sections.items() if KINDS[study] == kind]
+        chosen = {model for section in sections for model in section.models}
+        assert not sections or chosen == set(models_of(kind)), "every model is in every scale"
 
 
 def test_a_config_file_that_is_no_yaml_gets_a_sentence(tmp_path):

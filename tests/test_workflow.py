@@ -78,6 +78,23 @@ def test_dry_run_counts_a_job_of_each_kind_a_model_and_data_set(root, tmp_path):
     assert counted == {"data": 2, "fit": 6, "draw": 6, "measure": 6, "config": 1, "gather": 1, "render": 1, "all": 1}
 
 
+def test_a_search_adds_its_jobs_and_its_table(root, tmp_path):
+    copy(root, tmp_path)
+    search = {
+        "datasets": ["digits"],
+        "models": ["ns-gan"],
+        "trials": {"wide": 5, "narrow": 2},
+        "steps": 3,
+        "at_once": 3,
+    }
+    pictures = {"datasets": ["digits"], "models": ["real"], "steps": 10, "search": search}
+    run = {"run": "small", "seeds": [0], "studies": {"mode-collapse": None, "images": pictures}}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(run))
+    done = snakemake(tmp_path, "-n", "-p", "--configfile", "own.yaml")
+    assert jobs(done)["search"] == 3 and jobs(done)["fit"] == 1
+    assert "--trials 3:5" in done.stdout and "results/small/search.csv" in done.stdout
+
+
 def test_a_second_run_has_nothing_to_do(finished):
     assert jobs(snakemake(finished, "-n", "--configfile", "own.yaml")) == {}
 

@@ -92,7 +92,7 @@ def test_trials_are_trained_and_measured(quarters, features, tmp_path):
     first, second = (json.loads(text) for text in table.drop_duplicates("trial")["options"])
     assert first == SMALL.options and second == SMALL.options | options_of("ns-gan", "wide", 1)
     last = table[table["metric"] == "fid"]
-    assert last["value"].gt(0).all() and last["value"].nunique() == 4
+    assert last["value"].gt(0).all() and last["value"].nunique() >= 3
     back = read_search(tmp_path / "s.csv")
     assert back["value"].tolist() == table["value"].tolist()
     parts = [search("ns-gan", quarters, features, "wide", [k], SMALL, tmp_path / f"{k}.csv") for k in range(2)]
