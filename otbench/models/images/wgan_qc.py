@@ -30,6 +30,8 @@ class WGANQCConfig(ImageConfig):
     scale: float | None = Field(None, gt=0)
     #: weight of the regularisation of the critic's gradient
     gamma: float = Field(0.1, ge=0)
+    #: residual blocks at every size but the full one; 1 in the code's networks for LSUN and CelebA-HQ
+    blocks: int = Field(2, ge=1)
     #: factor of what a residual block adds
     residual: float = Field(0.1, gt=0)
     #: which of the optimal potentials: the centre of all, or the corner that a simplex solver ends in
@@ -75,9 +77,9 @@ class WGANQC(ImageModel):
     def build(self) -> None:
         """Generator, its average and critic, Adam over generator and critic."""
         c, shape = self.config, self.data.shape
-        self.generator = self.network("generator", lambda: Generator(shape, c.latent, c.width, c.residual))
-        self.average = self.network("average", lambda: Generator(shape, c.latent, c.width, c.residual))
-        self.discriminator = self.network("discriminator", lambda: Critic(shape, c.width, c.residual))
+        self.generator = self.network("generator", lambda: Generator(shape, c.latent, c.width, c.blocks, c.residual))
+        self.average = self.network("average", lambda: Generator(shape, c.latent, c.width, c.blocks, c.residual))
+        self.discriminator = self.network("discriminator", lambda: Critic(shape, c.width, c.blocks, c.residual))
         follow(self.average, self.generator)
         for name in ("generator", "discriminator"):
             self.adam(name, [name], c.rate, c.beta1, c.beta2)
@@ -110,9 +112,16 @@ class WGANQC(ImageModel):
     def errors(self, k: float, real: Tensor, fake: Tensor, u: Tensor, v: Tensor, matched: Tensor) -> dict[str, Tensor]:
         """What the critic descends, (R,) each: `regression` onto the potentials, `regularisation` of its slope."""
         first = self.discriminator(real).mean(1) - u.mean(1)
-        second = self.discriminator(fake) - v
+        scores: list[Tensor] = []
+
+        def scored(x: Tensor) -> Tensor:
+            scores.append(self.discriminator(x))
+            return scores[0]
+
         # images here are half as long as in [-1, 1]: slopes twice as steep, distances half as far
-        slope = slopes(self.discriminator, fake) / 2
+        slope = slopes(scored, fake) / 2
+        # the pass that the slope was taken on gives the scores too
+        second = scores[0] - v
         target = 2 * (matched - fake).flatten(2).norm(dim=-1)
         third = slope / (2 * k**0.5) - k**0.5 / 2 * target
         return {
