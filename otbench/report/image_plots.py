@@ -59,7 +59,9 @@ def prd(comparison: Comparison, dataset: str, network: str, models: list[str]) -
     _unit(right, "F8 (weighs recall)", "F1/8 (weighs precision)")
     left.set_title("PRD curves")
     right.set_title("(F8, F1/8), a mark a seed")
-    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=6, handletextpad=0.2)
+    handles, labels = right.get_legend_handles_labels()
+    columns = 6 if len(labels) <= 18 else 5
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, handletextpad=0.2)
     return figure
 
 

@@ -156,7 +156,7 @@ def search_figures(comparison: Comparison) -> Iterator[Wanted]:
     """The figure of every searched data set: name, title, caption, form and what draws it."""
     for dataset, network in searched(comparison):
         lost = sum(int(one["lost"].sum()) for one in filled(comparison, dataset, network).values())
-        said = f"{lost} trials without a value count as the worst distance that was reached. " if lost else ""
+        said = f"Trials without a value ({lost}) count as the worst distance that was reached. " if lost else ""
         caption = (
             f"{shown(f'fid@{network}').label}, {comparison.place(dataset)}: expected best of k trials drawn at random "
             "from all trials; bands: 90 % of bootstraps over the trials. Above, the study's rule: trial and snapshot "

@@ -91,9 +91,9 @@ def selection_table(comparison: Comparison, dataset: str, network: str) -> Table
     caption = (
         "The distance is to the test images under every rule. “Chosen on validation” is the snapshot nearest to "
         "validation images, which the distance shown does not use; “best on test” is the least of all snapshots, as "
-        "the study of Lucic et al. reports it, and so for no seed above the others. Choices and differences are made seed "
-        "by seed. A seed that diverged has no last snapshot, but the two other rules may choose from its earlier ones. "
-        f"Mean ± standard error over seeds. {comparison.said(dataset, [metric])} {BEST}"
+        "the study of Lucic et al. reports it, and so for no seed above the others. Choices and differences are made "
+        "seed by seed. A seed that diverged has no last snapshot, but the two other rules may choose from its earlier "
+        f"ones. Mean ± standard error over seeds. {comparison.said(dataset, [metric])} {BEST}"
     )
     title = f"{run.title('datasets', dataset)}: which snapshot is shown, {NETWORKS[network]}"
     return Table(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from otbench.report import image_grids, image_plots
+from otbench.report import image_grids, image_plots, style
 from otbench.report.compare import Comparison
 from otbench.report.gathered import Gathered, load_run, network_of
 from otbench.report.registry import shown
@@ -113,3 +113,24 @@ def test_the_best_gan_and_the_last_images(comparison: Comparison) -> None:
     assert image_grids.snapshots(comparison, "digits") == ["0.03", "0.1", "0.3", "1"]
     order = [(model, seed) for model, seed, _, _ in image_grids.cells(comparison, "mnist")]
     assert order[0] == ("ns-gan", 0) and order[-1] == ("otvae", 2) and len(order) == 4 * 3 * 4
+
+
+def test_many_models_are_shared_out_by_family(run: Gathered) -> None:
+    few = Comparison(run.of("images"), None, (), study=RECIPE)
+    assert few.families("digits") == [("", "", ["ns-gan", "wgan", "vae", "otvae"])]
+    every = [model for group in RECIPE.groups for model in group.models] + ["mine"]
+    info = run.info | {"expected": [["digits", model, 0] for model in every]}
+    many = Comparison(Gathered(Path("."), run.table.iloc[:0], info, {}), None, (), study=RECIPE)
+    found = many.families("digits")
+    assert [key for key, _, _ in found] == ["adversarial", "autoencoders", "latent", "further", "large"]
+    shown_models = [model for _, _, models in found for model in models]
+    assert sorted(shown_models) == sorted(set(every) - {"ae"})  # each once, and no reconstructions
+    # latent optimisation and transport are few enough to share; a ninth would be too many
+    assert found[2][1] == "Latent optimisation; transport in the latent space" and len(found[2][2]) == 6
+    assert found[3][2] == ["wgan-mlp", "ali", "mine"]
+
+
+def test_marks_of_the_study_differ() -> None:
+    models = [model for group in RECIPE.groups for model in group.models]
+    marks = [(style.MARKS[model].colour, style.MARKS[model].marker, style.MARKS[model].letter) for model in models]
+    assert len(set(marks)) == len(models)

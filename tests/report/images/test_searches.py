@@ -147,3 +147,15 @@ def test_a_wrong_table_is_named(tmp_path: Path, make_images: Callable[..., Path]
     (folder / "search.csv").write_text("model,value\nvae,1\n")
     with pytest.raises(OtbenchError, match="search.csv: expected the columns dataset, model, space"):
         load_run(folder)
+
+
+def test_the_page_shows_the_search(folder: Path, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from otbench.report import figures, image_figures, render
+
+    drawn = []
+    monkeypatch.setattr(image_figures, "wanted", lambda comparison, dataset: iter(()))
+    monkeypatch.setattr(figures, "_drawn", lambda wanted, where, out: drawn.extend(one[0] for one in wanted) or [])
+    html = render(folder, published).read_text()
+    assert 'id="table-digits_search"' in html and drawn == ["digits_search"]
+    assert 'id="table-digits_selection_classifier"' in html
+    assert (folder / "tables" / "digits_search.csv").read_text().count("\n") == 4
