@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -46,27 +48,12 @@ class UnrolledGAN(PlaneModel):
 
     def unroll(self, points: Tensor) -> list[Tensor]:
         """The discriminator's parameters after K differentiable Adam steps; points (R, 2B, d), the first half real."""
-        c = self.config
-        settings = self.optimisers["discriminator"].param_groups[0]
-        (beta1, beta2), eps = settings["betas"], settings["eps"]
-        parameters = self.discriminator.parameters()
-        kept = [self.optimisers["discriminator"].state.get(p, {}) for p in parameters]
-        first = [s.get("exp_avg", torch.zeros(())).to(p) for s, p in zip(kept, parameters, strict=True)]
-        second = [s.get("exp_avg_sq", torch.zeros(())).to(p) for s, p in zip(kept, parameters, strict=True)]
-        t = kept[0].get("step", torch.zeros(())).to(points.device)
-        for _ in range(c.unrolled):
+
+        def loss(parameters: list[Tensor]) -> Tensor:
             real, fake = self.discriminator.call_with(parameters, points).chunk(2, 1)
-            loss = F.softplus(-real).mean(1) + F.softplus(fake).mean(1)
-            gradients = torch.autograd.grad(loss.sum(), parameters, create_graph=True)
-            t = t + 1
-            first = [beta1 * m + (1 - beta1) * g for m, g in zip(first, gradients, strict=True)]
-            second = [beta2 * v + (1 - beta2) * g.detach() ** 2 for v, g in zip(second, gradients, strict=True)]
-            scale = c.rate / (1 - beta1**t)
-            parameters = [
-                p - scale * m / ((v / (1 - beta2**t)).sqrt() + eps)
-                for p, m, v in zip(parameters, first, second, strict=True)
-            ]
-        return parameters
+            return F.softplus(-real).mean(1) + F.softplus(fake).mean(1)
+
+        return ahead(self.discriminator.parameters(), self.optimisers["discriminator"], loss, self.config.unrolled)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
         """One update of each network, the generator's through the unrolled discriminator."""
@@ -77,3 +64,30 @@ class UnrolledGAN(PlaneModel):
         g = F.softplus(-self.discriminator.call_with(self.unroll(points), generated)).mean(1)
         self.descend(discriminator=d, generator=g)
         return {"discriminator": d.detach(), "generator": g.detach()}
+
+
+def ahead(
+    parameters: list[Tensor], adam: torch.optim.Adam, loss: Callable[[list[Tensor]], Tensor], steps: int
+) -> list[Tensor]:
+    """What `steps` steps of `adam` along `loss` (parameters -> (R,)) would make of its parameters, differentiably.
+
+    Starts from the optimiser's own moments and leaves them as they are; the second moment is a constant in the
+    derivative.
+    """
+    settings = adam.param_groups[0]
+    (beta1, beta2), eps = settings["betas"], settings["eps"]
+    kept = [adam.state.get(p, {}) for p in parameters]
+    first = [s.get("exp_avg", torch.zeros(())).to(p) for s, p in zip(kept, parameters, strict=True)]
+    second = [s.get("exp_avg_sq", torch.zeros(())).to(p) for s, p in zip(kept, parameters, strict=True)]
+    t = kept[0].get("step", torch.zeros(())).to(parameters[0].device)
+    for _ in range(steps):
+        gradients = torch.autograd.grad(loss(parameters).sum(), parameters, create_graph=True)
+        t = t + 1
+        first = [beta1 * m + (1 - beta1) * g for m, g in zip(first, gradients, strict=True)]
+        second = [beta2 * v + (1 - beta2) * g.detach() ** 2 for v, g in zip(second, gradients, strict=True)]
+        scale = settings["lr"] / (1 - beta1**t)
+        parameters = [
+            p - scale * m / ((v / (1 - beta2**t)).sqrt() + eps)
+            for p, m, v in zip(parameters, first, second, strict=True)
+        ]
+    return parameters

@@ -1,0 +1,167 @@
+"""DCGAN's networks (Radford et al. 2016) as PacGAN's code builds them for stacked MNIST (Lin et al. 2018).
+
+Images are in [0, 1] outside; inside, networks work on [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from otbench.nets.images import BatchNorm, initialise
+from otbench.nets.layers import Linear
+from otbench.nets.wae import SameConv
+
+Shape = tuple[int, int, int]
+#: decay 0.9 of the running statistics, epsilon 1e-5
+NORM = (0.1, 1e-5)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What tells the networks of two set-ups apart.
+
+    kernel: side of every convolution. halvings: strided layers; with 4 the generator's last layer is one of them, with
+    3 a convolution of stride 1 follows. slope: of the discriminator's leaky ReLUs. first: whether its first layer is
+    normalised too.
+    """
+
+    kernel: int
+    halvings: int
+    slope: float
+    first: bool
+
+
+#: the set-up that PacGAN calls VEEGAN's, and that of the unrolled GAN
+VEEGAN, UNROLLED = Form(5, 4, 0.2, False), Form(3, 3, 0.3, True)
+
+
+def halved(shape: Shape, halvings: int) -> list[tuple[int, int]]:
+    """Height and width of an image (c, h, w) and after each of so many strides of 2, rounded up; the image's first."""
+    sizes = [shape[1:]]
+    for _ in range(halvings):
+        h, w = sizes[-1]
+        sizes.append((-(-h // 2), -(-w // 2)))
+    return sizes
+
+
+class DeconvTo(nn.ConvTranspose2d):
+    """The transposed convolution of `SameConv` with stride 2 that gives images of `size`, odd ones too.
+
+    (n, a, ceil(h / 2), ceil(w / 2)) -> (n, b, h, w).
+    """
+
+    def __init__(self, inputs: int, outputs: int, size: tuple[int, int], kernel: int) -> None:
+        super().__init__(inputs, outputs, kernel, stride=2)
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = super().forward(x)
+        (h, w), (top, left) = self.size, ((a - b) // 2 for a, b in zip(x.shape[-2:], self.size, strict=True))
+        return x[..., top : top + h, left : left + w]
+
+
+class Generator(nn.Module):
+    """Noise (n, latent) -> images (n, c, h, w) in [0, 1]; `signed`: tanh's own range, [-1, 1].
+
+    width: channels of the last hidden layer. 4,514,819 parameters for 28x28x3 in VEEGAN's set-up (width 64, latent
+    100), 287,875 in the unrolled GAN's (width 8, latent 256).
+    """
+
+    def __init__(
+        self, shape: Shape, latent: int = 100, width: int = 64, form: Form = VEEGAN, signed: bool = False
+    ) -> None:
+        super().__init__()
+        *sizes, (h, w) = halved(shape, form.halvings)
+        top = 8 * width
+        self.dense = Linear(latent, top * h * w)
+        layers: list[nn.Module] = [nn.Unflatten(1, (top, h, w)), BatchNorm(top, *NORM), nn.ReLU()]
+        for a, b in pairwise([top, 4 * width, 2 * width, width]):
+            layers += [DeconvTo(a, b, sizes.pop(), form.kernel), BatchNorm(b, *NORM), nn.ReLU()]
+        last = DeconvTo(width, shape[0], sizes.pop(), form.kernel) if sizes else None
+        self.body = nn.Sequential(*layers, last or SameConv(width, shape[0], form.kernel, stride=1))
+        self.signed = signed
+        initialise(self)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = torch.tanh(self.body(self.dense(z)))
+        return x if self.signed else (x + 1) / 2
+
+
+class Body(nn.Module):
+    """Images (n, c, h, w) -> features (n, features): the discriminator's strided convolutions.
+
+    signed: images are taken as they come, rather than brought from [0, 1] to [-1, 1].
+    """
+
+    def __init__(
+        self, shape: Shape, width: int, form: Form = VEEGAN, signed: bool = False, normalised: bool = True
+    ) -> None:
+        super().__init__()
+        channels = [shape[0], *(width * 2**k for k in range(form.halvings))]
+        layers: list[nn.Module] = []
+        for k, (a, b) in enumerate(pairwise(channels)):
+            norm = [BatchNorm(b, *NORM)] if normalised and (k or form.first) else []
+            layers += [SameConv(a, b, form.kernel), *norm, nn.LeakyReLU(form.slope)]
+        h, w = halved(shape, form.halvings)[-1]
+        self.layers, self.features = nn.Sequential(*layers, nn.Flatten()), channels[-1] * h * w
+        self.signed = signed
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x if self.signed else 2 * x - 1)
+
+
+class Discriminator(nn.Module):
+    """Images (n, c, h, w) -> logits (n,); a pack of m images comes as m c channels.
+
+    width: channels of the first layer. 4,310,401 parameters for 28x28x3 in VEEGAN's set-up (width 64) and 4,800 more
+    for each further image of a pack.
+    """
+
+    def __init__(
+        self, shape: Shape, width: int = 64, form: Form = VEEGAN, signed: bool = False, normalised: bool = True
+    ) -> None:
+        super().__init__()
+        self.body = Body(shape, width, form, signed, normalised)
+        self.last = Linear(self.body.features, 1)
+        initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.body(x)).squeeze(-1)
+
+
+class Encoder(nn.Module):
+    """Images (n, c, h, w) -> (n, outputs): the discriminator's body, then an affine layer."""
+
+    def __init__(self, shape: Shape, outputs: int, width: int = 64, form: Form = VEEGAN) -> None:
+        super().__init__()
+        self.body = Body(shape, width, form)
+        self.last = Linear(self.body.features, outputs)
+        initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.body(x))
+
+
+class Joint(nn.Module):
+    """Images (n, c, h, w) and noise (n, latent) -> logits (n,).
+
+    The discriminator's body sees the image and an affine layer of 8 width units the noise; one hidden layer of 16 width
+    units sees both.
+    """
+
+    def __init__(
+        self, shape: Shape, latent: int = 100, width: int = 64, form: Form = VEEGAN, normalised: bool = True
+    ) -> None:
+        super().__init__()
+        self.body = Body(shape, width, form, normalised=normalised)
+        self.noise = nn.Sequential(Linear(latent, 8 * width), nn.LeakyReLU(form.slope))
+        both = self.body.features + 8 * width
+        self.last = nn.Sequential(Linear(both, 16 * width), nn.LeakyReLU(form.slope), Linear(16 * width, 1))
+        initialise(self)
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        return self.last(torch.cat([self.body(x), self.noise(z)], 1)).squeeze(-1)
