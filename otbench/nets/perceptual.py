@@ -6,6 +6,7 @@ import pickle
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,9 +25,10 @@ def laplacian_distance(a: Tensor, b: Tensor) -> Tensor:
     """Sum over the levels of a Laplacian pyramid of the mean absolute difference: two (n, c, h, w) -> (n,).
 
     Bojanowski et al. 2018 write 2^2j times the sum over level j, which up to a constant is its mean. The pyramid is
-    linear, so that of the difference is taken.
+    linear, so that of the difference is taken; in full precision, whatever the networks are in.
     """
-    return sum(band.abs().mean((1, 2, 3)) for band in laplacian(a - b))
+    with torch.autocast(a.device.type, enabled=False):
+        return sum(band.abs().mean((1, 2, 3)) for band in laplacian(a.float() - b.float()))
 
 
 def laplacian(x: Tensor) -> list[Tensor]:
@@ -48,17 +50,17 @@ def laplacian(x: Tensor) -> list[Tensor]:
 @cache
 def steps(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Along one side: the matrix (size / 2, size) to the next level, and (size, size) there and back."""
-    blur, half = blurring(size), torch.zeros(size, size // 2)
-    half[torch.arange(size), torch.arange(size) // 2] = 1.0
-    down = half.T @ blur / 2
-    return down.to(device), (blur @ half @ down).to(device)
+    half = np.eye(size // 2).repeat(2, 0)
+    down = half.T @ blurring(size) / 2
+    there_and_back = blurring(size) @ half @ down
+    return tuple(torch.from_numpy(m).float().to(device) for m in (down, there_and_back))
 
 
-def blurring(size: int) -> Tensor:
+def blurring(size: int) -> np.ndarray:
     """The matrix (size, size) of KERNEL along one side, the border repeated."""
-    matrix = torch.zeros(size, size)
+    matrix, rows = np.zeros((size, size)), np.arange(size)
     for k, weight in enumerate(KERNEL):
-        matrix[torch.arange(size), (torch.arange(size) + k - 2).clamp(0, size - 1)] += weight
+        np.add.at(matrix, (rows, (rows + k - 2).clip(0, size - 1)), weight)
     return matrix
 
 

@@ -290,6 +290,13 @@ def test_images_are_there_where_the_map_gives_zero(pictures):
     assert model.draw(5, [generator(0, "samples")]).isfinite().all()
 
 
+def test_parameters_are_those_of_networks_and_of_one_code(pictures):
+    assert set(build("imle", pictures).parameters()) == {"generator"}
+    counts = build("glann", pictures).parameters()
+    assert set(counts) == {"generator", "codes", "mapping"} and counts["codes"] == 6
+    assert counts["mapping"] == 32 * 8 + 8 * 8 + 8 * 6 + 4 * 8
+
+
 def test_budgets_and_shares_are_the_papers():
     glo, glann, imle = (find(n, "images") for n in ("glo", "glann", "imle"))
     assert glo.paper_budget("mnist") == glo.paper_steps == 200 * 468

@@ -50,6 +50,14 @@ def test_a_constant_has_no_band_but_the_last_and_small_images_no_band_at_all():
     assert laplacian_distance(small, 0 * small).numpy() == pytest.approx(small.mean((1, 2, 3)).numpy())
 
 
+def test_the_pyramid_keeps_full_precision_under_mixed_precision():
+    # a side that no other test has: what is kept of a first call in mixed precision must serve later ones
+    a, b = torch.rand(3, 1, 24, 24), torch.rand(3, 1, 24, 24)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = laplacian_distance(a.bfloat16().float(), b)
+    assert mixed.dtype == torch.float32 and torch.equal(mixed, laplacian_distance(a.bfloat16().float(), b))
+
+
 # ------------------------------------------------------------------ VGG16
 
 

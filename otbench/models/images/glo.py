@@ -134,8 +134,8 @@ class GLO(Indexed):
         for tensor, gradient in zip(tensors, gradients, strict=True):
             tensor.grad = gradient.contiguous()
         optimiser.step()
-        with torch.no_grad():
-            (self.move_all if self.config.restarts else self.move)(rows, to_codes)
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            (self.move_all if self.config.restarts else self.move)(rows, to_codes.float())
         return {"distance": loss.detach()}
 
     def apart(self, a: Tensor, b: Tensor) -> Tensor:

@@ -44,6 +44,10 @@ class Indexed(ImageModel):
         self.begun = 1 if fraction == 0 else self.begun + 1
         return self.begun - 1
 
+    def parameters(self) -> dict[str, int]:
+        """Number of trained values of each network that has some."""
+        return {name: count for name, count in super().parameters().items() if count}
+
     def training_state(self) -> dict[str, dict]:
         """Networks, optimisers, and where in an epoch the stage is."""
         return super().training_state() | {"begun": self.begun}
