@@ -129,12 +129,14 @@ def search_table(comparison: Comparison, dataset: str, network: str) -> Table:
         numbers = (expected_best(test)[0], expected_best(test)[-1], honest[-1], honest[-1] - expected_best(test)[-1])
         lost = int(one["lost"].sum())
         options = one["options"][one["test"].idxmin()]
-        cells = [Cell(str(len(one)), {"": len(one)}), Cell(str(lost) if lost else "–", {"": lost})]
+        cells = [Cell(space, {"": space}), Cell(str(len(one)), {"": len(one)})]
+        cells += [Cell(str(lost) if lost else "–", {"": lost})]
         cells += [Cell(shown(metric).number(value), {"": float(value)}) for value in numbers]
         cells.append(Cell(_said_options(options), {"": options}))
         rows.append(Row(model, comparison.title(model), SPACES[space], tuple(cells)))
     name = shown(metric).label
     columns = (
+        Column("space", "Ranges", align="l"),
         Column("trials", "Trials"),
         Column("lost", "Without a value"),
         Column("one", "one trial, expected", name),
