@@ -166,8 +166,12 @@ def potentials(cost: np.ndarray, which: str = "central") -> tuple[np.ndarray, np
     They solve max mean(u) - mean(v) with u_i - v_j <= cost_ij, and are shifted to mean(u) + mean(v) = 0. which:
     `simplex`, as POT's network simplex ends; `central`, the mean of the extreme solutions. Given the matching t, v is
     optimal where v_j - v_k <= w_kj = cost_t(j)k - cost_t(j)j, so that the lengths d of the shortest paths in w give the
-    extremes: v = d_k. is the largest with v_k = 0, v = -d_.k the smallest.
+    extremes: v = d_k. is the largest with v_k = 0, v = -d_.k the smallest. Where the cost is not finite, nor are they.
     """
+    if not np.isfinite(cost).all():
+        # the losses then tell the trainer that this replica has diverged
+        nothing = np.full(len(cost), np.nan)
+        return nothing, nothing, np.arange(len(cost))
     rows, columns = linear_sum_assignment(cost)
     match = rows[np.argsort(columns)]
     if which == "simplex":
