@@ -1,9 +1,8 @@
 """Residual networks of WGAN-QC (Liu et al. 2019), as in the authors' code.
 
-`blocks` is the number of residual blocks at every size but the full one, which has two: 2 for CelebA (its `resnet2`), 1
-for LSUN and CelebA-HQ (its `resnet1`). At full size `width` is
-64, and no layer has more than 8 times as many channels. Other sizes than 64x64 pixels are halved as long as both sides
-are even and at least 8. Inside, images are in [-1, 1].
+`repeat` is the number of residual blocks at every size but the full one, which has two: 2 for CelebA (its `resnet2`), 1
+for LSUN and CelebA-HQ (its `resnet1`). At full size `width` is 64, and no layer has more than 8 times as many channels.
+Other sizes than 64x64 pixels are halved as long as both sides are even and at least 8. Inside, images are in [-1, 1].
 """
 
 from __future__ import annotations
@@ -62,11 +61,11 @@ def start(network: nn.Module, mode: str) -> None:
 class Generator(nn.Module):
     """Noise (n, latent) -> images (n, c, h, w) in [0, 1]; batch normalisation throughout.
 
-    An affine layer, `blocks` blocks before every doubling and two at full size, a 3x3 convolution and tanh.
+    An affine layer, `repeat` blocks before every doubling and two at full size, a 3x3 convolution and tanh.
     """
 
     def __init__(
-        self, shape: Shape, latent: int = 128, width: int = 64, blocks: int = 2, residual: float = 0.1
+        self, shape: Shape, latent: int = 128, width: int = 64, repeat: int = 2, residual: float = 0.1
     ) -> None:
         super().__init__()
         found = sizes(shape)
@@ -76,7 +75,7 @@ class Generator(nn.Module):
         layers: list[nn.Module] = [Linear(latent, top), BatchNorm(top, *PYTORCH), LeakyReLU(), nn.Unflatten(1, first)]
         for k, (a, b) in enumerate(zip(maps, maps[1:], strict=False)):
             layers += [Larger()] if k else []
-            count = blocks if k < len(found) - 1 else 2
+            count = repeat if k < len(found) - 1 else 2
             layers += [Block(a, b, True, residual), *(Block(b, b, True, residual) for _ in range(count - 1))]
         self.body = nn.Sequential(*layers, nn.Conv2d(width, shape[0], 3, padding=1))
         start(self, "fan_in")
@@ -88,18 +87,18 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """Images (n, c, h, w) in [0, 1] -> raw scores (n,); no normalisation.
 
-    A 3x3 convolution, two blocks at full size and `blocks` behind every halving (the mean of 3x3 pixels at a stride of
+    A 3x3 convolution, two blocks at full size and `repeat` behind every halving (the mean of 3x3 pixels at a stride of
     2), an affine layer.
     """
 
-    def __init__(self, shape: Shape, width: int = 64, blocks: int = 2, residual: float = 0.1) -> None:
+    def __init__(self, shape: Shape, width: int = 64, repeat: int = 2, residual: float = 0.1) -> None:
         super().__init__()
         found = sizes(shape)
         maps = [width, *(min(width << k, 8 * width) for k in range(1, len(found) + 1))]
         layers: list[nn.Module] = [nn.Conv2d(shape[0], width, 3, padding=1), LeakyReLU()]
         for k, (a, b) in enumerate(zip(maps, maps[1:], strict=False)):
             layers += [nn.AvgPool2d(3, stride=2, padding=1)] if k else []
-            count = blocks if k else 2
+            count = repeat if k else 2
             layers += [*(Block(a, a, False, residual) for _ in range(count - 1)), Block(a, b, False, residual)]
         h, w = found[0]
         self.body = nn.Sequential(*layers, nn.Flatten(), Linear(maps[-1] * h * w, 1))

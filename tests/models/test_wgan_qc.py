@@ -15,7 +15,7 @@ from otbench.models.images.wgan_qc import costs, potentials
 from otbench.training.streams import generator
 from tests.models.small_images import batches, build, close, loud, slopes, taken
 
-SMALL = {"width": 2, "batch": 6, "blocks": 1}
+SMALL = {"width": 2, "batch": 6, "repeat": 1}
 
 
 def made(data, seeds=(0,), **more):

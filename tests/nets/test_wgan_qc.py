@@ -25,8 +25,8 @@ def test_normalised_blocks_have_no_other_bias():
     assert sum(n.endswith("bias") for n in names) == 3 and sum(n.endswith("weight") for n in names) == 6
 
 
-@pytest.mark.parametrize(("blocks", "size"), [(2, 64), (1, 64), (2, 32)])
-def test_parameters_are_those_of_the_authors_layers(blocks, size):
+@pytest.mark.parametrize(("repeat", "size"), [(2, 64), (1, 64), (2, 32)])
+def test_parameters_are_those_of_the_authors_layers(repeat, size):
     def block(a, b, normed):
         hidden = min(a, b)
         weights = 9 * a * hidden + 9 * hidden * b + (a * b if a != b else 0)
@@ -38,16 +38,16 @@ def test_parameters_are_those_of_the_authors_layers(blocks, size):
     g = 129 * up[0] * 16 + 2 * up[0] * 16 + 9 * 64 * 3 + 3
     d = 9 * 3 * 64 + 64 + down[-1] * 16 + 1
     for k, (a, b) in enumerate(zip(up, up[1:], strict=False)):
-        count = 2 if k == len(up) - 2 else blocks
+        count = 2 if k == len(up) - 2 else repeat
         g += block(a, b, True) + (count - 1) * block(b, b, True)
     for k, (a, b) in enumerate(zip(down, down[1:], strict=False)):
-        count = 2 if k == 0 else blocks
+        count = 2 if k == 0 else repeat
         d += (count - 1) * block(a, a, False) + block(a, b, False)
     with torch.device("meta"):
         shape = (3, size, size)
         # the affine layer has a bias in front of its normalisation, in the authors' code too
-        assert parameter_count(Generator(shape, blocks=blocks)) == g
-        assert parameter_count(Critic(shape, blocks=blocks)) == d
+        assert parameter_count(Generator(shape, repeat=repeat)) == g
+        assert parameter_count(Critic(shape, repeat=repeat)) == d
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (1, 28, 28), (3, 32, 32)])

@@ -31,7 +31,7 @@ class WGANQCConfig(ImageConfig):
     #: weight of the regularisation of the critic's gradient
     gamma: float = Field(0.1, ge=0)
     #: residual blocks at every size but the full one; 1 in the code's networks for LSUN and CelebA-HQ
-    blocks: int = Field(2, ge=1)
+    repeat: int = Field(2, ge=1)
     #: factor of what a residual block adds
     residual: float = Field(0.1, gt=0)
     #: which of the optimal potentials: the centre of all, or the corner that a simplex solver ends in
@@ -77,9 +77,9 @@ class WGANQC(ImageModel):
     def build(self) -> None:
         """Generator, its average and critic, Adam over generator and critic."""
         c, shape = self.config, self.data.shape
-        self.generator = self.network("generator", lambda: Generator(shape, c.latent, c.width, c.blocks, c.residual))
-        self.average = self.network("average", lambda: Generator(shape, c.latent, c.width, c.blocks, c.residual))
-        self.discriminator = self.network("discriminator", lambda: Critic(shape, c.width, c.blocks, c.residual))
+        self.generator = self.network("generator", lambda: Generator(shape, c.latent, c.width, c.repeat, c.residual))
+        self.average = self.network("average", lambda: Generator(shape, c.latent, c.width, c.repeat, c.residual))
+        self.discriminator = self.network("discriminator", lambda: Critic(shape, c.width, c.repeat, c.residual))
         follow(self.average, self.generator)
         for name in ("generator", "discriminator"):
             self.adam(name, [name], c.rate, c.beta1, c.beta2)
