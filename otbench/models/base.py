@@ -63,6 +63,8 @@ class Model:
     control: ClassVar[bool] = False
     #: the paper's own budget, in units of `Stage.cost`; None where the model has no budget
     paper_steps: ClassVar[int | None] = None
+    #: whether a step can be recorded as a CUDA graph; one that computes on the CPU in between cannot
+    capturable: ClassVar[bool] = True
     #: names of the networks whose state `draw` needs
     sampler: ClassVar[tuple[str, ...]] = ("generator",)
     Config: ClassVar[type[Config]] = Config

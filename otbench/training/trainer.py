@@ -26,7 +26,7 @@ class Options:
     device: str = "cpu"
     #: replicas trained at once; 0 means all on a GPU and one on a CPU, where more gains nothing
     together: int = 0
-    #: record a step as one CUDA graph and replay it (GPU only)
+    #: record a step as one CUDA graph and replay it (GPU only), where the model's steps can be
     capture: bool = False
     #: "float32", or "bfloat16" for mixed precision
     precision: str = "float32"
@@ -157,7 +157,7 @@ class Trainer:
             with context:
                 return stage.step(batch)
 
-        if not self.options.capture:
+        if not (self.options.capture and self.model.capturable):
             return plain
         from otbench.training.graph import Captured
 

@@ -10,7 +10,6 @@ from pydantic import Field
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from otbench.errors import OtbenchError
 from otbench.models.base import Losses, Stage, noise
 from otbench.models.images.average import follow
 from otbench.models.images.base import ImageConfig, ImageModel, mapped
@@ -67,6 +66,8 @@ class WGANQC(ImageModel):
     family = "adversarial"
     paper_steps = 60_000
     sampler = ("average",)
+    #: every step solves a linear programme on the CPU
+    capturable = False
     Config = WGANQCConfig
 
     @classmethod
@@ -134,11 +135,6 @@ class WGANQC(ImageModel):
 
         Images (R, B, c, h, w) in [0, 1]. Solved on the CPU in float64, one replica after another.
         """
-        if real.is_cuda and torch.cuda.is_current_stream_capturing():
-            raise OtbenchError(
-                "model wgan-qc solves a linear programme on the CPU in every step, which a CUDA graph cannot hold: "
-                "leave option 'capture' out"
-            )
         found = [potentials(costs(2 * x, 2 * y, k), self.config.potentials) for x, y in zip(real, fake, strict=True)]
         u, v, match = (np.stack(part) for part in zip(*found, strict=True))
         rows = torch.from_numpy(match).to(real.device)
