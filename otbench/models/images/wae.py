@@ -124,8 +124,8 @@ class WAE(PaperModel):
 
     Before that, the encoder alone learns to give codes with the mean and the covariance of the prior. The encoder is
     deterministic but for noise on its input in training, as in the authors' code. The code's 0.05 is not in the paper,
-    nor are the seven kernels of the MMD: the penalty weighs more than the paper's text says. The code's CelebA prior
-    has variance 1, the paper's 2: that is a matter of units, as kernels, code and adversary scale along.
+    nor are the seven kernels of the MMD: the penalty weighs more than the paper's text says. The code's prior
+    has variance 1 throughout; the paper's on CelebA is said to have 2 (uncertain), which the kernels' C would follow.
     """
 
     def build(self) -> None:
@@ -226,8 +226,8 @@ class WAEGAN(WAE):
 
     The adversary steps first, as in the paper's algorithm 1; in its code it steps second. On CelebA log p(z) is added
     to its logits, so that it has only the codes' density to learn. The code then takes every logit with every code's
-    density, and leaves out a constant: `prior_trick` `code`. CelebA's factor of the penalty is that of the paper's
-    text, 1; the code's one value, 100, stands beside the MMD.
+    density, and leaves out a constant: `prior_trick` `code`. CelebA's factor of the penalty, 1, is what other
+    implementations give as the appendix's (uncertain); the code's one value, 100, stands beside the MMD.
     """
 
     names = {"wae-gan": {}, "big-wae-gan": {"networks": "resnet", "width": 64}}
@@ -287,7 +287,8 @@ class WAEVAE(PaperModel, Variational):
 
     The encoder gives mean and logarithm of the variance of the code. p(x | z) is Bernoulli, which has nothing to be
     chosen: the texts at hand do not name the paper's, whose larger search varied the variance of a Gaussian decoder
-    (`variance`). No noise on images and no pretraining, which keep a deterministic encoder's codes apart and spread.
+    (`variance`). CelebA's learning rate, 1e-4, is uncertain too. No noise on images and no pretraining: those are for
+    deterministic encoders.
     """
 
     names = {"wae-vae": {}, "big-vae": {"networks": "resnet", "width": 64}}
