@@ -24,28 +24,35 @@ NORM = (0.1, 1e-5)
 class Form:
     """What tells the networks of two set-ups apart.
 
-    kernel: side of every convolution. halvings: strided layers; with 4 the generator's last layer is one of them, with
-    3 a convolution of stride 1 follows. slope: of the discriminator's leaky ReLUs. first: whether its first layer is
-    normalised too.
+    kernel: side of every convolution. halvings: strided layers of each network. even: whether a convolution of stride 1
+    ends the generator, rather than a strided one. slope: of the discriminator's leaky ReLUs. first: whether its first
+    layer is normalised too.
     """
 
     kernel: int
     halvings: int
+    even: bool
     slope: float
     first: bool
 
+    def sizes(self, shape: Shape) -> list[tuple[int, int]]:
+        """Height and width of an image (c, h, w) and after each stride of 2, rounded up; the image's first.
+
+        An image of fewer pixels a side than the papers' 28 is halved only as long as 4 are left, but at least once:
+        networks as deep as theirs collapse on it.
+        """
+        found = [shape[1:]]
+        while len(found) <= self.halvings:
+            h, w = (-(-side // 2) for side in found[-1])
+            if min(shape[1:]) < 28 and min(h, w) < 4 and len(found) > 1:
+                break
+            found.append((h, w))
+        return found
+
 
 #: the set-up that PacGAN calls VEEGAN's, and that of the unrolled GAN
-VEEGAN, UNROLLED = Form(5, 4, 0.2, False), Form(3, 3, 0.3, True)
-
-
-def halved(shape: Shape, halvings: int) -> list[tuple[int, int]]:
-    """Height and width of an image (c, h, w) and after each of so many strides of 2, rounded up; the image's first."""
-    sizes = [shape[1:]]
-    for _ in range(halvings):
-        h, w = sizes[-1]
-        sizes.append((-(-h // 2), -(-w // 2)))
-    return sizes
+VEEGAN = Form(kernel=5, halvings=4, even=False, slope=0.2, first=False)
+UNROLLED = Form(kernel=3, halvings=3, even=True, slope=0.3, first=True)
 
 
 class DeconvTo(nn.ConvTranspose2d):
@@ -75,14 +82,19 @@ class Generator(nn.Module):
         self, shape: Shape, latent: int = 100, width: int = 64, form: Form = VEEGAN, signed: bool = False
     ) -> None:
         super().__init__()
-        *sizes, (h, w) = halved(shape, form.halvings)
-        top = 8 * width
+        *sizes, (h, w) = form.sizes(shape)
+        levels = len(sizes) + form.even
+        channels = [width * 2**k for k in reversed(range(levels))]
+        top = channels[0]
         self.dense = Linear(latent, top * h * w)
         layers: list[nn.Module] = [nn.Unflatten(1, (top, h, w)), BatchNorm(top, *NORM), nn.ReLU()]
-        for a, b in pairwise([top, 4 * width, 2 * width, width]):
+        for a, b in pairwise(channels):
             layers += [DeconvTo(a, b, sizes.pop(), form.kernel), BatchNorm(b, *NORM), nn.ReLU()]
-        last = DeconvTo(width, shape[0], sizes.pop(), form.kernel) if sizes else None
-        self.body = nn.Sequential(*layers, last or SameConv(width, shape[0], form.kernel, stride=1))
+        if form.even:
+            layers.append(SameConv(width, shape[0], form.kernel, stride=1))
+        else:
+            layers.append(DeconvTo(width, shape[0], sizes.pop(), form.kernel))
+        self.body = nn.Sequential(*layers)
         self.signed = signed
         initialise(self)
 
@@ -101,12 +113,13 @@ class Body(nn.Module):
         self, shape: Shape, width: int, form: Form = VEEGAN, signed: bool = False, normalised: bool = True
     ) -> None:
         super().__init__()
-        channels = [shape[0], *(width * 2**k for k in range(form.halvings))]
+        sizes = form.sizes(shape)
+        channels = [shape[0], *(width * 2**k for k in range(len(sizes) - 1))]
         layers: list[nn.Module] = []
         for k, (a, b) in enumerate(pairwise(channels)):
             norm = [BatchNorm(b, *NORM)] if normalised and (k or form.first) else []
             layers += [SameConv(a, b, form.kernel), *norm, nn.LeakyReLU(form.slope)]
-        h, w = halved(shape, form.halvings)[-1]
+        h, w = sizes[-1]
         self.layers, self.features = nn.Sequential(*layers, nn.Flatten()), channels[-1] * h * w
         self.signed = signed
 

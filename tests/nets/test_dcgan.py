@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from otbench.nets.dcgan import UNROLLED, VEEGAN, DeconvTo, Discriminator, Encoder, Generator, Joint, halved
+from otbench.nets.dcgan import UNROLLED, VEEGAN, DeconvTo, Discriminator, Encoder, Generator, Joint
 from otbench.nets.images import BatchNorm
 from otbench.nets.layers import parameter_count
 from otbench.nets.wae import SameConv
@@ -56,8 +56,12 @@ def test_growing_is_the_adjoint_of_the_convolution_that_halves(kernel, size):
     assert (down(x) * y).sum().item() == pytest.approx((x * up(y)).sum().item(), rel=1e-4, abs=1e-4)
 
 
-def test_sizes_are_rounded_up():
-    assert halved(STACKED, 4) == [(28, 28), (14, 14), (7, 7), (4, 4), (2, 2)]
+def test_sizes_are_rounded_up_and_small_images_are_halved_less():
+    assert VEEGAN.sizes(STACKED) == VEEGAN.sizes((1, 28, 28)) == [(28, 28), (14, 14), (7, 7), (4, 4), (2, 2)]
+    assert UNROLLED.sizes(STACKED) == [(28, 28), (14, 14), (7, 7), (4, 4)]
+    assert VEEGAN.sizes((3, 16, 16)) == UNROLLED.sizes((3, 16, 16)) == [(16, 16), (8, 8), (4, 4)]
+    assert VEEGAN.sizes((3, 64, 64))[-1] == (4, 4) and VEEGAN.sizes((3, 32, 32))[-1] == (2, 2)
+    assert VEEGAN.sizes((3, 2, 2)) == [(2, 2), (1, 1)]
 
 
 @pytest.mark.parametrize("form", [VEEGAN, UNROLLED])
