@@ -16,10 +16,10 @@ from otbench.studies.spaces import SEARCHED
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
 Seeds = list[Annotated[int, Field(ge=0, strict=True)]]
 Fraction = Annotated[float, Field(gt=0, le=1)]
-StudyName = Literal["mode-collapse", "images"]
+StudyName = Literal["mode-collapse", "images", "stacked"]
 
 #: kind of the data that each study is about
-KINDS: dict[str, str] = {"mode-collapse": "points", "images": "images"}
+KINDS: dict[str, str] = {"mode-collapse": "points", "images": "images", "stacked": "images"}
 
 
 class Override(BaseModel):

@@ -192,7 +192,10 @@ def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> 
     metrics = tuple(key for key in keys if comparison.has(dataset, key))
     if not metrics or metrics == ("seconds",):
         return None
-    beside, places = comparison.beside(dataset), comparison.places(dataset)
+    blocks = (*columns.blocks, "control") if columns.blocks else tuple(comparison.study.blocks)
+    places = [place for place in comparison.places(dataset) if place.block in blocks]
+    models = {place.model for place in places}
+    beside = {key: one for key, one in comparison.beside(dataset).items() if key[0] in models}
     fillers: list[tuple[Column, Callable[[str], Cell]]] = []
     here = {label: run for label, run in comparison.runs.items() if any(where == dataset for where, _ in run.cells)}
     for label, run in here.items():
@@ -203,13 +206,13 @@ def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> 
             fillers.append((Column(f"{name}_published", "published", group), _published(beside, metric)))
         for label, run in here.items():
             column = Column(f"{name}_{_key(label)}", label, group)
-            fillers.append((column, _measured(comparison, run, dataset, metric)))
+            fillers.append((column, _measured(comparison, run, dataset, metric, models)))
     rows = [_row(comparison, place, fillers) for place in places]
     if not comparison.study.empty_rows:
         rows = [row for row in rows if any(cell.kind != "absent" for cell in row.cells[len(here) :])]
     rows += _floor_row(comparison, dataset, [column for column, _ in fillers], metrics)
     caption = f"Mean ± standard error over seeds. {comparison.said(dataset, metrics)} {BEST}"
-    notes = _notes(comparison, dataset, metrics)
+    notes = _notes(comparison, dataset, metrics, beside)
     name = f"{dataset}_{columns.name}"
     title = f"{comparison.run.title('datasets', dataset)}: {comparison.study.table_titles.get(name, columns.title)}"
     return Table(name, title, caption, tuple(column for column, _ in fillers), tuple(rows), tuple(notes))
@@ -245,8 +248,10 @@ def _published(beside: dict[tuple[str, str], Published], metric: str) -> Callabl
     return fill
 
 
-def _measured(comparison: Comparison, run: Gathered, dataset: str, metric: str) -> Callable[[str], Cell]:
-    models = [model for where, model in run.cells if where == dataset and model not in comparison.unranked]
+def _measured(
+    comparison: Comparison, run: Gathered, dataset: str, metric: str, rows: set[str]
+) -> Callable[[str], Cell]:
+    models = [model for where, model in run.cells if where == dataset and model in rows - comparison.unranked]
     held = {model: summarise(run, dataset, model, metric) for model in models}
     best, equal = best_of(held, metric)
 
@@ -275,8 +280,10 @@ def _floor_row(comparison: Comparison, dataset: str, columns: list[Column], metr
     return [Row("floor", "Perfect sampler (expected)", comparison.study.blocks["floor"], tuple(cells))]
 
 
-def _notes(comparison: Comparison, dataset: str, metrics: tuple[str, ...]) -> list[str]:
-    used = {key: record for key, record in comparison.beside(dataset).items() if key[1] in metrics}
+def _notes(
+    comparison: Comparison, dataset: str, metrics: tuple[str, ...], beside: dict[tuple[str, str], Published]
+) -> list[str]:
+    used = {key: record for key, record in beside.items() if key[1] in metrics}
     notes = []
     for source in dict.fromkeys(record.source for record in used.values()):
         records = [record for record in used.values() if record.source == source]

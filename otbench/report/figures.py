@@ -13,6 +13,7 @@ from otbench.report.compare import Comparison
 from otbench.report.gathered import REAL
 from otbench.report.registry import points_in, shown
 from otbench.report.summary import summarise
+from otbench.studies.images import NAME as IMAGES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,10 +56,10 @@ def draw(comparison: Comparison, dataset: str, folder: Path) -> list[Drawn]:
 
 
 def draw_study(comparison: Comparison, folder: Path) -> list[Drawn]:
-    """Draw and save the figures over all data sets of the study."""
+    """Draw and save the figures over all data sets of the study, which that of images alone has."""
     from otbench.report.image_figures import wanted_overall
 
-    wanted = wanted_overall(comparison) if comparison.study.kind == "images" else ()
+    wanted = wanted_overall(comparison) if comparison.study.name == IMAGES else ()
     return _drawn(wanted, comparison.study.title, folder)
 
 

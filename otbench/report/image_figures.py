@@ -10,12 +10,14 @@ from otbench.report.compare import Comparison
 from otbench.report.figures import Wanted, protocol_of
 from otbench.report.gathered import REFERENCE
 from otbench.report.registry import NETWORKS
+from otbench.report.stacked import stacked_figures
 from otbench.report.summary import curve, summarise
 from otbench.studies.images import WHY_PROXY, excellence
 
 
 def wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
     """Every figure that the data set has numbers or images for."""
+    yield from stacked_figures(comparison, dataset)
     yield from _pictures(comparison, dataset)
     yield from _measured(comparison, dataset)
     yield from _followed(comparison, dataset)

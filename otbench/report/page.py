@@ -19,8 +19,10 @@ from otbench.report.controls import WRONG, controls_table
 from otbench.report.figures import Drawn
 from otbench.report.gathered import Gathered
 from otbench.report.sheets import Sheets, write_sheets
+from otbench.report.stacked import stacked_tables
 from otbench.report.tables import Table
 from otbench.studies.images import NAME as IMAGES
+from otbench.studies.stacked import NAME as STACKED
 
 TITLE = "Generative models and optimal transport"
 """The page's title where it shows several studies."""
@@ -134,7 +136,7 @@ def part(comparison: Comparison, out: Path) -> Part:
                 sheets=write_sheets(comparison, dataset, out) if images else [],
             )
         )
-    overall = _overall(comparison) if comparison.study.name == IMAGES else []
+    overall = {IMAGES: _overall, STACKED: stacked_tables}.get(comparison.study.name, lambda _: [])(comparison)
     return Part(comparison, sections, overall, figures.draw_study(comparison, out / "figures"))
 
 

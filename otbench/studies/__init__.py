@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def recipes() -> dict[str, Recipe]:
     """The recipe of every study, by name, in the order of the report."""
-    from otbench.studies import images, mode_collapse
+    from otbench.studies import images, mode_collapse, stacked
 
-    return {one.name: one for one in (mode_collapse.RECIPE, images.RECIPE)}
+    return {one.name: one for one in (mode_collapse.RECIPE, images.RECIPE, stacked.RECIPE)}
 
 
 def recipe(name: str) -> Recipe:

@@ -34,13 +34,15 @@ class Group:
 class Columns:
     """A table of every data set: the end of its file name, its title, its metrics, the features they were taken on.
 
-    features: `inception`, `classifier`, or empty where the metrics know no features.
+    features: `inception`, `classifier`, or empty where the metrics know no features. blocks: those of the table's rows,
+    controls apart; none: all.
     """
 
     name: str
     title: str
     metrics: tuple[str, ...]
     features: str = ""
+    blocks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ def test_excellence_rates_and_their_epochs(records: list[Published]) -> None:
 
 
 def test_studies_by_name() -> None:
-    assert list(recipes()) == ["mode-collapse", "images"]
-    with pytest.raises(OtbenchError, match="no study is called 'image', expected one of mode-collapse, images"):
+    assert list(recipes()) == ["mode-collapse", "images", "stacked"]
+    with pytest.raises(OtbenchError, match="no study is called 'image', expected one of mode-collapse, images, st"):
         recipe("image")
 
 

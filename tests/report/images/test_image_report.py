@@ -213,7 +213,7 @@ def test_wrong_inputs_are_named(tmp_path: Path, published: Path, make_images: Ma
     other = {"pictures": info["studies"]["images"]}
     data = {"digits": info["datasets"]["digits"] | {"study": "pictures"}}
     (folder / "run.json").write_text(json.dumps(info | {"studies": other, "datasets": data}))
-    refuses("no study is called 'pictures', expected one of mode-collapse, images")
+    refuses("no study is called 'pictures', expected one of mode-collapse, images, stacked")
 
 
 @pytest.mark.usefixtures("undrawn")
