@@ -160,10 +160,11 @@ def test_shipped_configs_are_valid_on_top_of_the_default(root, name):
     values = yaml.safe_load((root / "config" / "config.yaml").read_text())
     update_config(values, yaml.safe_load((root / "config" / f"{name}.yaml").read_text()))
     run = checked(values)
-    for kind in set(KINDS.values()) if name != "reference" else ():
-        sections = [section for study, section in run.sections.items() if KINDS[study] == kind]
-        chosen = {model for section in sections for model in section.models}
-        assert not sections or chosen == set(models_of(kind)), "every model is in every scale"
+    whole = set(run.sections) == set(KINDS)
+    assert whole == (name in ("config", "paper", "smoke"))
+    for kind in set(KINDS.values()) if whole else ():
+        chosen = {m for study, section in run.sections.items() if KINDS[study] == kind for m in section.models}
+        assert chosen == set(models_of(kind)), "every model is in every scale"
 
 
 def test_a_config_file_that_is_no_yaml_gets_a_sentence(tmp_path):
