@@ -23,7 +23,11 @@ SECTION = {"datasets": ["ring-pyomt"], "models": ["real", "noise"], "steps": 10,
 
 def small(**change: object) -> dict:
     """A run of two controls on one data set in the plane, with this change of its study."""
-    return {"run": "small", "seeds": [0, 1], "studies": {"mode-collapse": {**SECTION, **change}, "images": None}}
+    return {
+        "run": "small",
+        "seeds": [0, 1],
+        "studies": {"mode-collapse": {**SECTION, **change}, "images": None, "stacked": None},
+    }
 
 
 def copy(root: Path, target: Path) -> None:
@@ -88,7 +92,7 @@ def test_a_search_adds_its_jobs_and_its_table(root, tmp_path):
         "at_once": 3,
     }
     pictures = {"datasets": ["digits"], "models": ["real"], "steps": 10, "search": search}
-    run = {"run": "small", "seeds": [0], "studies": {"mode-collapse": None, "images": pictures}}
+    run = {"run": "small", "seeds": [0], "studies": {"mode-collapse": None, "images": pictures, "stacked": None}}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(run))
     done = snakemake(tmp_path, "-n", "-p", "--configfile", "own.yaml")
     assert jobs(done)["search"] == 3 and jobs(done)["fit"] == 1
@@ -172,7 +176,9 @@ def test_images_get_features_and_the_latent_study(root, tmp_path):
     pictures = {"datasets": ["digits"], "models": ["ae-ot", "real"], "steps": 2, "samples": 100}
     set_up(root, tmp_path)
     (tmp_path / "own.yaml").write_text(
-        yaml.safe_dump({"run": "small", "seeds": [0], "studies": {"mode-collapse": None, "images": pictures}})
+        yaml.safe_dump(
+            {"run": "small", "seeds": [0], "studies": {"mode-collapse": None, "images": pictures, "stacked": None}}
+        )
     )
     counted = jobs(snakemake(tmp_path, "-n", "--configfile", "own.yaml"))
     assert counted.pop("total") == 2 + 3 * 2 + 5

@@ -164,7 +164,7 @@ def test_a_fit_depends_on_the_sources_that_its_model_imports():
 
 
 def test_an_unknown_model_is_named(data, tmp_path):
-    with pytest.raises(OtbenchError, match="unknown model 'gann'; known are ae"):
+    with pytest.raises(OtbenchError, match="unknown model 'gann'; known are aae"):
         find("gann")
     with pytest.raises(OtbenchError, match="model vae takes images, not points; models for points are ae-ot"):
         fit("vae", data, [0], tmp_path)
