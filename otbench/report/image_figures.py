@@ -11,7 +11,7 @@ from otbench.report.figures import Wanted, protocol_of
 from otbench.report.gathered import REFERENCE
 from otbench.report.registry import NETWORKS
 from otbench.report.stacked import stacked_figures
-from otbench.report.summary import curve, summarise
+from otbench.report.summary import summarise
 from otbench.studies.images import WHY_PROXY, excellence
 
 
@@ -142,7 +142,7 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
         )
     proxy = comparison.main_key(dataset, "excellence_proxy")
     models = comparison.generative(dataset)
-    if any(len(curve(comparison.run, dataset, model, proxy)) for model in models):
+    if image_plots.followed(comparison, dataset, proxy):
         caption = f"{WHY_PROXY} "
         if excellence(list(comparison.published), dataset):
             caption += "Hollow marks: rates that people gave (OTVAE report, section 6.4); they are another quantity. "
