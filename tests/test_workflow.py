@@ -17,6 +17,7 @@ from otbench.catalogue import models_of
 from otbench.config import KINDS
 from otbench.data import load
 from otbench.metrics import METRICS, applicable
+from otbench.studies.spaces import SEARCHED
 
 SECTION = {"datasets": ["ring-pyomt"], "models": ["real", "noise"], "steps": 10, "samples": 100}
 
@@ -195,13 +196,16 @@ def test_smoke_run_has_every_model_and_metric(root, tmp_path):
     from otbench.models import models
 
     assert set(table["model"]) == set(models()) and set(table["status"]) <= {"ok"}
-    for study, kind in KINDS.items():
-        rows = table[table["study"] == study]
+    assert set(table["study"]) == set(KINDS)
+    for kind in set(KINDS.values()):
+        rows = table[table["study"].isin([study for study in KINDS if KINDS[study] == kind])]
         assert set(rows["model"]) == set(models_of(kind))
         measured = {name for name, metric in METRICS.items() if kind in metric.kinds}
         assert measured <= set(rows["metric"]), f"not measured: {measured - set(rows['metric'])}"
     for name in ("report.html", "metrics.csv", "run.json", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"):
         assert (folder / name).stat().st_size > 0
+    searched = pd.read_csv(folder / "search.csv")
+    assert set(searched["model"]) == set(SEARCHED) and set(searched["space"]) == {"wide", "narrow"}
     assert list((folder / "figures").glob("*.png")) and list((folder / "tables").glob("*.tex"))
     assert list((folder / "sheets").rglob("*.png"))
     assert "http" not in re.sub(r"<a [^>]*>|http://www.w3.org\S*", "", (folder / "report.html").read_text())
