@@ -208,4 +208,5 @@ def test_smoke_run_has_every_model_and_metric(root, tmp_path):
     assert set(searched["model"]) == set(SEARCHED) and set(searched["space"]) == {"wide", "narrow"}
     assert list((folder / "figures").glob("*.png")) and list((folder / "tables").glob("*.tex"))
     assert list((folder / "sheets").rglob("*.png"))
-    assert "http" not in re.sub(r"<a [^>]*>|http://www.w3.org\S*", "", (folder / "report.html").read_text())
+    page = re.sub(r"<a [^>]*>|http://www.w3.org\S*", "", (folder / "report.html").read_text())
+    assert not re.search(r"https?://", page), "it needs no network; pictures in base64 may hold any four letters"
