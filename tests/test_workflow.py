@@ -174,7 +174,7 @@ def test_a_wrong_config_is_refused_before_anything_runs(root, tmp_path):
 
 
 def test_images_get_features_and_the_latent_study(root, tmp_path):
-    pictures = {"datasets": ["digits"], "models": ["ae-ot", "real"], "steps": 2, "samples": 100}
+    pictures = {"datasets": ["digits"], "models": ["ae-ot", "real"], "steps": 2, "samples": 100, "search": None}
     set_up(root, tmp_path)
     (tmp_path / "own.yaml").write_text(
         yaml.safe_dump(
