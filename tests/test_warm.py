@@ -82,20 +82,11 @@ def test_files_are_those_of_a_process_of_its_own(environment, tmp_path):
     assert rows[0] == rows[1], "the same values under the same names"
 
 
-def test_a_call_ends_when_its_caller_is_killed(environment, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "otbench",
-        "fit",
-        "gan",
-        "--data",
-        "ring-pyomt",
-        "--out",
-        "f",
-        "--steps",
-        "1000000",
-    ]
+@pytest.fixture
+def working(environment, tmp_path):
+    """A call that would take hours, and the process that does its work."""
+    words = "fit gan --data ring-pyomt --out f --steps 1000000".split()
+    command = [sys.executable, "-m", "otbench", *words]
     caller = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
 
     def forks() -> set[int]:
@@ -109,38 +100,20 @@ def test_a_call_ends_when_its_caller_is_killed(environment, tmp_path):
 
     assert wait(forks), "the work is done in another process"
     (worker,) = forks()
+    yield caller, worker
+    caller.kill()
+
+
+def test_a_call_ends_when_its_caller_is_killed(working, tmp_path):
+    caller, worker = working
     caller.send_signal(signal.SIGKILL)
     caller.wait()
     assert wait(lambda: not alive(worker)) and not (tmp_path / "f" / "fit.json").exists()
 
 
-def test_a_call_whose_process_is_killed_fails(environment, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "otbench",
-        "fit",
-        "gan",
-        "--data",
-        "ring-pyomt",
-        "--out",
-        "f",
-        "--steps",
-        "1000000",
-    ]
-    caller = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
-
-    def worker() -> int | None:
-        for path in Path("/proc").glob("[0-9]*/cwd"):
-            try:
-                if path.readlink() == tmp_path and int(path.parent.name) != caller.pid:
-                    return int(path.parent.name)
-            except OSError:
-                continue
-        return None
-
-    assert wait(worker)
-    os.kill(worker(), signal.SIGKILL)
+def test_a_call_whose_process_is_killed_fails(working):
+    caller, worker = working
+    os.kill(worker, signal.SIGKILL)
     assert caller.wait(timeout=60) == warm.KILLED
 
 
