@@ -237,15 +237,14 @@ def checked(values: dict[str, Any], where: str = "config") -> Run:
     except TypeError as error:
         raise OtbenchError(f"{where}: expected a mapping of keys to values") from error
     for name, section in run.sections.items():
-        for model in {model for override in section.overrides for model in override.models}:
+        overridden = {model for override in section.overrides for model in override.models}
+        wanted = [(model, section.options(model, dataset)) for model in overridden for dataset in section.datasets]
+        searched = section.search.models if section.search and section.search.set else []
+        wanted += [(model, section.search.set) for model in searched]
+        for model, options in wanted:
             from otbench.models import configure  # needs torch: only where there is something to check
 
-            for dataset in section.datasets:
-                configure(model, section.options(model, dataset), KINDS[name])
-        for model in section.search.models if section.search and section.search.set else []:
-            from otbench.models import configure
-
-            configure(model, section.search.set, KINDS[name])
+            configure(model, options, KINDS[name])
     return run
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.files import whole
+from otbench.files import read_json, whole, write_json
 from otbench.provenance import digest
 from otbench.studies.spaces import RANGES, SPACES, options_of
 
@@ -69,8 +69,7 @@ def search(
             found = [
                 _row(model, data, space, trial, options, one) for one in _trial(model, data, features, options, budget)
             ]
-            with whole(kept) as path:
-                path.write_text(json.dumps(found))
+            write_json(kept, found)
         rows += found
     table = pandas.DataFrame(rows, columns=COLUMNS).astype({"value": "float64"})
     write_search(table, out)
@@ -81,8 +80,8 @@ def search(
 
 def _kept(path: Path) -> list[dict[str, Any]] | None:
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
+        return read_json(path)
+    except OtbenchError:
         return None
 
 

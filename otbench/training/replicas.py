@@ -101,9 +101,9 @@ class Replicas:
         self._buffers = {k: v[alive].clone() for k, v in self._buffers.items()}
         self.size = len(alive)
         if self.size == 1:
-            own = {**self._params, **self._buffers}  # a network may have buffers alone
-            self.module = self.module.to_empty(device=next(iter(own.values())).device)
-            self.module.load_state_dict({k: v[0] for k, v in {**self._params, **self._buffers}.items()})
+            every = {**self._params, **self._buffers}  # a network may have buffers alone
+            self.module = self.module.to_empty(device=next(iter(every.values())).device)
+            self.module.load_state_dict({k: v[0] for k, v in every.items()})
             own = dict(self.module.named_parameters())
             replaced = {old: own[name] for (old, name) in zip(replaced, self._params, strict=True)}
         return replaced

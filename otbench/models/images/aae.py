@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from otbench.models.base import Losses, Stage, noise
+from otbench.models.base import Losses, Stage
 from otbench.models.images.base import Coding, ImageConfig
 from otbench.nets.aae import Decoder, Discriminator, Encoder
 from otbench.training.streams import Normal, Real
@@ -76,7 +75,3 @@ class AAE(Coding):
     def means(self, encoded: Tensor) -> Tensor:
         """The mean of the posterior is the code."""
         return encoded.chunk(2, -1)[0]
-
-    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
-        """Codes from the prior N(0, I), decoded."""
-        return self.decode(noise((n, self.config.latent), streams, self.device))

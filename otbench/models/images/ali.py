@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from otbench.models.base import Losses, Stage, noise
+from otbench.models.base import Losses, Stage
 from otbench.models.images.base import Coding, ImageConfig
 from otbench.nets.ali import Decoder, Discriminator, Encoder
 from otbench.training.streams import Normal, Real, Uniform
@@ -93,7 +93,3 @@ class ALI(Coding):
         g = F.softplus(real).mean(1) + F.softplus(-fake).mean(1)
         self.descend(discriminator=d, generator=g)
         return {"discriminator": d.detach(), "generator": g.detach()}
-
-    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
-        """Gaussian noise, decoded."""
-        return self.decode(noise((n, self.config.latent), streams, self.device))

@@ -5,7 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from otbench.models.images.base import ImageModel
 from otbench.training.replicas import Replicas
+
+
+class Averaged(ImageModel):
+    """A model that draws from its network `average`, which follows its generator and has no trained values."""
+
+    sampler = ("average",)
+
+    def parameters(self) -> dict[str, int]:
+        """Number of trained values; the average has none of its own."""
+        return {n: count for n, count in super().parameters().items() if n != "average"}
 
 
 def follow(average: Replicas, network: Replicas, share: float | Tensor = 1.0) -> None:

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from otbench.models.base import Config, Model
+from otbench.models.base import Config, Model, noise
 from otbench.nets.infogan import Discriminator, Generator
 from otbench.training.replicas import Replicas
 
@@ -99,6 +99,10 @@ class Coding(ImageModel):
     def reconstruct(self, images: Tensor) -> Tensor:
         """Images (n, c, h, w) decoded from their own codes, (R, n, c, h, w)."""
         return self.decode(self.encode(images))
+
+    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
+        """Codes from N(0, I), decoded; a model whose codes have another law overrides this."""
+        return self.decode(noise((n, self.config.latent), streams, self.device))
 
 
 class AdversarialConfig(ImageConfig):

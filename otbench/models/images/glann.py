@@ -10,7 +10,7 @@ from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
 from otbench.models.images.glo import BETA1, BETA2, GLO, GLOConfig
-from otbench.models.images.matching import as_trained, matched
+from otbench.models.images.matching import candidates, matched
 from otbench.nets.glo import Mapping, Matches, unit
 from otbench.training.streams import Rows, generator
 
@@ -92,12 +92,8 @@ class GLANN(GLO):
         """The candidates of a matching in parts: points (R, m, latent) and their noise (R, m, noise)."""
         c = self.config
         streams = [generator(seed, f"mapping/{number}", self.device) for seed in self.seeds]
-        left = c.candidates * self.epoch
-        while left:
-            count = min(BATCHES, left)
-            e = noise((count * c.batch, c.noise), streams, self.device)
-            yield as_trained(self.mapping, e, c.batch), e
-            left -= count
+        sizes = c.candidates * self.epoch, BATCHES, (c.batch, c.noise)
+        return candidates(self.mapping, streams, *sizes)
 
     def map_step(self, batch: dict[str, Tensor]) -> Losses:
         """One update of the map."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
 from otbench.models.images.base import ImageConfig, as_floats, mapped
-from otbench.models.images.matching import Indexed, as_trained, matched
+from otbench.models.images.matching import Indexed, candidates, matched
 from otbench.nets.glo import Matches
 from otbench.nets.infogan import PYTORCH, Generator
 from otbench.training.streams import Normal, Rows, generator
@@ -86,12 +86,8 @@ class IMLE(Indexed):
         """The candidates of a matching in parts: images (R, m, pixels) and their noise (R, m, latent)."""
         c = self.config
         streams = [generator(seed, f"matching/{number}", self.device) for seed in self.seeds]
-        left = c.candidates * self.epoch
-        while left:
-            count = min(BATCHES, left)
-            z = noise((count * c.batch, c.latent), streams, self.device)
-            yield as_trained(self.generator, z, c.batch).flatten(2), z
-            left -= count
+        sizes = c.candidates * self.epoch, BATCHES, (c.batch, c.latent)
+        return candidates(self.generator, streams, *sizes)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
         """One update of the generator."""

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from otbench.models.base import Stage
+from otbench.models.base import Stage, noise
 from otbench.models.images.alternating import Alternating
 from otbench.models.images.base import ImageConfig, mapped
 from otbench.models.images.penalty import between, slopes
@@ -100,5 +100,4 @@ class Large(Alternating):
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
         """The generator in inference mode on Gaussian noise."""
-        z = torch.stack([torch.randn((n, self.config.latent), generator=g, device=g.device) for g in streams])
-        return mapped(self.generator, z.to(self.device))
+        return mapped(self.generator, noise((n, self.config.latent), streams, self.device))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from otbench.models.base import noise
 from otbench.models.images.base import ImageModel
 from otbench.training.replicas import Replicas
 
@@ -76,6 +77,19 @@ def as_trained(network: Replicas, inputs: Tensor, size: int) -> Tensor:
             network.tensor(name).copy_(value)
 
 
+def candidates(
+    network: Replicas, streams: list[torch.Generator], count: int, most: int, shape: tuple[int, int]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """What a network makes of `count` batches of Gaussian noise, at most `most` of them at once, and that noise.
+
+    shape: (batch, e). Yields points (R, m, d), flat, and noise (R, m, e). The network is in training mode.
+    """
+    batch, width = shape
+    for start in range(0, count, most):
+        e = noise((min(most, count - start) * batch, width), streams, next(iter(network.state().values())).device)
+        yield as_trained(network, e, batch).flatten(2), e
+
+
 def nearest(targets: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """The point nearest to every target, exactly: targets (n, d), points (m, d) -> squared distances and numbers (n,).
 
@@ -100,10 +114,10 @@ def matched(targets: Tensor, offers: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
     """
     best: Tensor | None = None
     chosen: Tensor | None = None
-    for points, noise in offers:
+    for points, given in offers:
         found = [nearest(*pair) for pair in zip(targets, points, strict=True)]
         gap = torch.stack([distance for distance, _ in found])
-        own = torch.stack([e[number] for e, (_, number) in zip(noise, found, strict=True)])
+        own = torch.stack([e[number] for e, (_, number) in zip(given, found, strict=True)])
         if best is not None:
             better = gap < best
             own, gap = torch.where(better.unsqueeze(-1), own, chosen), torch.where(better, gap, best)

@@ -10,8 +10,8 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
-from otbench.models.images.average import follow
-from otbench.models.images.base import ImageConfig, ImageModel, mapped
+from otbench.models.images.average import Averaged, follow
+from otbench.models.images.base import ImageConfig, mapped
 from otbench.models.images.penalty import between, slopes
 from otbench.nets.pggan import Discriminator, Generator, larger, sizes, smaller
 from otbench.training.streams import Normal, Real, Uniform
@@ -53,7 +53,7 @@ class Average(Generator):
         self.register_buffer("moves", torch.zeros(()))
 
 
-class PGGAN(ImageModel):
+class PGGAN(Averaged):
     """A Wasserstein GAN with gradient penalty and drift whose networks double their resolution, phase by phase.
 
     The lowest resolution is trained; then, for every further one, its layers are faded in and the whole is trained on.
@@ -73,7 +73,6 @@ class PGGAN(ImageModel):
     paper = "Karras et al. 2018 (ICLR), sections 2 to 4, table 1 and appendix A"
     family = "adversarial"
     paper_steps = 625_000
-    sampler = ("average",)
     Config = PGGANConfig
 
     @classmethod
@@ -190,7 +189,3 @@ class PGGAN(ImageModel):
         # the optimisers' moments are of the layers that worked then
         self.grow(int(own["level"][0]), float(own["fade"][0]))
         super().load_training_state(state)
-
-    def parameters(self) -> dict[str, int]:
-        """Number of trained values; the average has none of its own."""
-        return {n: count for n, count in super().parameters().items() if n != "average"}

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from otbench.models.base import Losses, Stage, noise
+from otbench.models.base import Losses, Stage
 from otbench.models.images.base import Coding, ImageConfig, uniform
 from otbench.nets.infogan import Encoder, Generator
 from otbench.training.streams import Normal, Real
@@ -62,10 +62,6 @@ class Variational(Coding):
     def decode(self, codes: Tensor) -> Tensor:
         """Images (R, n, c, h, w), the means of p(x | z), of codes (R, n, latent), in inference mode."""
         return super().decode(codes).sigmoid()
-
-    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
-        """Codes from the prior N(0, I), decoded."""
-        return self.decode(noise((n, self.config.latent), streams, self.device))
 
 
 class VAE(Variational):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from otbench.models.base import Losses, Stage, noise
+from otbench.models.base import Losses, Stage
 from otbench.models.images.base import Coding, ImageConfig
 from otbench.models.images.vae import Variational, gaussian
 from otbench.nets.wae import Adversary, Decoder, Encoder, symmetric
@@ -100,10 +100,6 @@ class PaperModel(Coding):
         """Set the learning rates that belong to this share of the training."""
         for name, rate in self.rates().items():
             self.set_rate(name, rate * factor(self.config.schedule, fraction))
-
-    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
-        """Codes from the prior N(0, I), decoded."""
-        return self.decode(noise((n, self.config.latent), streams, self.device))
 
 
 class WAEConfig(PaperConfig):

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from otbench.models.base import Losses, Stage
+from otbench.models.base import Losses, Stage, noise
 from otbench.models.images.base import Adversarial, AdversarialConfig, ImageConfig, ImageModel, mapped
 from otbench.nets.images import BatchNorm
 from otbench.nets.otvae import MLPCritic, MLPGenerator
@@ -123,5 +123,4 @@ class MLPWGAN(Clipped):
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
         """The generator in inference mode on Gaussian noise."""
-        z = torch.stack([torch.randn((n, self.config.latent), generator=g, device=g.device) for g in streams])
-        return mapped(self.generator, z.to(self.device))
+        return mapped(self.generator, noise((n, self.config.latent), streams, self.device))

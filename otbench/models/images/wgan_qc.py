@@ -11,8 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
-from otbench.models.images.average import follow
-from otbench.models.images.base import ImageConfig, ImageModel, mapped
+from otbench.models.images.average import Averaged, follow
+from otbench.models.images.base import ImageConfig, mapped
 from otbench.models.images.penalty import slopes
 from otbench.nets.wgan_qc import Critic, Generator
 from otbench.training.streams import Normal, Real
@@ -41,7 +41,7 @@ class WGANQCConfig(ImageConfig):
     late: float = Field(55 / 60, ge=0, le=1)
 
 
-class WGANQC(ImageModel):
+class WGANQC(Averaged):
     """A Wasserstein GAN for the cost c(x, y) = K / 2 |x - y|^2, its critic supervised by exact transport of the batch.
 
     In every step the linear programme between the real images x_i and the generated ones y_j is solved: potentials
@@ -65,7 +65,6 @@ class WGANQC(ImageModel):
     paper = "Liu, Gu and Samaras 2019 (ICCV), with the authors' code; An et al. 2020 (AE-OT-GAN), table of CelebA"
     family = "adversarial"
     paper_steps = 60_000
-    sampler = ("average",)
     #: every step solves a linear programme on the CPU
     capturable = False
     Config = WGANQCConfig
@@ -144,10 +143,6 @@ class WGANQC(ImageModel):
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
         """The averaged generator in inference mode on Gaussian noise."""
         return mapped(self.average, noise((n, self.config.latent), streams, self.device))
-
-    def parameters(self) -> dict[str, int]:
-        """Number of trained values; the average has none of its own."""
-        return {n: count for n, count in super().parameters().items() if n != "average"}
 
 
 def costs(x: Tensor, y: Tensor, k: float) -> np.ndarray:
