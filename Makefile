@@ -7,7 +7,7 @@ CONFIG ?= config/config.yaml
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env report test lint format clean lock
+.PHONY: help env report test test-faults lint format clean lock
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -26,6 +26,9 @@ report: $(READY) ## Run the benchmark of CONFIG (default config/config.yaml) and
 
 test: $(READY) ## Run all tests
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
+
+test-faults: $(READY) ## Kill and break real runs, and see that they go on and say what is wrong
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m faults tests/faults
 
 lint: $(READY) ## Check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

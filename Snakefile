@@ -16,9 +16,27 @@ rule all:
     default_target: True
     input:
         f"{FOLDER}/report.html",
+        f"{FOLDER}/complete",
 
 
-# One process imports PyTorch for all jobs of this machine; elsewhere, and in containers, each imports its own.
+# Where a job failed for good, the report is rendered from what there is, and counts the rest as missing.
+onerror:
+    if exists(f"{FOLDER}/config.json") and not (
+        fresh(f"{FOLDER}/report.html") or fresh(f"{FOLDER}/logs/verdict.log")
+    ):
+        shell(
+            f"otbench gather {quote(FOLDER)} && otbench report {quote(FOLDER)} --published {quote(RUN.published)}"
+            f" --reference {quote(RUN.reference)} && otbench status {quote(FOLDER)} || true"
+        )
+
+
+# One run at a time in a folder; Snakemake's own lock would outlive a run that was killed.
+# Jobs on this machine end with the run, and one process imports PyTorch for them all; elsewhere each imports its own.
 onstart:
+    try:
+        lock.hold(FOLDER)
+    except OtbenchError as error:
+        raise WorkflowError(str(error)) from None
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:
+        os.environ[warm.PARENT] = str(os.getpid())
         warm.start(os.getpid())

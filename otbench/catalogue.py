@@ -64,37 +64,44 @@ def _registered(file: Path) -> list[tuple[list[str], tuple[str, ...] | None]]:
     ]
 
 
+@cache
 def fit_version(model: str, kind: str | None = None) -> str:
-    """A digest of the sources that fitting and drawing `model` depends on: a job runs again when one changes.
+    """A digest of the sources that fitting and drawing `model` depends on: a job runs again when one changes."""
+    return code_version(*TRAINING, *sorted(sources(model, kind)))
 
-    Of models and networks only those that its file imports, directly or through another; of transport and metrics the
-    whole package where any of them is imported.
+
+def sources(model: str, kind: str | None = None) -> set[str]:
+    """The file of `model` and what it imports of ours, as paths in the package.
+
+    Of models and networks only those that it imports, directly or through another; of transport and metrics the whole
+    package where any of them is imported.
     """
-    own = model_files(kind).get(model, "")
-    files = _imported(own) if own else set()
-    return code_version(*TRAINING, *sorted(files))
-
-
-def _imported(file: str) -> set[str]:
-    """`file` with the models, networks and packages of ours that it imports, as paths in the package."""
-    found, todo = set(), [file]
+    found: set[str] = set()
+    todo = [own] if (own := model_files(kind).get(model, "")) else []
     while todo:
         path = todo.pop()
-        if path in found:
+        if path not in found:
+            found.add(path)
+            todo += _imported(path)
+    return found
+
+
+@cache
+def _imported(path: str) -> list[str]:
+    """The models, networks and packages of ours that a file imports itself, as paths in the package."""
+    found: list[str] = []
+    if (ROOT / path).is_dir():
+        return found
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("otbench."):
             continue
-        found.add(path)
-        if (ROOT / path).is_dir():
-            continue
-        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("otbench."):
-                continue
-            area, *rest = node.module.split(".")[1:]
-            if area in ("transport", "metrics"):
-                todo.append(area)
-            elif area in ("models", "nets"):
-                # the module itself, or modules of the package that is named
-                parts = [[area, *rest], *([area, *rest, alias.name] for alias in node.names)]
-                todo += [file for file in ("/".join(part) + ".py" for part in parts) if (ROOT / file).is_file()]
+        area, *rest = node.module.split(".")[1:]
+        if area in ("transport", "metrics"):
+            found.append(area)
+        elif area in ("models", "nets"):
+            # the module itself, or modules of the package that is named
+            parts = [[area, *rest], *([area, *rest, alias.name] for alias in node.names)]
+            found += [file for file in ("/".join(part) + ".py" for part in parts) if (ROOT / file).is_file()]
     return found
 
 
@@ -105,7 +112,12 @@ def measure_version() -> str:
 
 def report_version() -> str:
     """A digest of the sources that gathering and the report depend on."""
-    return code_version("report", "studies", "metrics", "gather.py", "pictures.py")
+    return code_version("report", "ratings", "statistics", "studies", "metrics", "gather.py", "pictures.py")
+
+
+def ratings_version() -> str:
+    """A digest of the sources that rating sessions are made by."""
+    return code_version("ratings")
 
 
 def data_version() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from otbench import __version__
+from otbench import __version__, cli_rate, cli_studies
 from otbench.cli_options import (
     AsJson,
     DataArgument,
@@ -17,16 +18,14 @@ from otbench.cli_options import (
     Kind,
     Out,
     Precision,
-    Space,
-    Study,
     budget,
     load_data,
     mapping,
     numbers,
     ready,
-    span,
     tell,
 )
+from otbench.cli_reproduce import reproduce
 from otbench.errors import OtbenchError, WorkFailed
 
 app = typer.Typer(
@@ -35,6 +34,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Benchmark of generative models seen through optimal transport.",
 )
+
+app.add_typer(cli_rate.app, name="rate")
+app.command()(reproduce)
+for verb in (cli_studies.study, cli_studies.search, cli_studies.spread):
+    app.command()(verb)
 
 
 def _version(show: bool) -> None:
@@ -120,6 +124,21 @@ def fit(
     )
     good = sum(cell["status"] == "ok" for cell in summary["cells"])
     tell(summary, as_json, f"{model} on {summary['dataset']}: {good} of {len(summary['cells'])} cells ok, in {out}")
+
+
+@app.command()
+def join(
+    folders: Annotated[list[Path], typer.Argument(help="Folders that `fit` wrote for some seeds each.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the fit of all seeds.")],
+) -> None:
+    """Put fits of one model that differ in their seeds into one.
+
+    Example: otbench join fit/gan/part-0 fit/gan/part-1 --out fit/gan
+    """
+    from otbench.training.join import join as run
+
+    summary = run(folders, out)
+    typer.echo(f"{summary['model']} on {summary['dataset']}: {len(summary['seeds'])} seeds in {out}")
 
 
 @app.command()
@@ -216,60 +235,6 @@ def measure(
 
 
 @app.command()
-def study(
-    name: Annotated[Study, typer.Argument(help="Which study.")],
-    data: DataArgument,
-    fit: Annotated[Path, typer.Option("--fit", help="Folder that `fit` wrote for ae-ot.")],
-    out: Out,
-    seed: Annotated[int | None, typer.Option(help="Replica to study; default: the first that is ok.")] = None,
-    segments: Annotated[int, typer.Option(help="Random segments of the source cube.", min=1)] = 200,
-    points: Annotated[int, typer.Option(help="Most training images to embed.", min=10)] = 2000,
-) -> None:
-    """Study a fitted AE-OT itself: paths through its singular set, embeddings of images and codes; prints JSON.
-
-    Example: otbench study latent --data digits --fit fit/digits/ae-ot --out studies/latent/digits.npz
-    """
-    from otbench.studies import latent
-
-    told = latent.write(out, latent.study(load_data(data), fit, seed, segments, points))
-    typer.echo(json.dumps(told, indent=2))
-
-
-@app.command()
-def search(
-    model: str,
-    data: DataArgument,
-    features: Annotated[Path, typer.Option(help="The folder that `features` made of the data set.")],
-    out: Out,
-    space: Annotated[Space, typer.Option(help="Ranges that the options are drawn from.")] = Space.wide,
-    trials: Annotated[str, typer.Option(help="Trials FIRST:END; trial 0 of the wide space has the defaults.")] = "0:10",
-    steps: Annotated[str, typer.Option(help="Budget of each trial in discriminator updates, or 'paper'.")] = "paper",
-    snapshots: Annotated[str, typer.Option(help="Fractions of the budget at which it is measured.")] = "1",
-    samples: Annotated[int, typer.Option(help="Samples that are measured.", min=20)] = 10_000,
-    options: Annotated[str, typer.Option(help="Options of every trial, as JSON, below those drawn.")] = "{}",
-    seed: Annotated[int, typer.Option(help="Seed of the options drawn and of the weights.")] = 0,
-    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
-    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
-) -> None:
-    """Train a model with randomly drawn options (Lucic et al. 2018) and write the distances reached, as CSV.
-
-    Example: otbench search ns-gan --data digits.npz --features features/digits --trials 0:10 --out search.csv
-    """
-    from otbench.features.store import open_features
-    from otbench.studies.search import Budget
-    from otbench.studies.search import search as run
-
-    values, where = load_data(data), ready(device)
-    marks = tuple(numbers(snapshots, float, "--snapshots"))
-    each = Budget(budget(steps), marks, samples, mapping(options), seed, where)
-    known = open_features(features, values, weights, where)
-    table = run(model, values, known, space.value, span(trials), each, out)
-    good = table[(table["metric"] == "fid") & table["value"].notna()]
-    best = f"least Frechet distance {good['value'].min():.4g}" if len(good) else "none could be measured"
-    typer.echo(f"{model} on {values.name}, {space.value}: trials {trials}, {best}, in {out}")
-
-
-@app.command()
 def gather(
     folder: Annotated[Path, typer.Argument(help="Folder of a run, results/<run>; holds its config.json.")],
 ) -> None:
@@ -299,6 +264,25 @@ def report(
 
     page = render(folder, published, reference if (reference / "metrics.parquet").exists() else None, out)
     typer.echo(f"report: {page}")
+
+
+@app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(help="Folder of a gathered run, results/<run>.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say how many cells of a run are ok and which are not; exit status 1 where one is not.
+
+    Example: otbench status results/default
+    """
+    from otbench import status as module
+
+    found = module.status(folder)
+    tell(found, as_json, module.said(found))
+    if found["troubled"]:
+        raise WorkFailed(
+            f"{len(found['troubled'])} of {found['counts']['all']} cells are not ok; the report counts them"
+        )
 
 
 @app.command("list")
@@ -361,6 +345,10 @@ def transport(
         raise WorkFailed("transport: the map missed its tolerance; the certificate says by how much")
 
 
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+"""What a disk may say no with, which is no fault of the program."""
+
+
 def main() -> None:
     """Run the command line; a wrong request ends with one sentence and status 2, failed work with status 1."""
     try:
@@ -368,6 +356,11 @@ def main() -> None:
     except OtbenchError as error:
         typer.echo(f"otbench: {error}", err=True)
         sys.exit(error.status)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        typer.echo(f"otbench: {error.filename or 'a file'} could not be written or read: {error.strerror}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

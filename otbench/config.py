@@ -9,66 +9,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from otbench.catalogue import models_of
+from otbench.config_parts import Fraction, Name, Override, Rating, Search, Spread, distinct, known
 from otbench.data.names import IMAGES, POINTS
 from otbench.errors import OtbenchError
-from otbench.studies.spaces import SEARCHED
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
 Seeds = list[Annotated[int, Field(ge=0, strict=True)]]
-Fraction = Annotated[float, Field(gt=0, le=1)]
 StudyName = Literal["mode-collapse", "images", "stacked"]
 
 #: kind of the data that each study is about
 KINDS: dict[str, str] = {"mode-collapse": "points", "images": "images", "stacked": "images"}
-
-
-class Override(BaseModel):
-    """Options of some models in place of the papers' values."""
-
-    model_config = ConfigDict(extra="forbid")
-    models: list[Name] = Field(min_length=1, description="models that the options are for")
-    datasets: list[Name] = Field([], description="data sets that the options are for; none given: all of the study")
-    set: dict[str, Any] = Field(description="options of those models, by name")
-
-
-class Search(BaseModel):
-    """A search over options (Lucic et al. 2018): how many draws each model gets, and what each draw is trained for."""
-
-    model_config = ConfigDict(extra="forbid")
-    models: list[Name] = Field(list(SEARCHED), min_length=1, description="models to search")
-    datasets: list[Name] = Field(min_length=1, description="data sets of the study to search on")
-    trials: dict[Literal["wide", "narrow"], Annotated[int, Field(ge=1, strict=True)]] = Field(
-        min_length=1, description="draws of every model from each space of options: the budget"
-    )
-    steps: Annotated[int, Field(ge=1, strict=True)] | Literal["paper"] = Field(
-        description="budget of every trial, as in the study"
-    )
-    snapshots: list[Fraction] = Field([1.0], description="fractions of the budget at which trials are measured")
-    samples: Annotated[int, Field(ge=20, strict=True)] = Field(10_000, description="samples that are measured")
-    set: dict[str, Any] = Field({}, description="options of every trial, below those drawn")
-    seed: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="of the options drawn and of the weights")
-    at_once: Annotated[int, Field(ge=1, strict=True)] = Field(10, description="trials of one job")
-
-    @field_validator("models", "datasets")
-    @classmethod
-    def _names_once(cls, value: list[str]) -> list[str]:
-        return _distinct(value, "a name")
-
-    @field_validator("models")
-    @classmethod
-    def _searchable(cls, value: list[str]) -> list[str]:
-        _known(value, SEARCHED, "no ranges to search are known of model")
-        return value
-
-    @property
-    def jobs(self) -> list[tuple[str, str, str, str]]:
-        """(data set, model, space, trials FIRST-END) of every job."""
-        parts = [
-            (space, f"{first}-{min(first + self.at_once, trials)}")
-            for space, trials in self.trials.items()
-            for first in range(0, trials, self.at_once)
-        ]
-        return [(dataset, model, *part) for dataset in self.datasets for model in self.models for part in parts]
 
 
 class Section(BaseModel):
@@ -90,16 +39,18 @@ class Section(BaseModel):
     )
     inception_weights: str | None = Field(None, description="file of Inception's weights; default: torch-fidelity's")
     search: Search | None = Field(None, description="a search over the options of some models")
+    spread: Spread | None = Field(None, description="drawing and measuring some models again, to split the variance")
+    rating: Rating | None = Field(None, description="a session in which people rate images by eye")
 
     @field_validator("datasets", "models", "features")
     @classmethod
     def _names_once(cls, value: list[str]) -> list[str]:
-        return _distinct(value, "a name")
+        return distinct(value, "a name")
 
     @field_validator("seeds", "snapshots")
     @classmethod
     def _values_once(cls, value: list | None) -> list | None:
-        return value and _distinct(value, "a value")
+        return value and distinct(value, "a value")
 
     def options(self, model: str, dataset: str | None = None) -> dict[str, Any]:
         """The options of `model` on `dataset` in place of its paper's values; later overrides win."""
@@ -108,6 +59,11 @@ class Section(BaseModel):
             if model in override.models and (not override.datasets or dataset in override.datasets):
                 chosen.update(override.set)
         return chosen
+
+    @property
+    def rated(self) -> list[str]:
+        """The models of the study whose samples people rate."""
+        return [model for model in (self.rating.models if self.rating else ()) if model in self.models]
 
     @property
     def marks(self) -> list[float]:
@@ -131,6 +87,9 @@ class Run(BaseModel):
     together: Annotated[int, Field(ge=0, strict=True)] = Field(
         0, description="replicas trained at once; 0: all on a GPU, one on a CPU"
     )
+    seeds_per_job: Annotated[int, Field(ge=1, strict=True)] | None = Field(
+        None, description="seeds that one job trains, so that a model's seeds spread over GPUs; default: all of them"
+    )
     capture: bool = Field(False, description="record training steps as CUDA graphs (GPU only)")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="bfloat16: mixed precision")
     published: str = Field("config/published.csv", description="table of published figures")
@@ -139,7 +98,7 @@ class Run(BaseModel):
     @field_validator("seeds")
     @classmethod
     def _seeds_once(cls, value: list[int]) -> list[int]:
-        return _distinct(value, "a value")
+        return distinct(value, "a value")
 
     @field_validator("studies")
     @classmethod
@@ -151,14 +110,15 @@ class Run(BaseModel):
             data = [*(POINTS if kind == "points" else IMAGES), *section.folders]
             models = models_of(kind)
             for override in section.overrides:
-                _known(override.models, models, f"study {study}: unknown model")
-                _known(override.datasets, data, f"study {study}: unknown data set")
-            _known(section.datasets, data, f"study {study}: unknown data set")
-            _known(section.models, models, f"study {study}: unknown model")
+                known(override.models, models, f"study {study}: unknown model")
+                known(override.datasets, data, f"study {study}: unknown data set")
+            known(section.datasets, data, f"study {study}: unknown data set")
+            known(section.models, models, f"study {study}: unknown model")
             if section.search:
-                _known(section.search.datasets, section.datasets, f"study {study}: search on a data set it has not,")
+                known(section.search.datasets, section.datasets, f"study {study}: search on a data set it has not,")
                 if kind != "images":
                     raise ValueError(f"study {study} compares points; a search is for images")
+            _parts_known(study, section)
             if section.folders and kind != "images":
                 raise ValueError(f"study {study} compares points; folders hold images")
             if clash := set(section.folders) & {*POINTS, *IMAGES}:
@@ -170,7 +130,7 @@ class Run(BaseModel):
         if not self.sections:
             raise ValueError("every study is null; a run needs at least one")
         names = [name for section in self.sections.values() for name in section.datasets]
-        _distinct(names, "a data set")
+        distinct(names, "a data set")
         return self
 
     @cached_property
@@ -205,10 +165,38 @@ class Run(BaseModel):
         """Every (data set, model) of the run: one job of each kind."""
         return [(dataset, model) for dataset in self.datasets for model in self.section(dataset).models]
 
+    def parts(self, dataset: str) -> list[str]:
+        """The seeds of each job that trains a model on `dataset`, as `0-1-2`; empty where no number is given."""
+        seeds, size = self.seeds_of(dataset), self.seeds_per_job
+        if size is None:
+            return []
+        return ["-".join(map(str, seeds[start : start + size])) for start in range(0, len(seeds), size)]
+
     @property
     def searches(self) -> list[tuple[str, str, str, str]]:
         """(data set, model, space, trials) of every job of the searches."""
         return [job for section in self.sections.values() if section.search for job in section.search.jobs]
+
+    @property
+    def spreads(self) -> list[tuple[str, str]]:
+        """Every (data set, model) that is drawn and measured again."""
+        return [
+            (dataset, model)
+            for section in self.sections.values()
+            for dataset in (section.spread.datasets if section.spread else ())
+            for model in section.spread.models
+            if dataset in section.datasets and model in section.models
+        ]
+
+    @property
+    def rated(self) -> list[str]:
+        """The data sets that a rating session is made of."""
+        return [
+            name
+            for section in self.sections.values()
+            for name in (section.rating.datasets if section.rating else ())
+            if name in section.datasets and section.rated
+        ]
 
     @property
     def folder(self) -> Path:
@@ -216,16 +204,22 @@ class Run(BaseModel):
         return Path(self.results) / self.run
 
 
-def _distinct(values: list, what: str) -> list:
-    if len(set(values)) < len(values):
-        raise ValueError(f"holds {what} twice")
-    return values
+def _parts_known(study: str, section: Section) -> None:
+    """Raise ValueError where repeated measurement or rating is asked of a name that nobody knows.
 
-
-def _known(values: list[str], known: list[str] | tuple[str, ...], what: str) -> None:
-    for value in values:
-        if value not in known:
-            raise ValueError(f"{what} '{value}'; known are {', '.join(known)}")
+    What is known and not in the study is passed over, so that a config that takes other models or data sets than the
+    one below it need not say these parts again.
+    """
+    kind = KINDS[study]
+    data = [*(POINTS if kind == "points" else IMAGES), *section.folders]
+    for what, part in (("spread", section.spread), ("rating", section.rating)):
+        if part:
+            known(part.datasets, data, f"study {study}: {what}: unknown data set")
+            known(part.models, models_of(kind), f"study {study}: {what}: unknown model")
+    if section.rating:
+        known(section.rating.along, models_of(kind), f"study {study}: rating: unknown model")
+        if kind != "images":
+            raise ValueError(f"study {study} compares points; people rate images")
 
 
 def checked(values: dict[str, Any], where: str = "config") -> Run:
@@ -266,8 +260,9 @@ def _fields(place: tuple[int | str, ...]) -> list[str]:
     """The keys that may stand where an unknown one was found."""
     if len(place) <= 1:
         return list(Run.model_fields)
-    if "search" in place:
-        return list(Search.model_fields)
+    for name, part in (("search", Search), ("spread", Spread), ("rating", Rating)):
+        if name in place:
+            return list(part.model_fields)
     return list(Override.model_fields if "overrides" in place else Section.model_fields)
 
 

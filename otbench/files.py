@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from otbench.errors import OtbenchError
+from otbench.errors import OtbenchError, WorkFailed
 
 if TYPE_CHECKING:
     import numpy
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it onto `path` when the block ends without an error.
 
-    Raises OtbenchError where the folder cannot be written to.
+    Raises OtbenchError where the folder cannot be written to, and WorkFailed where the disk is full or fails meanwhile;
+    what stood at `path` then still stands there.
     """
     path = Path(path)
     try:
@@ -40,8 +41,24 @@ def whole(path: str | Path) -> Iterator[Path]:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         os.replace(temporary, path)
+        _sync(path.parent)
+    except OSError as error:
+        if error.filename not in (None, name):  # another file's trouble
+            raise
+        raise WorkFailed(f"cannot write {path}: {error.strerror or error}; it is as it was before") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Have the folder's entries reach the disk, where the system can."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:  # some network file systems know no such thing
+        pass
+    finally:
+        os.close(handle)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from otbench import pictures
+from otbench import further, pictures
 from otbench.config import KINDS, Run, Section
 from otbench.data import load
 from otbench.data.base import DataSet
@@ -26,7 +26,10 @@ KEY = ["dataset", "model", "seed", "snapshot"]
 
 
 def gather(run: Run) -> dict[str, Any]:
-    """Write metrics.csv, metrics.parquet, run.json and the pictures of a run; returns what run.json holds.
+    """Write the files of a run that its report is made of; returns what run.json holds.
+
+    metrics.csv and .parquet (the tidy table), run.json, losses.parquet, spread.csv, bias.csv, ratings.json, search.csv
+    where the run searches, and the pictures (see `pictures`).
 
     Cells that the config asks for and that were not measured become rows of status `missing`. Raises OtbenchError
     where a file of the run cannot be read.
@@ -42,15 +45,42 @@ def gather(run: Run) -> dict[str, Any]:
             fits[name, model] = read_json(fitted)
     table = pd.concat([t for t in tables if len(t)] or [_nothing()], ignore_index=True)
     table = check_table(pd.concat([table, _missing(run, table, data)], ignore_index=True), str(folder))
+    table, said_of_images = rated(run, table)
     table = table.sort_values(KEY, kind="stable").reset_index(drop=True)
     said = _describe(run, data, fits)
     for suffix in (".csv", ".parquet"):
         write_table(table, folder / f"metrics{suffix}")
     pictures.write(run, data, table)
+    further.write(run)
+    write_json(folder / "ratings.json", said_of_images)
     if run.searches:
         write_search(_searched(run), folder / "search.csv")
     write_json(folder / "run.json", said)
     return said
+
+
+def rated(run: Run, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The tidy table with people's excellence rates, and what their ratings say of every data set that was rated.
+
+    Answers to a session that is not the present one are counted there and left out of the rates. Raises OtbenchError
+    where a key or an answers file is wrong.
+    """
+    from otbench.ratings.analysis import gathered, tidy_rows
+
+    said, rows = {}, []
+    cells = table.drop_duplicates(KEY).set_index(KEY)[["seconds", "device", "code_version", "config_hash"]]
+    for dataset in run.rated:
+        folder = run.folder / "ratings" / dataset
+        found = gathered(folder, table[table["dataset"] == dataset])
+        if found is None:
+            continue
+        said[dataset] = found
+        for row in tidy_rows(folder):
+            row |= {"dataset": dataset, "run": run.run, "study": run.study_of[dataset], "status": "ok"}
+            cell = tuple(row[name] for name in KEY)
+            if cell in cells.index:
+                rows.append(row | {"metric": "excellence"} | cells.loc[cell].to_dict())
+    return (pd.concat([table, pd.DataFrame(rows, columns=COLUMNS)], ignore_index=True) if rows else table), said
 
 
 def _searched(run: Run) -> pd.DataFrame:

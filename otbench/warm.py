@@ -17,9 +17,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 VARIABLE = "OTBENCH_WARM"
+PARENT = "OTBENCH_PARENT"
+"""Environment variable with the process that a call belongs to, where it must not outlive it."""
 MODULES = ("torch", "pandas", "safetensors.torch", "sklearn.cluster", "scipy.stats", "scipy.linalg", "otbench.cli")
 #: what tells the libraries of linear algebra how many threads to start
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -54,10 +59,38 @@ def ask(path: str, words: list[str]) -> int | None:
             # the length goes with the files, so that both arrive in one message
             socket.send_fds(connection, [len(call).to_bytes(8)], [0, 1, 2])
             connection.sendall(call)
-            status = connection.recv(1)
+            with _forwarding(connection):
+                status = connection.recv(1)
         except OSError:
             return None
     return status[0] if status else KILLED
+
+
+@contextlib.contextmanager
+def _forwarding(connection: socket.socket) -> Iterator[None]:
+    """Tell the process at the other end of signals that ask this one to stop, and go on waiting for it."""
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(OSError):
+            connection.sendall(bytes([number]))
+
+    before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end_with(parent: int) -> None:
+    """Ask this process to stop, as SIGTERM does, once `parent` is gone."""
+
+    def look() -> None:
+        while _lives(parent):
+            time.sleep(LOOK)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=look, daemon=True).start()
 
 
 def serve(path: str, parent: int) -> None:
@@ -100,6 +133,7 @@ def _answer(connection: socket.socket) -> None:
     """In the fork: be the caller, run its command, send the exit status, and end."""
     status = 1
     try:
+        os.setsid()  # a terminal's Ctrl-C is the caller's, who passes it on
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         connection.settimeout(None)
@@ -134,10 +168,14 @@ def _received(connection: socket.socket, length: int) -> bytes:
 
 
 def _watch(connection: socket.socket) -> None:
-    """End this process as a signal would, once the caller is gone."""
-    with contextlib.suppress(OSError):
-        connection.recv(1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    """Send this process the signals that the caller passes on, and SIGTERM once the caller is gone."""
+    told = b"\0"
+    while told:
+        try:
+            told = connection.recv(1)
+        except OSError:
+            told = b""
+        os.kill(os.getpid(), told[0] if told else signal.SIGTERM)
 
 
 def _run(words: list[str]) -> int:
@@ -161,7 +199,9 @@ def _run(words: list[str]) -> int:
 
 def main() -> None:
     """The command `otbench`: let the warm process run it where there is one, else run it here."""
-    path = os.environ.get(VARIABLE)
+    path, parent = os.environ.get(VARIABLE), os.environ.get(PARENT)
+    if parent:
+        end_with(int(parent))
     status = ask(path, sys.argv[1:]) if path else None
     if status is not None:
         sys.exit(status)

@@ -16,7 +16,9 @@ from otbench.data import load
 from otbench.errors import OtbenchError
 from tests.conftest import ROOT, otbench
 
-VERBS = ["data", "features", "fit", "draw", "measure", "study", "gather", "report", "list", "score", "transport"]
+VERBS = (
+    "data features fit join draw measure spread study search gather status report list score transport reproduce"
+).split()
 
 
 def call(*words: object):

@@ -103,6 +103,43 @@ def test_a_search_is_cut_into_jobs():
     assert run.searches == [("digits", model, *part) for model in ("ns-gan", "vae") for part in parts]
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"spread": {"models": ["nosuch"], "datasets": ["digits"]}}, "study images: spread: unknown model 'nosuch'"),
+        ({"spread": {"models": ["wgan"], "datasets": ["grid"]}}, "study images: spread: unknown data set 'grid'"),
+        ({"spread": {"models": ["wgan"], "datasets": ["digits"], "metrics": ["fud"]}}, "unknown metric 'fud'"),
+        ({"spread": {"models": ["wgan"], "datasets": ["digits"], "draws": 1}}, "key 'studies.images.spread.draws'"),
+        ({"spread": {"models": ["wgan"]}}, "key 'studies.images.spread.datasets': this key is missing"),
+        ({"rating": {"models": ["wgan"], "datasets": ["digits"], "raters": 3}}, "keys are models, datasets, along"),
+        ({"rating": {"models": ["wgan"], "datasets": ["digits"], "along": ["vea"]}}, "rating: unknown model 'vea'"),
+        (
+            {"rating": {"models": ["wgan"], "datasets": ["digits"], "per_cell": 0}},
+            "key 'studies.images.rating.per_cell'",
+        ),
+    ],
+)
+def test_wrong_repeats_and_ratings_get_a_sentence(change, said):
+    with pytest.raises(OtbenchError) as caught:
+        checked({**GOOD, "studies": {"images": {**PICTURES, **change}}})
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_people_do_not_rate_points():
+    with pytest.raises(OtbenchError, match="compares points; people rate images"):
+        checked(changed({"rating": {"models": ["gan"], "datasets": ["grid"]}}))
+
+
+def test_repeats_and_ratings_are_of_what_the_study_has():
+    asked = {"models": ["vae", "wgan"], "datasets": ["digits", "mnist"]}
+    run = checked({**GOOD, "studies": {"images": {**PICTURES, "spread": asked, "rating": asked}}})
+    assert run.spreads == [("digits", "wgan")]
+    assert run.rated == ["digits"] and run.section("digits").rated == ["wgan"]
+    away = {"models": ["vae"], "datasets": ["digits"]}
+    run = checked({**GOOD, "studies": {"images": {**PICTURES, "spread": away, "rating": away}}})
+    assert run.spreads == [] and run.rated == []
+
+
 def test_a_missing_key_is_named():
     with pytest.raises(OtbenchError, match="key 'seeds': this key is missing"):
         checked({k: v for k, v in GOOD.items() if k != "seeds"})

@@ -77,9 +77,31 @@ def test_files_are_those_of_a_process_of_its_own(environment, tmp_path):
     first, second = (load_file(tmp_path / name / "f/weights.safetensors") for name in ("alone", "warm"))
     assert set(first) == set(second) and all(torch.equal(first[k], second[k]) for k in first)
     rows = [
-        [line.split(",")[6:8] for line in (tmp_path / n / "m.csv").read_text().splitlines()] for n in ("alone", "warm")
+        [line.split(",")[6:8] for line in (tmp_path / name / "m.csv").read_text().splitlines() if ",cost," not in line]
+        for name in ("alone", "warm")
     ]
     assert rows[0] == rows[1], "the same values under the same names"
+
+
+def at_work(folder: Path, caller: int) -> set[int]:
+    """The processes in a folder, but for the caller."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            found |= {int(path.parent.name)} if path.readlink() == folder else set()
+        except OSError:
+            continue
+    return found - {caller}
+
+
+def catches(process: int, number: int) -> bool:
+    """Whether a process has a handler for a signal, as training has."""
+    try:
+        text = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+    (mask,) = [line.split()[1] for line in text.splitlines() if line.startswith("SigCgt")]
+    return bool(int(mask, 16) >> (number - 1) & 1)
 
 
 @pytest.fixture
@@ -89,17 +111,8 @@ def working(environment, tmp_path):
     command = [sys.executable, "-m", "otbench", *words]
     caller = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
 
-    def forks() -> set[int]:
-        found = set()
-        for path in Path("/proc").glob("[0-9]*/cwd"):
-            try:
-                found |= {int(path.parent.name)} if path.readlink() == tmp_path else set()
-            except OSError:
-                continue
-        return found - {caller.pid}
-
-    assert wait(forks), "the work is done in another process"
-    (worker,) = forks()
+    assert wait(lambda: at_work(tmp_path, caller.pid)), "the work is done in another process"
+    (worker,) = at_work(tmp_path, caller.pid)
     yield caller, worker
     caller.kill()
 
@@ -109,6 +122,27 @@ def test_a_call_ends_when_its_caller_is_killed(working, tmp_path):
     caller.send_signal(signal.SIGKILL)
     caller.wait()
     assert wait(lambda: not alive(worker)) and not (tmp_path / "f" / "fit.json").exists()
+
+
+def test_a_call_that_is_asked_to_stop_saves_its_work_first(working, tmp_path):
+    caller, worker = working
+    assert wait(lambda: catches(worker, signal.SIGTERM)), "training has begun"
+    caller.send_signal(signal.SIGTERM)
+    assert caller.wait(timeout=120) == 128 + signal.SIGTERM and not alive(worker)
+    assert b"the same command goes on from there" in caller.stderr.read()
+    assert list(tmp_path.glob("f/.resume*/0.pt"))
+
+
+def test_a_call_ends_with_the_process_it_belongs_to(environment, tmp_path):
+    other = subprocess.Popen(["sleep", "600"])
+    words = "fit gan --data ring-pyomt --out f --steps 1000000".split()
+    command = [sys.executable, "-m", "otbench", *words]
+    belongs = {**environment, warm.PARENT: str(other.pid)}
+    with subprocess.Popen(command, cwd=tmp_path, env=belongs, stderr=subprocess.PIPE) as caller:
+        assert wait(lambda: any(catches(one, signal.SIGTERM) for one in at_work(tmp_path, caller.pid)))
+        other.kill()
+        other.wait()
+        assert caller.wait(timeout=120) == 128 + signal.SIGTERM
 
 
 def test_a_call_whose_process_is_killed_fails(working):

@@ -20,6 +20,10 @@ from otbench.metrics import METRICS, applicable
 from otbench.studies.spaces import SEARCHED
 
 SECTION = {"datasets": ["ring-pyomt"], "models": ["real", "noise"], "steps": 10, "samples": 100}
+#: what comes after the last measurement
+LAST = {"gather", "render", "verdict", "all"}
+#: parts of the default's studies that a test of something else does without
+BARE = {"search": None, "spread": None, "rating": None}
 
 
 def small(**change: object) -> dict:
@@ -27,7 +31,7 @@ def small(**change: object) -> dict:
     return {
         "run": "small",
         "seeds": [0, 1],
-        "studies": {"mode-collapse": {**SECTION, **change}, "images": None, "stacked": None},
+        "studies": {"mode-collapse": {**SECTION, "spread": None, **change}, "images": None, "stacked": None},
     }
 
 
@@ -38,10 +42,12 @@ def copy(root: Path, target: Path) -> None:
     shutil.copy(root / "Snakefile", target)
 
 
-def snakemake(where: Path, *words: str) -> subprocess.CompletedProcess:
+def snakemake(where: Path, *words: str, broken: str = "") -> subprocess.CompletedProcess:
+    """Run Snakemake in `where`; calls of otbench that begin with the words `broken` end at once, as if killed."""
     shim = where / "bin" / "otbench"
     shim.parent.mkdir(exist_ok=True)
-    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m otbench "$@"\n')
+    fault = f'case "$*" in "{broken}"*) kill -9 $$;; esac\n' if broken else ""
+    shim.write_text(f'#!/bin/sh\n{fault}exec "{sys.executable}" -m otbench "$@"\n')
     shim.chmod(0o755)
     path = f"{shim.parent}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "PYTHONPATH": str(where)}
@@ -79,8 +85,9 @@ def finished(root, tmp_path_factory) -> Path:
 def test_dry_run_counts_a_job_of_each_kind_a_model_and_data_set(root, tmp_path):
     set_up(root, tmp_path, datasets=["grid", "ring"], models=["gan", "ali", "real"])
     counted = jobs(snakemake(tmp_path, "-n", "--configfile", "own.yaml"))
-    assert counted.pop("total") == 2 + 3 * 6 + 4
-    assert counted == {"data": 2, "fit": 6, "draw": 6, "measure": 6, "config": 1, "gather": 1, "render": 1, "all": 1}
+    assert counted.pop("total") == 2 + 3 * 6 + 5
+    once = dict.fromkeys(("config", "gather", "render", "verdict", "all"), 1)
+    assert counted == {"data": 2, "fit": 6, "draw": 6, "measure": 6, **once}
 
 
 def test_a_search_adds_its_jobs_and_its_table(root, tmp_path):
@@ -92,7 +99,7 @@ def test_a_search_adds_its_jobs_and_its_table(root, tmp_path):
         "steps": 3,
         "at_once": 3,
     }
-    pictures = {"datasets": ["digits"], "models": ["real"], "steps": 10, "search": search}
+    pictures = {**BARE, "datasets": ["digits"], "models": ["real"], "steps": 10, "search": search}
     run = {"run": "small", "seeds": [0], "studies": {"mode-collapse": None, "images": pictures, "stacked": None}}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(run))
     done = snakemake(tmp_path, "-n", "-p", "--configfile", "own.yaml")
@@ -119,9 +126,9 @@ def test_a_model_added_runs_that_model_alone(finished):
     ("file", "expected"),
     [
         ("models/gan.py", set()),
-        ("models/controls.py", {"fit", "draw", "measure", "gather", "render", "all"}),
-        ("metrics/modes.py", {"measure", "gather", "render", "all"}),
-        ("report/style.py", {"gather", "render", "all"}),
+        ("models/controls.py", {"fit", "draw", "measure", *LAST}),
+        ("metrics/modes.py", {"measure", *LAST}),
+        ("report/style.py", LAST),
     ],
 )
 def test_an_edit_reruns_what_it_touches(file, expected, finished):
@@ -165,6 +172,34 @@ def test_a_missing_cell_is_counted(root, finished, tmp_path):
     assert set(gone["metric"]) == set(applicable(load("ring-pyomt")))
 
 
+def test_seeds_may_be_spread_over_jobs_without_changing_a_number(root, finished, tmp_path):
+    copy(root, tmp_path)
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(small() | {"seeds_per_job": 1}))
+    counted = jobs(snakemake(tmp_path, "-n", "--configfile", "own.yaml"))
+    assert (counted["fit_part"], counted["join"]) == (4, 2) and "fit" not in counted
+    done = snakemake(tmp_path, "--configfile", "own.yaml")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    tables = [pd.read_csv(where / "results" / "small" / "metrics.csv") for where in (finished, tmp_path)]
+    for table in tables:
+        table.drop(table[table["protocol"] == "cost"].index, inplace=True)
+        table.drop(columns="seconds", inplace=True)
+    pd.testing.assert_frame_equal(*(table.reset_index(drop=True) for table in tables), check_exact=True)
+
+
+def test_a_job_that_is_killed_leaves_the_rest_and_a_report_that_counts_it(root, tmp_path):
+    set_up(root, tmp_path)
+    folder = tmp_path / "results" / "small"
+    done = snakemake(tmp_path, "--configfile", "own.yaml", broken="fit noise")
+    assert done.returncode == 1 and "2 of 4 cells are ok, 2 missing" in done.stdout + done.stderr
+    table = pd.read_csv(folder / "metrics.csv")
+    assert table.groupby("model")["status"].unique().map(list).to_dict() == {"noise": ["missing"], "real": ["ok"]}
+    assert "missing" in (folder / "tables" / "incomplete.csv").read_text() and (folder / "report.html").exists()
+    assert not (folder / "complete").exists()
+    again = snakemake(tmp_path, "--configfile", "own.yaml")
+    assert again.returncode == 0 and (folder / "complete").exists(), again.stdout[-2000:] + again.stderr[-2000:]
+    assert set(pd.read_csv(folder / "metrics.csv")["status"]) == {"ok"}
+
+
 def test_a_wrong_config_is_refused_before_anything_runs(root, tmp_path):
     set_up(root, tmp_path, modles=["gan"])
     done = snakemake(tmp_path, "--configfile", "own.yaml")
@@ -174,7 +209,7 @@ def test_a_wrong_config_is_refused_before_anything_runs(root, tmp_path):
 
 
 def test_images_get_features_and_the_latent_study(root, tmp_path):
-    pictures = {"datasets": ["digits"], "models": ["ae-ot", "real"], "steps": 2, "samples": 100, "search": None}
+    pictures = {**BARE, "datasets": ["digits"], "models": ["ae-ot", "real"], "steps": 2, "samples": 100}
     set_up(root, tmp_path)
     (tmp_path / "own.yaml").write_text(
         yaml.safe_dump(
@@ -182,8 +217,21 @@ def test_images_get_features_and_the_latent_study(root, tmp_path):
         )
     )
     counted = jobs(snakemake(tmp_path, "-n", "--configfile", "own.yaml"))
-    assert counted.pop("total") == 2 + 3 * 2 + 5
+    assert counted.pop("total") == 2 + 3 * 2 + 6
     assert (counted["features"], counted["latent"], counted["fit"], counted["data"]) == (1, 1, 2, 1)
+
+
+def test_repeats_and_a_rating_session_are_jobs_of_their_own(root, tmp_path):
+    copy(root, tmp_path)
+    pictures = {"datasets": ["digits"], "models": ["vae", "noise"], "steps": 2, "samples": 100}
+    pictures |= {"search": None, "spread": {"draws": 2}, "rating": {"per_cell": 3}}
+    studies = {"mode-collapse": None, "images": pictures, "stacked": None}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"run": "small", "seeds": [0], "studies": studies}))
+    done = snakemake(tmp_path, "-n", "-p", "--configfile", "own.yaml")
+    counted = jobs(done)
+    assert (counted["spread"], counted["rate"]) == (1, 1), "the default asks for the VAE's spread, and rates both"
+    assert "--n 100 --draws 2 --subsets 3" in done.stdout and "--per-cell 3 --real 40" in done.stdout
+    assert "--along" not in done.stdout, "models that the study has not are passed over"
 
 
 @pytest.mark.slow
@@ -200,7 +248,7 @@ def test_smoke_run_has_every_model_and_metric(root, tmp_path):
     for kind in set(KINDS.values()):
         rows = table[table["study"].isin([study for study in KINDS if KINDS[study] == kind])]
         assert set(rows["model"]) == set(models_of(kind))
-        measured = {name for name, metric in METRICS.items() if kind in metric.kinds}
+        measured = {name for name, metric in METRICS.items() if kind in metric.kinds} - {"energy"}  # a GPU's
         assert measured <= set(rows["metric"]), f"not measured: {measured - set(rows['metric'])}"
     for name in ("report.html", "metrics.csv", "run.json", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"):
         assert (folder / name).stat().st_size > 0

@@ -59,6 +59,10 @@ def _l2(name: str, title: str, description: str) -> Metric:
     return Metric(name, title, "squared intensity", "lower", IMAGES, AEOT, description, uses="model")
 
 
+def _cost(name: str, title: str, unit: str, description: str) -> Metric:
+    return Metric(name, title, unit, "lower", BOTH, "measured (otbench/training/meter.py)", description, uses="model")
+
+
 _ALL = (
     Metric(
         "modes",
@@ -305,8 +309,12 @@ _ALL = (
     _l2("l2_train", "Reconstruction error, training", "The same of the training images."),
     _l2("l2_before", "Reconstruction error before freezing", "The test images', before the encoder is frozen."),
     _l2("l2_before_train", "Reconstruction error before freezing, training", "The same of the training images."),
+    _cost("peak_memory", "Peak memory", "bytes", "Most memory that training held at once beyond what it found held."),
+    _cost("energy", "Energy", "J", "What the GPU took while the model was trained, by NVML's counter."),
 )
 
+COSTS = ("peak_memory", "energy")
+"""What a model's training says that it cost: of METRICS those whose protocol is `cost`."""
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
 
@@ -334,7 +342,8 @@ def applicable(
     return [
         name
         for name, metric in METRICS.items()
-        if metric.applies_to(dataset, extractors, reconstructs)
+        if metric.uses != "model"
+        and metric.applies_to(dataset, extractors, reconstructs)
         and (last or dataset.kind in metric.cheap)
         and (metrics is None or name in metrics)
     ]

@@ -70,6 +70,12 @@ class SampleFile:
                 f"{self.path}: samples are {self.samples.dtype}, expected {dataset.train.dtype}"
                 f" as in data set {dataset.name}"
             )
+        digest = (self.info or {}).get("data")
+        if digest is not None and digest != dataset.digest():
+            raise OtbenchError(
+                f"{self.path} holds samples of a model that was trained on data {digest}, expected {dataset.digest()},"
+                f" the data set {dataset.name} that is given; it changed since"
+            )
         named = (self.info or {}).get("dataset", dataset.name)
         if named != dataset.name:
             raise OtbenchError(f"{self.path} holds samples of data set {named}, expected {dataset.name}")

@@ -20,7 +20,7 @@ from otbench.errors import OtbenchError
 from otbench.files import whole
 from otbench.metrics.base import Score
 from otbench.metrics.measuring import check_features, expected, measure
-from otbench.metrics.registry import METRICS, PAIR_IMAGES, pair_size
+from otbench.metrics.registry import COSTS, METRICS, PAIR_IMAGES, pair_size
 from otbench.metrics.samples import STATUSES, Cell, SampleFile, read_samples
 
 if TYPE_CHECKING:
@@ -103,12 +103,7 @@ class _Table:
         for score in scores:
             state = "failed" if status == "ok" and math.isnan(score.value) else status
             yield common | {"metric": score.metric, "value": score.value, "protocol": score.protocol, "status": state}
-        for name, value in cell.certificate.items():
-            own = name.startswith("map_") or (name in METRICS and METRICS[name].uses == "model")
-            value = math.nan if value is None or cell.status != "ok" else float(value)
-            state = "failed" if cell.status == "ok" and math.isnan(value) else cell.status
-            metric = name if own else f"map_{name}"
-            yield common | {"metric": metric, "value": value, "protocol": "certificate", "status": state}
+        yield from (common | row for row in _stated(cell))
 
     def scores(self, cell: Cell) -> tuple[str, list[Score]]:
         """The cell's status and scores; those of a cell that cannot be measured are NaN."""
@@ -132,6 +127,20 @@ class _Table:
         names = expected(self.dataset, self.count, last, self.features, self.metrics, reconstructs)
         status = "failed" if cell.status == "ok" else cell.status
         return status, [Score(name, math.nan, text) for name, text in names]
+
+
+def _stated(cell: Cell) -> Iterator[dict[str, Any]]:
+    """Rows of the numbers that a cell's training states of itself; what it cost only where the cell is ok."""
+    for name, value in cell.certificate.items():
+        if name in COSTS:
+            if cell.status == "ok" and value is not None:
+                yield {"metric": name, "value": float(value), "protocol": "cost", "status": "ok"}
+            continue
+        own = name.startswith("map_") or (name in METRICS and METRICS[name].uses == "model")
+        value = math.nan if value is None or cell.status != "ok" else float(value)
+        state = "failed" if cell.status == "ok" and math.isnan(value) else cell.status
+        metric = name if own else f"map_{name}"
+        yield {"metric": metric, "value": value, "protocol": "certificate", "status": state}
 
 
 def write_curves(curves: dict[str, np.ndarray], path: str | Path) -> None:

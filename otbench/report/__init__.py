@@ -19,7 +19,7 @@ def render(
     reference: str | Path | None = None,
     out: str | Path | None = None,
 ) -> Path:
-    """Write tables/, figures/, sheets/ and report.html into `out` (default: `run_dir`); return the path of the page.
+    """Write tables/, figures/, sheets/, report.md, report.html into `out` (default: `run_dir`); return the page's path.
 
     Reads metrics.parquet, run.json and the arrays of `run_dir` (see `gathered`), the CSV of published figures and,
     where given, the first two of `reference`, a folder of the same form; where that is the run itself, it is not shown
@@ -28,7 +28,7 @@ def render(
 
     Example: `render("results/default", "config/published.csv", "results/reference")`.
     """
-    from otbench.report import page, tables
+    from otbench.report import markdown, page, tables
     from otbench.report.gathered import load_run
     from otbench.report.published import read_published
 
@@ -41,6 +41,7 @@ def render(
     found = page.contents(parts)
     tables.write_tables(found.tables, out / "tables")
     (out / "sheets").mkdir(parents=True, exist_ok=True)
+    write_text(out / "report.md", markdown.markdown(run, other, found))
     path = out / "report.html"
     write_text(path, page.page(run, other, found))
     return path

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 from otbench.report.cells import all_cells
-from otbench.report.compare import Comparison, best_of
+from otbench.report.compare import Comparison
 from otbench.report.gathered import STATUSES
 from otbench.report.registry import NETWORKS, shown
-from otbench.report.summary import Summary, summarise
+from otbench.report.summary import Standing, Summary, summarise
+from otbench.statistics.ties import NONE, PERMUTATION, WELCH
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,42 @@ def answers(comparison: Comparison, dataset: str) -> list[Answer]:
     found = []
     for name, question in comparison.study.questions.items():
         metric = comparison.main_key(dataset, name)
-        held = {model: summarise(comparison.run, dataset, model, metric) for model in comparison.generative(dataset)}
-        best, equal = best_of(held, metric)
-        if best is not None:
+        stands = comparison.standing(dataset, metric)
+        if stands is not None:
             network = metric.partition("@")[2]
             question = f"{question}, {NETWORKS.get(network, network)}" if network else question
-            found.append(_answer(comparison, dataset, metric, question, held, [best, *equal]))
+            found.append(_answer(comparison, dataset, metric, question, stands))
     return found
 
 
-def _answer(
-    comparison: Comparison, dataset: str, metric: str, question: str, held: dict[str, Summary], winners: list[str]
-) -> Answer:
-    best = held[winners[0]]
+def how(comparisons: list[Comparison]) -> str:
+    """What ± is and how the models of the answers are told apart, in one or two sentences."""
+    tests: dict[str, set[int]] = {}
+    for comparison in comparisons:
+        for dataset in comparison.datasets:
+            for name in comparison.study.questions:
+                stands = comparison.standing(dataset, comparison.main_key(dataset, name))
+                family = stands.family if stands else None
+                for test, pairs in zip(family.tests, family.pairs, strict=True) if family else ():
+                    tests.setdefault(test, set()).add(int(pairs))
+    if not tests.keys() - {NONE}:
+        return "There is one seed a model, so there are no error bars and no tests."
+    by = "a paired permutation test over seeds" if PERMUTATION in tests else "Welch's t test"
+    said = f"± is the standard error over seeds. Models are told apart from the best one by {by} at 5 %, corrected for "
+    said += "the number of models compared with it by Holm's method"
+    if WELCH not in tests:
+        return said + "."
+    least, most = min(tests[WELCH]), max(tests[WELCH])
+    few = f"{least}" if least == most else f"{least} to {most}"
+    if PERMUTATION in tests:
+        return f"{said}; where seeds are too few for that ({few}), by Welch's t test, corrected alike."
+    return f"{said}; {few} seed{'' if most == 1 else 's'} are too few for a permutation test so corrected."
+
+
+def _answer(comparison: Comparison, dataset: str, metric: str, question: str, stands: Standing) -> Answer:
+    winners = [stands.best, *stands.tied]
+    held = {model: summarise(comparison.run, dataset, model, metric) for model in comparison.generative(dataset)}
+    best = held[stands.best]
     exact = [model for model in comparison.generative(dataset) if model in winners and held[model].mean == best.mean]
     real = summarise(comparison.run, dataset, "real", metric)
     return Answer(
@@ -55,7 +79,7 @@ def _answer(
         tied=tuple(comparison.title(model) for model in winners if model not in exact),
         value=shown(metric).number(best.mean, best.error),
         real=shown(metric).number(real.mean, real.error) if real.n else "not measured",
-        sure=_sure(comparison, metric, held, winners, real) + _warning(comparison, dataset, metric, winners[0]),
+        sure=_sure(metric, best, stands, real) + _warning(comparison, dataset, metric, winners[0]),
         cost=_cost(comparison, dataset, winners),
     )
 
@@ -98,15 +122,16 @@ def _cost(comparison: Comparison, dataset: str, winners: list[str]) -> str:
     return f"{said[0]} ({priced[0][1]}) to {said[-1]} ({priced[-1][1]})"
 
 
-def _sure(comparison: Comparison, metric: str, held: dict[str, Summary], winners: list[str], real: Summary) -> str:
-    best, parts = held[winners[0]], []
+def _sure(metric: str, best: Summary, stands: Standing, real: Summary) -> str:
+    parts, tied = [], len(stands.tied)
+    test = f" ({stands.family.short})" if stands.family.short else ""
     if best.n < 2:
         parts.append("one seed, so no error bar and no test")
-    elif len(winners) > 1:
-        parts.append(f"{best.n} seeds; not told apart from {len(winners) - 1} other{'s' if len(winners) > 2 else ''}")
+    elif tied:
+        parts.append(f"{best.n} seeds; not told apart from {tied} other{'s' if tied > 1 else ''}{test}")
     else:
-        others = sum(1 for model, one in held.items() if model != winners[0] and one.n > 1)
-        parts.append(f"{best.n} seeds; told apart from all {others} others with error bars")
+        others = f"all {stands.family.size} others" if stands.family.size > 1 else "the other one"
+        parts.append(f"{best.n} seeds; told apart from {others} with error bars{test}")
     if not best.whole:
         parts.append(best.said)
     if real.n and metric == "high_quality" and best.mean > real.mean:

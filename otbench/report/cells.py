@@ -40,7 +40,7 @@ def said_of(comparisons: list[Comparison]) -> str:
 
 
 def cells_table(comparisons: list[Comparison], troubled: bool = False) -> Table:
-    """Time, device and code version of every cell of every study, or of those that are not ok."""
+    """Time, device, code version and config hash of every cell of every study, or of those that are not ok."""
     rows = []
     for comparison, dataset, model, seed, status in [(one, *cell) for one in comparisons for cell in all_cells(one)]:
         if troubled and status == "ok":
@@ -58,6 +58,8 @@ def cells_table(comparisons: list[Comparison], troubled: bool = False) -> Table:
             _number(spent, shown("seconds").number(spent)),
             Cell(_one_of(found["device"]), {"": _one_of(found["device"])}),
             Cell(_one_of(found["code_version"]), {"": _one_of(found["code_version"])}),
+            Cell(_one_of(found["config_hash"]), {"": _one_of(found["config_hash"])}),
+            Cell(f"{dataset}/{model}/{seed}", {}),
         )
         rows.append(Row(dataset, run.title("datasets", dataset), dataset, cells))
     columns = (
@@ -68,6 +70,8 @@ def cells_table(comparisons: list[Comparison], troubled: bool = False) -> Table:
         Column("seconds", "Training, s"),
         Column("device", "Device", align="l"),
         Column("code_version", "Code version", align="l"),
+        Column("config_hash", "Config hash", align="l"),
+        Column("cell", "Cell", align="l"),
     )
     name, title = ("incomplete", "Cells that are not ok") if troubled else ("cells", "Every cell")
     caption = f"{said_of(comparisons)} A cell is one model with one seed on one data set."
@@ -112,7 +116,7 @@ def protocols_table(comparisons: list[Comparison]) -> Table:
         for dataset in comparison.datasets:
             for (where, metric), protocols in run.protocols.items():
                 if where == dataset and metric not in CERTIFICATE:
-                    for protocol in protocols:
+                    for protocol in (one for one in protocols if one != "cost"):
                         found.setdefault((metric, protocol), []).append(run.title("datasets", dataset))
         place = {metric: at for at, metric in enumerate(order)}
         for metric, protocol in sorted(found, key=lambda key: (place.get(key[0].partition("@")[0], 99), key)):

@@ -11,7 +11,7 @@ from otbench.report.floors import floor
 from otbench.report.gathered import Gathered
 from otbench.report.published import ERROR_KINDS, Published
 from otbench.report.registry import INCEPTION, NETWORKS, points_in, shown
-from otbench.report.summary import Summary, summarise, told_apart
+from otbench.report.summary import Standing, Summary, standing, summarise
 from otbench.report.tables import ABSENT, Cell, Column, Row, Table, measured, seeds
 from otbench.studies.base import Columns, Place, Recipe
 from otbench.studies.mode_collapse import RECIPE
@@ -19,7 +19,10 @@ from otbench.studies.mode_collapse import RECIPE
 MANY, FEW = 14, 8
 """Most models that share a figure; where there are more, most that blocks of a table may have to share one."""
 
-BEST = "Bold: the best generative model by its mean; ≈: not told apart from it by Welch's t test at 5 %."
+BEST = (
+    "Bold: the best generative model by its mean; ≈: not told apart from it at 5 %, corrected for the number of tests "
+    "(Holm), by a paired permutation test over seeds or, where these are too few for it, Welch's t test."
+)
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,14 @@ class Comparison:
                 found.append((block, title, models))
         return found
 
+    def standing(self, dataset: str, metric: str) -> Standing | None:
+        """The best of this run's ranked models on the data set, and the tests against it; None where there is none."""
+        key = ("standing", dataset, metric)
+        if key not in self.run.memo:
+            held = {model: summarise(self.run, dataset, model, metric) for model in self.generative(dataset)}
+            self.run.memo[key] = standing(held, metric)
+        return self.run.memo[key]
+
     def key(self, dataset: str, metric: str, features: str = "") -> str:
         """The metric as a run of the comparison measured it: with these features where there are such values."""
         found = [run.key(dataset, metric, features) for run in self.runs.values()]
@@ -144,10 +155,10 @@ class Comparison:
             return True
         return any((dataset, metric) in run.protocols for run in self.runs.values())
 
-    def said(self, dataset: str, metrics: tuple[str, ...] | list[str]) -> str:
-        """Run, budget, seeds and number of points, for a caption."""
+    def said(self, dataset: str, metrics: tuple[str, ...] | list[str], own: bool = False) -> str:
+        """Run, budget, seeds and number of points, for a caption; own: of this run alone, without the reference."""
         parts = []
-        for label, run in self.runs.items():
+        for label, run in ({self.label: self.run} if own else self.runs).items():
             counts = sorted({len(found) for (where, _), found in run.cells.items() if where == dataset})
             if counts:
                 number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
@@ -165,19 +176,8 @@ def best_of(summaries: dict[str, Summary], metric: str) -> tuple[str | None, lis
 
     None where no model has a value or the metric has no better side.
     """
-    direction = shown(metric).direction
-    held = {model: one for model, one in summaries.items() if one.n and not math.isnan(one.mean)}
-    if not held or direction not in ("higher", "lower"):
-        return None, []
-    sign = 1 if direction == "lower" else -1
-    best = min(held, key=lambda model: sign * held[model].mean)
-    equal = [model for model, one in held.items() if model != best and _tied(one, held[best])]
-    return best, equal
-
-
-def _tied(one: Summary, best: Summary) -> bool:
-    apart = told_apart(one, best)
-    return one.mean == best.mean if apart is None else not apart
+    found = standing(summaries, metric)
+    return (found.best, found.tied) if found else (None, [])
 
 
 def comparison_tables(comparison: Comparison, dataset: str) -> list[Table]:

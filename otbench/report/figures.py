@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otbench.files import whole
-from otbench.report import plots, points, style
+from otbench.report import costs, plots, points, ratings, statistics, style
 from otbench.report.compare import Comparison
 from otbench.report.gathered import REAL
 from otbench.report.registry import points_in, shown
@@ -52,7 +53,13 @@ def draw(comparison: Comparison, dataset: str, folder: Path) -> list[Drawn]:
     from otbench.report.image_figures import wanted
 
     of_kind = {"points": _wanted, "images": wanted}[comparison.study.kind]
-    return _drawn(of_kind(comparison, dataset), comparison.run.title("datasets", dataset), folder)
+    every = (
+        of_kind(comparison, dataset),
+        ratings.rating_figures(comparison, dataset),
+        statistics.statistics_figures(comparison, dataset),
+        costs.cost_figures(comparison, dataset),
+    )
+    return _drawn(chain(*every), comparison.run.title("datasets", dataset), folder)
 
 
 def draw_study(comparison: Comparison, folder: Path) -> list[Drawn]:
@@ -60,7 +67,7 @@ def draw_study(comparison: Comparison, folder: Path) -> list[Drawn]:
     from otbench.report.image_figures import wanted_overall
 
     wanted = wanted_overall(comparison) if comparison.study.name == IMAGES else ()
-    return _drawn(wanted, comparison.study.title, folder)
+    return _drawn(chain(wanted, statistics.study_figures(comparison)), comparison.study.title, folder)
 
 
 def _drawn(wanted: Iterable[Wanted], where: str, folder: Path) -> list[Drawn]:

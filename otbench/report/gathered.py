@@ -13,10 +13,12 @@ import pandas as pd
 
 from otbench.errors import OtbenchError
 from otbench.files import read_json
+from otbench.further import LOSSES
 from otbench.metrics.samples import STATUSES
 from otbench.metrics.table import COLUMNS
 from otbench.studies.search import COLUMNS as SEARCHED
 from otbench.studies.search import read_search
+from otbench.studies.spread import BIAS, SPREAD, read_spread
 
 REAL, REFERENCE = "__real__", "__reference__"
 RECONSTRUCTION = "reconstruction"
@@ -32,7 +34,9 @@ class Gathered:
     scatter: `dataset/model` -> points (n, 2). gallery: `dataset/model/seed/snapshot`, `dataset/model/reconstruction`,
     `dataset/__real__` and `dataset/__reference__` -> images (n, c, h, w) uint8. curves:
     `dataset/model/network/seed/precision` and `recall` -> (angles,). latent: `dataset/...`, see `studies.latent`.
-    search: the rows of search.csv, see `studies.search`; empty where there are none.
+    search: the rows of search.csv, see `studies.search`; empty where there are none. ratings: data set -> what people's
+    ratings say, see `ratings.analysis`. spread, bias: the rows of spread.csv and bias.csv, see `studies.spread`.
+    losses: the rows of losses.parquet (LOSSES), thinned. All four are empty where the run has none.
     `of(study)` is the part of one study, in the same form.
     """
 
@@ -44,6 +48,10 @@ class Gathered:
     curves: dict[str, np.ndarray] = field(default_factory=dict)
     latent: dict[str, np.ndarray] = field(default_factory=dict)
     search: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SEARCHED))
+    ratings: dict[str, Any] = field(default_factory=dict)
+    spread: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SPREAD))
+    bias: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=BIAS))
+    losses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LOSSES))
 
     @property
     def name(self) -> str:
@@ -72,15 +80,17 @@ class Gathered:
         about = self.studies[study]
         names = {dataset for dataset in self.datasets if self.study_of(dataset) == study}
         models = {name: one | one.get("by_study", {}).get(study, {}) for name, one in self.info["models"].items()}
-        own = about.get("models") or self.info.get("models_of", {}).get(study) or list(models)
+        listed = about.get("models") or self.info.get("models_of", {}).get(study) or list(models)
         info = self.info | {key: about[key] for key in ("budget", "snapshots", "seeds") if about.get(key)}
         info |= {
             "expected": [cell for cell in self.info["expected"] if str(cell[0]) in names],
             "datasets": {name: one for name, one in self.info["datasets"].items() if name in names},
-            "models": {name: one for name, one in models.items() if name in own},
+            "models": {name: one for name, one in models.items() if name in listed},
         }
-        found = [frame[frame["dataset"].isin(names)] for frame in (self.table, self.search)]
-        return replace(self, table=found[0], search=found[1], info=info)
+        frames = ("table", "search", "spread", "bias", "losses")
+        own = {name: frame[frame["dataset"].isin(names)] for name in frames for frame in [getattr(self, name)]}
+        ratings = {name: one for name, one in self.ratings.items() if name in names}
+        return replace(self, info=info, ratings=ratings, **own)
 
     @cached_property
     def last(self) -> float:
@@ -177,7 +187,8 @@ class Gathered:
 
 def load_run(folder: str | Path, scatter: bool = True) -> Gathered:
     """Read metrics.parquet, run.json and, where asked, scatter.npz of `folder`, and with it the arrays of the image
-    study where there are any: gallery.npz, curves.npz, latent.npz; and search.csv.
+    study where there are any: gallery.npz, curves.npz, latent.npz; and search.csv, spread.csv, bias.csv,
+    losses.parquet and ratings.json.
 
     Raises OtbenchError, naming the file and what was expected, where one is missing or wrong.
     """
@@ -192,7 +203,22 @@ def load_run(folder: str | Path, scatter: bool = True) -> Gathered:
     images, scattered = _images(folder, arrays[0]), _scatter(folder / "scatter.npz")
     path = folder / "search.csv"
     searched = {"search": read_search(path)} if path.is_file() else {}
-    return Gathered(folder, table, info, scattered, images, *arrays[1:], **searched)
+    return Gathered(folder, table, info, scattered, images, *arrays[1:], **searched, **_numbers(folder))
+
+
+def _numbers(folder: Path) -> dict[str, Any]:
+    """Repeated measurements, losses and ratings, as far as the run has them."""
+    found: dict[str, Any] = {}
+    for name, columns in (("spread", SPREAD), ("bias", BIAS)):
+        if (path := folder / f"{name}.csv").is_file():
+            found[name] = read_spread(path, columns)
+    if (path := folder / "losses.parquet").is_file():
+        found["losses"] = _parquet(path, LOSSES)
+    if (path := folder / "ratings.json").is_file():
+        found["ratings"] = read_json(path)
+        if not isinstance(found["ratings"], dict):
+            raise OtbenchError(f"{path}: expected an object, got {type(found['ratings']).__name__}")
+    return found
 
 
 def _info(path: Path) -> dict[str, Any]:
@@ -213,16 +239,22 @@ def _info(path: Path) -> dict[str, Any]:
     return info
 
 
-def _table(path: Path) -> pd.DataFrame:
+def _parquet(path: Path, columns: list[str]) -> pd.DataFrame:
+    """The columns of a parquet table; raises OtbenchError where it is none or lacks one."""
     if not path.is_file():
         raise OtbenchError(f"cannot read {path}: no such file; `otbench gather` writes it")
     try:
         table = pd.read_parquet(path)
     except Exception as error:  # pyarrow raises many kinds
         raise OtbenchError(f"{path} is not a parquet table ({error})") from error
-    missing = [name for name in COLUMNS if name not in table.columns]
+    missing = [name for name in columns if name not in table.columns]
     if missing:
         raise OtbenchError(f"{path}: the column(s) {', '.join(missing)} are missing")
+    return table[columns]
+
+
+def _table(path: Path) -> pd.DataFrame:
+    table = _parquet(path, COLUMNS).copy()
     wrong = sorted(set(table["status"]) - set(STATUSES))
     if wrong:
         raise OtbenchError(f"{path}, column status: expected one of {', '.join(STATUSES)}, got {wrong[0]!r}")
@@ -241,7 +273,7 @@ def _table(path: Path) -> pd.DataFrame:
         f"{metric}@{network}" if network else metric
         for metric, network in zip(table["metric"], table["protocol"].map(network_of), strict=True)
     ]
-    return table[list(COLUMNS)]
+    return table
 
 
 def network_of(protocol: object) -> str:

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-from collections import Counter
-from collections.abc import Callable
+import math
+import shlex
+from base64 import b64encode
 from dataclasses import dataclass
+from hashlib import sha256
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from otbench.report import figures, image_tables, paper_tables, searches, selection
-from otbench.report.answers import Answer, answers, completeness
+from otbench.report import (
+    costs,
+    facts,
+    figures,
+    image_tables,
+    ledger,
+    paper_tables,
+    ratings,
+    searches,
+    selection,
+    statistics,
+)
+from otbench.report.answers import Answer, answers, completeness, how
 from otbench.report.cells import apart_table, cells_table, certificates_table, protocols_table
 from otbench.report.compare import Comparison, comparison_tables
 from otbench.report.controls import WRONG, controls_table
+from otbench.report.embed import data_uri
 from otbench.report.figures import Drawn
 from otbench.report.gathered import Gathered
 from otbench.report.sheets import Sheets, write_sheets
 from otbench.report.stacked import stacked_tables
-from otbench.report.tables import Table
+from otbench.report.tables import Cell, Row, Table
 from otbench.studies.images import NAME as IMAGES
 from otbench.studies.stacked import NAME as STACKED
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TITLE = "Generative models and optimal transport"
 """The page's title where it shows several studies."""
 
-LARGE = 300_000
-"""Bytes above which the page holds a figure as PNG instead of SVG; twice this, and its colours are reduced."""
+FIRST = 3
+"""Data sets that the first screen shows at once."""
+
+FOLDED = ("ledger", "cells", "protocols")
+"""Tables that the page shows folded."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +57,17 @@ class Section:
     name: str
     title: str
     answers: list[Answer]
+    paid: list[str]
     tables: list[Table]
     controls: Table | None
     apart: Table | None
     figures: list[Drawn]
     sheets: list[Sheets]
+
+    @property
+    def board(self) -> list[tuple[Answer, str]]:
+        """The answers with what their models cost besides seconds."""
+        return list(zip(self.answers, self.paid, strict=True))
 
     @property
     def misordered(self) -> list[str]:
@@ -98,9 +123,16 @@ class Contents:
 
     parts: list[Part]
     certificates: Table | None
+    ledger: Table | None
+    agreement: str
     incomplete: Table
     cells: Table
     protocols: Table
+
+    @property
+    def title(self) -> str:
+        """The title of the report."""
+        return self.parts[0].title if len(self.parts) == 1 else TITLE
 
     @property
     def sections(self) -> list[Section]:
@@ -113,7 +145,7 @@ class Contents:
         found: list[Table | None] = [table for part in self.parts for table in part.tables]
         for section in self.sections:
             found += [*section.tables, section.controls, section.apart]
-        found += [self.certificates, self.incomplete, self.cells, self.protocols]
+        found += [self.certificates, self.ledger, self.incomplete, self.cells, self.protocols]
         return [table for table in found if table is not None and (table.rows or table is self.incomplete)]
 
 
@@ -124,11 +156,15 @@ def part(comparison: Comparison, out: Path) -> Part:
         tables = comparison_tables(comparison, dataset)
         if images:
             tables += selection.selection_tables(comparison, dataset) + image_tables.split_tables(comparison, dataset)
+        tables += ratings.rating_tables(comparison, dataset) + statistics.statistics_tables(comparison, dataset)
+        tables += costs.cost_tables(comparison, dataset)
+        found = answers(comparison, dataset)
         sections.append(
             Section(
                 name=dataset,
                 title=comparison.run.title("datasets", dataset),
-                answers=answers(comparison, dataset),
+                answers=found,
+                paid=[_paid(comparison, dataset, one) for one in found],
                 tables=tables,
                 controls=controls_table(comparison, dataset),
                 apart=apart_table(comparison, dataset),
@@ -137,7 +173,14 @@ def part(comparison: Comparison, out: Path) -> Part:
             )
         )
     overall = {IMAGES: _overall, STACKED: stacked_tables}.get(comparison.study.name, lambda _: [])(comparison)
+    overall += statistics.study_tables(comparison)
     return Part(comparison, sections, overall, figures.draw_study(comparison, out / "figures"))
+
+
+def _paid(comparison: Comparison, dataset: str, answer: Answer) -> str:
+    best = {*answer.winners, *answer.tied}
+    models = [model for model in comparison.generative(dataset) if comparison.title(model) in best]
+    return costs.paid(comparison, dataset, models)
 
 
 def _overall(comparison: Comparison) -> list[Table]:
@@ -152,6 +195,8 @@ def contents(parts: list[Part]) -> Contents:
     return Contents(
         parts,
         certificates_table(comparisons),
+        ledger.ledger_table(comparisons),
+        ledger.said(ledger.entries(comparisons)),
         cells_table(comparisons, troubled=True),
         cells_table(comparisons),
         protocols_table(comparisons),
@@ -160,6 +205,56 @@ def contents(parts: list[Part]) -> Contents:
 
 def page(run: Gathered, reference: Gathered | None, found: Contents) -> str:
     """The page's HTML. Everything that comes from files is escaped."""
+    citations = dict.fromkeys(one for part in found.parts for one in part.citations)
+    comparisons = [part.comparison for part in found.parts]
+    style, script = asset("page.css"), asset("page.js")
+    return (
+        _environment()
+        .get_template("template.html")
+        .render(
+            title=found.title,
+            style=style,
+            script=script,
+            policy=policy(style, script),
+            run=run,
+            found=found,
+            parts=found.parts,
+            boards=_boards(found),
+            several=len(found.parts) > 1,
+            every_control=set().union(*(one.controls for one in comparisons)),
+            count=completeness(comparisons),
+            how=how(comparisons),
+            reproduce=reproduction(run),
+            citations=list(citations),
+            facts=facts.facts(run, reference, comparisons),
+            versions=run.info.get("versions") or {},
+            config=json.dumps(run.info.get("config"), indent=2, ensure_ascii=False),
+            models=facts.models(comparisons),
+        )
+    )
+
+
+def reproduction(run: Gathered) -> str:
+    """The command that runs the first cell of the run again."""
+    cell = next((f"{dataset}/{model}/{seeds[0]}" for (dataset, model), seeds in run.cells.items()), "CELL")
+    return shlex.join(["otbench", "reproduce", f"results/{run.name}", cell])
+
+
+def asset(name: str) -> str:
+    """The style or the script of the page, to be held inside it."""
+    return (resources.files("otbench.report") / name).read_text("utf-8").strip()
+
+
+def policy(style: str, script: str) -> str:
+    """A content security policy under which the page runs its own style and script and reaches nothing else."""
+    kinds = [("style-src", style), ("script-src", script)]
+    own = [f"{kind} 'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for kind, text in kinds]
+    return "; ".join(
+        ["default-src 'none'", "img-src data: 'self' file:", *own, "base-uri 'none'", "form-action 'none'"]
+    )
+
+
+def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -169,97 +264,31 @@ def page(run: Gathered, reference: Gathered | None, found: Contents) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["data_uri"] = data_uri
-    citations = dict.fromkeys(one for part in found.parts for one in part.citations)
-    return environment.get_template("template.html").render(
-        title=found.parts[0].title if len(found.parts) == 1 else TITLE,
-        run=run,
-        found=found,
-        parts=found.parts,
-        several=len(found.parts) > 1,
-        count=completeness([part.comparison for part in found.parts]),
-        citations=list(citations),
-        facts=_facts(run, reference, found),
-        versions=run.info.get("versions") or {},
-        config=json.dumps(run.info.get("config"), indent=2, ensure_ascii=False),
-        models=_models(found),
-    )
+    environment.filters |= {"data_uri": data_uri, "raw_number": raw_number, "is_long": is_long}
+    environment.tests["control_of"] = _is_control
+    return environment
 
 
-def data_uri(drawn: Drawn) -> str:
-    """A figure as a data URI: SVG where it is not large, else PNG, with a palette where that is large too."""
-    data = drawn.path.read_bytes()
-    if drawn.embed == "svg" and len(data) <= LARGE:
-        return "data:image/svg+xml;base64," + base64.b64encode(data).decode("ascii")
-    path = drawn.path.with_suffix(".png")
-    data = path.read_bytes()
-    data = data if len(data) <= 2 * LARGE else _small_png(path)
-    return "data:image/png;base64," + base64.b64encode(data).decode("ascii")
+def raw_number(cell: Cell) -> str:
+    """The number that a cell is sorted by, as a script reads it; empty where it has none."""
+    try:
+        value = float(cell.raw.get("", ""))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return ""
+    return "" if math.isnan(value) else repr(value) if math.isfinite(value) else f"{'-' if value < 0 else ''}Infinity"
 
 
-def _small_png(path: Path) -> bytes:
-    from PIL import Image
-
-    out = io.BytesIO()
-    with Image.open(path) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(out, format="png", optimize=True)
-    return out.getvalue()
+def is_long(table: Table) -> bool:
+    """Whether the page shows the table folded."""
+    return table.name in FOLDED or table.name.endswith("_full")
 
 
-def _facts(run: Gathered, reference: Gathered | None, found: Contents) -> list[tuple[str, str]]:
-    """What is said of the run, as names and values."""
-    info, views = run.info, [(part.title, part.comparison.run) for part in found.parts]
-    machine = info.get("machine") or {}
-    devices = Counter(str(device) for device in run.table.drop_duplicates(["dataset", "model", "seed"])["device"])
-    facts = [
-        ("Run", run.name),
-        *_each("Budget", [(title, view.budget) for title, view in views]),
-        *_each("Seeds", [(title, _listed(view.info.get("seeds"), str)) for title, view in views]),
-        *_each("Snapshots", [(title, _listed(view.info.get("snapshots"), _short)) for title, view in views]),
-        ("Started", str(info.get("started") or "")),
-        ("Finished", str(info.get("finished") or "")),
-        ("Machine", "; ".join(f"{name}: {value}" for name, value in machine.items() if value)),
-        ("Devices", "; ".join(f"{device}: {number} cells" for device, number in sorted(devices.items()) if device)),
-        ("Code version", str(info.get("code_version") or "")),
-        ("Config hash", str(info.get("config_hash") or "")),
-    ]
-    if reference:
-        budgets = "; ".join(dict.fromkeys(reference.of(name).budget for name in reference.studies))
-        said = f"{reference.name}, {budgets}, code {reference.info.get('code_version') or 'unstated'}"
-        facts.append(("Reference", said))
-    return [(name, value) for name, value in facts if value]
+def _is_control(row: Row, controls: set[str]) -> bool:
+    """Whether a row is that of a control, which tables of models name the row by and those of cells the first cell."""
+    return row.name in controls or bool(row.cells) and row.cells[0].raw.get("") in controls
 
 
-def _each(name: str, values: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """One fact where all studies agree, else one a study."""
-    if len({value for _, value in values}) == 1:
-        return [(name, values[0][1])]
-    return [(f"{name}, {title}", value) for title, value in values]
-
-
-def _listed(values: list[float] | None, said: Callable[[float], str]) -> str:
-    return ", ".join(said(value) for value in values or [])
-
-
-def _short(snapshot: float) -> str:
-    return f"{float(snapshot):.3g}"
-
-
-def _models(found: Contents) -> list[dict[str, Any]]:
-    """Title, paper, options and number of parameters of every model of the run, study by study."""
-    rows = []
-    for part, name, about in [
-        (one, *item) for one in found.parts for item in one.comparison.run.info["models"].items()
-    ]:
-        options, parameters = about.get("options") or {}, about.get("parameters") or {}
-        several = f" ({part.title})" if len(found.parts) > 1 else ""
-        rows.append(
-            {
-                "title": part.comparison.title(name) + several,
-                "name": name,
-                "paper": about.get("paper") or "–",
-                "options": ", ".join(f"{key} {value}" for key, value in options.items()) or "–",
-                "parameters": ", ".join(f"{part} {int(number):,}" for part, number in parameters.items()) or "–",
-            }
-        )
-    return rows
+def _boards(found: Contents) -> list[tuple[bool, list[Section]]]:
+    """The sections of the first screen: those that are seen at once (True), and the others (False)."""
+    held = [section for section in found.sections if section.answers]
+    return [(not at, part) for at, part in enumerate((held[:FIRST], held[FIRST:])) if part]

@@ -81,6 +81,7 @@ _SHOWN = {
         Shown("sharpness", "Sharpness, mean", "none", significant=3),
         Shown("sharpness_min", "Sharpness, minimum", "none", significant=3),
         Shown("excellence_proxy", "Excellence (proxy), %", "higher", scale=100, digits=1),
+        Shown("excellence", "Excellence (people), %", "higher", scale=100, digits=1),
         Shown("memorised", "Memorised, %", "none", scale=100, digits=1),
         Shown("data_copying", "Data copying, C_T", "none", digits=1),
         Shown("l2", "L2 on test images, per value", "lower"),

@@ -12,7 +12,7 @@ import pandas as pd
 from otbench.report.compare import BEST, Comparison, best_of
 from otbench.report.gathered import Gathered
 from otbench.report.registry import NETWORKS, shown
-from otbench.report.summary import Summary, counts_of
+from otbench.report.summary import Summary, counts_of, of_seeds
 from otbench.report.tables import Cell, Column, Row, Table, measured, seeds
 
 RULES = {"last": "last", "validation": "chosen on validation", "test": "best on test (the study's rule)"}
@@ -118,7 +118,7 @@ def _notes(comparison: Comparison, best: dict[str, tuple[str | None, list[str]]]
 
 def _over_seeds(run: Gathered, dataset: str, model: str, values: pd.Series) -> Summary:
     kept = values.dropna().sort_index()
-    return Summary(tuple(float(value) for value in kept), counts_of(run, dataset, model))
+    return of_seeds(kept, counts_of(run, dataset, model))
 
 
 def _share(values: pd.Series) -> Cell:

@@ -1,15 +1,20 @@
-"""What a table shows of several seeds: mean, standard error, and how many there are of how many."""
+"""What a table shows of several seeds: mean, spread, intervals, how many there are of how many, and the best model."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from otbench.report.gathered import Gathered
+from otbench.report.registry import shown
+from otbench.statistics import intervals
+from otbench.statistics.intervals import Interval
+from otbench.statistics.ties import Family, against_best
 
 _WORST = {"ok": 0, "missing": 1, "diverged": 2, "failed": 3}
 
@@ -20,11 +25,13 @@ class Summary:
 
     values: of the seeds that are ok, in their order. counts: status -> number of seeds, over all that were expected.
     other: number of seeds measured only under another protocol than the column's; their values are left out.
+    seeds: the seed of each value, empty where it is not known; only values with seeds can be compared in pairs.
     """
 
     values: tuple[float, ...]
     counts: dict[str, int]
     other: int = 0
+    seeds: tuple[int, ...] = ()
 
     @property
     def n(self) -> int:
@@ -39,14 +46,27 @@ class Summary:
     @property
     def mean(self) -> float:
         """Mean over the seeds, NaN where there is none."""
-        return float(np.mean(self.values)) if self.values else math.nan
+        return intervals.mean(self.values)
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation over the seeds with n - 1, NaN below two or where a value is infinite."""
+        return intervals.deviation(self.values)
 
     @property
     def error(self) -> float:
         """Standard error of the mean, sd / sqrt(n) with sd over n - 1; NaN below two seeds."""
-        if self.n < 2 or not math.isfinite(self.mean):
-            return math.nan
-        return float(np.std(self.values, ddof=1) / math.sqrt(self.n))
+        return intervals.standard_error(self.values)
+
+    @cached_property
+    def interval(self) -> Interval:
+        """Bootstrap interval of the mean at 95 %; unknown below three seeds, too narrow below `intervals.FEW`."""
+        return intervals.bootstrap(self.values)
+
+    @cached_property
+    def student(self) -> Interval:
+        """Student's t interval of the mean at 95 %; unknown below two seeds."""
+        return intervals.student(self.values)
 
     @property
     def whole(self) -> bool:
@@ -97,7 +117,12 @@ def summarise(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
 
 def _summary(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
     values, other = _by_seed(run, dataset, model, metric)
-    return Summary(tuple(float(value) for value in values), counts_of(run, dataset, model), other)
+    return of_seeds(values, counts_of(run, dataset, model), other)
+
+
+def of_seeds(values: pd.Series, counts: dict[str, int], other: int = 0) -> Summary:
+    """The summary of values indexed by seed."""
+    return Summary(tuple(map(float, values)), counts, other, tuple(map(int, values.index)))
 
 
 def _by_seed(run: Gathered, dataset: str, model: str, metric: str) -> tuple[pd.Series, int]:
@@ -117,7 +142,7 @@ def difference(run: Gathered, dataset: str, model: str, first: str, second: str)
     """Metric `first` minus metric `second` at the last snapshot, seed by seed; seeds that lack one are left out."""
     pair = [_by_seed(run, dataset, model, metric)[0] for metric in (first, second)]
     values = (pair[0] - pair[1]).dropna().sort_index()
-    return Summary(tuple(float(value) for value in values), counts_of(run, dataset, model))
+    return of_seeds(values, counts_of(run, dataset, model))
 
 
 def curve(run: Gathered, dataset: str, model: str, metric: str) -> pd.DataFrame:
@@ -148,3 +173,44 @@ def told_apart(first: Summary, second: Summary, level: float = 0.05) -> bool | N
 
     freedom = sum(parts) ** 2 / (parts[0] ** 2 / (first.n - 1) + parts[1] ** 2 / (second.n - 1))
     return bool(difference / math.sqrt(sum(parts)) > t.ppf(1 - level / 2, freedom))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The best of several models by its mean, and a test of every other one against it.
+
+    models: in the order of the family's rows.
+    """
+
+    models: tuple[str, ...]
+    family: Family
+
+    @property
+    def best(self) -> str:
+        """The model with the best mean."""
+        return self.models[self.family.best]
+
+    @property
+    def tied(self) -> list[str]:
+        """The others that are not told apart from it."""
+        return [self.models[row] for row in self.family.tied]
+
+
+def standing(summaries: dict[str, Summary], metric: str) -> Standing | None:
+    """The best model and the tests against it, in pairs of seeds where all seeds are known; None where no model has a
+    value or the metric has no better side.
+    """
+    direction = shown(metric).direction
+    held = {model: one for model, one in summaries.items() if one.n and not math.isnan(one.mean)}
+    if not held or direction not in ("higher", "lower"):
+        return None
+    paired = all(len(one.seeds) == one.n for one in held.values())
+    names = {model: one.seeds if paired else range(one.n) for model, one in held.items()}
+    column = {seed: at for at, seed in enumerate(sorted({seed for seeds in names.values() for seed in seeds}))}
+    values = np.full((len(held), len(column)), math.nan)
+    for row, (model, one) in enumerate(held.items()):
+        values[row, [column[seed] for seed in names[model]]] = one.values
+    sign = 1 if direction == "lower" else -1
+    models = tuple(held)
+    best = min(range(len(models)), key=lambda row: sign * held[models[row]].mean)
+    return Standing(models, against_best(values, best, paired))

@@ -12,6 +12,7 @@ from pathlib import Path
 from otbench.files import write_text
 from otbench.report.registry import shown
 from otbench.report.summary import Summary
+from otbench.statistics.intervals import FEW, Interval
 
 Raw = float | int | str | None
 
@@ -59,12 +60,14 @@ class Cell:
     """What a cell says, and its numbers for the CSV (suffix of the column's key -> number).
 
     strong marks a best value; kind is `absent` for a cell without a number, `trouble` for one that should have one.
+    hint: what the text leaves out, for whoever asks.
     """
 
     text: str
     raw: dict[str, Raw] = field(default_factory=dict)
     strong: bool = False
     kind: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,15 +119,35 @@ ABSENT = Cell("–", {}, kind="absent")
 
 def measured(summary: Summary, metric: str, strong: bool = False, tied: bool = False) -> Cell:
     """The cell of a metric over seeds: mean ± standard error, or why there is none; `tied` adds a ≈."""
-    raw: dict[str, Raw] = {"": summary.mean, "_error": summary.error, "_n": summary.n}
+    raw: dict[str, Raw] = {"": summary.mean, "_sd": summary.sd, "_error": summary.error}
+    raw |= {"_low": summary.interval.low, "_high": summary.interval.high, "_n": summary.n}
     if summary.n:
         text = shown(metric).number(summary.mean, summary.error)
-        return Cell(f"{text} ≈" if tied else text, raw, strong=strong)
+        return Cell(f"{text} ≈" if tied else text, raw, strong=strong, hint=hint(summary, metric))
     if not summary.expected:
         return Cell("–", raw, kind="absent")
     if summary.other:
         return Cell("other protocol", raw, kind="absent")
     return Cell("n/a" if summary.counts.get("ok") else summary.troubles, raw, kind="trouble")
+
+
+def hint(summary: Summary, metric: str) -> str:
+    """A figure in full: mean, standard deviation, bootstrap interval, Student's where seeds are few, n."""
+    number, parts = shown(metric).number, [f"mean {shown(metric).number(summary.mean)}"]
+    if math.isfinite(summary.sd):
+        parts.append(f"sd {number(summary.sd)}")
+    if summary.interval.known:
+        parts.append(f"95 % bootstrap interval {between(summary.interval, metric)}")
+    if summary.student.known and summary.n < FEW:
+        few = " (bootstrap of few seeds is too narrow)" if summary.interval.known else ""
+        parts.append(f"95 % Student's t interval {between(summary.student, metric)}{few}")
+    return ", ".join([*parts, f"n = {summary.n}"])
+
+
+def between(interval: Interval, metric: str) -> str:
+    """An interval in the metric's unit: `0.66 to 0.77`; empty where it is not known."""
+    number = shown(metric).number
+    return f"{number(interval.low)} to {number(interval.high)}" if interval.known else ""
 
 
 def seeds(summary: Summary) -> Cell:
@@ -159,12 +182,12 @@ def to_markdown(table: Table) -> str:
     """The table in Markdown, with its caption above and its notes below."""
     head = [table.row_head]
     head += [f"{column.group}: {column.label}" if column.group else column.label for column in table.columns]
-    lines = [f"**{_md(table.title)}.** {_md(table.caption)}", "", _md_row([_md(text) for text in head])]
-    lines.append(_md_row([":---", *("---:" if column.align == "r" else ":---" for column in table.columns)]))
+    lines = [f"**{md(table.title)}.** {md(table.caption)}", "", md_row([md(text) for text in head])]
+    lines.append(md_row([":---", *("---:" if column.align == "r" else ":---" for column in table.columns)]))
     for row in table.rows:
-        texts = [f"**{_md(cell.text)}**" if cell.strong else _md(cell.text) for cell in row.cells]
-        lines.append(_md_row([_md(row.label), *texts]))
-    lines += ["", *(f"- {_md(note)}" for note in table.notes)] if table.notes else []
+        texts = [f"**{md(cell.text)}**" if cell.strong else md(cell.text) for cell in row.cells]
+        lines.append(md_row([md(row.label), *texts]))
+    lines += ["", *(f"- {md(note)}" for note in table.notes)] if table.notes else []
     return "\n".join(lines) + "\n"
 
 
@@ -222,9 +245,11 @@ def _plain(value: Raw) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def _md(text: str) -> str:
+def md(text: str) -> str:
+    """`text` on one line, with what Markdown would read as marks escaped."""
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
 
 
-def _md_row(texts: list[str]) -> str:
+def md_row(texts: list[str]) -> str:
+    """A row of a Markdown table, of texts that are escaped already."""
     return f"| {' | '.join(texts)} |"

@@ -124,6 +124,7 @@ SHORT = {
     "fid_train": "Fréchet distance to training images",
     "fid_validation": "Fréchet distance to validation images",
     "memorised": "Memorised, %",
+    "excellence": "Excellence (people), %",
     "excellence_proxy": "Excellence (proxy), %",
     "l2": "L2, test images",
     "l2_train": "L2, training images",
@@ -187,7 +188,8 @@ WHY_MEMORISER = (
 WHY_PROXY = (
     "The excellence rate of the OTVAE report is the share of images that people call realistic. What is shown here is "
     "a proxy: the share of samples that the classifier recognises with a confidence that 95 % of held-out real images "
-    "pass. It cannot see what a classifier does not look at; the contact sheets are there to be rated by eye."
+    "pass. It cannot see what a classifier does not look at; where people rated a session, their rate "
+    "stands in a table of its own."
 )
 
 RECIPE = Recipe(

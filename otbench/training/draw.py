@@ -17,7 +17,18 @@ from otbench.training.fit import open_fit, prepare, resolve
 from otbench.training.streams import generator
 
 #: what samples.npz carries of fit.json, so that each score knows where it comes from
-CARRIED = ("dataset", "device", "code_version", "config_hash", "steps")
+CARRIED = (
+    "dataset",
+    "data",
+    "device",
+    "code_version",
+    "config_hash",
+    "steps",
+    "versions",
+    "machine",
+    "started",
+    "finished",
+)
 
 
 #: reference images that are reconstructed at once
@@ -30,7 +41,8 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
     Images are written as uint8, round(255 x). Of a model that can reconstruct, the reference images as it gives them
     back at the end of its budget are written too. A replica's noise is the same at all its snapshots, so that samples
     can be followed along the training. A cell that cannot be drawn from is marked as failed. Returns the record that
-    goes with the samples. Raises OtbenchError for a folder that holds no fit or other data.
+    goes with the samples; it names no path, so that equal samples make equal files. Raises OtbenchError for a folder
+    that holds no fit or other data.
     """
     if n < 1:
         raise OtbenchError(f"draw: expected at least one sample, got {n}")
@@ -62,7 +74,8 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
         if cell["snapshot"] == 1.0 and hasattr(model, "reconstruct"):
             given_back[cell["seed"]] = reconstructed(model, data.reference)
     values = np.concatenate(drawn) if drawn else np.zeros((0, *data.shape), data.train.dtype)
-    info = {key: summary[key] for key in CARRIED} | {"model": summary["model"], "cells": summary["cells"]}
+    info = {key: summary.get(key) for key in CARRIED} | {"model": summary["model"], "cells": summary["cells"]}
+    info["drawn"] = {"n": n, "device": device}
     write_samples(out, values, np.array(seeds, np.int64), np.array(snapshots, np.float64), info, given_back)
     return info
 

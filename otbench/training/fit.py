@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import csv
+import gc
+import hashlib
+import json
 import os
 import platform
 import shutil
+import sys
+import traceback
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,16 +19,19 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from otbench.catalogue import fit_version
 from otbench.data.base import DataSet
-from otbench.errors import OtbenchError
+from otbench.errors import OtbenchError, WorkFailed
 from otbench.files import read_json, whole, write_json
+from otbench.lock import alone
 from otbench.models import configure, find
 from otbench.models.base import Model
-from otbench.provenance import code_version, digest, machine, versions
-from otbench.training.trainer import Options, Record, Trainer
+from otbench.provenance import code_version, command_line, digest, machine, versions
+from otbench.training.interrupt import Interrupted
+from otbench.training.meter import Meter, settled
+from otbench.training.trainer import Options, Record, Trainer, key
 
 
 def prepare(device: str) -> None:
@@ -50,11 +59,22 @@ def fit(
     snapshots: list[float] | None = None,
     options: dict[str, Any] | None = None,
     training: Options | None = None,
+    given: str | None = None,
 ) -> dict[str, Any]:
     """Train model `name` for every seed and write `out`/{fit.json, weights.safetensors, losses.csv}.
 
     steps: budget in discriminator updates (`Stage.cost`), None for the paper's. snapshots: fractions of the budget in
-    (0, 1] at which the sampler's weights are kept; 1 is always among them. An interrupted call resumes where it was.
+    (0, 1] at which the sampler's weights are kept; 1 is always among them. given: what a command line calls the data;
+    default: their name. An interrupted call resumes where it was.
+
+    The certificate of every seed's last cell has what its training cost (`Meter`): `peak_memory` in bytes and, on a
+    GPU, `energy` in joules. Replicas trained at once are charged equal shares, as of the seconds. A group that was
+    interrupted has none, as only its last part would be known.
+
+    A seed whose training ends with an error, exceeds `training.time_limit` or runs out of memory has cells of status
+    failed, with what was said; the others go on. On a GPU replicas that together need too much memory are first trained
+    again one by one.
+
     Returns what fit.json holds. Raises OtbenchError for options, data or devices that do not fit.
     """
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
@@ -81,19 +101,33 @@ def fit(
     # a checkpoint is taken up only by the code, on the kind of device and with the torch that wrote it
     origin = {"code": fit_version(name, data.kind), "device": torch.device(device).type, "torch": torch.__version__}
     workshop = out / f".resume-{digest({**what, **origin})}"
-    records, counts = [], {}
-    for start in range(0, len(seeds), together):
-        group = seeds[start : start + together]
-        model = model_class(config, data, group, device)
-        counts = model.parameters()
+
+    def train(group: list[int]) -> tuple[Record, dict[str, int]]:
         saved = workshop / f"{'-'.join(map(str, group))}.pt"
-        label = f"{name} on {data.name}, seed {', '.join(map(str, group))}"
-        records.append(Trainer(model, budget, marks, training, saved).run(label))
-    record = Record()
-    for part in records:
-        record.snapshots.update(part.snapshots)
-        record.cells.update(part.cells)
-        record.losses += part.losses
+        resumed, trainer = saved.exists(), None
+        with Meter(device) as meter:
+            try:
+                model = model_class(config, data, group, device)
+                counts = model.parameters()
+                trainer = Trainer(model, budget, marks, training, saved)
+                part = trainer.run(f"{name} on {data.name}, seed {', '.join(map(str, group))}")
+            except Exception as error:
+                if not _work_failed(error):
+                    raise
+                if isinstance(error, torch.OutOfMemoryError) and len(group) > 1:
+                    return _one_by_one(train, group, error)
+                return _failed(trainer, group, marks, error), {}
+        if not resumed:
+            _charge(part, meter.costs, len(group))
+        return part, counts
+
+    record, counts = Record(), {}
+    out.mkdir(parents=True, exist_ok=True)
+    with settled(bool(model_class.paper_steps)), alone(out):
+        for start in range(0, len(seeds), together):
+            part, found = train(seeds[start : start + together])
+            record.add(part)
+            counts = found or counts
     summary = {
         **what,
         "dataset": data.name,
@@ -104,6 +138,10 @@ def fit(
         if device.startswith("cuda")
         else f"CPU ({platform.machine()}), {torch.get_num_threads()} thread",
         "versions": versions(),
+        "machine": machine(),
+        "command": command_line(
+            "fit", _words(name, given or data.name, seeds, out, steps, snapshots, options, training)
+        ),
         "started": started,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "code_version": version,
@@ -116,6 +154,68 @@ def fit(
     return summary
 
 
+def _work_failed(error: Exception) -> bool:
+    """Whether an error is a model's own, which its cell tells of: no fault of the request, no wish to stop."""
+    return not isinstance(error, OtbenchError) or (isinstance(error, WorkFailed) and not isinstance(error, Interrupted))
+
+
+def _one_by_one(
+    train: Callable[[list[int]], tuple[Record, dict[str, int]]], group: list[int], error: Exception
+) -> tuple[Record, dict[str, int]]:
+    """Train replicas that together need more memory than there is one after another; their cells say so."""
+    error.__traceback__ = None  # it holds the networks, and with them the memory
+    gc.collect()
+    torch.cuda.empty_cache()
+    record, counts = Record(), {}
+    for seed in group:
+        part, found = train([seed])
+        record.add(part)
+        counts = found or counts
+    for cell in record.cells.values():
+        cell["message"] = cell["message"] or f"trained alone, as {len(group)} replicas at once ran out of memory"
+    return record, counts
+
+
+def _failed(trainer: Trainer | None, group: list[int], marks: list[float], error: Exception) -> Record:
+    """The record of replicas whose training ended with an error: what there is of it, the rest failed."""
+    said = str(error).strip().splitlines()
+    message = said[0] if isinstance(error, OtbenchError) else f"{type(error).__name__}: {said[0] if said else ''}"
+    if not isinstance(error, OtbenchError):
+        traceback.print_exception(error)  # into the job's log
+    print(f"failed: {message}", file=sys.stderr, flush=True)
+    if trainer is not None:
+        return trainer.fail(message)
+    cell = {"status": "failed", "message": message, "seconds": 0.0, "certificate": {}}
+    return Record(cells={key(seed, mark): {"seed": seed, "snapshot": mark, **cell} for seed in group for mark in marks})
+
+
+def _charge(record: Record, costs: dict[str, float], replicas: int) -> None:
+    """Let the last cell of every replica that was trained well carry its share of the costs."""
+    for cell in record.cells.values():
+        if cell["snapshot"] == 1.0 and cell["status"] == "ok":
+            # a new mapping: a seed's cells share theirs
+            cell["certificate"] = cell["certificate"] | {name: value / replicas for name, value in costs.items()}
+
+
+def _words(
+    name: str,
+    given: str,
+    seeds: list[int],
+    out: Path,
+    steps: int | None,
+    snapshots: list[float] | None,
+    options: dict[str, Any] | None,
+    training: Options,
+) -> list[str]:
+    """The words after `otbench fit` that ask for this fit."""
+    said = [name, "--data", given, "--out", str(out), "--seeds", ",".join(map(str, seeds))]
+    said += ["--steps", "paper" if steps is None else str(steps)]
+    said += ["--snapshots", ",".join(str(mark) for mark in snapshots or [1.0])]
+    said += ["--options", json.dumps(options or {}, sort_keys=True), "--device", training.device]
+    said += ["--together", str(training.together), "--precision", training.precision]
+    return said + ["--capture"] * training.capture
+
+
 def _order(name: str) -> tuple[int, float]:
     seed, snapshot = name.split("/")
     return int(seed), float(snapshot)
@@ -123,15 +223,26 @@ def _order(name: str) -> tuple[int, float]:
 
 def _write(out: Path, record: Record, summary: dict[str, Any]) -> None:
     tensors = {f"{cell}/{k}": v.contiguous() for cell, state in record.snapshots.items() for k, v in state.items()}
+    content = save(tensors, {name: summary[name] for name in ("config_hash", "code_version")})
+    summary["weights_sha256"] = hashlib.sha256(content).hexdigest()
     with whole(out / "weights.safetensors") as path:
-        save_file(
-            tensors, path, metadata={"config_hash": summary["config_hash"], "code_version": summary["code_version"]}
-        )
+        path.write_bytes(content)
     with whole(out / "losses.csv") as path, open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["stage", "step", "seed", "loss", "value"])
         writer.writerows(record.losses)
     write_json(out / "fit.json", summary)
+
+
+def check_weights(path: Path, summary: dict[str, Any]) -> None:
+    """Raise OtbenchError where weights are not those that fit.json was written with."""
+    try:
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise OtbenchError(f"cannot read the weights in {path}: {error.strerror or error}") from error
+    if found != summary.get("weights_sha256", found):
+        raise OtbenchError(f"cannot read the weights in {path}: they are damaged, or of another fit; fit again")
 
 
 def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str, Any], Any]:
@@ -148,6 +259,7 @@ def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str
     model_class = find(summary["model"], data.kind)
     config = configure(summary["model"], summary["options"], data.kind)
     path = folder / "weights.safetensors"
+    check_weights(path, summary)
     try:
         weights = safe_open(path, "pt", device=device)
     except (OSError, SafetensorError) as error:

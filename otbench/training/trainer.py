@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,11 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from otbench.errors import OtbenchError
+from otbench.errors import OtbenchError, WorkFailed
 from otbench.files import whole
 from otbench.models.base import Model, Stage
+from otbench.training.interrupt import Interrupted, Stop, stoppable
 from otbench.training.progress import Bar
 from otbench.training.streams import Feed
+
+#: bytes of the checksum that a checkpoint begins with
+DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Options:
     precision: str = "float32"
     #: seconds between checkpoints
     checkpoint: float = 60.0
+    #: seconds that one replica may train; None is no limit
+    time_limit: float | None = None
 
 
 @dataclass
@@ -41,6 +49,12 @@ class Record:
     snapshots: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     cells: dict[str, dict[str, Any]] = field(default_factory=dict)
     losses: list[list[Any]] = field(default_factory=list)
+
+    def add(self, other: Record) -> None:
+        """Take in what other replicas left."""
+        self.snapshots.update(other.snapshots)
+        self.cells.update(other.cells)
+        self.losses += other.losses
 
 
 def key(seed: int, snapshot: float) -> str:
@@ -71,7 +85,14 @@ class Trainer:
     # ------------------------------------------------------------------ running
 
     def run(self, title: str = "") -> Record:
-        """Train to the end, from the last checkpoint where there is one."""
+        """Train to the end, from the last checkpoint where there is one.
+
+        Raises Interrupted where SIGTERM or SIGINT asks to stop: after a checkpoint, from which the next call goes on.
+        """
+        with stoppable() as stop:
+            return self._run(title, stop)
+
+    def _run(self, title: str, stop: Stop) -> Record:
         plan = self.plan()
         total = sum(n * s.cost for s, n in plan)
         state = self.restore()
@@ -85,7 +106,8 @@ class Trainer:
                 if stage.solve and self.model.seeds:
                     self._solve(stage)
                 elif self.model.seeds:
-                    self._train(stage, n, done, total, state, bar)
+                    with stop.held():
+                        self._train(stage, n, done, total, state, bar, stop)
                 done += n * stage.cost
         if not self.finished:
             self._snapshot(1.0)
@@ -110,7 +132,7 @@ class Trainer:
             self._snapshot(fraction, self.seconds + now - started)
         return time.perf_counter() - now
 
-    def _train(self, stage: Stage, n: int, before: int, total: int, state: dict | None, bar: Bar) -> None:
+    def _train(self, stage: Stage, n: int, before: int, total: int, state: dict | None, bar: Bar, stop: Stop) -> None:
         feed = Feed(stage.inputs, self.data, self.model.seeds, stage.name, self.model.device)
         if state and state["streams"]:
             feed.load(state["streams"])
@@ -142,9 +164,16 @@ class Trainer:
             if self._log(stage, means, marks):
                 feed.keep([k for k, seed in enumerate(feed.seeds) if seed in self.model.seeds])
                 run_step = self._stepper(stage)
-            if time.monotonic() - saved_at > self.options.checkpoint and self.step < n:
+            due = time.monotonic() - saved_at > self.options.checkpoint or stop.asked is not None
+            if due and self.step < n:
                 self.save({"streams": feed.state()})
                 saved_at = time.monotonic()
+            limit = self.options.time_limit
+            if limit is not None and self.seconds > limit * len(self.seeds):
+                raise WorkFailed(f"training exceeded its time of {limit:g} s at step {self.step:,} of {n:,}")
+            if stop.asked is not None:
+                done = f"stopped after step {self.step:,} of {n:,} of stage {stage.name}"
+                raise Interrupted(f"{done}; the same command goes on from there", stop.asked)
 
     def _stepper(self, stage: Stage) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
         """The stage's step under the options: mixed precision, CUDA graph."""
@@ -184,6 +213,14 @@ class Trainer:
                     self._cell(seed, snapshot, "diverged", self.seconds, message)
         self._keep([k for k in range(len(self.model.seeds)) if finite[k]])
         return True
+
+    def fail(self, message: str) -> Record:
+        """Mark the cells that are not there yet as failed; returns the record with those that are."""
+        for seed in self.model.seeds:
+            for snapshot in {*self.snapshots, 1.0}:
+                if key(seed, snapshot) not in self.record.cells:
+                    self._cell(seed, snapshot, "failed", self.seconds, message)
+        return self.record
 
     def _keep(self, alive: list[int]) -> None:
         """Go on with the replicas at these positions."""
@@ -242,19 +279,26 @@ class Trainer:
             "losses": self.record.losses,
             **(extra or {}),
         }
-        with whole(self.saved) as path:
-            torch.save(value, path)
+        content = io.BytesIO()
+        torch.save(value, content)
+        with whole(self.saved) as path, open(path, "wb") as file:
+            file.write(hashlib.sha256(content.getbuffer()).digest())
+            file.write(content.getbuffer())
 
     def restore(self) -> dict | None:
         """Take up the checkpoint, if there is one; returns what a stage needs of it."""
         if self.saved is None or not self.saved.exists():
             return None
         try:
-            value = torch.load(self.saved, weights_only=True, map_location=self.model.device)
+            content = self.saved.read_bytes()
+            if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+                raise ValueError("its content does not have the checksum that it was written with")
+            value = torch.load(io.BytesIO(content[DIGEST:]), weights_only=True, map_location=self.model.device)
             return self._take_up(value)
         except Exception as error:  # a cut or foreign file fails in many ways; each is the same mistake
             raise OtbenchError(
-                f"checkpoint {self.saved} cannot be read ({type(error).__name__}); delete it to train from the start"
+                f"checkpoint {self.saved} cannot be read ({error or type(error).__name__}); delete it to train from the"
+                " start"
             ) from error
 
     def _take_up(self, value: dict) -> dict | None:

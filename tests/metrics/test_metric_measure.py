@@ -128,7 +128,9 @@ def test_which_metrics_apply_to_images():
     early = "modes reverse_kl fid fid_validation prd_f8 prd_f1_8 precision recall excellence_proxy sharpness".split()
     assert applicable(images, last=False) == cheap("images") == early
     # numbers that a model's training states are never computed
-    assert {"l2", "l2_train", "l2_before", "l2_before_train"} == {n for n, m in METRICS.items() if m.uses == "model"}
+    assert {"l2", "l2_train", "l2_before", "l2_before_train", "peak_memory", "energy"} == {
+        n for n, m in METRICS.items() if m.uses == "model"
+    }
 
 
 def test_what_a_cell_should_have_had_is_what_measure_gives(grid, generator):

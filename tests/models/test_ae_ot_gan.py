@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from otbench.catalogue import _imported, fit_version
+from otbench.catalogue import fit_version, sources
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.models import configure, find
 from otbench.models.images.ae_ot import Centred
@@ -222,7 +222,7 @@ def test_names_mean_networks():
     with pytest.raises(OtbenchError, match="model ae-ot-gan, option 'networks'"):
         configure("ae-ot-gan", {"networks": "infogan"}, "images")
     assert fit_version("ae-ot-gan", "images") != fit_version("ae-ot", "images")
-    assert {"nets/resnet.py", "nets/sndcgan.py"} <= _imported("models/images/ae_ot_gan.py"), "a change there refits"
+    assert {"nets/resnet.py", "nets/sndcgan.py"} <= sources("ae-ot-gan", "images"), "a change there refits"
     widths = {name: find(name, "images").names[name].get("width", 64) for name in expected}
     assert {n for n, w in widths.items() if w == 128} == {"ae-ot-resnet", "ae-ot-gan-resnet"}, "ResNet's full size"
 

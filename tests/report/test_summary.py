@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from otbench.report.compare import Comparison, best_of, comparison_table
 from otbench.report.gathered import COLUMNS, Gathered
 from otbench.report.registry import shown
-from otbench.report.summary import Summary, curve, difference, status_of, summarise, told_apart
-from otbench.report.tables import to_csv, to_markdown, to_tex
+from otbench.report.summary import Summary, curve, difference, standing, status_of, summarise, told_apart
+from otbench.report.tables import measured, to_csv, to_markdown, to_tex
 from otbench.studies.base import Columns
 
 PROTOCOL = "n_generated=2500;reference=truth;radius=3sigma"
@@ -53,6 +54,30 @@ def test_mean_and_standard_error_by_hand(hand: Gathered) -> None:
     assert one.mean == 22.0
     assert one.error == pytest.approx(2.0 / math.sqrt(3))  # sd of 20, 22, 24 is 2
     assert (one.n, one.expected, one.said) == (3, 3, "3")
+
+
+def test_spread_and_intervals_by_hand(hand: Gathered) -> None:
+    one = summarise(hand, "grid", "gan", "modes")
+    assert (one.sd, one.seeds) == (2.0, (0, 1, 2))
+    assert (one.interval.low, one.interval.high) == (20.0, 24.0)
+    assert one.student.high == pytest.approx(22 + 4.302653 * 2 / math.sqrt(3))
+    single = summarise(hand, "grid", "ae-ot", "modes")
+    assert math.isnan(single.sd) and not single.interval.known and not single.student.known
+
+
+def test_a_cell_hints_at_the_whole_figure(hand: Gathered) -> None:
+    assert measured(summarise(hand, "grid", "gan", "modes"), "modes").hint == (
+        "mean 22.0, sd 2.0, 95 % bootstrap interval 20.0 to 24.0, 95 % Student's t interval 17.0 to 27.0 (bootstrap of "
+        "few seeds is too narrow), n = 3"
+    )
+    assert measured(summarise(hand, "grid", "ae-ot", "modes"), "modes").hint == "mean 25.0, n = 1"
+    many = Summary(tuple(float(value) for value in range(10)), {"ok": 10})
+    assert "Student" not in measured(many, "modes").hint and "n = 10" in measured(many, "modes").hint
+
+
+def test_infinite_values_have_no_spread(hand: Gathered) -> None:
+    cell = measured(Summary((1.0, math.inf, 2.0), {"ok": 3}), "reverse_kl")
+    assert cell.text == "∞" and cell.hint == "mean ∞, n = 3"
 
 
 def test_seconds_are_counted_once_a_seed(hand: Gathered) -> None:
@@ -125,6 +150,26 @@ def test_best_follows_the_direction_of_the_metric() -> None:
     assert best_of({"a": Summary((), {"missing": 1})}, "modes") == (None, [])
 
 
+def test_ties_are_corrected_for_the_number_of_models() -> None:
+    rng = np.random.default_rng(0)
+    seeds = tuple(range(10))
+    held = {f"m{at}": Summary(tuple(rng.normal(0, 1, 10)), {"ok": 10}, seeds=seeds) for at in range(8)}
+    held["best"] = Summary(tuple(value - 1 for value in held["m0"].values), {"ok": 10}, seeds=seeds)
+    found = standing(held, "reverse_kl")
+    assert found is not None and found.best == "best"
+    assert found.family.tests[held_at(held, "m0")] == "permutation"
+    assert "m0" not in found.tied  # in pairs, m0 is the same but for a shift
+    loose = standing({model: Summary(one.values, one.counts) for model, one in held.items()}, "reverse_kl")
+    assert loose is not None
+    assert loose.family.said == "Welch's t test, Holm (the values are not paired by seed)"
+    alone = {model for model in held if model != "best" and told_apart(held[model], held["best"]) is False}
+    assert set(loose.tied) > alone  # the correction ties more
+
+
+def held_at(held: dict[str, Summary], model: str) -> int:
+    return list(held).index(model)
+
+
 def test_table_forms_by_hand(hand: Gathered) -> None:
     table = comparison_table(Comparison(hand, None, ()), "grid", Columns("t", "Grid", ("modes", "high_quality")))
     assert table is not None
@@ -134,6 +179,7 @@ def test_table_forms_by_hand(hand: Gathered) -> None:
     assert float(gan["modes_this_run"]) == 22.0
     assert float(gan["modes_this_run_error"]) == pytest.approx(1.1547005383792515)
     assert gan["modes_this_run_n"] == "3"
+    assert (float(gan["modes_this_run_sd"]), float(gan["modes_this_run_low"])) == (2.0, 20.0)
     assert float(gan["high_quality_this_run"]) == pytest.approx(0.93)  # raw numbers, not per cent
     assert "| GAN | 3 | 22.0 ± 1.2 | **93.00 ± 2.08** |" in to_markdown(table)
     latex = to_tex(table)

@@ -59,7 +59,7 @@ def weights(folder):
         return {name: file.get_tensor(name) for name in file.keys()}
 
 
-class Stop(Exception):
+class Stop(BaseException):
     """Stands for a kill; raised where data are drawn, because a replayed step runs no Python."""
 
 

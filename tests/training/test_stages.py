@@ -11,7 +11,7 @@ from otbench.training.streams import Normal, Real
 from otbench.training.trainer import Options, Trainer, key
 
 
-class Stop(Exception):
+class Stop(BaseException):
     """Stands for a kill."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -15,13 +17,14 @@ from otbench.models import configure, find
 from otbench.models.gan import GAN
 from otbench.training.draw import draw
 from otbench.training.fit import fit, open_fit
+from otbench.training.interrupt import Interrupted
 from otbench.training.streams import Feed, Normal, Real, Uniform, generator, stream_seed
 from otbench.training.trainer import Options, Trainer, key
 
 SMALL = {"width": 16, "maxout": 8}
 
 
-class Stop(Exception):
+class Stop(BaseException):
     """Stands for a kill at any moment."""
 
 
@@ -78,10 +81,51 @@ def test_a_damaged_checkpoint_gets_a_sentence(data, tmp_path, monkeypatch):
         fit("gan", data, out=tmp_path, **call)
     (saved,) = tmp_path.glob(".resume*/0.pt")
     whole = saved.read_bytes()
-    for broken in (whole[: len(whole) // 2], b"", b"not a checkpoint"):
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    for broken in (whole[: len(whole) // 2], b"", b"not a checkpoint", bytes(flipped)):
         saved.write_bytes(broken)
         with pytest.raises(OtbenchError, match="cannot be read .*delete it to train from the start"):
             fit("gan", data, out=tmp_path, **call)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_to_stop_leaves_a_checkpoint_and_the_next_call_goes_on(number, data, tmp_path, monkeypatch):
+    call = dict(seeds=[0], steps=200, options=SMALL)  # the next checkpoint would come after a minute
+    fit("gan", data, out=tmp_path / "whole", **call)
+    plain, count = GAN.step, [0]
+
+    def step(self, batch):
+        count[0] += 1
+        if count[0] == 70:
+            os.kill(os.getpid(), number)
+        return plain(self, batch)
+
+    monkeypatch.setattr(GAN, "step", step)
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted, match="stopped after step 100 of 200 of stage .*goes on from there") as caught:
+        fit("gan", data, out=tmp_path / "cut", **call)
+    assert caught.value.status == 128 + number and signal.getsignal(number) is before
+    assert not (tmp_path / "cut" / "fit.json").exists()
+    fit("gan", data, out=tmp_path / "cut", **call)
+    assert count[0] == 200, "no step is done twice"
+    first, second = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_a_second_request_is_not_kept_waiting(data, tmp_path, monkeypatch):
+    plain, count = GAN.step, [0]
+
+    def step(self, batch):
+        count[0] += 1
+        if count[0] in (70, 72):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return plain(self, batch)
+
+    monkeypatch.setattr(GAN, "step", step)
+    with pytest.raises(Interrupted, match="from the last checkpoint"):
+        fit("gan", data, [0], tmp_path, steps=200, options=SMALL)
+    assert count[0] == 72
 
 
 def test_snapshots_are_the_states_along_the_way(data, tmp_path):

@@ -1,9 +1,11 @@
 # The run that the config describes, checked, and what every rule needs of it.
 import json
 import os
+import time
+from pathlib import Path
 from shlex import quote
 
-from otbench import catalogue, warm
+from otbench import catalogue, lock, warm
 from otbench.config import checked
 from otbench.errors import OtbenchError
 from snakemake.exceptions import WorkflowError
@@ -14,6 +16,14 @@ except OtbenchError as error:
     raise WorkflowError(str(error)) from None
 
 FOLDER = str(RUN.folder)
+
+STARTED = time.time()
+
+
+def fresh(path):
+    """Whether a file was made in this call of Snakemake."""
+    return exists(path) and os.path.getmtime(path) >= STARTED
+
 
 # Snakemake caps `gpu` only where a limit is given; one job at a time is the safe default on one machine.
 if "gpu" not in workflow.global_resources:
@@ -29,6 +39,7 @@ wildcard_constraints:
     model="[a-z0-9-]+",
     space="wide|narrow",
     trials="[0-9]+-[0-9]+",
+    seeds="[0-9-]+",
 
 
 def source_of(dataset):
@@ -61,6 +72,17 @@ def extractors_of(dataset):
     return f"{names}{weights_option(dataset)}"
 
 
+def fit_options(dataset, model):
+    """What `otbench fit` gets beside data, seeds and folder: the same for every part of a model's seeds."""
+    section = RUN.section(dataset)
+    options = json.dumps(section.options(model, dataset), sort_keys=True)
+    snapshots = ",".join(map(str, section.marks))
+    return (
+        f"--steps {section.steps} --snapshots {snapshots} --options {quote(options)} --device {RUN.device}"
+        f" --together {RUN.together} --precision {RUN.precision}" + " --capture" * RUN.capture
+    )
+
+
 def latent_of():
     """The latent study of every image data set on which AE-OT is trained."""
     wanted = [dataset for dataset, model in RUN.pairs if model == "ae-ot" and RUN.kind(dataset) == "images"]
@@ -80,6 +102,43 @@ def searches_of():
 def searched():
     """The table of all searches, where the run has any."""
     return {"search": f"{FOLDER}/search.csv"} if RUN.searches else {}
+
+
+def spread_of():
+    """The repeated measurements of every model that they are asked of."""
+    return [f"{FOLDER}/spread/{dataset}/{model}.csv" for dataset, model in RUN.spreads]
+
+
+def spread_options(dataset):
+    """What `otbench spread` gets, as options."""
+    section = RUN.section(dataset)
+    asked = section.spread
+    metrics = "".join(f" --metric {name}" for name in asked.metrics or ())
+    known = f" --features {FOLDER}/features/{dataset}{weights_option(dataset)}" if features_of(dataset) else ""
+    return (
+        f"--n {section.samples} --draws {asked.draws} --subsets {asked.subsets}{metrics}{known} --device {RUN.device}"
+    )
+
+
+def sessions_of():
+    """The rating session of every data set that has one."""
+    return [f"{FOLDER}/ratings/{dataset}/key.json" for dataset in RUN.rated]
+
+
+def answers_of():
+    """What raters answered so far: files that `otbench rate import` writes, inputs once they are there."""
+    return [path for path in (f"{FOLDER}/ratings/{dataset}/answers.csv" for dataset in RUN.rated) if exists(path)]
+
+
+def rating_options(dataset):
+    """What `otbench rate sheet` gets, as options."""
+    section = RUN.section(dataset)
+    asked = section.rating
+    along = "".join(f" --along {model}" for model in asked.along if model in section.rated)
+    return (
+        f"--per-cell {asked.per_cell} --real {asked.real} --checks {asked.checks} --repeats {asked.repeats}"
+        f" --seed {asked.seed}{along}"
+    )
 
 
 def search_options(dataset):

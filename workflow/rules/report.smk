@@ -19,12 +19,16 @@ rule gather:
         metrics=metrics_of(),
         latent=latent_of(),
         search=searches_of(),
+        spread=spread_of(),
+        sessions=sessions_of(),
+        answers=answers_of(),
     output:
         **searched(),
         table=f"{FOLDER}/metrics.parquet",
         csv=f"{FOLDER}/metrics.csv",
         run=f"{FOLDER}/run.json",
         pictures=multiext(f"{FOLDER}/", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"),
+        further=multiext(f"{FOLDER}/", "losses.parquet", "spread.csv", "bias.csv", "ratings.json"),
     log:
         f"{FOLDER}/logs/gather.log",
     params:
@@ -40,9 +44,11 @@ rule render:
         table=f"{FOLDER}/metrics.parquet",
         run=f"{FOLDER}/run.json",
         pictures=multiext(f"{FOLDER}/", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"),
+        further=multiext(f"{FOLDER}/", "losses.parquet", "spread.csv", "bias.csv", "ratings.json"),
         published=RUN.published,
     output:
         report(f"{FOLDER}/report.html", caption="../report/report.rst", category="Report"),
+        markdown=f"{FOLDER}/report.md",
         tables=directory(f"{FOLDER}/tables"),
         figures=directory(f"{FOLDER}/figures"),
         sheets=directory(f"{FOLDER}/sheets"),
@@ -54,6 +60,22 @@ rule render:
         reference=RUN.reference,
     shell:
         "otbench report {params.folder} --published {input.published} --reference {params.reference} > {log} 2>&1"
+
+
+# The run succeeds where all its cells are ok; its report is there in any case.
+rule verdict:
+    input:
+        table=f"{FOLDER}/metrics.parquet",
+        report=f"{FOLDER}/report.html",
+    output:
+        touch(f"{FOLDER}/complete"),
+    log:
+        f"{FOLDER}/logs/verdict.log",
+    localrule: True
+    params:
+        folder=subpath(input.table, parent=True),
+    shell:
+        "otbench status {params.folder} 2>&1 | tee {log}"
 
 
 # Renders again, from this run's gathered table or else from the reference results; trains nothing, whatever changed.

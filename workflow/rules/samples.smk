@@ -56,18 +56,55 @@ rule fit:
         # the folder is no declared output: a resumable checkpoint inside it survives a failed job
         out=subpath(output.summary, parent=True),
         code=lambda wildcards: catalogue.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
-        options=lambda wildcards: json.dumps(
-            RUN.section(wildcards.dataset).options(wildcards.model, wildcards.dataset), sort_keys=True
-        ),
         seeds=lambda wildcards: ",".join(map(str, RUN.seeds_of(wildcards.dataset))),
-        snapshots=lambda wildcards: ",".join(map(str, RUN.section(wildcards.dataset).marks)),
-        steps=lambda wildcards: RUN.section(wildcards.dataset).steps,
-        training=f"--device {RUN.device} --together {RUN.together} --precision {RUN.precision}"
-        + " --capture" * RUN.capture,
+        training=lambda wildcards: fit_options(wildcards.dataset, wildcards.model),
     shell:
-        "otbench fit {wildcards.model} --data {input} --out {params.out} --seeds {params.seeds}"
-        " --steps {params.steps} --snapshots {params.snapshots} --options {params.options:q} {params.training}"
+        "otbench fit {wildcards.model} --data {input} --out {params.out} --seeds {params.seeds} {params.training}"
         " > {log} 2>&1"
+
+
+# Where a job trains some of the seeds (`seeds_per_job`), the same of those, and then all of them in one folder.
+use rule fit as fit_part with:
+    output:
+        summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/part-{{seeds}}/fit.json",
+        weights=f"{FOLDER}/fit/{{dataset}}/{{model}}/part-{{seeds}}/weights.safetensors",
+        losses=f"{FOLDER}/fit/{{dataset}}/{{model}}/part-{{seeds}}/losses.csv",
+    log:
+        f"{FOLDER}/logs/fit/{{dataset}}/{{model}}/{{seeds}}.log",
+    benchmark:
+        f"{FOLDER}/benchmarks/fit/{{dataset}}/{{model}}/{{seeds}}.tsv"
+    params:
+        out=subpath(output.summary, parent=True),
+        code=lambda wildcards: catalogue.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
+        seeds=lambda wildcards: wildcards.seeds.replace("-", ","),
+        training=lambda wildcards: fit_options(wildcards.dataset, wildcards.model),
+
+
+rule join:
+    input:
+        lambda wildcards: expand(
+            f"{FOLDER}/fit/{wildcards.dataset}/{wildcards.model}/part-{{seeds}}/fit.json",
+            seeds=RUN.parts(wildcards.dataset),
+        ),
+    output:
+        multiext(f"{FOLDER}/fit/{{dataset}}/{{model}}/", "fit.json", "weights.safetensors", "losses.csv"),
+    log:
+        f"{FOLDER}/logs/join/{{dataset}}/{{model}}.log",
+    threads: 1
+    params:
+        folders=lambda wildcards, input: " ".join(str(Path(path).parent) for path in input),
+        out=subpath(output[0], parent=True),
+    shell:
+        "otbench join {params.folders} --out {params.out} > {log} 2>&1"
+
+
+if RUN.seeds_per_job:
+
+    ruleorder: join > fit
+
+else:
+
+    ruleorder: fit > join
 
 
 rule draw:
@@ -110,6 +147,53 @@ rule measure:
     shell:
         "otbench measure --data {input.data} --samples {input.samples} --run {params.run} --study {params.study}"
         " --model {wildcards.model} {params.features} --curves {output.curves} --out {output.table} > {log} 2>&1"
+
+
+# Drawn and measured again and again: how much of a figure's variance is the seed's, the sample's, the metric's.
+rule spread:
+    input:
+        data=f"{FOLDER}/data/{{dataset}}.npz",
+        summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/fit.json",
+        weights=f"{FOLDER}/fit/{{dataset}}/{{model}}/weights.safetensors",
+        features=lambda wildcards: features_of(wildcards.dataset),
+    output:
+        table=f"{FOLDER}/spread/{{dataset}}/{{model}}.csv",
+        bias=f"{FOLDER}/spread/{{dataset}}/{{model}}.bias.csv",
+    log:
+        f"{FOLDER}/logs/spread/{{dataset}}/{{model}}.log",
+    threads: 1
+    resources:
+        gpu=lambda wildcards: int(RUN.device == "cuda"),
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+    params:
+        fit=subpath(input.summary, parent=True),
+        code=lambda wildcards: catalogue.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
+        study=catalogue.study_version("spread"),
+        measure=catalogue.measure_version(),
+        options=lambda wildcards: spread_options(wildcards.dataset),
+    shell:
+        "otbench spread --data {input.data} --fit {params.fit} {params.options} --out {output.table} > {log} 2>&1"
+
+
+# A blind session for raters; what they answer comes in through `otbench rate import`.
+rule rate:
+    input:
+        data=f"{FOLDER}/data/{{dataset}}.npz",
+        samples=lambda wildcards: expand(
+            f"{FOLDER}/samples/{wildcards.dataset}/{{model}}.npz", model=RUN.section(wildcards.dataset).rated
+        ),
+    output:
+        multiext(f"{FOLDER}/ratings/{{dataset}}/", "key.json", "rate.html", "sheet.pdf", "form.csv"),
+    log:
+        f"{FOLDER}/logs/rate/{{dataset}}.log",
+    threads: 1
+    params:
+        folder=subpath(output[0], parent=True),
+        code=catalogue.ratings_version(),
+        samples=lambda wildcards, input: " ".join(f"--samples {quote(path)}" for path in input.samples),
+        options=lambda wildcards: rating_options(wildcards.dataset),
+    shell:
+        "otbench rate sheet --data {input.data} {params.samples} {params.options} --out {params.folder} > {log} 2>&1"
 
 
 # A path through AE-OT's singular set and the embedding of images and codes: they need the fitted model itself.

@@ -1,0 +1,1 @@
+"""Human ratings: blind sessions, raters' answers, and what they say."""

@@ -1,0 +1,267 @@
+"""Raters' files: reading them, checking them against the session, merging them into answers.csv.
+
+Files come from outside: whatever is in them, reading ends with answers or with one sentence.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from pydantic import Field, ValidationError, field_validator
+
+from otbench.errors import OtbenchError
+from otbench.files import write_text
+from otbench.ratings.key import SESSION, Key, Strict, reason
+from otbench.ratings.sheet import FIELDS
+
+FORMAT = "otbench-ratings-1"
+LARGEST = 4_000_000
+"""Bytes of the largest file that is read: some 50,000 answers."""
+LONGEST = 10**9
+"""Milliseconds of the longest answer, eleven days."""
+NAME = 60
+WORDS = {"real": "real", "r": "real", "generated": "generated", "g": "generated"}
+WHEN = r"^[0-9T:.Z+-]{1,40}$"
+
+
+class _Answer(Strict):
+    item: int = Field(ge=1)
+    answer: Literal["real", "generated"]
+    milliseconds: int | None = Field(default=None, ge=0, le=LONGEST)
+
+
+class _Saved(Strict):
+    """The JSON that the page saves."""
+
+    format: Literal["otbench-ratings-1"]
+    session: str = Field(pattern=SESSION)
+    rater: str
+    started: str | None = Field(default=None, pattern=WHEN)
+    finished: str | None = Field(default=None, pattern=WHEN)
+    answers: list[_Answer]
+
+    @field_validator("rater")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        try:
+            return rater_name(value)
+        except OtbenchError as error:
+            raise ValueError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of one rater. milliseconds: from the image's appearance to the answer; None where nobody measured."""
+
+    session: str
+    rater: str
+    item: int
+    answer: str
+    milliseconds: int | None = None
+
+    @property
+    def order(self) -> tuple[str, str, int]:
+        """Where it stands in answers.csv."""
+        return (self.session, self.rater, self.item)
+
+
+def rater_name(text: str) -> str:
+    """A rater's name as it is kept: trimmed, single spaces, composed (NFC).
+
+    Raises OtbenchError where it is empty, longer than 60 characters, not printable, or starts as a formula does in a
+    spreadsheet (=, +, -, @).
+    """
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if not 1 <= len(name) <= NAME:
+        raise OtbenchError(f"the rater's name has {len(name)} characters, expected 1 to {NAME}")
+    if not name.isprintable():
+        raise OtbenchError("the rater's name holds characters that cannot be printed")
+    if name[0] in "=+-@":
+        raise OtbenchError(f"the rater's name starts with {name[0]}, which spreadsheets take for a formula")
+    return name
+
+
+def read_answers(path: str | Path) -> list[Answer]:
+    """The answers of one rater in a JSON file that the page saved, or in a CSV file: the page's, or a form typed up.
+
+    Raises OtbenchError, naming file and line or answer, where it is not whole or not of this form.
+    """
+    path = Path(path)
+    text = _text(path)
+    found = _from_json(text, path) if text.lstrip()[:1] in ("{", "[") else _from_csv(text, path, typed=True)
+    if not found:
+        raise OtbenchError(f"{path}: it holds no answers")
+    names = sorted({one.rater for one in found})
+    if len(names) > 1:
+        raise OtbenchError(f"{path}: it holds answers of {names[0]!r} and of {names[1]!r}, expected a file a rater")
+    return found
+
+
+def _text(path: Path, largest: int | None = LARGEST) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read() if largest is None else file.read(largest + 1)
+    except OSError as error:
+        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
+    if largest is not None and len(data) > largest:
+        raise OtbenchError(f"{path}: it is larger than {largest:,} bytes, expected one rater's answers")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OtbenchError(f"{path}: it is no text in UTF-8 (byte {error.start})") from error
+
+
+def _from_json(text: str, path: Path) -> list[Answer]:
+    try:
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except OtbenchError as error:
+        raise OtbenchError(f"{path}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        said = (
+            "it is nested too deeply" if isinstance(error, RecursionError) else f"it is cut short or no JSON ({error})"
+        )
+        raise OtbenchError(f"{path}: {said}") from error
+    try:
+        saved = _Saved.model_validate(value)
+    except (ValidationError, RecursionError) as error:
+        raise OtbenchError(f"{path}: {reason(error)}; expected what the rating page saves ({FORMAT})") from error
+    return [Answer(saved.session, saved.rater, one.item, one.answer, one.milliseconds) for one in saved.answers]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise OtbenchError(f"the key {twice[:40]!r} stands there twice")
+    return found
+
+
+def _no_number(word: str) -> NoReturn:
+    raise OtbenchError(f"it holds {word}, which is no JSON number")
+
+
+def _from_csv(text: str, path: Path, typed: bool) -> list[Answer]:
+    """typed: the rater's name may stand in the first line alone, and lines without an answer are left out."""
+    first = text.partition("\n")[0]
+    separator = ";" if ";" in first and "," not in first else ","
+    found: list[Answer] = []
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rater = ""
+    try:
+        if tuple(field.strip() for field in next(rows, [])) != FIELDS:
+            raise OtbenchError(f"{path}, line 1: expected the columns {','.join(FIELDS)}, or JSON as the page saves it")
+        for row in rows:
+            where = f"{path}, line {rows.line_num}"
+            if not any(field.strip() for field in row):
+                continue
+            if len(row) != len(FIELDS):
+                raise OtbenchError(f"{where}: expected {len(FIELDS)} fields, got {len(row)}; the file may be cut short")
+            row = [field.strip() for field in row]
+            rater = row[1] or (rater if typed else "")
+            if typed and not row[3]:
+                continue
+            found.append(_row([row[0], rater, *row[2:]], where))
+    except csv.Error as error:
+        raise OtbenchError(f"{path}, line {rows.line_num}: it is no CSV ({error})") from error
+    return found
+
+
+def _row(row: list[str], where: str) -> Answer:
+    session, rater, item, answer, milliseconds = row
+    if not re.fullmatch(SESSION, session):
+        raise OtbenchError(f"{where}, session: expected twelve hexadecimal digits, got {session[:40]!r}")
+    try:
+        rater = rater_name(rater)
+    except OtbenchError as error:
+        raise OtbenchError(f"{where}, rater: {error}") from error
+    if answer.lower() not in WORDS:
+        raise OtbenchError(f"{where}, answer: expected real or generated, got {answer[:40]!r}")
+    number = _count(item, where, "item")
+    time = _count(milliseconds, where, "milliseconds") if milliseconds else None
+    if number < 1:
+        raise OtbenchError(f"{where}, item: expected a whole number from 1 up, got {item}")
+    return Answer(session, rater, number, WORDS[answer.lower()], time)
+
+
+def _count(text: str, where: str, name: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > LONGEST:
+        raise OtbenchError(f"{where}, {name}: expected a whole number up to {LONGEST:,}, got {text[:40]!r}")
+    return int(text)
+
+
+def check_answers(answers: list[Answer], key: Key, path: Path, partial: bool = False) -> list[Answer]:
+    """Return one rater's answers; raise OtbenchError where they are of another session, about no item of it or twice
+    about one, or, unless partial, not about all.
+    """
+    seen: set[int] = set()
+    for one in answers:
+        if one.session != key.session:
+            raise OtbenchError(
+                f"{path}: it answers session {one.session}, expected {key.session}, the session in this folder"
+            )
+        if one.item > len(key.items):
+            raise OtbenchError(f"{path}, item {one.item}: the session has {len(key.items)} items")
+        if one.item in seen:
+            raise OtbenchError(f"{path}, item {one.item}: it is answered twice")
+        seen.add(one.item)
+    lacking = [one.item for one in key.items if one.item not in seen]
+    if lacking and not partial:
+        raise OtbenchError(
+            f"{path}: {len(lacking)} of {len(key.items)} items are not answered, item {lacking[0]} first;"
+            " let the rater go on, or import it with --partial"
+        )
+    return answers
+
+
+def merge(paths: list[Path], key: Key, folder: Path, partial: bool = False) -> list[Answer]:
+    """Add the answers in the files to answers.csv in `folder`; returns those added.
+
+    All files are checked before anything is written. Raises OtbenchError where one is wrong, or a rater's answers to
+    this session are there already.
+    """
+    target = Path(folder) / "answers.csv"
+    known = stored(folder)
+    owners = {one.rater.casefold(): f"in {target} already" for one in known if one.session == key.session}
+    added: list[Answer] = []
+    for path in paths:
+        found = check_answers(read_answers(path), key, path, partial)
+        rater = found[0].rater
+        if rater.casefold() in owners:
+            raise OtbenchError(
+                f"{path}: the answers of {rater!r} are {owners[rater.casefold()]}; each rater counts once"
+            )
+        owners[rater.casefold()] = f"in {path} too"
+        added += found
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(FIELDS)
+    for one in sorted([*known, *added], key=lambda one: one.order):
+        time = "" if one.milliseconds is None else one.milliseconds
+        writer.writerow([one.session, one.rater, one.item, one.answer, time])
+    write_text(target, out.getvalue())
+    return added
+
+
+def stored(folder: str | Path) -> list[Answer]:
+    """The answers of all raters and sessions in answers.csv of `folder`; none where there is no such file.
+
+    Raises OtbenchError where it is not as `merge` writes it.
+    """
+    path = Path(folder) / "answers.csv"
+    if not path.is_file():
+        return []
+    found = _from_csv(_text(path, None), path, typed=False)
+    seen: set[tuple[str, str, int]] = set()
+    for one in found:
+        if one.order in seen:
+            raise OtbenchError(f"{path}: rater {one.rater!r} answers item {one.item} twice")
+        seen.add(one.order)
+    return found

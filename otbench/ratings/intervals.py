@@ -1,0 +1,71 @@
+"""Intervals of a rate: of independent answers, and of answers that share raters and images."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+LEVEL = 0.95
+DRAWS = 2000
+
+Interval = tuple[float, float]
+
+
+def wilson(count: float, number: float, level: float = LEVEL, quantile: float | None = None) -> Interval:
+    """Wilson's score interval (1927) of a share, `count` of `number` independent answers.
+
+    quantile: what stands in for the normal quantile of `level`.
+    """
+    from scipy.stats import norm
+    from statsmodels.stats.proportion import proportion_confint
+
+    alpha = 1 - level if quantile is None else 2 * norm.sf(quantile)
+    low, high = proportion_confint(count, number, alpha=alpha, method="wilson")
+    return 0.0 if count <= 0 else float(low), 1.0 if count >= number else float(high)  # exact where rounding is not
+
+
+def clustered(answers: np.ndarray, level: float = LEVEL, draws: int = DRAWS, seed: int = 0) -> Interval | None:
+    """Interval of the mean of `answers` (raters, images) in {0, 1, NaN}, by a bootstrap over raters and over images.
+
+    Answers of one rater, and about one image, resemble one another. The variance of the rate is that over resampled
+    raters, plus that over resampled images, less that of independent answers, which both hold (Cameron, Gelbach and
+    Miller 2011), each enlarged by G / (G - 1) for its G clusters. It gives an effective number of answers, never above
+    the true one, for Wilson's interval with Student's quantile in place of the normal one (as Dean and Pagano 2015 do
+    for surveys); its degrees of freedom are Satterthwaite's (1946). Where all answers are equal, those about one image
+    count as one. None with fewer than two raters or two images: there is nothing to resample.
+    """
+    from scipy.stats import t
+
+    there = ~np.isnan(answers)
+    answers, there = answers[there.any(axis=1)], there[there.any(axis=1)]
+    answers, there = answers[:, there.any(axis=0)], there[:, there.any(axis=0)]
+    raters, images = answers.shape
+    if raters < 2 or images < 2:
+        return None
+    values, number = np.where(there, answers, 0.0), float(there.sum())
+    rate = float(values.sum() / number)
+    alone = rate * (1 - rate) / number
+    if alone == 0:
+        return wilson(rate * images, images, level)
+    random = np.random.default_rng(seed)
+    over_raters, over_images = (_variance(values.sum(axis), there.sum(axis), draws, random) for axis in (1, 0))
+    variance = max(over_raters + over_images - alone * number / (number - 1), alone)
+    spread = over_raters**2 / (raters - 1) + over_images**2 / (images - 1)
+    least = min(raters, images) - 1
+    freedom = max(variance**2 / spread, least) if spread else least
+    effective = alone * number / variance
+    return wilson(rate * effective, effective, level, quantile=float(t.ppf((1 + level) / 2, freedom)))
+
+
+def _variance(sums: np.ndarray, counts: np.ndarray, draws: int, random: np.random.Generator) -> float:
+    """Variance of sum / count over resampled clusters, corrected for their number."""
+    clusters = len(sums)
+    weights = random.multinomial(clusters, np.full(clusters, 1 / clusters), size=draws)
+    rates = (weights @ sums) / (weights @ counts)
+    return float(rates.var(ddof=1) * clusters / (clusters - 1))
+
+
+def number(value: float) -> float | None:
+    """`value` for JSON: None where it is not finite."""
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,103 @@
+"""The key of a rating session: what every numbered image is. It stays with whoever made the session."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from otbench.errors import OtbenchError
+from otbench.files import read_json
+
+FORMAT = "otbench-rating-key-1"
+SESSION = r"^[0-9a-f]{12}$"
+
+
+class Strict(BaseModel):
+    """A record whose fields are exactly those named, of exactly those types."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Item(Strict):
+    """One showing of one image.
+
+    kind: `model`; `real`, a held-out image that counts for the ceiling; `check`, one that counts for attention alone.
+    index: its place among the samples of its cell, or among the held-out images. of: of a second showing, the item
+    that it repeats.
+    """
+
+    item: int = Field(ge=1)
+    kind: Literal["model", "real", "check"]
+    model: str | None = None
+    seed: int | None = None
+    snapshot: float | None = None
+    index: int = Field(ge=0)
+    of: int | None = None
+
+    @property
+    def what(self) -> tuple[object, ...]:
+        """The image, apart from when it is shown."""
+        return (self.kind, self.model, self.seed, self.snapshot, self.index)
+
+
+class Key(Strict):
+    """A session: its name, which depends on all its images and on this record, and its items in order."""
+
+    format: Literal["otbench-rating-key-1"] = FORMAT
+    session: str = Field(pattern=SESSION)
+    dataset: str
+    title: str
+    seed: int
+    items: list[Item] = Field(min_length=1)
+
+    @property
+    def first(self) -> list[Item]:
+        """The first showings that count for a rate: neither repeats nor attention checks."""
+        return [one for one in self.items if one.of is None and one.kind != "check"]
+
+
+def sealed(dataset: str, title: str, seed: int, items: list[Item], images: np.ndarray) -> Key:
+    """The key of these items with their images (n, c, h, w) uint8; equal contents give an equal session name."""
+    bare = Key(session="0" * 12, dataset=dataset, title=title, seed=seed, items=items)
+    sums = hashlib.sha256(json.dumps(bare.model_dump(mode="json"), sort_keys=True).encode())
+    sums.update(f"{images.dtype}{images.shape}".encode())
+    sums.update(np.ascontiguousarray(images).data)
+    return bare.model_copy(update={"session": sums.hexdigest()[:12]})
+
+
+def read_key(folder: str | Path) -> Key:
+    """The key of the session in `folder` (key.json).
+
+    Raises OtbenchError where it is missing, is none, or its items contradict one another.
+    """
+    path = Path(folder) / "key.json"
+    if not path.is_file():
+        raise OtbenchError(f"{folder} holds no rating session: there is no key.json; `otbench rate sheet` makes it")
+    try:
+        key = Key.model_validate(read_json(path))
+    except (ValidationError, RecursionError) as error:
+        raise OtbenchError(f"{path}: {reason(error)}; expected a key that `otbench rate sheet` wrote") from error
+    for at, one in enumerate(key.items):
+        where = f"{path}, item {at + 1}"
+        if one.item != at + 1:
+            raise OtbenchError(f"{where}: its number is {one.item}, expected items in order from 1")
+        if one.of is not None and not (1 <= one.of <= at and key.items[one.of - 1].what == one.what):
+            raise OtbenchError(f"{where}: it repeats item {one.of}, which is no earlier showing of the same image")
+        if one.kind == "model" and (one.model is None or one.seed is None or one.snapshot is None):
+            raise OtbenchError(f"{where}: expected model, seed and snapshot of a generated image")
+    return key
+
+
+def reason(error: Exception) -> str:
+    """The first thing that is wrong, in words: where in the file and what was expected."""
+    if not isinstance(error, ValidationError):
+        return "it is nested too deeply"
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = [f"{part + 1}" if isinstance(part, int) else str(part)[:40] for part in first["loc"]]
+    shown = " ".join(place) or "the whole"
+    return f"{shown}: {first['msg'][:1].lower()}{first['msg'][1:]}"

@@ -1,0 +1,1 @@
+"""Statistics over seeds, data sets and raters: pure functions of arrays, with no knowledge of runs."""

@@ -1,0 +1,144 @@
+"""How far a figure moves when it is drawn or measured again, and how the Frechet distance depends on n.
+
+A table's error bars are over training seeds. Two more things move a figure: which samples were drawn from the trained
+weights, and which real images and clusterings the metric chose. Here every seed's final weights are drawn from several
+times, and every draw is measured several times, so that `statistics.nested` can split the variance. The draws together
+also give the Frechet distance at several n (Chong and Forsyth 2020, Effectively unbiased FID and Inception score).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError, WorkFailed
+from otbench.files import whole
+
+if TYPE_CHECKING:
+    import pandas
+
+    from otbench.features.store import Features
+
+SPREAD = ["dataset", "model", "seed", "draw", "subset", "n", "metric", "protocol", "value"]
+"""spread.csv: a value for every independent draw of n samples from a seed's final weights, and every subset: the
+metric's own choice of real samples and clusterings."""
+BIAS = ["dataset", "model", "seed", "n", "repeat", "metric", "protocol", "value"]
+"""bias.csv: a distance measured on n of a seed's samples, for several n."""
+SHARES = (0.125, 0.25, 0.5, 1.0)
+"""Sizes at which the Frechet distance is measured, as shares of all samples drawn of a seed."""
+
+
+def spread(
+    fit: Path,
+    data: DataSet,
+    n: int,
+    draws: int,
+    subsets: int,
+    features: Features | None = None,
+    metrics: Sequence[str] | None = None,
+    device: str = "cpu",
+) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """The tables SPREAD and BIAS of a fitted model: its last snapshot, every seed that is ok.
+
+    Draw 0 and subset 0 are the run's own, so that their values stand in the run's table too. metrics: those to measure;
+    default all. The table BIAS is of images alone, in the features of every extractor; of each size there are up to
+    `subsets` random subsets, of which none shares an image with another. Raises OtbenchError where
+    the folder holds no fit of these data, and on fewer than two draws or subsets.
+    """
+    import pandas
+
+    if min(draws, subsets) < 2:
+        raise OtbenchError(f"spread: expected at least two draws and two subsets, got {draws} and {subsets}")
+    values: list[dict[str, Any]] = []
+    biased: list[dict[str, Any]] = []
+    for common, samples in _drawn(Path(fit), data, n, draws, device):
+        for draw, one in enumerate(samples):
+            values += [
+                common | {"draw": draw, "n": n} | row for row in _measured(data, one, subsets, features, metrics)
+            ]
+        if features is not None:
+            biased += [common | row for row in _sized(data, np.concatenate(samples), subsets, features)]
+    return pandas.DataFrame(values, columns=SPREAD), pandas.DataFrame(biased, columns=BIAS)
+
+
+def _drawn(
+    fit: Path, data: DataSet, n: int, draws: int, device: str
+) -> Iterator[tuple[dict[str, Any], list[np.ndarray]]]:
+    """What names a seed, and its draws; a seed that one cannot draw from is left out, as its table's cell says why."""
+    from otbench.training.draw import as_bytes
+    from otbench.training.fit import open_fit, prepare, resolve
+    from otbench.training.streams import generator
+
+    device = resolve(device)
+    prepare(device)
+    summary, load = open_fit(fit, data, device)
+    for cell in summary["cells"]:
+        if cell["status"] != "ok" or cell["snapshot"] != 1.0:
+            continue
+        model, found = load(cell["seed"], 1.0), []
+        try:
+            for draw in range(draws):
+                stream = generator(cell["seed"], f"samples/{draw}" if draw else "samples")
+                found.append(model.draw(n, [stream])[0].cpu())
+        except WorkFailed:
+            continue
+        if all(bool(one.isfinite().all()) for one in found):
+            arrays = [as_bytes(one) if data.kind == "images" else one.numpy() for one in found]
+            yield {"dataset": data.name, "model": summary["model"], "seed": cell["seed"]}, arrays
+
+
+def _measured(
+    data: DataSet, samples: np.ndarray, subsets: int, features: Features | None, metrics: Sequence[str] | None
+) -> Iterator[dict[str, Any]]:
+    from otbench.metrics.measuring import measure
+
+    for subset in range(subsets):
+        for score in measure(data, samples, subset, metrics, features):
+            yield {"subset": subset, "metric": score.metric, "protocol": score.protocol, "value": score.value}
+
+
+def _sized(data: DataSet, samples: np.ndarray, repeats: int, features: Features) -> Iterator[dict[str, Any]]:
+    """The Frechet distance to the test images on shares of the samples, in every extractor's features."""
+    from otbench.metrics import frechet
+    from otbench.metrics.images import protocol_of
+
+    for name, known in features.extractors.items():
+        seen = known.extractor.extract(samples).features
+        order = np.random.default_rng(0).permutation(len(seen))
+        for n in sorted({max(2, int(share * len(seen))) for share in SHARES}):
+            text = protocol_of("fid", name, known.protocol, data, n, known.info)
+            for repeat in range(min(repeats, len(seen) // n)):
+                rows = order[repeat * n : (repeat + 1) * n]
+                value = frechet.frechet(known.reference_statistics, frechet.statistics(seen[rows]))
+                yield {"n": n, "repeat": repeat, "metric": "fid", "protocol": text, "value": value}
+
+
+def write_spread(tables: tuple[pandas.DataFrame, pandas.DataFrame], out: Path) -> None:
+    """Write SPREAD to `out` and BIAS beside it (`<stem>.bias.csv`), each whole or not at all."""
+    for table, path in zip(tables, (out, out.with_suffix(".bias.csv")), strict=True):
+        with whole(path) as temporary:
+            table.to_csv(temporary, index=False)
+
+
+def read_spread(path: Path, columns: list[str]) -> pandas.DataFrame:
+    """Read a table SPREAD or BIAS; raises OtbenchError where it is missing, damaged or another table."""
+    import pandas
+
+    try:
+        table = pandas.read_csv(path, dtype=dict.fromkeys(("dataset", "model", "metric", "protocol"), "str"))
+    except OSError as error:
+        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise OtbenchError(f"{path}: it is no table ({error})") from error
+    if list(table.columns) != columns:
+        raise OtbenchError(f"{path}: expected the columns {', '.join(columns)}, got {', '.join(map(str, table))}")
+    for name in set(columns) - {"dataset", "model", "metric", "protocol"}:
+        try:
+            table[name] = pandas.to_numeric(table[name])
+        except (ValueError, TypeError) as error:
+            raise OtbenchError(f"{path}: column {name} holds something that is no number ({error})") from error
+    return table

@@ -1,0 +1,266 @@
+"""The statistics of a report: ties, seeds to resolve them, variance, bias and ranks, on values worked out by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from otbench.report.answers import answers, how
+from otbench.report.compare import Comparison
+from otbench.report.figures import save
+from otbench.report.gathered import COLUMNS, Gathered
+from otbench.report.rankings import rankings
+from otbench.report.statistics import (
+    full_table,
+    statistics_figures,
+    statistics_tables,
+    study_figures,
+    study_tables,
+    ties_table,
+)
+from otbench.report.style import styled
+from otbench.report.tables import Table, to_csv
+from otbench.report.variance import bias_tables, limits, splits, variance_table
+from otbench.statistics.power import seeds_to_resolve
+from otbench.statistics.ranks import critical_difference
+from otbench.studies.images import RECIPE as IMAGES
+from otbench.studies.spread import BIAS, SPREAD
+
+PROTOCOL = "n_generated=2500;reference=truth;radius=3sigma"
+MODES = {
+    "gan": (20.0, 22.0, 24.0),
+    "wgan": (21.0, 22.0, 24.5),
+    "veegan": (5.0, 5.5, 6.5),
+    "ali": (19.0, 23.0),
+    "real": (25.0, 25.0, 25.0),
+}
+
+
+def run_of(values: dict[str, dict[str, tuple[float, ...]]], dataset: str = "grid", **more: pd.DataFrame) -> Gathered:
+    """A run of metric -> model -> values of seeds 0, 1, ..."""
+    fixed = {"run": "hand", "study": "mode-collapse", "snapshot": 1.0, "seconds": 10.0, "protocol": PROTOCOL}
+    fixed |= {"device": "cpu", "code_version": "1", "config_hash": "2", "status": "ok", "dataset": dataset}
+    rows, models, seeds = [], [], 0
+    for metric, held in values.items():
+        for model, own in held.items():
+            models, seeds = [*models, model], max(seeds, len(own))
+            rows += [
+                fixed | {"model": model, "seed": seed, "metric": metric, "value": value}
+                for seed, value in enumerate(own)
+            ]
+    info = {
+        "run": "hand",
+        "expected": [[dataset, model, seed] for model in dict.fromkeys(models) for seed in range(seeds)],
+        "models": {model: {"title": f"<{model}>", "control": model == "real"} for model in models},
+        "datasets": {dataset: {"title": "Grid & more"}},
+        "budget": {"steps": 3000, "paper_steps": 400_000, "said": "3,000 of 400,000 steps"},
+        "snapshots": [1.0],
+    }
+    return Gathered(Path("."), pd.DataFrame(rows)[list(COLUMNS)], info, {}, **more)
+
+
+def of(run: Gathered) -> Comparison:
+    return Comparison(run, None, ())
+
+
+def records(table: Table) -> pd.DataFrame:
+    """The CSV of a table, as a reader gets it."""
+    from io import StringIO
+
+    return pd.read_csv(StringIO(to_csv(table)))
+
+
+def test_every_figure_in_full() -> None:
+    table = full_table(of(run_of({"modes": MODES})), "grid")
+    assert table is not None
+    rows = records(table).query("metric == 'modes'").set_index("model")
+    gan = rows.loc["gan"]
+    assert (gan["mean"], gan["sd"], gan["n"]) == (22.0, 2.0, 3)
+    assert gan["error"] == pytest.approx(2 / math.sqrt(3))
+    assert (gan["bootstrap_low"], gan["bootstrap_high"]) == (20.0, 24.0)
+    assert gan["student_high"] == pytest.approx(22 + 4.302653 * 2 / math.sqrt(3))
+    assert rows.loc["ali", "seeds_missing"] == 1 and math.isnan(rows.loc["ali", "bootstrap_low"])
+    assert "real" in rows.index
+
+
+def test_ties_and_the_seeds_that_would_resolve_them() -> None:
+    table = ties_table(of(run_of({"modes": MODES})), "grid")
+    assert table is not None
+    rows = records(table).set_index("tied")
+    assert set(rows.index) == {"gan", "ali"}  # veegan is told apart, real is no rival
+    assert set(rows["best"]) == {"wgan"}
+    assert rows.loc["gan", "difference"] == pytest.approx(-0.5)
+    assert rows.loc["gan", "test"] == "welch"
+    sds = 2.0, float(np.std(MODES["wgan"], ddof=1))
+    assert rows.loc["gan", "resolve"] == seeds_to_resolve(-0.5, sds, 0.025)
+    assert 250 < rows.loc["gan", "resolve"] < 300
+    assert rows.loc["gan", "p_holm"] >= rows.loc["gan", "p"]
+    assert "2 to 3 seeds are too few for a permutation test" in table.caption
+
+
+def test_many_seeds_are_paired() -> None:
+    rng = np.random.default_rng(0)
+    shared = 10 * rng.normal(size=10)  # seeds differ far more than models: only a paired test can tell
+    values = {"a": tuple(shared + 1 + 0.1 * rng.normal(size=10)), "b": tuple(shared), "c": tuple(shared + 0.99)}
+    comparison = of(run_of({"modes": values}))
+    stands = comparison.standing("grid", "modes")
+    assert stands is not None and stands.family.said == "paired permutation test, Holm"
+    assert stands.tied == [{"a": "c", "c": "a"}[stands.best]]
+    assert "paired permutation test" in how([comparison]) and "Welch" not in how([comparison])
+    assert answers(comparison, "grid")[0].sure.startswith("10 seeds; not told apart from 1 other (paired permutation")
+    table = ties_table(comparison, "grid")
+    assert table is not None and [row.cells[5].text for row in table.rows] == ["paired permutation"]
+
+
+def test_a_sole_winner_is_said() -> None:
+    table = ties_table(of(run_of({"modes": {"gan": (20.0, 20.5, 21.0), "wgan": (5.0, 5.5, 6.0)}})), "grid")
+    assert table is not None and [row.cells[1].text for row in table.rows] == ["none"]
+    assert answers(of(run_of({"modes": {"gan": (20.0, 20.5), "wgan": (5.0, 5.5)}})), "grid")[0].sure == (
+        "2 seeds; told apart from the other one with error bars (Welch's t test, Holm)"
+    )
+
+
+def test_how_it_was_told() -> None:
+    few = of(run_of({"modes": {"gan": (1.0, 2.0, 4.0), "wgan": (2.0, 4.0, 1.0)}}))
+    assert how([few]) == (
+        "± is the standard error over seeds. Models are told apart from the best one by Welch's t test at 5 %, "
+        "corrected for the number of models compared with it by Holm's method; 3 seeds are too few for a permutation "
+        "test so corrected."
+    )
+    many = of(run_of({"modes": {"gan": tuple(range(7)), "wgan": tuple(range(1, 8))}}))
+    assert how([few, many]).endswith("where seeds are too few for that (3), by Welch's t test, corrected alike.")
+    one = of(run_of({"modes": {"gan": (1.0,), "wgan": (2.0,)}}))
+    assert how([one]) == "There is one seed a model, so there are no error bars and no tests."
+
+
+def test_one_seed_gives_no_statistics() -> None:
+    comparison = of(run_of({"modes": {"gan": (1.0,), "wgan": (2.0,), "ali": (2.0,)}}))
+    assert [table.name for table in statistics_tables(comparison, "grid")] == ["grid_full"]
+    assert study_tables(comparison) == [] and list(study_figures(comparison)) == []
+    assert list(statistics_figures(comparison, "grid")) == []
+    assert answers(comparison, "grid")[0].sure == "one seed, so no error bar and no test"
+
+
+def spread_of(model: str, values: np.ndarray, metric: str = "modes", protocol: str = PROTOCOL) -> pd.DataFrame:
+    """Rows of SPREAD for values (S, D, M)."""
+    rows = [
+        ("grid", model, seed, draw, subset, 2500, metric, protocol, value)
+        for (seed, draw, subset), value in np.ndenumerate(values)
+    ]
+    return pd.DataFrame(rows, columns=SPREAD)
+
+
+def test_shares_of_the_variance() -> None:
+    seeds = np.broadcast_to(np.array([20.0, 22.0, 24.0])[:, None, None], (3, 2, 2))
+    subsets = np.broadcast_to(np.array([20.0, 23.0]), (3, 2, 2))
+    spread = pd.concat([spread_of("gan", seeds), spread_of("wgan", subsets)])
+    comparison = of(run_of({"modes": MODES}, spread=spread))
+    table = variance_table(comparison, "grid")
+    assert table is not None
+    rows = records(table).set_index("model")
+    assert (rows.loc["gan", "seed"], rows.loc["gan", "subset"]) == (1.0, 0.0)
+    assert (rows.loc["wgan", "subset"], rows.loc["wgan", "subset_variance"]) == (1.0, 4.5)
+    assert rows.loc["gan", "sd"] == 2.0
+    assert "3 training seeds, 2 independent draws of n = 2,500" in table.caption
+    names = [name for name, *_ in statistics_figures(comparison, "grid")]
+    assert names == ["grid_variance"]
+
+
+def test_a_seed_that_lacks_a_draw_is_left_out() -> None:
+    values = np.random.default_rng(0).normal(size=(4, 2, 2))
+    frame = spread_of("gan", values)
+    frame = frame[~((frame["seed"] == 3) & (frame["draw"] == 1))]
+    comparison = of(run_of({"modes": MODES}, spread=frame))
+    found = splits(comparison, "grid")["gan", "modes"]
+    assert found.shape == (3, 2, 2) and found.incomplete == 1
+    table = variance_table(comparison, "grid")
+    assert table is not None and any("left out" in note for note in table.notes)
+
+
+def test_the_bias_of_the_distance() -> None:
+    rows = []
+    for seed, limit in enumerate((2.0, 4.0)):
+        for n in (100, 200, 400):
+            for repeat, noise in enumerate((-0.1, 0.1)):
+                protocol = f"features=classifier;n_real=898;n_generated={n}"
+                rows.append(("grid", "gan", seed, n, repeat, "fid", protocol, limit + 100 / n + noise))
+    comparison = of(run_of({"modes": MODES}, bias=pd.DataFrame(rows, columns=BIAS)))
+    found = limits(comparison, "grid")["fid@classifier"]["gan"]
+    assert found.limit.limit == pytest.approx(3.0) and found.limit.error == pytest.approx(1.0)
+    assert found.at(100) == (pytest.approx(4.0), pytest.approx(1.0))
+    (table,) = bias_tables(comparison, "grid")
+    row = records(table).iloc[0]
+    assert (row["n_100"], row["limit"], row["slope_slope"]) == pytest.approx((4.0, 3.0, 100.0))
+    assert row["slope"] == pytest.approx(0.25 / 3.25)
+    assert "features=classifier;n_real=898." in table.caption and "n_generated" not in table.caption
+
+
+def test_ranks_over_seeds() -> None:
+    values = {
+        "gan": (3.0, 2.0, 3.0),
+        "wgan": (2.0, 3.0, 2.0),
+        "veegan": (1.0, 1.0, 1.0),
+        "ali": (9.0, 9.0),
+        "real": (25.0,) * 3,
+    }
+    (one,) = rankings(of(run_of({"modes": values})))
+    average = dict(zip(one.models, one.ranks.average, strict=True))
+    assert average == pytest.approx({"gan": 4 / 3, "wgan": 5 / 3, "veegan": 3.0})
+    assert one.left_out == ("<ali>",)
+    assert one.ranks.critical == pytest.approx(critical_difference(3, 3))
+    assert "3 blocks, the seeds of 1 data set" in one.caption and "not independent" in one.caption
+
+
+def test_many_data_sets_are_blocks_of_their_own() -> None:
+    parts = [run_of({"modes": {"gan": (9.0, 8.0), "wgan": (2.0 + at, 3.0)}}, f"set{at}") for at in range(5)]
+    info = parts[0].info | {
+        "expected": [cell for part in parts for cell in part.info["expected"]],
+        "datasets": {f"set{at}": {} for at in range(5)},
+    }
+    run = dataclasses.replace(parts[0], table=pd.concat([part.table for part in parts]), info=info)
+    (one,) = rankings(of(run))
+    assert one.ranks.blocks == 5 and not one.per_seed
+    assert dict(zip(one.models, one.ranks.average, strict=True)) == pytest.approx({"gan": 1.0, "wgan": 2.0})
+    assert "5 data sets (means over seeds)" in one.caption
+    table = study_tables(of(run))[0]
+    assert table.name == "mode-collapse_ranks" and [row.name for row in table.rows] == ["gan", "wgan"]
+
+
+@pytest.mark.parametrize("k", [3, 40])
+def test_the_diagram_shows_every_model(k: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(k)
+    values = {f"m{at:02d}": tuple(at + rng.normal(size=8)) for at in range(k)}
+    comparison = of(run_of({"modes": values}))
+    with styled():
+        (wanted,) = study_figures(comparison)
+        name, title, caption, _, make = wanted
+        figure = make()
+        texts = {text.get_text() for text in figure.axes[0].texts}
+        assert sum("<m" in text for text in texts) == k
+        boxes = [text.get_window_extent() for text in figure.axes[0].texts if "<m" in text.get_text()]
+        assert not any(a.overlaps(b) for at, a in enumerate(boxes) for b in boxes[:at])
+        page = figure.bbox
+        assert all(page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 for box in boxes)
+        save(figure, tmp_path, name)
+    assert (name, title) == ("mode-collapse_ranks_modes", "Average ranks: Modes")
+    assert f"critical difference at 5 %: {critical_difference(k, 8):.2f}" in caption
+    assert (tmp_path / f"{name}.pdf").stat().st_size > 1000
+
+
+def test_features_are_named_in_the_ranking() -> None:
+    values = {"fid@classifier": {"vae": (3.0, 2.0), "ae-ot": (1.0, 1.5)}}
+    run = run_of(values, "digits")
+    one = next(iter(rankings(Comparison(run, None, (), study=IMAGES))))
+    assert one.label == "Fréchet distance, classifier features"
+    assert dict(zip(one.models, one.ranks.average, strict=True)) == {"vae": 2.0, "ae-ot": 1.0}
+
+
+def test_a_model_with_one_seed_is_said_not_to_be_tested() -> None:
+    table = ties_table(of(run_of({"modes": {"gan": (1.0, 2.0), "wgan": (2.0, 3.0), "ali": (0.5,)}})), "grid")
+    assert table is not None
+    assert table.notes == ("Not tested for some metric, as there are fewer than two seeds: <ali>.",)
