@@ -90,6 +90,9 @@ class Run(BaseModel):
     seeds_per_job: Annotated[int, Field(ge=1, strict=True)] | None = Field(
         None, description="seeds that one job trains, so that a model's seeds spread over GPUs; default: all of them"
     )
+    time_limit: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="seconds that one replica may train; one that takes longer becomes a failed cell"
+    )
     capture: bool = Field(False, description="record training steps as CUDA graphs (GPU only)")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="bfloat16: mixed precision")
     published: str = Field("config/published.csv", description="table of published figures")

@@ -59,15 +59,6 @@ def agreement(record: Published, own: Summary) -> Agreement | None:
     return Agreement(NORMAL, z, 2 * float(norm.sf(abs(z))), away)
 
 
-def holm(values: list[float]) -> list[float]:
-    """The p-values adjusted for their number (Holm 1979; statsmodels.stats.multitest.multipletests)."""
-    if not values:
-        return []
-    from statsmodels.stats.multitest import multipletests
-
-    return [float(value) for value in multipletests(values, LEVEL, method="holm")[1]]
-
-
 def _error(record: Published) -> float | None:
     """The standard error of the published mean; None where its kind or its number of trials does not give it."""
     if record.error is None:

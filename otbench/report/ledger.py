@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from otbench.report.agreement import LEVEL, Agreement, agreement, holm
+import numpy as np
+
+from otbench.report.agreement import LEVEL, Agreement, agreement
 from otbench.report.cells import said_of
 from otbench.report.compare import Comparison
 from otbench.report.gathered import Gathered
@@ -15,6 +17,7 @@ from otbench.report.published import ERROR_KINDS, Published
 from otbench.report.registry import NETWORKS, shown
 from otbench.report.summary import Summary, summarise
 from otbench.report.tables import ABSENT, Cell, Column, Row, Table
+from otbench.statistics.ties import holm
 
 AGREES, DIFFERS, UNLIKE, MISSING = "agrees", "differs", "unlike: not tested", "not measured"
 TESTED = (AGREES, DIFFERS)
@@ -60,8 +63,9 @@ def entries(comparisons: list[Comparison]) -> list[Entry]:
     records = dict.fromkeys(one for comparison in comparisons for one in comparison.published)
     held = [_entry(record, comparisons) for record in records]
     tests = [(at, label, one) for at, entry in enumerate(held) for label, one in entry.found.items() if one.test]
-    for (at, label, one), adjusted in zip(tests, holm([one.test.p for _, _, one in tests if one.test]), strict=True):
-        held[at].found[label] = replace(one, adjusted=adjusted)
+    adjusted = holm(np.array([one.test.p for _, _, one in tests if one.test]))
+    for (at, label, one), p in zip(tests, adjusted, strict=True):
+        held[at].found[label] = replace(one, adjusted=float(p))
     return held
 
 

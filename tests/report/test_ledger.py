@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from otbench.report.agreement import agreement, holm
+from otbench.report.agreement import agreement
 from otbench.report.compare import Comparison
 from otbench.report.gathered import load_run
 from otbench.report.ledger import AGREES, DIFFERS, MISSING, UNLIKE, counts, entries, ledger_table, said
@@ -103,11 +103,6 @@ def test_unknown_errors_and_no_seeds_give_no_test() -> None:
     assert agreement(replace(BASE, error=None, error_kind="none"), own) is None
     assert agreement(replace(BASE, error_kind="unstated"), own) is None
     assert agreement(BASE, of()) is None
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([]) == []
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,15 @@ import csv
 import json
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 
-from otbench.errors import OtbenchError
+from otbench.errors import OtbenchError, WorkFailed
+from otbench.metrics.table import measure_file
 from otbench.models import configure, find
 from otbench.models.gan import GAN
 from otbench.training.draw import draw
@@ -111,6 +113,98 @@ def test_a_request_to_stop_leaves_a_checkpoint_and_the_next_call_goes_on(number,
     assert count[0] == 200, "no step is done twice"
     first, second = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def failing(monkeypatch, seed, at, error):
+    """Let the training of one seed end with an error at a step."""
+    plain, count = GAN.step, [0]
+
+    def step(self, batch):
+        count[0] += self.seeds == [seed]
+        if count[0] == at and self.seeds == [seed]:
+            raise error
+        return plain(self, batch)
+
+    monkeypatch.setattr(GAN, "step", step)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("no luck\nat all"), "RuntimeError: no luck"),
+        (MemoryError(), "MemoryError: "),
+        (torch.OutOfMemoryError("CUDA out of memory"), "OutOfMemoryError: CUDA out of memory"),
+        (WorkFailed("the map was lost"), "the map was lost"),
+    ],
+)
+def test_a_seed_that_fails_is_a_failed_cell_and_the_others_go_on(error, said, data, tmp_path, monkeypatch, capfd):
+    failing(monkeypatch, 1, 60, error)
+    summary = fit("gan", data, [0, 1, 2], tmp_path, steps=100, snapshots=[0.5], options=SMALL)
+    found = {(cell["seed"], cell["snapshot"]): cell for cell in summary["cells"]}
+    assert {key for key, cell in found.items() if cell["status"] == "failed"} == {(1, 1.0)}
+    assert found[1, 0.5]["status"] == "ok", "what came before is kept"
+    assert found[1, 1.0]["message"] == said and f"failed: {said}" in capfd.readouterr().err
+    draw(tmp_path, data, 50, tmp_path / "samples.npz")
+    table = measure_file(data, tmp_path / "samples.npz", "r")
+    assert set(table[(table["seed"] == 1) & (table["snapshot"] == 1)]["status"]) == {"failed"}
+    assert set(table[table["seed"] != 1]["status"]) == {"ok"}
+
+
+def test_a_model_that_cannot_be_built_is_failed_cells(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(GAN, "parameters", lambda self: 1 / 0)
+    summary = fit("gan", data, [0, 1], tmp_path, steps=20, snapshots=[0.5], options=SMALL)
+    assert {cell["status"] for cell in summary["cells"]} == {"failed"} and len(summary["cells"]) == 4
+    assert summary["cells"][0]["message"] == "ZeroDivisionError: division by zero"
+
+
+def test_a_wrong_request_is_not_a_failed_cell(data, tmp_path, monkeypatch):
+    failing(monkeypatch, 0, 10, OtbenchError("such data are not for it"))
+    with pytest.raises(OtbenchError, match="not for it"):
+        fit("gan", data, [0], tmp_path, steps=100, options=SMALL)
+    assert not (tmp_path / "fit.json").exists()
+
+
+def test_a_seed_that_exceeds_its_time_is_a_failed_cell(data, tmp_path):
+    limit = Options(time_limit=1e-6)
+    summary = fit("gan", data, [0], tmp_path, steps=200, options=SMALL, training=limit)
+    (cell,) = summary["cells"]
+    assert cell["status"] == "failed" and "exceeded its time of 1e-06 s at step 50 of 200" in cell["message"]
+
+
+def test_replicas_that_need_too_much_memory_together_are_trained_one_by_one(data, tmp_path, monkeypatch):
+    plain = GAN.step
+
+    def step(self, batch):
+        if len(self.seeds) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(self, batch)
+
+    together = Options(together=2)
+    fit("gan", data, [0, 1], tmp_path / "alone", steps=60, options=SMALL)
+    monkeypatch.setattr(GAN, "step", step)
+    summary = fit("gan", data, [0, 1], tmp_path / "group", steps=60, options=SMALL, training=together)
+    for cell in summary["cells"]:
+        assert (cell["status"], cell["message"]) == ("ok", "trained alone, as 2 replicas at once ran out of memory")
+    first, second = weights(tmp_path / "alone"), weights(tmp_path / "group")
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_weights_that_changed_get_a_sentence(data, tmp_path):
+    fit("gan", data, [0], tmp_path, steps=20, options=SMALL)
+    path = tmp_path / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-10] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(OtbenchError, match="cannot read the weights in .*: they are damaged, or of another fit"):
+        draw(tmp_path, data, 50, tmp_path / "samples.npz")
+
+
+def test_samples_of_a_model_of_other_data_get_a_sentence(data, tmp_path):
+    fit("gan", data, [0], tmp_path, steps=20, options=SMALL)
+    draw(tmp_path, data, 50, tmp_path / "samples.npz")
+    changed = replace(data, train=data.train + 1)
+    with pytest.raises(OtbenchError, match="the data set four that is given; it changed since"):
+        measure_file(changed, tmp_path / "samples.npz", "r")
 
 
 def test_a_second_request_is_not_kept_waiting(data, tmp_path, monkeypatch):

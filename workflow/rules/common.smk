@@ -77,9 +77,10 @@ def fit_options(dataset, model):
     section = RUN.section(dataset)
     options = json.dumps(section.options(model, dataset), sort_keys=True)
     snapshots = ",".join(map(str, section.marks))
+    limit = f" --time-limit {RUN.time_limit:g}" if RUN.time_limit else ""
     return (
         f"--steps {section.steps} --snapshots {snapshots} --options {quote(options)} --device {RUN.device}"
-        f" --together {RUN.together} --precision {RUN.precision}" + " --capture" * RUN.capture
+        f" --together {RUN.together} --precision {RUN.precision}{limit}" + " --capture" * RUN.capture
     )
 
 
