@@ -102,6 +102,9 @@ def fit(
     together: Annotated[int, typer.Option(help="Replicas trained at once; 0: all on a GPU, one on a CPU.")] = 0,
     capture: Annotated[bool, typer.Option("--capture", help="Replay steps as CUDA graphs (GPU only).")] = False,
     precision: Annotated[Precision, typer.Option(help="bfloat16 is mixed precision.")] = Precision.float32,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="On a GPU, the same bits every time, at a cost in time.")
+    ] = False,
     time_limit: Annotated[float | None, typer.Option(help="Seconds after which a replica counts as failed.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -112,7 +115,9 @@ def fit(
     from otbench.training.fit import fit as run
     from otbench.training.trainer import Options
 
-    training = Options(device.value, together, capture, precision.value, time_limit=time_limit)
+    training = Options(
+        device.value, together, capture, precision.value, deterministic=deterministic, time_limit=time_limit
+    )
     summary = run(
         model,
         load_data(data),

@@ -94,6 +94,7 @@ class Run(BaseModel):
         None, description="seconds that one replica may train; one that takes longer becomes a failed cell"
     )
     capture: bool = Field(False, description="record training steps as CUDA graphs (GPU only)")
+    deterministic: bool = Field(False, description="on a GPU, the same bits every time, at a cost in time")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="bfloat16: mixed precision")
     published: str = Field("config/published.csv", description="table of published figures")
     reference: str = Field("results/reference", description="folder of the reference results, shown beside the run's")

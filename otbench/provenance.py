@@ -89,6 +89,7 @@ def planned(run: Run, dataset: str, model: str, drawn: dict[str, Any] | None = N
     fitting = [model, "--data", data, "--out", fit, "--seeds", seeds, "--steps", str(section.steps)]
     fitting += ["--snapshots", marks, "--options", options, "--device", run.device]
     fitting += ["--together", str(run.together), "--precision", run.precision, *["--capture"] * run.capture]
+    fitting += ["--deterministic"] * run.deterministic
     drawing = ["--fit", fit, "--data", data, "--n", str((drawn or {}).get("n", section.samples))]
     drawing += [*(["--device", drawn["device"]] if drawn else []), "--out", samples]
     measuring = ["--data", data, "--samples", samples, "--run", run.run, "--study", run.study_of[dataset]]

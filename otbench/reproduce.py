@@ -254,7 +254,9 @@ def _again(
     section, path = run.section(dataset), run.folder / "data" / f"{dataset}.npz"
     data = load(str(path))
     features = _features(run, dataset, data, device)
-    training = Options(device, run.together, run.capture and device != "cpu", run.precision)
+    training = Options(
+        device, run.together, run.capture and device != "cpu", run.precision, deterministic=run.deterministic
+    )
     steps, options = None if section.steps == "paper" else section.steps, section.options(model, dataset)
     with one_thread():
         _say(f"{dataset}/{model}/{seed}: training")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from otbench.catalogue import models_of
 from otbench.config import KINDS
 from otbench.data import load
 from otbench.metrics import METRICS, applicable
+from otbench.ratings.answers import merge
+from otbench.ratings.key import read_key
 from otbench.studies.spaces import SEARCHED
 
 SECTION = {"datasets": ["ring-pyomt"], "models": ["real", "noise"], "steps": 10, "samples": 100}
@@ -63,6 +66,12 @@ def jobs(done: subprocess.CompletedProcess) -> dict[str, int]:
     counted = re.search(r"job +count\n[- ]+\n(.*?)\n\n", text, re.S)
     assert counted, text[-2000:]
     return {line.split()[0]: int(line.split()[1]) for line in counted.group(1).splitlines()}
+
+
+def timeless(path: Path) -> pd.DataFrame:
+    """A run's table without what differs from call to call: times and memory."""
+    table = pd.read_csv(path)
+    return table[table["protocol"] != "cost"].drop(columns="seconds").reset_index(drop=True)
 
 
 def set_up(root: Path, target: Path, **change: object) -> Path:
@@ -179,11 +188,8 @@ def test_seeds_may_be_spread_over_jobs_without_changing_a_number(root, finished,
     assert (counted["fit_part"], counted["join"]) == (4, 2) and "fit" not in counted
     done = snakemake(tmp_path, "--configfile", "own.yaml")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    tables = [pd.read_csv(where / "results" / "small" / "metrics.csv") for where in (finished, tmp_path)]
-    for table in tables:
-        table.drop(table[table["protocol"] == "cost"].index, inplace=True)
-        table.drop(columns="seconds", inplace=True)
-    pd.testing.assert_frame_equal(*(table.reset_index(drop=True) for table in tables), check_exact=True)
+    tables = [timeless(where / "results" / "small" / "metrics.csv") for where in (finished, tmp_path)]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
 
 
 def test_a_job_that_is_killed_leaves_the_rest_and_a_report_that_counts_it(root, tmp_path):
@@ -234,12 +240,19 @@ def test_repeats_and_a_rating_session_are_jobs_of_their_own(root, tmp_path):
     assert "--along" not in done.stdout, "models that the study has not are passed over"
 
 
-@pytest.mark.slow
-def test_smoke_run_has_every_model_and_metric(root, tmp_path):
-    copy(root, tmp_path)
-    done = snakemake(tmp_path, "--configfile", "config/smoke.yaml")
+@pytest.fixture(scope="module")
+def smoked(root, tmp_path_factory) -> Path:
+    """The smoke run, done."""
+    where = tmp_path_factory.mktemp("smoke")
+    copy(root, where)
+    done = snakemake(where, "--configfile", "config/smoke.yaml")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    folder = tmp_path / "results" / "smoke"
+    return where
+
+
+@pytest.mark.slow
+def test_smoke_run_has_every_model_and_metric(smoked):
+    folder = smoked / "results" / "smoke"
     table = pd.read_parquet(folder / "metrics.parquet")
     from otbench.models import models
 
@@ -258,3 +271,36 @@ def test_smoke_run_has_every_model_and_metric(root, tmp_path):
     assert list((folder / "sheets").rglob("*.png"))
     page = re.sub(r"<a [^>]*>|http://www.w3.org\S*", "", (folder / "report.html").read_text())
     assert not re.search(r"https?://", page), "it needs no network; pictures in base64 may hold any four letters"
+
+
+@pytest.mark.slow
+def test_answers_of_raters_are_an_input_of_the_report_alone(smoked, tmp_path):
+    folder = smoked / "results" / "smoke"
+    session = folder / "ratings" / "digits"
+    for name in ("rate.html", "sheet.pdf", "form.csv"):
+        assert (session / name).stat().st_size > 0
+    key = json.loads((session / "key.json").read_text())
+    for rater, fooled in (("Ann", "otvae"), ("Bo", "vae")):
+        answers = [
+            {
+                "item": one["item"],
+                "answer": "real" if one["kind"] != "model" or one["model"] == fooled else "generated",
+                "milliseconds": 900,
+            }
+            for one in key["items"]
+        ]
+        said = {"format": "otbench-ratings-1", "session": key["session"], "rater": rater, "answers": answers}
+        said |= {"started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:05:00Z"}
+        path = tmp_path / f"{rater}.json"
+        path.write_text(json.dumps(said))
+        merge([path], read_key(session), session)
+    assert set(jobs(snakemake(smoked, "-n", "--configfile", "config/smoke.yaml"))) - {"total"} == LAST
+    done = snakemake(smoked, "--configfile", "config/smoke.yaml")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    table = pd.read_csv(folder / "metrics.csv").query("metric == 'excellence'")
+    rates = table.groupby("model")["value"].mean()
+    assert rates["otvae"] == rates["vae"] == 0.5 and rates["noise"] == 0, "each rater was fooled by one model"
+    assert table["protocol"].str.contains("raters=2").all() and (table["status"] == "ok").all()
+    assert len(table[table["model"] == "otvae"]) == 2 * 2, "two seeds at two snapshots"
+    page = (folder / "report.html").read_text()
+    assert "Ann" in page and "Krippendorff" in page

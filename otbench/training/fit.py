@@ -34,15 +34,37 @@ from otbench.training.meter import Meter, settled
 from otbench.training.trainer import Options, Record, Trainer, key
 
 
-def prepare(device: str) -> None:
+def prepare(device: str, deterministic: bool = False) -> None:
     """Set the process up for training: one CPU thread, no denormal numbers; raises OtbenchError for a missing GPU.
 
-    One thread, because results must not depend on the number of cores; jobs run side by side instead.
+    One thread, because results must not depend on the number of cores; jobs run side by side instead. deterministic:
+    of a GPU's kernels only those that give the same bits every time, an error where an operation has none.
     """
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise OtbenchError("device 'cuda' was asked for but this machine has no usable GPU; use 'cpu' or 'auto'")
     torch.set_num_threads(int(os.environ.get("OTBENCH_THREADS", "1")))
     torch.set_flush_denormal(True)
+    if device.startswith("cuda"):
+        if deterministic:  # read when cuBLAS starts, so before anything runs on the device
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(deterministic)
+        torch.backends.cudnn.benchmark = False
+
+
+def flags(device: str) -> dict[str, Any]:
+    """The switches of this process that a GPU's bits depend on; empty on a CPU, where one thread settles them."""
+    if not device.startswith("cuda"):
+        return {}
+    return {
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cublas_workspace": os.environ.get("CUBLAS_WORKSPACE_CONFIG", ""),
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
+        "tf32_convolution": torch.backends.cudnn.allow_tf32,
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+    }
 
 
 def resolve(device: str) -> str:
@@ -87,7 +109,7 @@ def fit(
     if any(not 0 < f <= 1 for f in snapshots or []):
         raise OtbenchError(f"fit: snapshots must be fractions of the budget above 0 and up to 1, got {snapshots}")
     device = resolve(training.device)
-    prepare(device)
+    prepare(device, training.deterministic)
     model_class, config = find(name, data.kind), configure(name, options, data.kind)
     if data.kind not in model_class.kinds:
         raise OtbenchError(f"model {name} takes {' or '.join(model_class.kinds)}, but {data.name} holds {data.kind}")
@@ -138,6 +160,7 @@ def fit(
         if device.startswith("cuda")
         else f"CPU ({platform.machine()}), {torch.get_num_threads()} thread",
         "versions": versions(),
+        "flags": flags(device),
         "machine": machine(),
         "command": command_line(
             "fit", _words(name, given or data.name, seeds, out, steps, snapshots, options, training)
@@ -213,7 +236,7 @@ def _words(
     said += ["--snapshots", ",".join(str(mark) for mark in snapshots or [1.0])]
     said += ["--options", json.dumps(options or {}, sort_keys=True), "--device", training.device]
     said += ["--together", str(training.together), "--precision", training.precision]
-    return said + ["--capture"] * training.capture
+    return said + ["--capture"] * training.capture + ["--deterministic"] * training.deterministic
 
 
 def _order(name: str) -> tuple[int, float]:

@@ -36,6 +36,8 @@ class Options:
     capture: bool = False
     #: "float32", or "bfloat16" for mixed precision
     precision: str = "float32"
+    #: on a GPU, only kernels that give the same bits every time, at some cost in time
+    deterministic: bool = False
     #: seconds between checkpoints
     checkpoint: float = 60.0
     #: seconds that one replica may train; None is no limit

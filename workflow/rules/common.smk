@@ -80,7 +80,9 @@ def fit_options(dataset, model):
     limit = f" --time-limit {RUN.time_limit:g}" if RUN.time_limit else ""
     return (
         f"--steps {section.steps} --snapshots {snapshots} --options {quote(options)} --device {RUN.device}"
-        f" --together {RUN.together} --precision {RUN.precision}{limit}" + " --capture" * RUN.capture
+        f" --together {RUN.together} --precision {RUN.precision}{limit}"
+        + " --capture" * RUN.capture
+        + " --deterministic" * RUN.deterministic
     )
 
 
