@@ -170,9 +170,9 @@ def test_ae_ot_draws_the_same_on_either_device(data, tmp_path):
 @pytest.mark.parametrize("name", ["gan", "wgan-gp"])
 def test_a_deterministic_fit_gives_the_same_bits_and_says_how(name, data, tmp_path):
     training = Options(device="cuda", together=2, deterministic=True)
-    options = SMALL if name == "gan" else {"critic_steps": 1, "batch": 32}
+    chosen = options(name)
     for where in ("first", "second"):
-        summary = fit(name, data, [0, 1], tmp_path / where, steps=100, options=options, training=training)
+        summary = fit(name, data, [0, 1], tmp_path / where, steps=100, options=chosen, training=training)
     assert summary["flags"]["deterministic_algorithms"] and summary["flags"]["cublas_workspace"] == ":4096:8"
     first, second = weights(tmp_path / "first"), weights(tmp_path / "second")
     assert all(torch.equal(first[k], second[k]) for k in first)
