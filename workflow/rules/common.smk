@@ -30,8 +30,8 @@ if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
 
 
-# One environment for all rules, made from requirements.lock; ignored unless containers are asked for.
-container: "docker://python:3.11"
+# One environment for all rules, made from requirements.lock (docs/clusters.md); ignored unless containers are asked for.
+container: os.environ.get("OTBENCH_CONTAINER", "otbench.sif")
 
 
 wildcard_constraints:

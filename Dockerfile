@@ -1,0 +1,20 @@
+# syntax=docker/dockerfile:1
+# The environment of requirements.lock with otbench in it; see docs/clusters.md.
+# The base is that of the lock file: Python 3.11. PyTorch's wheels bring CUDA along; a GPU needs the host's driver alone.
+FROM python:3.11-slim-bookworm
+
+# for packages that come as sources, and for the loops of the transport solver, compiled at first use
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc g++ \
+    && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /opt/otbench
+COPY requirements.lock pyproject.toml README.md LICENSE ./
+RUN pip install --no-cache-dir --require-hashes --requirement requirements.lock
+COPY otbench otbench
+RUN pip install --no-cache-dir --no-deps --no-build-isolation .
+
+# The run itself stands outside: mount a clone of the repository here, and write to it as yourself (--user).
+ENV HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
+WORKDIR /work
+CMD ["snakemake", "--cores", "all"]
