@@ -23,6 +23,7 @@ from safetensors.torch import save
 
 from otbench.catalogue import fit_version
 from otbench.data.base import DataSet
+from otbench.devices import claim
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.files import read_json, whole, write_json
 from otbench.lock import alone
@@ -35,13 +36,17 @@ from otbench.training.trainer import Options, Record, Trainer, key
 
 
 def prepare(device: str, deterministic: bool = False) -> None:
-    """Set the process up for training: one CPU thread, no denormal numbers; raises OtbenchError for a missing GPU.
+    """Set the process up for training: one CPU thread, no denormal numbers, of several GPUs one that no other job has.
+
+    Raises OtbenchError for a missing GPU.
 
     One thread, because results must not depend on the number of cores; jobs run side by side instead. deterministic:
     of a GPU's kernels only those that give the same bits every time, an error where an operation has none.
     """
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise OtbenchError("device 'cuda' was asked for but this machine has no usable GPU; use 'cpu' or 'auto'")
+    if device == "cuda":
+        claim()
     torch.set_num_threads(int(os.environ.get("OTBENCH_THREADS", "1")))
     torch.set_flush_denormal(True)
     if device.startswith("cuda"):

@@ -51,8 +51,8 @@ def test_generic_runs_and_asks_for_more_after_a_failure(root, tmp_path):
     codes = [batch.status(tmp_path / "jobs", str(number)) for number in range(1, 6)]
     assert codes == [0, 1, 0, 0, 0] and len(list((tmp_path / "jobs").iterdir())) == 5
     asked = [json.loads((tmp_path / "jobs" / str(number) / "asked").read_text()) for number in range(1, 6)]
-    assert {"walltime=00:240:00", "select=1:ncpus=1:mem=3000mb:ngpus=0"} < set(asked[1])
-    assert {"walltime=00:480:00", "select=1:ncpus=1:mem=6000mb:ngpus=0"} < set(asked[2])
+    assert {"walltime=14400", "select=1:ncpus=1:mem=3000mb:ngpus=0"} < set(asked[1])
+    assert {"walltime=28800", "select=1:ncpus=1:mem=6000mb:ngpus=0"} < set(asked[2])
 
 
 @pytest.mark.parametrize("profile", ["generic", "kubernetes", "slurm"])
