@@ -34,13 +34,15 @@ RUN = {
         "mode-collapse": {
             "datasets": ["grid-pyomt"],
             "models": ["gan", "real"],
-            "steps": 60,
+            "steps": 200,
             "samples": 200,
             "snapshots": [0.5, 1.0],
         },
-        "images": {"datasets": ["digits"], "models": ["vae", "real"], "steps": 5, "samples": 100},
+        "images": {"datasets": ["digits"], "models": ["vae"], "steps": 5, "samples": 100},
     },
 }
+#: the model whose job is cancelled after its first checkpoint
+GAN = "grid-pyomt/gan"
 #: what may differ between two runs of the same thing: time, and what the machine spent
 SPENT = re.compile("seconds|device|peak_memory|energy|^cost$")
 
@@ -102,12 +104,15 @@ class Watch:
             time.sleep(0.2)
         return found
 
-    def training(self, *without: str) -> dict[str, str] | None:
-        """A job that trains right now: it has begun to write its log."""
+    def training(self, without: str = "", checkpoint: str = "") -> dict[str, str] | None:
+        """A job that trains right now: it has begun to write its log, or that of a model has written a checkpoint."""
+        results = self.log.parent / "results" / "small"
         for job in self.node.jobs():
-            name = job["Comment"].removeprefix("rule_fit_wildcards_").replace("_", "/")
-            begun = (self.log.parent / "results" / "small" / "logs" / "fit" / f"{name}.log").exists()
-            if job["JobState"] == "RUNNING" and begun and job["JobId"] not in without:
+            model = job["Comment"].removeprefix("rule_fit_wildcards_").replace("_", "/")
+            begun = (results / "logs" / "fit" / f"{model}.log").exists()
+            if checkpoint:
+                begun = model == checkpoint and any((results / "fit" / model).glob(".resume-*/*.pt"))
+            if job["JobState"] == "RUNNING" and begun and job["JobId"] != without:
                 return job
         return None
 
@@ -143,6 +148,14 @@ def test_a_run_through_slurm_that_loses_jobs_has_the_tables_of_the_local_run(roo
     assert got.keys() == expected.keys() and len(got["metrics.csv"]) > 100
     for name in expected:
         pd.testing.assert_frame_equal(got[name], expected[name], obj=name)
+    # a replica that was taken up from its checkpoint tells of no peak, since it knows that of its last part alone
+    assert measured(here) >= measured(there) and ("gan", 0) in measured(here) - measured(there)
+
+
+def measured(where: Path) -> set[tuple[str, int]]:
+    """The replicas, model and seed, that tell the memory of their whole training."""
+    rows = pd.read_csv(where / "results" / "small" / "metrics.csv").query("metric == 'peak_memory' and value > 0")
+    return set(zip(rows["model"], rows["seed"], strict=True))
 
 
 def disturb(watch: Watch) -> tuple[list[dict[str, str]], tuple[str, str]]:
@@ -151,7 +164,7 @@ def disturb(watch: Watch) -> tuple[list[dict[str, str]], tuple[str, str]]:
     Returns all jobs as Slurm knows them then, and the ids of the one cancelled and the one pre-empted.
     """
     node = watch.node
-    cancelled = watch.until(watch.training, "a training job")["JobId"]
+    cancelled = watch.until(lambda: watch.training(checkpoint=GAN), "a checkpoint")["JobId"]
     node("scancel", cancelled)
     pre_empted = watch.until(lambda: watch.training(cancelled), "another training job")["JobId"]
     node(*"sbatch --partition=urgent --gpus=1 --mem=10 --output=/dev/null --wrap=true".split())
