@@ -28,7 +28,7 @@ test: $(READY) ## Run all tests
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
 
 test-faults: $(READY) ## Kill and break real runs, and see that they go on and say what is wrong
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m faults tests/faults
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m faults
 
 lint: $(READY) ## Check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

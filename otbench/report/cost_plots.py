@@ -77,31 +77,61 @@ def losses_figure(comparison: Comparison, losses: pd.DataFrame, models: list[str
 
 
 def quality_figure(comparison: Comparison, dataset: str, metric: str, measures: list[str]) -> Figure:
-    """The metric against each of the `measures` (keys of UNITS), a point a ranked model, bars standard errors."""
+    """The metric against each of the `measures` (keys of UNITS), a point a ranked model, bars standard errors; where
+    there are many models, a column of panels a family, with the others in grey.
+    """
     import matplotlib.pyplot as plt
+    from matplotlib.transforms import ScaledTranslation
 
-    models = comparison.generative(dataset)
-    size = (style.WIDTH, 2.7 + 0.17 * -(-len(models) // 5))
-    figure, panels = plt.subplots(1, max(2, len(measures)), figsize=size, squeeze=False, layout="constrained")
-    for axes, measure in zip(panels[0], measures, strict=False):
-        for model in models:
-            _point(axes, comparison, dataset, metric, measure, model)
-        label, unit, _ = UNITS[measure]
-        axes.set_xlabel(f"{label}, {unit}")
-        axes.set_ylabel(comparison.short(metric))
-        _scaled(axes, np.array([line.get_ydata()[0] for line in axes.get_lines()], dtype=float))
-    for axes in panels[0][len(measures) :]:
-        axes.set_axis_off()
-    handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=6.5, handletextpad=0.3)
+    families, every = comparison.families(dataset), comparison.generative(dataset)
+    many = len(families) > 1
+    shape = (len(measures), len(families)) if many else (1, len(measures))
+    deepest = max(len(models) for _, _, models in families)
+    height = 1.75 * len(measures) + 0.9 + 0.14 * deepest if many else 2.7 + 0.17 * -(-len(every) // 5)
+    shared = {"sharey": True, "sharex": "row"} if many else {}
+    size = (style.WIDTH, height)
+    figure, panels = plt.subplots(*shape, figsize=size, squeeze=False, layout="constrained", **shared)
+    for at, measure in enumerate(measures):
+        row = panels[at] if many else panels[0][at : at + 1]
+        for axes, (_, title, models) in zip(row, families, strict=True):
+            for model in every:
+                _point(axes, comparison, dataset, metric, measure, model, quiet=model not in models)
+            label, unit, _ = UNITS[measure]
+            axes.set_xlabel(f"{label}, {unit}")
+            if axes is row[0]:
+                axes.set_ylabel(comparison.short(metric))
+                _scaled(axes, np.array([line.get_ydata()[0] for line in axes.get_lines()], dtype=float))
+            if many and at == 0:
+                axes.set_title(title.replace("; ", ",\n").replace(" (", "\n("), fontsize=7)
+    if not many:
+        handles, labels = panels[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=6.5, handletextpad=0.3)
+        return figure
+    for axes in panels[-1]:
+        below = axes.transAxes + ScaledTranslation(0, -0.42, figure.dpi_scale_trans)  # inches, whatever the height
+        axes.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0),
+            bbox_transform=below,
+            fontsize=6,
+            handletextpad=0.3,
+            labelspacing=0.3,
+        )
     return figure
 
 
-def _point(axes: Axes, comparison: Comparison, dataset: str, metric: str, measure: str, model: str) -> None:
+def _point(
+    axes: Axes, comparison: Comparison, dataset: str, metric: str, measure: str, model: str, quiet: bool
+) -> None:
+    """A model's point with its errors; quiet: a small grey one without."""
     cost, own = (summarise(comparison.run, dataset, model, name) for name in (measure, metric))
     if not cost.n or not own.n or not math.isfinite(own.mean):
         return
     size, scale, mark = UNITS[measure][2], shown(metric).scale, style.mark(model)
+    if quiet:
+        at = cost.mean / size, own.mean * scale
+        axes.plot(*at, "o", color=style.LIGHT, markersize=3, markeredgewidth=0, zorder=1)
+        return
     errors = [value if math.isfinite(value) else 0.0 for value in (cost.error / size, own.error * scale)]
     axes.errorbar(
         cost.mean / size,

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report import style
+from otbench.report import plots, style
 from otbench.report.compare import Comparison
 from otbench.report.rankings import Ranking
-from otbench.report.registry import shown
 from otbench.report.variance import LABELS, Bias, Spread
 from otbench.statistics.nested import PARTS
 
@@ -154,10 +153,12 @@ def bias(comparison: Comparison, metric: str, models: dict[str, Bias]) -> Figure
         )  # fmt: skip
     low = [value for one in models.values() for value in (one.limit.limit, *(one.at(n)[0] for n in one.values))]
     logarithmic = min(low) > 0 and max(low) > FOLD * min(low)
-    axes.set_yscale("log" if logarithmic else "linear")
+    if logarithmic:
+        axes.set_yscale("log")
+        plots.plain(axes.yaxis, *axes.get_ylim(), wide=1000)
     axes.set_xlim(0, 1.04 / sizes[0])
     axes.set_xticks([0, *(1 / n for n in sizes)], ["∞", *(f"{n:,}" for n in sizes)])
     axes.set_xlabel("number of generated samples n (the axis is linear in 1 / n); hollow: extrapolated")
-    axes.set_ylabel(shown(metric).label + (" (logarithmic)" if logarithmic else ""))
+    axes.set_ylabel(comparison.short(metric) + (",\nlogarithmic axis" if logarithmic else ""))
     figure.legend(loc="outside lower center", ncols=4)
     return figure

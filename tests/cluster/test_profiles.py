@@ -40,7 +40,7 @@ def snakemake(where: Path, env: dict[str, str], *words: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_generic_runs_and_asks_for_more_after_a_failure(root, tmp_path):
     env = set_up(root, tmp_path) | {"BATCH_FAILS": "2"}
     often = ["--latency-wait", "5", "--max-status-checks-per-second", "10"]

@@ -117,7 +117,7 @@ class Watch:
         return None
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 def test_a_run_through_slurm_that_loses_jobs_has_the_tables_of_the_local_run(root, tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
