@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 PARTS = ("seed", "draw", "subset", "residual")
+ROUNDING = 1e-9
+"""Range, relative to the largest value, below which values differ by rounding alone: nothing varies then."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ def split(values: np.ndarray) -> Split:
     if values.ndim != 3 or not values.size or not np.all(np.isfinite(values)):
         raise ValueError("expected finite values of shape (seeds, draws, subsets)")
     seeds, draws, subsets = values.shape
-    squares, freedom = mean_squares(values)
+    varies = np.ptp(values) > ROUNDING * np.abs(values).max()
+    squares, freedom = mean_squares(values if varies else np.zeros(values.shape))
     known = {part: freedom[part] > 0 for part in PARTS}
     rest = squares["residual"] if known["residual"] else 0.0
     # Without subsets to tell them apart, the residual stands in the mean square of draws, or of seeds.

@@ -86,3 +86,13 @@ def test_nothing_varies() -> None:
 def test_values_must_be_finite_and_whole() -> None:
     with pytest.raises(ValueError, match="finite"):
         split(np.full((2, 2, 2), math.nan))
+
+
+def test_rounding_is_no_variance() -> None:
+    for seed in range(20):
+        draw = np.random.default_rng(seed)
+        mean = draw.normal()
+        found = split(mean + 1e-15 * draw.normal(size=(3, 3, 3)))
+        assert found.total == 0 and not found.negative and all(math.isnan(share) for share in found.shares.values())
+        assert found.mean == pytest.approx(mean)
+    assert split(0.452 + 1e-6 * np.random.default_rng(0).normal(size=(3, 3, 3))).total > 0
