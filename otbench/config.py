@@ -203,6 +203,11 @@ class Run(BaseModel):
         ]
 
     @property
+    def outside(self) -> bool:
+        """Whether results go out of the folder that the run is called in."""
+        return Path(self.results).is_absolute() or ".." in Path(self.results).parts
+
+    @property
     def folder(self) -> Path:
         """The folder of the run's results."""
         return Path(self.results) / self.run

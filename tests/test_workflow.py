@@ -214,6 +214,16 @@ def test_a_wrong_config_is_refused_before_anything_runs(root, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_a_config_file_does_not_write_elsewhere(root, tmp_path):
+    copy(root, tmp_path)
+    for results in (str(tmp_path / "away"), "../away"):
+        (tmp_path / "own.yaml").write_text(yaml.safe_dump(small() | {"results": results}))
+        done = snakemake(tmp_path, "-n", "--configfile", "own.yaml")
+        assert done.returncode != 0 and "is outside this folder" in done.stdout + done.stderr
+        done = snakemake(tmp_path, "-n", "--configfile", "own.yaml", "--config", f"results={results}")
+        assert done.returncode == 0 and f"{results}/small/report.html" in done.stdout
+
+
 def test_images_get_features_and_the_latent_study(root, tmp_path):
     pictures = {**BARE, "datasets": ["digits"], "models": ["ae-ot", "real"], "steps": 2, "samples": 100}
     set_up(root, tmp_path)

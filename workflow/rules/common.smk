@@ -15,6 +15,13 @@ try:
 except OtbenchError as error:
     raise WorkflowError(str(error)) from None
 
+# A config may come from anybody; what it writes stays here unless the command line says otherwise.
+if RUN.outside and "results" not in workflow.config_settings.config:
+    raise WorkflowError(
+        f"config, key 'results': {RUN.results} is outside this folder; results go there only where the command line"
+        f" says so: --config results={quote(RUN.results)}"
+    )
+
 FOLDER = str(RUN.folder)
 
 STARTED = time.time()
