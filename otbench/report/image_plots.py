@@ -195,7 +195,7 @@ def excellence_curves(comparison: Comparison, dataset: str, metric: str) -> Figu
         _real_level(axes, comparison, dataset, metric)
         for record, first, last in excellence(list(comparison.published), dataset):
             if record.model in models or len(families) == 1:
-                _rated(axes, comparison, record, first, last)
+                rated(axes, f"{comparison.title(record.model)}, rated by people", record, first, last)
         axes.set_title(title.replace("; ", ", "), fontsize=7)
         if at + columns >= len(families):
             axes.set_xlabel("Epochs")
@@ -218,8 +218,8 @@ def excellence_curves(comparison: Comparison, dataset: str, metric: str) -> Figu
     return figure
 
 
-def _rated(axes: Axes, comparison: Comparison, record: Published, first: float, last: float) -> None:
-    """A rate that people gave, over the epochs that it is given for."""
+def rated(axes: Axes, label: str, record: Published, first: float, last: float) -> None:
+    """A published rate that people gave, hollow, over the epochs that it is given for."""
     mark, value, middle = style.mark(record.model), float(record.value) * 100, math.sqrt(first * last)
     axes.errorbar(
         middle,
@@ -233,7 +233,7 @@ def _rated(axes: Axes, comparison: Comparison, record: Published, first: float, 
         markersize=7,
         capsize=2,
         elinewidth=0.9,
-        label=f"{comparison.title(record.model)}, rated by people",
+        label=label,
     )
     said = record.note.partition(";")[0]  # in the paper's words: "above 80 %"
     axes.annotate(said, (middle, value), xytext=(0, 8), textcoords="offset points", fontsize=6.5, ha="center")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from otbench.report import style
 from otbench.report.compare import Comparison
-from otbench.report.image_plots import epochs
+from otbench.report.image_plots import epochs, rated
 from otbench.report.plots import plain
 from otbench.report.published import Published
 from otbench.studies.images import excellence
@@ -54,7 +54,8 @@ def training(comparison: Comparison, dataset: str, told: dict[str, Any], models:
             axes.axhline(100 * told["real"]["rate"], color=style.REAL, linewidth=1.2, label="held-out real images")
     for record, first, last in marks(comparison, dataset):
         if record.model in models:
-            _published(panels[0], comparison, dataset, record, first, last)
+            where = "" if record.dataset == dataset else " on MNIST"
+            rated(panels[0], f"{comparison.title(record.model)}, published{where}", record, first, last)
     for axes, label in zip(panels, ("Epochs", "Training, s"), strict=True):
         axes.set_xscale("log")
         low, high = axes.get_xlim()
@@ -98,28 +99,6 @@ def _spent(comparison: Comparison, dataset: str, model: str, snapshot: float, un
     rows = comparison.run.rows(dataset, model)
     spent = rows.loc[(rows["snapshot"] - snapshot).abs() < 1e-6].groupby("seed")["seconds"].first().mean()
     return float(spent) if math.isfinite(spent) else 0.0
-
-
-def _published(axes: Axes, comparison: Comparison, dataset: str, record: Published, first: float, last: float) -> None:
-    """A rate from the literature, hollow, over the epochs that it is given for."""
-    mark, value, middle = style.mark(record.model), float(record.value) * 100, math.sqrt(first * last)
-    where = "" if record.dataset == dataset else " on MNIST"
-    axes.errorbar(
-        middle,
-        value,
-        yerr=None if record.error is None else float(record.error) * 100,
-        xerr=[[middle - first], [last - middle]],
-        marker=mark.shape,
-        linestyle="",
-        color=mark.colour,
-        markerfacecolor="white",
-        markersize=7,
-        capsize=2,
-        elinewidth=0.9,
-        label=f"{comparison.title(record.model)}, published{where}",
-    )
-    said = record.note.partition(";")[0]  # in the report's words: "above 80 %"
-    axes.annotate(said, (middle, value), xytext=(0, 8), textcoords="offset points", fontsize=6.5, ha="center")
 
 
 def against_proxy(comparison: Comparison, told: dict[str, Any]) -> Figure:
