@@ -251,7 +251,7 @@ def _order(name: str) -> tuple[int, float]:
 
 def _write(out: Path, record: Record, summary: dict[str, Any]) -> None:
     tensors = {f"{cell}/{k}": v.contiguous() for cell, state in record.snapshots.items() for k, v in state.items()}
-    content = save(tensors, {name: summary[name] for name in ("config_hash", "code_version")})
+    content = save(tensors, {"fit": mark_of(summary)})
     summary["weights_sha256"] = hashlib.sha256(content).hexdigest()
     with whole(out / "weights.safetensors") as path:
         path.write_bytes(content)
@@ -260,6 +260,11 @@ def _write(out: Path, record: Record, summary: dict[str, Any]) -> None:
         writer.writerow(["stage", "step", "seed", "loss", "value"])
         writer.writerows(record.losses)
     write_json(out / "fit.json", summary)
+
+
+def mark_of(summary: dict[str, Any]) -> str:
+    """What weights carry of their fit; one text, as safetensors writes several in any order."""
+    return f"config {summary['config_hash']}, code {summary['code_version']}"
 
 
 def check_weights(path: Path, summary: dict[str, Any]) -> None:
@@ -292,8 +297,7 @@ def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str
         weights = safe_open(path, "pt", device=device)
     except (OSError, SafetensorError) as error:
         raise OtbenchError(f"cannot read the weights in {path}: {error}") from error
-    made = weights.metadata() or {}
-    if any(made.get(k) != summary[k] for k in ("config_hash", "code_version")):
+    if (weights.metadata() or {}).get("fit") != mark_of(summary):
         raise OtbenchError(f"{folder}: weights.safetensors and fit.json are of different fits; fit again")
     names = list(weights.keys())
 

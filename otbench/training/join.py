@@ -23,7 +23,7 @@ def join(folders: list[Path], out: Path) -> dict[str, Any]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file, save
 
-    from otbench.training.fit import check_weights
+    from otbench.training.fit import check_weights, mark_of
 
     if not folders:
         raise OtbenchError("join: expected at least one folder that `fit` wrote")
@@ -46,7 +46,7 @@ def join(folders: list[Path], out: Path) -> dict[str, Any]:
         "finished": max(one["finished"] for one in summaries),
         "command": " && ".join(one["command"] for one in summaries),
     }
-    content = save(tensors, {name: first[name] for name in ("config_hash", "code_version")})
+    content = save(tensors, {"fit": mark_of(first)})
     joined["weights_sha256"] = hashlib.sha256(content).hexdigest()
     with whole(out / "weights.safetensors") as path:
         path.write_bytes(content)
