@@ -201,6 +201,7 @@ def test_a_job_that_is_killed_leaves_the_rest_and_a_report_that_counts_it(root, 
     assert table.groupby("model")["status"].unique().map(list).to_dict() == {"noise": ["missing"], "real": ["ok"]}
     assert "missing" in (folder / "tables" / "incomplete.csv").read_text() and (folder / "report.html").exists()
     assert not (folder / "complete").exists()
+    assert {"fit", "gather"} <= set(jobs(snakemake(tmp_path, "-n", "--configfile", "own.yaml")))
     again = snakemake(tmp_path, "--configfile", "own.yaml")
     assert again.returncode == 0 and (folder / "complete").exists(), again.stdout[-2000:] + again.stderr[-2000:]
     assert set(pd.read_csv(folder / "metrics.csv")["status"]) == {"ok"}
