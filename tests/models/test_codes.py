@@ -271,7 +271,7 @@ def test_otvae_targets_are_mean_codes_of_training_images(pictures):
 # ------------------------------------------------------------------ from fit to samples
 
 
-class Stop(Exception):
+class Stop(BaseException):
     """Stands for a kill at any moment."""
 
 

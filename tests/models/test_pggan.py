@@ -221,7 +221,7 @@ def test_a_snapshot_in_a_fade_draws_what_the_model_drew_then(pictures):
         torch.testing.assert_close(again.draw(5, [generator(1, "samples")])[0], drawn[fraction][1], rtol=0, atol=1e-5)
 
 
-class Stop(Exception):
+class Stop(BaseException):
     """Stands for a kill at any moment."""
 
 
