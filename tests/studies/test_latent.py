@@ -168,7 +168,7 @@ def test_what_cannot_be_studied_is_said(fitted: dict, tmp_path: Path) -> None:
 def test_the_verb_writes_the_file_and_tells_the_counts(
     fitted: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otbench.cli.load_data", lambda name: images())
+    monkeypatch.setattr("otbench.cli_studies.load_data", lambda name: images())
     out = tmp_path / "tiny.npz"
     words = ["study", "latent", "--data", "tiny", "--fit", str(tmp_path), "--out", str(out), "--segments", "30"]
     done = CliRunner().invoke(app, [*words, "--points", "30"])
