@@ -16,13 +16,19 @@ NAME = ".lock"
 _held: dict[str, int] = {}
 
 
+def _beside(folder: str | Path) -> Path:
+    """The lock of a results folder: beside it, so that looking at a run that is not there makes no folder."""
+    path = Path(folder).resolve()
+    return path.parent / f".{path.name}{NAME}"
+
+
 def hold(folder: str | Path) -> None:
     """Hold the lock of a results folder until this process ends.
 
     Raises OtbenchError where another process holds it, or the folder cannot be written to.
     """
-    path = Path(folder) / NAME
-    key = str(path.resolve())
+    path = _beside(folder)
+    key = str(path)
     if key in _held:
         return
     try:
@@ -61,6 +67,6 @@ def alone(folder: str | Path) -> Iterator[None]:
 
 def release(folder: str | Path) -> None:
     """Let go of the lock of a results folder, where this process holds it."""
-    file = _held.pop(str((Path(folder) / NAME).resolve()), None)
+    file = _held.pop(str(_beside(folder)), None)
     if file is not None:
         os.close(file)

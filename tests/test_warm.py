@@ -128,7 +128,7 @@ def test_a_call_that_is_asked_to_stop_saves_its_work_first(working, tmp_path):
     caller, worker = working
     assert wait(lambda: catches(worker, signal.SIGTERM)), "training has begun"
     caller.send_signal(signal.SIGTERM)
-    assert caller.wait(timeout=120) == 128 + signal.SIGTERM and not alive(worker)
+    assert caller.wait(timeout=120) == 128 + signal.SIGTERM and wait(lambda: not alive(worker))
     assert b"the same command goes on from there" in caller.stderr.read()
     assert list(tmp_path.glob("f/.resume*/0.pt"))
 

@@ -167,7 +167,7 @@ def test_two_runs_do_not_share_a_folder(quiet):
     (where / "results" / "killed" / "report.html").unlink()
     first = start(where)
     try:
-        lock = where / "results" / "killed" / ".lock"
+        lock = where / "results" / ".killed.lock"
         end = time.monotonic() + 120
         while not (lock.exists() and str(first.pid) in lock.read_text()) and time.monotonic() < end:
             time.sleep(0.1)
