@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,8 +96,9 @@ def _row(
 def _trial(
     model: str, data: DataSet, features: Features, options: dict[str, Any], budget: Budget
 ) -> Iterator[dict[str, Any]]:
-    """Train one configuration and measure it at every snapshot; one that diverges yields rows without a value."""
+    """Train one configuration and measure it at every snapshot; where it diverges or fails, rows have no value."""
     from otbench.models import configure, find
+    from otbench.training.fit import work_failed
     from otbench.training.streams import generator
     from otbench.training.trainer import Options, Trainer, key
 
@@ -104,7 +106,14 @@ def _trial(
     steps = budget.steps or kind.paper_budget(data.name)
     marks = sorted({*budget.snapshots, 1.0})
     trained = kind(config, data, [budget.seed], budget.device)
-    record = Trainer(trained, steps, marks, Options(budget.device), None).run(f"{model} on {data.name}, {options}")
+    trainer = Trainer(trained, steps, marks, Options(budget.device), None)
+    try:
+        record = trainer.run(f"{model} on {data.name}, {options}")
+    except Exception as error:
+        if not work_failed(error):
+            raise
+        print(f"failed: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        record = trainer.fail(str(error))
     for mark in marks:
         cell = record.cells[key(budget.seed, mark)]
         status, samples = cell["status"], None

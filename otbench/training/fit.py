@@ -139,7 +139,7 @@ def fit(
                 trainer = Trainer(model, budget, marks, training, saved)
                 part = trainer.run(f"{name} on {data.name}, seed {', '.join(map(str, group))}")
             except Exception as error:
-                if not _work_failed(error):
+                if not work_failed(error):
                     raise
                 if isinstance(error, torch.OutOfMemoryError) and len(group) > 1:
                     return _one_by_one(train, group, error)
@@ -182,7 +182,7 @@ def fit(
     return summary
 
 
-def _work_failed(error: Exception) -> bool:
+def work_failed(error: Exception) -> bool:
     """Whether an error is a model's own, which its cell tells of: no fault of the request, no wish to stop."""
     return not isinstance(error, OtbenchError) or (isinstance(error, WorkFailed) and not isinstance(error, Interrupted))
 

@@ -10,7 +10,7 @@ import pytest
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.store import make_features, open_features
-from otbench.models import configure
+from otbench.models import configure, find
 from otbench.studies import search as module
 from otbench.studies.search import COLUMNS, Budget, read_search, search
 from otbench.studies.spaces import RANGES, SEARCHED, Between, options_of
@@ -115,6 +115,16 @@ def test_an_interrupted_search_goes_on(quarters, features, tmp_path, monkeypatch
     table = search("vae", quarters, features, "narrow", range(3), SMALL, tmp_path / "s.csv")
     assert len(calls) == 4, "finished trials are not done again"
     assert set(table["trial"]) == {0, 1, 2} and [p.name for p in tmp_path.iterdir()] == ["s.csv"]
+
+
+def test_a_trial_that_fails_is_counted(quarters, features, tmp_path, monkeypatch, capfd):
+    def step(self, batch):
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr(find("vae", "images"), "step", step)
+    table = search("vae", quarters, features, "wide", [0], SMALL, tmp_path / "s.csv")
+    assert len(table) == 4 and (table["status"] == "failed").all() and table["value"].isna().all()
+    assert "failed: RuntimeError: no luck" in capfd.readouterr().err
 
 
 def test_a_trial_that_diverges_is_counted(quarters, features, tmp_path):
