@@ -50,11 +50,11 @@ CONFIG = {
 }
 
 
-def start(where: Path) -> subprocess.Popen:
+def start(where: Path, *words: str) -> subprocess.Popen:
     """Snakemake on the run, in a process group of its own."""
     path = f"{where / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(where)}
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "own.yaml"]
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "own.yaml", *words]
     with open(where / "run.log", "a") as log:
         return subprocess.Popen(command, cwd=where, env=environment, stdout=log, stderr=log, start_new_session=True)
 
@@ -160,6 +160,16 @@ def test_twenty_kills_change_no_number(root, quiet, tmp_path):
         for path in (where / "results").rglob("*"):
             assert not path.name.startswith(".resume"), "no checkpoint is left"
     print(f"{kills} kills {victims} in {rounds} runs")
+
+
+def test_neither_cores_nor_the_order_of_jobs_nor_their_size_change_a_number(root, quiet, tmp_path):
+    set_up(root, tmp_path)
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(CONFIG | {"seeds_per_job": 1}))
+    words = ("--cores", "1", "--prioritize", "results/killed/metrics/digits/vae.csv")
+    assert start(tmp_path, *words).wait() == 0, (tmp_path / "run.log").read_text()[-3000:]
+    for part in (tmp_path / "results" / "killed").glob("fit/*/*/part-*"):
+        shutil.rmtree(part)
+    assert_same(quiet[0], tmp_path)
 
 
 def test_two_runs_do_not_share_a_folder(quiet):
