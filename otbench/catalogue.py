@@ -112,7 +112,9 @@ def measure_version() -> str:
 
 def report_version() -> str:
     """A digest of the sources that gathering and the report depend on."""
-    return code_version("report", "ratings", "statistics", "studies", "metrics", "gather.py", "pictures.py")
+    return code_version(
+        "report", "ratings", "statistics", "studies", "metrics", "gather.py", "further.py", "pictures.py"
+    )
 
 
 def ratings_version() -> str:

@@ -122,7 +122,7 @@ class Run(BaseModel):
                 known(section.search.datasets, section.datasets, f"study {study}: search on a data set it has not,")
                 if kind != "images":
                     raise ValueError(f"study {study} compares points; a search is for images")
-            _parts_known(study, section)
+            _parts_known(study, section, data, models)
             if section.folders and kind != "images":
                 raise ValueError(f"study {study} compares points; folders hold images")
             if clash := set(section.folders) & {*POINTS, *IMAGES}:
@@ -213,21 +213,19 @@ class Run(BaseModel):
         return Path(self.results) / self.run
 
 
-def _parts_known(study: str, section: Section) -> None:
+def _parts_known(study: str, section: Section, data: list[str], models: tuple[str, ...]) -> None:
     """Raise ValueError where repeated measurement or rating is asked of a name that nobody knows.
 
     What is known and not in the study is passed over, so that a config that takes other models or data sets than the
     one below it need not say these parts again.
     """
-    kind = KINDS[study]
-    data = [*(POINTS if kind == "points" else IMAGES), *section.folders]
     for what, part in (("spread", section.spread), ("rating", section.rating)):
         if part:
             known(part.datasets, data, f"study {study}: {what}: unknown data set")
-            known(part.models, models_of(kind), f"study {study}: {what}: unknown model")
+            known(part.models, models, f"study {study}: {what}: unknown model")
     if section.rating:
-        known(section.rating.along, models_of(kind), f"study {study}: rating: unknown model")
-        if kind != "images":
+        known(section.rating.along, models, f"study {study}: rating: unknown model")
+        if KINDS[study] != "images":
             raise ValueError(f"study {study} compares points; people rate images")
 
 

@@ -16,6 +16,7 @@ from otbench.errors import OtbenchError, WorkFailed
 
 if TYPE_CHECKING:
     import numpy
+    import pandas
 
 
 @contextmanager
@@ -80,6 +81,24 @@ def read_json(path: str | Path) -> Any:
         raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
         raise OtbenchError(f"{path} is not valid JSON ({error})") from error
+
+
+def read_columns(path: str | Path, columns: list[str], types: dict[str, Any], what: str = "table") -> pandas.DataFrame:
+    """The CSV table in `path`, with these columns in this order; types: of its columns, as pandas takes them.
+
+    Raises OtbenchError where it is missing, damaged or another table; `what` is what its sentence calls it.
+    """
+    import pandas
+
+    try:
+        table = pandas.read_csv(path, dtype=types)
+    except OSError as error:
+        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:  # pandas' own errors are of this kind too
+        raise OtbenchError(f"{path}: it is no {what} ({error})") from error
+    if list(table.columns) != columns:
+        raise OtbenchError(f"{path}: expected the columns {', '.join(columns)}, got {', '.join(map(str, table))}")
+    return table
 
 
 def read_npz(path: str | Path) -> dict[str, numpy.ndarray]:

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from otbench.config import Run
-from otbench.errors import OtbenchError
-from otbench.files import whole
+from otbench.files import read_columns, whole
 from otbench.studies.spread import BIAS, SPREAD, read_spread
 
 LOSSES = ["dataset", "model", "stage", "seed", "loss", "step", "value"]
@@ -55,12 +54,5 @@ def thinned(steps: np.ndarray, points: int = POINTS) -> np.ndarray:
 
 def read_losses(path: Path) -> pd.DataFrame:
     """The table stage, step, seed, loss, value that `fit` writes; raises OtbenchError where it is none."""
-    try:
-        table = pd.read_csv(path, dtype={"stage": "str", "loss": "str", "step": int, "seed": int, "value": float})
-    except OSError as error:
-        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise OtbenchError(f"{path}: it is no table of losses ({error})") from error
-    if list(table.columns) != ["stage", "step", "seed", "loss", "value"]:
-        raise OtbenchError(f"{path}: expected the columns stage, step, seed, loss, value, got {', '.join(table)}")
-    return table
+    types = {"stage": "str", "loss": "str", "step": int, "seed": int, "value": float}
+    return read_columns(path, ["stage", "step", "seed", "loss", "value"], types, "table of losses")

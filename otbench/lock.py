@@ -46,8 +46,7 @@ def hold(folder: str | Path) -> None:
         ) from None
     os.truncate(file, 0)
     os.write(file, f"process {os.getpid()} on {platform.node()}".encode())
-    os.set_inheritable(file, False)  # jobs must not keep it when their run is gone
-    _held[key] = file
+    _held[key] = file  # jobs do not inherit it, so they cannot keep it when their run is gone
 
 
 @contextmanager

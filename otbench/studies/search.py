@@ -14,7 +14,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.files import read_json, whole, write_json
+from otbench.files import read_columns, read_json, whole, write_json
 from otbench.provenance import digest
 from otbench.studies.spaces import RANGES, SPACES, options_of
 
@@ -157,16 +157,4 @@ def write_search(table: pandas.DataFrame, path: Path) -> None:
 
 def read_search(path: Path) -> pandas.DataFrame:
     """Read a table that `search` wrote; raises OtbenchError where it is missing, damaged or another table."""
-    import pandas
-
-    try:
-        table = pandas.read_csv(path, dtype=dict.fromkeys(TEXTS, "str"), keep_default_na=True)
-    except OSError as error:
-        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise OtbenchError(f"{path}: it is no table ({error})") from error
-    if list(table.columns) != COLUMNS:
-        raise OtbenchError(
-            f"{path}: expected the columns {', '.join(COLUMNS)}, got {', '.join(map(str, table.columns))}"
-        )
-    return table
+    return read_columns(path, COLUMNS, dict.fromkeys(TEXTS, "str"))

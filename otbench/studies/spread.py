@@ -16,7 +16,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.files import whole
+from otbench.files import read_columns, whole
 
 if TYPE_CHECKING:
     import pandas
@@ -28,6 +28,7 @@ SPREAD = ["dataset", "model", "seed", "draw", "subset", "n", "metric", "protocol
 metric's own choice of real samples and clusterings."""
 BIAS = ["dataset", "model", "seed", "n", "repeat", "metric", "protocol", "value"]
 """bias.csv: a distance measured on n of a seed's samples, for several n."""
+TEXTS = {"dataset", "model", "metric", "protocol"}
 SHARES = (0.125, 0.25, 0.5, 1.0)
 """Sizes at which the Frechet distance is measured, as shares of all samples drawn of a seed."""
 
@@ -128,15 +129,8 @@ def read_spread(path: Path, columns: list[str]) -> pandas.DataFrame:
     """Read a table SPREAD or BIAS; raises OtbenchError where it is missing, damaged or another table."""
     import pandas
 
-    try:
-        table = pandas.read_csv(path, dtype=dict.fromkeys(("dataset", "model", "metric", "protocol"), "str"))
-    except OSError as error:
-        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise OtbenchError(f"{path}: it is no table ({error})") from error
-    if list(table.columns) != columns:
-        raise OtbenchError(f"{path}: expected the columns {', '.join(columns)}, got {', '.join(map(str, table))}")
-    for name in set(columns) - {"dataset", "model", "metric", "protocol"}:
+    table = read_columns(path, columns, dict.fromkeys(TEXTS, "str"))
+    for name in set(columns) - TEXTS:
         try:
             table[name] = pandas.to_numeric(table[name])
         except (ValueError, TypeError) as error:
