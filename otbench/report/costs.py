@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +36,7 @@ def cost_tables(comparison: Comparison, dataset: str) -> list[Table]:
         cells += [_parameters(comparison, place.model), _steps(comparison, dataset, place.model)]
         rows.append(Row(place.model, comparison.title(place.model), comparison.study.blocks[place.block], tuple(cells)))
     caption = (
-        f"Mean ± standard error over seeds, of training. {_said(comparison, dataset)} Seconds depend "
+        f"Mean ± standard error over seeds, of training. {comparison.said(dataset, [], own=True)} Seconds depend "
         f"on the device: {_devices(comparison, dataset)}. "
     )
     absent = [UNITS[name][0].lower() for name in UNITS if name not in metrics]
@@ -69,7 +68,7 @@ def cost_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
     if metric and measures:
         against = "against " + " and ".join(UNITS[name][0].lower() for name in measures)
         caption = f"{comparison.full(metric)} {against} of training; bars are standard errors over seeds; "
-        caption += f"controls left out. {_said(comparison, dataset)}"
+        caption += f"controls left out. {comparison.said(dataset, [], own=True)}"
         title = f"Quality {against}"
         name = f"{dataset}_resources"
         yield name, title, caption, "svg", lambda: quality_figure(comparison, dataset, metric, measures)
@@ -85,7 +84,7 @@ def cost_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
             "A panel a model and stage: each loss as logged every so many steps of the stage, the mean over seeds with "
             "a band from the least to the most; dots where there are few steps. Losses of different models are not "
             "comparable. The axis is logarithmic where a loss spans more than a factor of "
-            f"{FOLD}, and symmetric about zero where it also changes sign. {_said(comparison, dataset)}"
+            f"{FOLD}, and symmetric about zero where it also changes sign. {comparison.said(dataset, [], own=True)}"
         )
         kept = [model for model in models if (own["model"] == model).any()]
         yield name, heading, caption, "svg", lambda own=own, kept=kept: losses_figure(comparison, own, kept)
@@ -128,18 +127,12 @@ def _parameters(comparison: Comparison, model: str) -> Cell:
 
 def _steps(comparison: Comparison, dataset: str, model: str) -> Cell:
     about = comparison.run.info["models"].get(model, {})
-    paper = about.get("paper_steps")
-    paper = paper.get(dataset) if isinstance(paper, dict) else paper
+    paper = comparison.run.paper_steps(dataset, model)
     if model in comparison.controls or ("paper_steps" in about and not paper):
         return ABSENT
     steps = comparison.run.steps(dataset, model)
     said = f"{steps:,.0f}" + (f" of {paper:,.0f}" if paper and paper != steps else "")
     return Cell(said, {"": steps, "_paper": paper})
-
-
-def _said(comparison: Comparison, dataset: str) -> str:
-    """Budget and seeds of the run alone: the reference's costs are not shown."""
-    return replace(comparison, reference=None).said(dataset, [])
 
 
 def _devices(comparison: Comparison, dataset: str) -> str:

@@ -162,6 +162,11 @@ class Gathered:
         named = [name for name in self.info["datasets"] if name in used]
         return list(dict.fromkeys([*named, *used]))
 
+    def paper_steps(self, dataset: str, model: str) -> float | None:
+        """The paper's budget of the model on the data set; None where it has none or is not known."""
+        paper = self.info["models"].get(model, {}).get("paper_steps")
+        return paper.get(dataset) if isinstance(paper, dict) else paper
+
     def steps(self, dataset: str, model: str) -> float:
         """The model's budget on the data set: the paper's for it, its own, or the study's; 1 where none is known."""
         about = self.info["models"].get(model, {})
@@ -269,11 +274,17 @@ def _table(path: Path) -> pd.DataFrame:
         row = twice.iloc[0]
         where = ", ".join(f"{key} {row[key]}" for key in keys[:-1])
         raise OtbenchError(f"{path}: {where} is measured twice under one protocol")
-    table["metric"] = [
-        f"{metric}@{network}" if network else metric
-        for metric, network in zip(table["metric"], table["protocol"].map(network_of), strict=True)
-    ]
+    table["metric"] = featured(table)
     return table
+
+
+def featured(table: pd.DataFrame) -> list[str]:
+    """The metric of every row, `metric@network` where its protocol states a network and the name does not yet."""
+    networks = table["protocol"].map(network_of)
+    return [
+        f"{metric}@{network}" if network and "@" not in metric else metric
+        for metric, network in zip(table["metric"], networks, strict=True)
+    ]
 
 
 def network_of(protocol: object) -> str:

@@ -182,8 +182,7 @@ def _samples(record: Published, protocol: str) -> Iterator[str]:
 def _budget(run: Gathered, dataset: str, model: str) -> Iterator[str]:
     """Why the model's budget is not the paper's; a model that has no steps always has its full budget."""
     about = run.info["models"].get(model, {})
-    paper = about.get("paper_steps")
-    paper = paper.get(dataset) if isinstance(paper, dict) else paper
+    paper = run.paper_steps(dataset, model)
     if "paper_steps" in about and not paper:
         return
     steps = run.steps(dataset, model)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from otbench.report.compare import Comparison
-from otbench.report.gathered import network_of
+from otbench.report.gathered import featured
 from otbench.report.registry import shown
 from otbench.report.tables import ABSENT, Cell, Column, Row, Table
 from otbench.statistics.extrapolation import Limit, extrapolate
@@ -75,11 +75,7 @@ def _splits(comparison: Comparison, dataset: str) -> dict[tuple[str, str], Sprea
 def _keyed(frame: pd.DataFrame, dataset: str) -> pd.DataFrame:
     """The rows of a data set with the metric named as in the table of the run: `metric@network`."""
     rows = frame[frame["dataset"] == dataset].copy()
-    networks = rows["protocol"].map(network_of)
-    rows["metric"] = [
-        f"{metric}@{network}" if network and "@" not in metric else metric
-        for metric, network in zip(rows["metric"], networks, strict=True)
-    ]
+    rows["metric"] = featured(rows)
     return rows
 
 
