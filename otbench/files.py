@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -17,6 +19,22 @@ from otbench.errors import OtbenchError, WorkFailed
 if TYPE_CHECKING:
     import numpy
     import pandas
+
+# All that NumPy and zipfile raise on an archive that is none or that somebody changed: RuntimeError for a member that
+# is said to be encrypted or packed in an unknown way, MemoryError for a header that claims more than there is.
+DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 @contextmanager
@@ -101,14 +119,30 @@ def read_columns(path: str | Path, columns: list[str], types: dict[str, Any], wh
     return table
 
 
-def read_npz(path: str | Path) -> dict[str, numpy.ndarray]:
-    """The arrays of an `.npz` by name; raises OtbenchError where it is missing, damaged or holds Python objects."""
+def read_arrays(path: str | Path, what: str = "an .npz of plain arrays") -> numpy.ndarray | dict[str, numpy.ndarray]:
+    """The array that np.save wrote, or those of np.savez by name; `what` is what was expected there, for the sentence.
+
+    Nothing in the file is executed. Raises OtbenchError where it is missing, damaged or holds Python objects.
+    """
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: value for key in file.files if isinstance(value := file[key], np.ndarray)}
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return found
+        with found:
+            # what is in the archive but no array comes as bytes
+            return {key: value for key in found.files if isinstance(value := found[key], np.ndarray)}
     except FileNotFoundError as error:
         raise OtbenchError(f"cannot read {path}: there is no such file") from error
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise OtbenchError(f"{path} is damaged or no .npz of plain arrays ({error})") from error
+    except DAMAGED as error:
+        reason = "it holds Python objects or is no NumPy file" if "pickle" in str(error) else error
+        raise OtbenchError(f"{path} is damaged, truncated or not {what} ({reason})") from error
+
+
+def read_npz(path: str | Path, what: str = "an .npz of plain arrays") -> dict[str, numpy.ndarray]:
+    """The arrays of an `.npz` by name; raises OtbenchError where it is missing, damaged or holds Python objects."""
+    found = read_arrays(path, what)
+    if not isinstance(found, dict):
+        raise OtbenchError(f"{path} holds one array (.npy), expected {what}")
+    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ from otbench.data import names
 from otbench.data.base import SPLITS, DataSet, Mixture
 from otbench.data.points import POINTS
 from otbench.errors import OtbenchError
-from otbench.files import whole
+from otbench.files import read_npz, whole
 
 __all__ = ["DataSet", "Mixture", "known", "load", "save"]
 
@@ -59,19 +57,9 @@ def save(data: DataSet, path: str | Path) -> None:
 
 
 def _read(path: Path) -> DataSet:
-    try:
-        file = np.load(path, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            raise OtbenchError(
-                f"data file {path} holds one array (.npy); expected an .npz, as 'otbench data' writes it"
-            )
-        with file:
-            # what is in the archive but no array comes as bytes
-            arrays = {key: value for key in file.files if isinstance(value := file[key], np.ndarray)}
-    except FileNotFoundError as error:
-        raise OtbenchError(f"data file {path} does not exist; make it with: otbench data NAME --out {path}") from error
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise OtbenchError(f"data file {path} cannot be read as .npz ({error})") from error
+    if not path.is_file():
+        raise OtbenchError(f"data file {path} does not exist; make it with: otbench data NAME --out {path}")
+    arrays = read_npz(path, "an .npz, as 'otbench data' writes it")
     for key in ("name", "train", "test"):
         if key not in arrays:
             raise OtbenchError(f"data file {path} has no array '{key}'; expected name, train, test")

@@ -11,7 +11,6 @@ Everything is keyed by the data set's digest, the weights' hash and the resizer:
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +22,7 @@ import numpy as np
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted, Extractor
-from otbench.files import read_json, whole, write_json
+from otbench.files import read_json, read_npz, whole, write_json
 from otbench.metrics import frechet
 from otbench.metrics.base import protocol
 from otbench.metrics.memorisation import nearest
@@ -269,14 +268,10 @@ def _loader(name: str, folder: Path, weights: str | Path | None, device: str) ->
 
 
 def _arrays(path: Path, key: str) -> dict[str, np.ndarray]:
-    names = ("key", "reference", "reference_logits", "held_out", "held_out_logits", "train")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in names}
-    except FileNotFoundError as error:
-        raise OtbenchError(f"cannot read {path}: there is no such file; `otbench features` makes it") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise OtbenchError(f"{path}: the file is damaged, truncated or no features ({error})") from error
+    arrays = read_npz(path, "the features that `otbench features` writes")
+    for name in ("key", "reference", "reference_logits", "held_out", "held_out_logits", "train"):
+        if name not in arrays:
+            raise OtbenchError(f"{path}: there is no array `{name}`; `otbench features` writes it")
     if str(arrays["key"]) != key:
         raise OtbenchError(f"{path}: its key is {arrays['key']}, expected {key}: make the folder again")
     return arrays

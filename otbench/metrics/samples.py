@@ -13,8 +13,6 @@ sentence.
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.files import whole
+from otbench.files import read_arrays, whole
 
 STATUSES = ("ok", "diverged", "failed", "missing")
 DIGITS = 9
@@ -177,21 +175,8 @@ def read_array(path: str | Path) -> np.ndarray:
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"samples": loaded}
-        with loaded:
-            arrays = {name: loaded[name] for name in loaded.files}
-            return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
-    except FileNotFoundError as error:
-        raise OtbenchError(f"cannot read {path}: there is no such file") from error
-    except ValueError as error:
-        if "allow_pickle" in str(error) or "Object arrays" in str(error):
-            raise OtbenchError(f"{path}: it holds Python objects or is no NumPy file, expected plain arrays") from error
-        raise OtbenchError(f"{path}: the file is damaged or truncated ({error})") from error
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
-        raise OtbenchError(f"{path}: the file is damaged, truncated or no .npz ({error})") from error
+    found = read_arrays(path, "an .npz or .npy of plain arrays")
+    return found if isinstance(found, dict) else {"samples": found}
 
 
 def _samples(samples: np.ndarray, path: Path) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from otbench.errors import OtbenchError
-from otbench.files import read_json
+from otbench.files import read_json, read_npz
 from otbench.further import LOSSES
 from otbench.metrics.samples import STATUSES
 from otbench.metrics.table import COLUMNS
@@ -296,11 +296,7 @@ def network_of(protocol: object) -> str:
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise OtbenchError(f"cannot read {path}: no such file; `otbench gather` writes it")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except Exception as error:  # numpy and zipfile raise many kinds
-        raise OtbenchError(f"{path} is not an .npz file of arrays ({error})") from error
+    return read_npz(path)
 
 
 def _optional(path: Path) -> dict[str, np.ndarray]:

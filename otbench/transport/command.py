@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from otbench.errors import OtbenchError
+from otbench.files import read_arrays
 from otbench.transport.map import load
 from otbench.transport.solve import solve
 
@@ -66,18 +67,10 @@ def read_array(path: str | Path, name: str) -> np.ndarray:
     """The array in a .npy file, or the one called `name` (or the only one) in an .npz file; OtbenchError with a
     sentence otherwise.
     """
-    try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found
-        with found:
-            chosen = name if name in found.files else (found.files[0] if len(found.files) == 1 else None)
-            if chosen is None:
-                raise OtbenchError(
-                    f"{path}: expected an array called {name}, got {', '.join(found.files) or 'nothing'}"
-                )
-            return found[chosen]
-    except FileNotFoundError as error:
-        raise OtbenchError(f"cannot read {path}: there is no such file") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise OtbenchError(f"{path} is not a .npy or .npz file of numbers ({error})") from error
+    found = read_arrays(path, "a .npy or .npz file of numbers")
+    if not isinstance(found, dict):
+        return found
+    chosen = name if name in found else (next(iter(found)) if len(found) == 1 else None)
+    if chosen is None:
+        raise OtbenchError(f"{path}: expected an array called {name}, got {', '.join(found) or 'nothing'}")
+    return found[chosen]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from otbench.errors import OtbenchError
-from otbench.files import whole
+from otbench.files import read_npz, whole
 from otbench.transport.cells2d import Cells, laguerre
 from otbench.transport.cells3d import Cells3d, can, cells_in_box
 from otbench.transport.sources import Source, from_arrays
@@ -206,16 +206,13 @@ class TransportMap:
 
 def load(path: str | Path) -> TransportMap:
     """The map that `TransportMap.save` wrote; OtbenchError where the file is not one."""
+    values = read_npz(path, "a transport map written by otbench")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            values = {name: file[name] for name in file.files}
         source = from_arrays({k.removeprefix("source_"): v for k, v in values.items() if k.startswith("source_")})
         return TransportMap(
             values["target"], values["heights"], values["weights"], source, json.loads(str(values["info"]))
         )
-    except FileNotFoundError as error:
-        raise OtbenchError(f"cannot read {path}: there is no such file") from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise OtbenchError(
             f"{path} is not a transport map written by otbench ({type(error).__name__}: {error})"
         ) from error

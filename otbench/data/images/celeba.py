@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from otbench.data.base import DataSet
 from otbench.data.images.pictures import gathered, read_from
 from otbench.data.images.publisher import Checksums
 from otbench.errors import OtbenchError
+from otbench.files import DAMAGED
 
 SOURCE = "Liu, Luo, Wang and Tang 2015 (CelebA, aligned and cropped)"
 HOME = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
@@ -93,7 +93,7 @@ def _source(root: Path, checksums: Checksums) -> tuple[Path, Callable[[str], byt
             checksums.check(archive, None, DIGESTS[ARCHIVE])
             try:
                 opened = zipfile.ZipFile(archive)
-            except (OSError, zipfile.BadZipFile) as error:
+            except DAMAGED as error:
                 raise OtbenchError(f"cannot read {archive}: {error}") from error
             return archive, partial(_from_archive, archive, opened)
     raise OtbenchError(
@@ -107,7 +107,7 @@ def _from_archive(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
         return archive.read(f"{FOLDER}/{name}")
     except KeyError as error:
         raise OtbenchError(f"{path}: there is no {FOLDER}/{name} in the archive") from error
-    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         raise OtbenchError(f"cannot read {FOLDER}/{name} in {path}: {error}") from error
 
 
