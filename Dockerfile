@@ -15,6 +15,7 @@ COPY otbench otbench
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 
 # The run itself stands outside: mount a clone of the repository here, and write to it as yourself (--user).
-ENV HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
+# That user is nobody in here, and Snakemake asks for a name.
+ENV HOME=/tmp USER=otbench MPLCONFIGDIR=/tmp/matplotlib
 WORKDIR /work
 CMD ["snakemake", "--cores", "all"]

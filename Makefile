@@ -7,7 +7,7 @@ CONFIG ?= config/config.yaml
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env report test test-faults lint format clean lock
+.PHONY: help env report test test-faults test-cluster lint format clean lock
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -29,6 +29,9 @@ test: $(READY) ## Run all tests
 
 test-faults: $(READY) ## Kill and break real runs, and see that they go on and say what is wrong
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m faults
+
+test-cluster: $(READY) ## Send the whole smoke run through a real Slurm that loses jobs
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m cluster
 
 lint: $(READY) ## Check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -9,6 +9,7 @@ configfile: "config/config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/samples.smk"
+include: "workflow/rules/theory.smk"
 include: "workflow/rules/report.smk"
 
 

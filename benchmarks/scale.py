@@ -42,7 +42,7 @@ def configured(cells: int, per_job: int | None) -> dict:
     seeds = list(range(math.ceil(cells / len(models) / len(DATASETS))))
     points = {"datasets": list(DATASETS), "models": models, "steps": 100, "snapshots": [1.0], "samples": 100}
     studies = {"mode-collapse": {**points, "spread": None}, "images": None, "stacked": None}
-    return {"run": f"cells-{cells}", "seeds": seeds, "seeds_per_job": per_job, "studies": studies}
+    return {"run": f"cells-{cells}", "seeds": seeds, "seeds_per_job": per_job, "studies": studies, "theory": None}
 
 
 def make(run: Run, root: Path) -> None:

@@ -105,6 +105,40 @@ def _imported(path: str) -> list[str]:
     return found
 
 
+@cache
+def theory_version(name: str) -> str:
+    """A digest of the sources that a study of the theory depends on: its own, and all of ours that they import."""
+    todo, found = [f"studies/theory/{name.replace('-', '_')}.py", "studies/theory/findings.py"], set()
+    while todo:
+        path = todo.pop()
+        if path not in found:
+            found.add(path)
+            todo += _used(path)
+    return code_version(*sorted(found))
+
+
+WHOLE = ("transport", "metrics", "features", "geometry", "training")
+"""Packages of ours that count as a whole where anything of them is used."""
+
+
+@cache
+def _used(path: str) -> list[str]:
+    """The files of ours that a file imports itself, as paths in the package; of WHOLE the package."""
+    if (ROOT / path).is_dir():
+        return []
+    found: list[str] = []
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("otbench."):
+            continue
+        parts = node.module.split(".")[1:]
+        if parts[0] in WHOLE:
+            found.append(parts[0])
+            continue
+        names = ["/".join(parts), *("/".join([*parts, alias.name]) for alias in node.names)]
+        found += [file for name in names for file in (f"{name}.py", f"{name}/__init__.py") if (ROOT / file).is_file()]
+    return found
+
+
 def measure_version() -> str:
     """A digest of the sources that measuring depends on."""
     return code_version("metrics", "features", "data/base.py")

@@ -37,7 +37,7 @@ app = typer.Typer(
 
 app.add_typer(cli_rate.app, name="rate")
 app.command()(reproduce)
-for verb in (cli_studies.study, cli_studies.search, cli_studies.spread):
+for verb in (cli_studies.study, cli_studies.search, cli_studies.spread, cli_studies.theory):
     app.command()(verb)
 
 

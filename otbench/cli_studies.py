@@ -1,4 +1,4 @@
-"""The verbs of studies beyond a table of metrics: `study`, `search`, `spread`."""
+"""The verbs of studies beyond a table of metrics: `study`, `search`, `spread`, `theory`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from otbench.cli_options import (
     ready,
     span,
 )
+from otbench.studies.theory.names import THEORIES
 
 
 def study(
@@ -103,3 +104,25 @@ def spread(
     tables = run(fit, values, n, draws, subsets, known, metric, where)
     write_spread(tables, out)
     typer.echo(f"{values.name}: {len(tables[0])} values of {draws} draws x {subsets} subsets in {out}")
+
+
+def theory(
+    name: Annotated[str, typer.Argument(help=f"Which study: {', '.join(THEORIES)}.")],
+    out: Out,
+    data: Annotated[
+        str | None, typer.Option("--data", "--dataset", help="Of a study of images: a data set's name or file.")
+    ] = None,
+    options: Annotated[str, typer.Option(help="Options in place of the defaults, as JSON.")] = "{}",
+    seed: Annotated[int, typer.Option(help="Seed of all that is random.", min=0)] = 0,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+) -> None:
+    """Compute one of the texts' arguments, with figures whose answer is known, and print what it found as JSON.
+
+    Example: otbench theory parallel-lines --out theory/parallel-lines.npz
+    """
+    from otbench.studies.theory import compute, configure
+
+    configure(name, mapping(options))
+    found = compute(name, mapping(options), load_data(data) if data else None, seed, ready(device))
+    found.write(out)
+    typer.echo(json.dumps({"name": name, "seconds": found.info["seconds"], "facts": found.facts}, indent=2))

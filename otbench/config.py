@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,9 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from otbench.catalogue import models_of
-from otbench.config_parts import Fraction, Name, Override, Rating, Search, Spread, distinct, known
+from otbench.config_parts import Fraction, Name, Override, Rating, Search, Spread, Theory, distinct, known
 from otbench.data.names import IMAGES, POINTS
 from otbench.errors import OtbenchError
+from otbench.studies.theory.names import OF_IMAGES, THEORIES
 
 Seeds = list[Annotated[int, Field(ge=0, strict=True)]]
 StudyName = Literal["mode-collapse", "images", "stacked"]
@@ -81,6 +83,12 @@ class Run(BaseModel):
         min_length=1, description="the comparisons of this run; null leaves out one that a config below asks for"
     )
     seeds: Seeds = Field(min_length=1, description="one replica each")
+    theory: dict[str, Theory | None] | None = Field(
+        None, description="studies of the theory by name (otbench theory --help); null leaves one, or all, out"
+    )
+    allow: list[str] = Field(
+        [], description="folders outside this one that the config may name; the command line alone says so"
+    )
     data_root: str | None = Field(None, description="folder of downloaded data sets; default: OTBENCH_DATA or a cache")
     unverified: bool = Field(False, description="take image files that differ from the publisher's, and say so")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where models are trained")
@@ -127,6 +135,22 @@ class Run(BaseModel):
                 raise ValueError(f"study {study} compares points; folders hold images")
             if clash := set(section.folders) & {*POINTS, *IMAGES}:
                 raise ValueError(f"study {study}: folder '{min(clash)}' has the name of a known data set")
+        return value
+
+    @field_validator("allow", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("theory")
+    @classmethod
+    def _known_theory(cls, value: dict[str, Theory | None] | None) -> dict[str, Theory | None] | None:
+        known(list(value or ()), THEORIES, "no such study of the theory:")
+        for name, part in (value or {}).items():
+            if part and name in OF_IMAGES:
+                known([part.dataset or ""], tuple(IMAGES), f"theory {name}: it is about images; no such data set")
+            elif part and part.dataset:
+                raise ValueError(f"theory {name} is not about images, so it takes no data set")
         return value
 
     @model_validator(mode="after")
@@ -203,9 +227,30 @@ class Run(BaseModel):
         ]
 
     @property
-    def outside(self) -> bool:
-        """Whether results go out of the folder that the run is called in."""
-        return Path(self.results).is_absolute() or ".." in Path(self.results).parts
+    def theories(self) -> dict[str, Theory]:
+        """The studies of the theory that are computed, in the order of the report."""
+        given = self.theory or {}
+        return {name: part for name in THEORIES if (part := given.get(name)) is not None}
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Every path that the config names, by its key."""
+        found = {"results": self.results, "published": self.published, "reference": self.reference}
+        if self.data_root:
+            found["data_root"] = self.data_root
+        for name, section in self.sections.items():
+            for folder, path in section.folders.items():
+                found[f"studies.{name}.folders.{folder}"] = path.rpartition("@")[0] or path
+            if section.inception_weights:
+                found[f"studies.{name}.inception_weights"] = section.inception_weights
+        return found
+
+    @property
+    def outside(self) -> dict[str, str]:
+        """Those of the paths that lead out of the folder that the run is called in, and into none of `allow`."""
+        inside = [Path.cwd(), *(Path(os.path.abspath(path)) for path in self.allow)]
+        told = {key: Path(os.path.abspath(os.path.expanduser(path))) for key, path in self.paths.items()}
+        return {key: str(path) for key, path in told.items() if not any(map(path.is_relative_to, inside))}
 
     @property
     def folder(self) -> Path:
@@ -246,6 +291,11 @@ def checked(values: dict[str, Any], where: str = "config") -> Run:
             from otbench.models import configure  # needs torch: only where there is something to check
 
             configure(model, options, KINDS[name])
+    for name, part in run.theories.items():
+        if part.set:
+            from otbench.studies import theory  # likewise
+
+            theory.configure(name, part.set)
     return run
 
 
@@ -267,7 +317,7 @@ def _fields(place: tuple[int | str, ...]) -> list[str]:
     """The keys that may stand where an unknown one was found."""
     if len(place) <= 1:
         return list(Run.model_fields)
-    for name, part in (("search", Search), ("spread", Spread), ("rating", Rating)):
+    for name, part in (("search", Search), ("spread", Spread), ("rating", Rating), ("theory", Theory)):
         if name in place:
             return list(part.model_fields)
     return list(Override.model_fields if "overrides" in place else Section.model_fields)

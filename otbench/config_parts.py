@@ -1,4 +1,4 @@
-"""The parts of a study's config: options in place of the papers', a search, repeated measurement, people's ratings."""
+"""The parts of a config: options in place of the papers', a search, repeated measurement, ratings, the theory."""
 
 from __future__ import annotations
 
@@ -107,6 +107,15 @@ class Rating(BaseModel):
     @classmethod
     def _names_once(cls, value: list[str]) -> list[str]:
         return distinct(value, "a name")
+
+
+class Theory(BaseModel):
+    """One study of the theory: what it computes, and on which images where it is about images."""
+
+    model_config = ConfigDict(extra="forbid")
+    dataset: Name | None = Field(None, description="data set of images, for a study that is about images")
+    set: dict[str, Any] = Field({}, description="options of the study in place of its defaults")
+    seed: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="of all that is random in it")
 
 
 def distinct(values: list, what: str) -> list:

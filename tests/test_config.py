@@ -230,3 +230,39 @@ def test_the_schema_on_disk_is_the_configs(root):
     assert yaml.safe_load(text) == Run.model_json_schema(), (
         "renew it: python -m otbench.config > workflow/schemas/config.schema.yaml"
     )
+
+
+def test_the_paths_that_lead_out_of_the_folder_are_known_by_their_keys(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pictures = {**PICTURES, "datasets": ["digits", "mine", "here"], "inception_weights": "/w/inception.pth"}
+    pictures["folders"] = {"mine": "/pictures/mine@64", "here": "pictures"}
+    run = checked({**GOOD, "studies": {"images": pictures}, "data_root": "../data"})
+    assert run.outside == {
+        "data_root": str(tmp_path.parent / "data"),
+        "studies.images.folders.mine": "/pictures/mine",
+        "studies.images.inception_weights": "/w/inception.pth",
+    }
+    assert set(run.model_copy(update={"allow": ["/pictures", "/w"]}).outside) == {"data_root"}
+
+
+@pytest.mark.parametrize(
+    ("theory", "said"),
+    [
+        ({"nosuch": {}}, "no such study of the theory: 'nosuch'; known are parallel-lines"),
+        ({"blur": {}}, "theory blur: it is about images; no such data set ''"),
+        ({"blur": {"dataset": "grid"}}, "theory blur: it is about images; no such data set 'grid'"),
+        ({"folding": {"dataset": "digits"}}, "theory folding is not about images"),
+        ({"folding": {"st": {}}}, "there is no such key; keys are dataset, set, seed"),
+        ({"folding": {"seed": -1}}, "key 'theory.folding.seed'"),
+    ],
+)
+def test_a_wrong_study_of_the_theory_gets_a_sentence(theory, said):
+    with pytest.raises(OtbenchError) as caught:
+        checked({**GOOD, "theory": theory})
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_studies_of_the_theory_come_in_the_order_of_the_report():
+    run = checked({**GOOD, "theory": {"scaling": {}, "blur": None, "parallel-lines": {"seed": 3}}})
+    assert list(run.theories) == ["parallel-lines", "scaling"] and run.theories["parallel-lines"].seed == 3
+    assert checked({**GOOD, "theory": None}).theories == checked(GOOD).theories == {}

@@ -21,6 +21,7 @@ from otbench.metrics import METRICS, applicable
 from otbench.ratings.answers import merge
 from otbench.ratings.key import read_key
 from otbench.studies.spaces import SEARCHED
+from otbench.studies.theory.names import THEORIES
 
 SECTION = {"datasets": ["ring-pyomt"], "models": ["real", "noise"], "steps": 10, "samples": 100}
 #: what comes after the last measurement
@@ -35,6 +36,7 @@ def small(**change: object) -> dict:
         "run": "small",
         "seeds": [0, 1],
         "studies": {"mode-collapse": {**SECTION, "spread": None, **change}, "images": None, "stacked": None},
+        "theory": None,
     }
 
 
@@ -109,7 +111,7 @@ def test_a_search_adds_its_jobs_and_its_table(root, tmp_path):
         "at_once": 3,
     }
     pictures = {**BARE, "datasets": ["digits"], "models": ["real"], "steps": 10, "search": search}
-    run = {"run": "small", "seeds": [0], "studies": {"mode-collapse": None, "images": pictures, "stacked": None}}
+    run = small() | {"studies": {"mode-collapse": None, "images": pictures, "stacked": None}}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(run))
     done = snakemake(tmp_path, "-n", "-p", "--configfile", "own.yaml")
     assert jobs(done)["search"] == 3 and jobs(done)["fit"] == 1
@@ -217,21 +219,35 @@ def test_a_wrong_config_is_refused_before_anything_runs(root, tmp_path):
 
 def test_a_config_file_does_not_write_elsewhere(root, tmp_path):
     copy(root, tmp_path)
-    for results in (str(tmp_path / "away"), "../away"):
+    for results in (str(tmp_path.parent / "away"), "../away"):
         (tmp_path / "own.yaml").write_text(yaml.safe_dump(small() | {"results": results}))
         done = snakemake(tmp_path, "-n", "--configfile", "own.yaml")
         assert done.returncode != 0 and "is outside this folder" in done.stdout + done.stderr
+        allowed = f"allow={tmp_path.parent}"
+        assert snakemake(tmp_path, "-n", "--configfile", "own.yaml", "--config", allowed).returncode == 0
         done = snakemake(tmp_path, "-n", "--configfile", "own.yaml", "--config", f"results={results}")
         assert done.returncode == 0 and f"{results}/small/report.html" in done.stdout
+
+
+def test_a_config_file_does_not_read_elsewhere(root, tmp_path):
+    copy(root, tmp_path)
+    for change in ({"data_root": "/data"}, {"published": "../table.csv"}, {"reference": "~/reference"}):
+        (tmp_path / "own.yaml").write_text(yaml.safe_dump(small() | change))
+        done = snakemake(tmp_path, "-n", "--configfile", "own.yaml")
+        said = done.stdout + done.stderr
+        assert done.returncode != 0 and f"key '{min(change)}'" in said and "is outside this folder" in said
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(small() | {"data_root": "/data", "allow": "/data"}))
+    done = snakemake(tmp_path, "-n", "--configfile", "own.yaml")
+    assert done.returncode != 0 and "this is for the command line alone" in done.stdout + done.stderr
+    done = snakemake(tmp_path, "-n", "--configfile", "own.yaml", "--config", "allow=[/data]")
+    assert "outside this folder" not in done.stdout + done.stderr, "said on the command line, in the config or not"
 
 
 def test_images_get_features_and_the_latent_study(root, tmp_path):
     pictures = {**BARE, "datasets": ["digits"], "models": ["ae-ot", "real"], "steps": 2, "samples": 100}
     set_up(root, tmp_path)
     (tmp_path / "own.yaml").write_text(
-        yaml.safe_dump(
-            {"run": "small", "seeds": [0], "studies": {"mode-collapse": None, "images": pictures, "stacked": None}}
-        )
+        yaml.safe_dump(small() | {"studies": {"mode-collapse": None, "images": pictures, "stacked": None}})
     )
     counted = jobs(snakemake(tmp_path, "-n", "--configfile", "own.yaml"))
     assert counted.pop("total") == 2 + 3 * 2 + 6
@@ -243,12 +259,24 @@ def test_repeats_and_a_rating_session_are_jobs_of_their_own(root, tmp_path):
     pictures = {"datasets": ["digits"], "models": ["vae", "noise"], "steps": 2, "samples": 100}
     pictures |= {"search": None, "spread": {"draws": 2}, "rating": {"per_cell": 3}}
     studies = {"mode-collapse": None, "images": pictures, "stacked": None}
-    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"run": "small", "seeds": [0], "studies": studies}))
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(small() | {"studies": studies}))
     done = snakemake(tmp_path, "-n", "-p", "--configfile", "own.yaml")
     counted = jobs(done)
     assert (counted["spread"], counted["rate"]) == (1, 1), "the default asks for the VAE's spread, and rates both"
     assert "--n 100 --draws 2 --subsets 3" in done.stdout and "--per-cell 3 --real 40" in done.stdout
     assert "--along" not in done.stdout, "models that the study has not are passed over"
+
+
+def test_a_study_of_the_theory_is_a_job_of_its_own_on_its_own_images(root, tmp_path):
+    copy(root, tmp_path)
+    theory = {"theory": {"parallel-lines": {"seed": 3}, "blur": {"dataset": "mnist"}, "folding": None}}
+    left_out = dict.fromkeys(name for name in THEORIES if name not in ("parallel-lines", "blur"))
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(small() | {"theory": left_out | theory["theory"]}))
+    done = snakemake(tmp_path, "-n", "-p", "--configfile", "own.yaml")
+    counted = jobs(done)
+    assert (counted["theory"], counted["data"]) == (2, 2), "images that no other study has are made for it"
+    assert "otbench theory parallel-lines  --options '{}' --seed 3" in done.stdout
+    assert "otbench theory blur --data results/small/data/mnist.npz" in done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -274,6 +302,9 @@ def test_smoke_run_has_every_model_and_metric(smoked):
         assert set(rows["model"]) == set(models_of(kind))
         measured = {name for name, metric in METRICS.items() if kind in metric.kinds} - {"energy"}  # a GPU's
         assert measured <= set(rows["metric"]), f"not measured: {measured - set(rows['metric'])}"
+    page = (folder / "report.html").read_text()
+    for name in THEORIES:
+        assert (folder / "theory" / f"{name}.npz").exists() and f'id="theory-{name}"' in page
     for name in ("report.html", "metrics.csv", "run.json", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"):
         assert (folder / name).stat().st_size > 0
     searched = pd.read_csv(folder / "search.csv")

@@ -59,7 +59,7 @@ def draw(comparison: Comparison, dataset: str, folder: Path) -> list[Drawn]:
         statistics.statistics_figures(comparison, dataset),
         costs.cost_figures(comparison, dataset),
     )
-    return _drawn(chain(*every), comparison.run.title("datasets", dataset), folder)
+    return drawn(chain(*every), comparison.run.title("datasets", dataset), folder)
 
 
 def draw_study(comparison: Comparison, folder: Path) -> list[Drawn]:
@@ -67,16 +67,17 @@ def draw_study(comparison: Comparison, folder: Path) -> list[Drawn]:
     from otbench.report.image_figures import wanted_overall
 
     wanted = wanted_overall(comparison) if comparison.study.name == IMAGES else ()
-    return _drawn(chain(wanted, statistics.study_figures(comparison)), comparison.study.title, folder)
+    return drawn(chain(wanted, statistics.study_figures(comparison)), comparison.study.title, folder)
 
 
-def _drawn(wanted: Iterable[Wanted], where: str, folder: Path) -> list[Drawn]:
-    drawn = []
+def drawn(wanted: Iterable[Wanted], where: str, folder: Path) -> list[Drawn]:
+    """Draw the figures in the report's style and save them; where: what they are about, for those who cannot see."""
+    found = []
     with style.styled():
         for name, title, caption, embed, make in wanted:
             save(make(), folder, name)
-            drawn.append(Drawn(name, title, caption, f"{title}, {where}", folder, embed))
-    return drawn
+            found.append(Drawn(name, title, caption, f"{title}, {where}", folder, embed))
+    return found
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:

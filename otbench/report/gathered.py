@@ -19,6 +19,8 @@ from otbench.metrics.table import COLUMNS
 from otbench.studies.search import COLUMNS as SEARCHED
 from otbench.studies.search import read_search
 from otbench.studies.spread import BIAS, SPREAD, read_spread
+from otbench.studies.theory.findings import Findings, read_findings
+from otbench.studies.theory.names import THEORIES
 
 REAL, REFERENCE = "__real__", "__reference__"
 RECONSTRUCTION = "reconstruction"
@@ -36,7 +38,8 @@ class Gathered:
     `dataset/model/network/seed/precision` and `recall` -> (angles,). latent: `dataset/...`, see `studies.latent`.
     search: the rows of search.csv, see `studies.search`; empty where there are none. ratings: data set -> what people's
     ratings say, see `ratings.analysis`. spread, bias: the rows of spread.csv and bias.csv, see `studies.spread`.
-    losses: the rows of losses.parquet (LOSSES), thinned. All four are empty where the run has none.
+    losses: the rows of losses.parquet (LOSSES), thinned. theory: what its studies found, by name. All five are empty
+    where the run has none.
     `of(study)` is the part of one study, in the same form.
     """
 
@@ -52,6 +55,7 @@ class Gathered:
     spread: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SPREAD))
     bias: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=BIAS))
     losses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LOSSES))
+    theory: dict[str, Findings] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -193,7 +197,7 @@ class Gathered:
 def load_run(folder: str | Path, scatter: bool = True) -> Gathered:
     """Read metrics.parquet, run.json and, where asked, scatter.npz of `folder`, and with it the arrays of the image
     study where there are any: gallery.npz, curves.npz, latent.npz; and search.csv, spread.csv, bias.csv,
-    losses.parquet and ratings.json.
+    losses.parquet, ratings.json and theory/*.npz.
 
     Raises OtbenchError, naming the file and what was expected, where one is missing or wrong.
     """
@@ -212,7 +216,7 @@ def load_run(folder: str | Path, scatter: bool = True) -> Gathered:
 
 
 def _numbers(folder: Path) -> dict[str, Any]:
-    """Repeated measurements, losses and ratings, as far as the run has them."""
+    """Repeated measurements, losses, ratings and the theory, as far as the run has them."""
     found: dict[str, Any] = {}
     for name, columns in (("spread", SPREAD), ("bias", BIAS)):
         if (path := folder / f"{name}.csv").is_file():
@@ -223,6 +227,8 @@ def _numbers(folder: Path) -> dict[str, Any]:
         found["ratings"] = read_json(path)
         if not isinstance(found["ratings"], dict):
             raise OtbenchError(f"{path}: expected an object, got {type(found['ratings']).__name__}")
+    paths = {name: folder / "theory" / f"{name}.npz" for name in THEORIES}
+    found["theory"] = {name: read_findings(path) for name, path in paths.items() if path.is_file()}
     return found
 
 

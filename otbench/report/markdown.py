@@ -13,6 +13,7 @@ from otbench.report.figures import Drawn
 from otbench.report.gathered import Gathered
 from otbench.report.page import Contents, Part, Section, is_long, reproduction
 from otbench.report.tables import Table, md, md_row, to_markdown
+from otbench.report.theory import uncomputed
 
 HEADS = ("Question", "Best", "Not told apart from it", "Value", "Held-out real", "How sure", "Cost of training")
 
@@ -23,6 +24,7 @@ def markdown(run: Gathered, reference: Gathered | None, found: Contents) -> str:
     blocks = [*_top(run, found, comparisons), *_answers(found, comparisons)]
     for part in found.parts:
         blocks += _part(part)
+    blocks += _theory(run, found)
     blocks += [*_published(found), *_floors(found.parts), *_cells(run, found)]
     blocks += _provenance(run, reference, found, comparisons)
     return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
@@ -90,6 +92,21 @@ def _table(table: Table) -> str:
 
 def _figure(figure: Drawn) -> str:
     return f"![{md(figure.alt)}](figures/{quote(figure.name)}.png)\n\n**{md(figure.title)}.** {md(figure.caption)}"
+
+
+def _theory(run: Gathered, found: Contents) -> Iterator[str]:
+    absent = uncomputed(run)
+    if found.theory or absent:
+        yield "## The theory, drawn and checked"
+    if absent:
+        yield f"**Not computed:** {md('; '.join(absent))}."
+    for chapter in found.theory:
+        yield f"### {md(chapter.title)}"
+        yield f"After {md(chapter.source)}"
+        yield from map(md, chapter.paragraphs)
+        yield from map(_figure, chapter.figures)
+        yield from map(_table, chapter.tables)
+        yield md(chapter.made)
 
 
 def _published(found: Contents) -> Iterator[str]:

@@ -34,6 +34,7 @@ from otbench.report.gathered import Gathered
 from otbench.report.sheets import Sheets, write_sheets
 from otbench.report.stacked import stacked_tables
 from otbench.report.tables import Cell, Row, Table
+from otbench.report.theory import Chapter, uncomputed
 from otbench.studies.images import NAME as IMAGES
 from otbench.studies.stacked import NAME as STACKED
 
@@ -122,6 +123,7 @@ class Contents:
     """Everything the page shows, and every table that goes to disk."""
 
     parts: list[Part]
+    theory: list[Chapter]
     certificates: Table | None
     ledger: Table | None
     agreement: str
@@ -145,6 +147,7 @@ class Contents:
         found: list[Table | None] = [table for part in self.parts for table in part.tables]
         for section in self.sections:
             found += [*section.tables, section.controls, section.apart]
+        found += [table for chapter in self.theory for table in chapter.tables]
         found += [self.certificates, self.ledger, self.incomplete, self.cells, self.protocols]
         return [table for table in found if table is not None and (table.rows or table is self.incomplete)]
 
@@ -189,11 +192,12 @@ def _overall(comparison: Comparison) -> list[Table]:
     return found + searches.search_tables(comparison)
 
 
-def contents(parts: list[Part]) -> Contents:
-    """All parts, and the tables about the run as a whole."""
+def contents(parts: list[Part], theory: list[Chapter]) -> Contents:
+    """All parts, the theory, and the tables about the run as a whole."""
     comparisons = [part.comparison for part in parts]
     return Contents(
         parts,
+        theory,
         certificates_table(comparisons),
         ledger.ledger_table(comparisons),
         ledger.said(ledger.entries(comparisons)),
@@ -223,6 +227,7 @@ def page(run: Gathered, reference: Gathered | None, found: Contents) -> str:
             several=len(found.parts) > 1,
             every_control=set().union(*(one.controls for one in comparisons)),
             count=completeness(comparisons),
+            uncomputed=uncomputed(run),
             how=how(comparisons),
             reproduce=reproduction(run),
             citations=list(citations),

@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from tests.cluster import slurm
 
@@ -64,12 +65,19 @@ def test_the_commands_that_are_lacking_are_named(monkeypatch, tmp_path):
     assert slurm.lacking() == ["sbatch"]
 
 
-def place(root: Path, where: Path, given: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """A copy of what a run needs, with the config RUN as its default; returns the environment to run it in."""
+def smoke(root: Path) -> dict:
+    """The smoke run: the default with what smoke.yaml changes."""
+    run, change = (yaml.safe_load((root / "config" / f"{name}.yaml").read_text()) for name in ("config", "smoke"))
+    update_config(run, change)
+    return run
+
+
+def place(root: Path, where: Path, config: dict, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """A copy of what a run needs, with this config as its default; returns the environment to run it in."""
     for name in ("otbench", "workflow", "config", "profiles"):
         shutil.copytree(root / name, where / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "Snakefile", where)
-    (where / "config" / "config.yaml").write_text(yaml.safe_dump(RUN))
+    (where / "config" / "config.yaml").write_text(yaml.safe_dump(config))
     shim = where / "bin" / "otbench"
     shim.parent.mkdir()
     shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m otbench "$@"\n')
@@ -93,8 +101,9 @@ def tables(folder: Path) -> dict[str, pd.DataFrame]:
 class Watch:
     """Waits for what happens in a run through Slurm, for as long as the run goes on."""
 
-    def __init__(self, node: slurm.Node, run: subprocess.Popen, log: Path, seconds: float) -> None:
-        self.node, self.run, self.log, self.ends = node, run, log, time.monotonic() + seconds
+    def __init__(self, node: slurm.Node, run: subprocess.Popen, results: Path, log: Path, seconds: float) -> None:
+        self.node, self.run, self.results, self.log = node, run, results, log
+        self.ends = time.monotonic() + seconds
 
     def until(self, happens: Callable[[], object], what: str) -> object:
         """What `happens` returns, once that is true of anything."""
@@ -106,12 +115,11 @@ class Watch:
 
     def training(self, without: str = "", checkpoint: str = "") -> dict[str, str] | None:
         """A job that trains right now: it has begun to write its log, or that of a model has written a checkpoint."""
-        results = self.log.parent / "results" / "small"
         for job in self.node.jobs():
             model = job["Comment"].removeprefix("rule_fit_wildcards_").replace("_", "/")
-            begun = (results / "logs" / "fit" / f"{model}.log").exists()
+            begun = (self.results / "logs" / "fit" / f"{model}.log").exists()
             if checkpoint:
-                begun = model == checkpoint and any((results / "fit" / model).glob(".resume-*/*.pt"))
+                begun = model == checkpoint and any((self.results / "fit" / model).glob(".resume-*/*.pt"))
             if job["JobState"] == "RUNNING" and begun and job["JobId"] != without:
                 return job
         return None
@@ -120,10 +128,28 @@ class Watch:
 @pytest.mark.faults
 @pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 def test_a_run_through_slurm_that_loses_jobs_has_the_tables_of_the_local_run(root, tmp_path):
+    here, there = both(root, tmp_path, RUN, GAN, 540)
+    # a replica that was taken up from its checkpoint tells of no peak, since it knows that of its last part alone
+    assert measured(here) >= measured(there) and ("gan", 0) in measured(here) - measured(there)
+
+
+@pytest.mark.cluster
+@pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+def test_the_smoke_run_through_slurm_has_the_tables_of_the_local_run(root, tmp_path):
+    both(root, tmp_path, smoke(root), "", 7200)
+
+
+def both(root: Path, tmp_path: Path, config: dict, checkpoint: str, seconds: float) -> tuple[Path, Path]:
+    """Run a config here and through Slurm, there with jobs that are lost; see that the tables are equal.
+
+    checkpoint: the model whose job is cancelled after its first checkpoint; any training job where empty. Returns the
+    folders of results.
+    """
     here, there = tmp_path / "here", tmp_path / "there"
     command = [sys.executable, "-m", "snakemake"]
+    own = place(root, here, config)
     local = subprocess.run(
-        [*command, "--cores", "2"], cwd=here, env=place(root, here), capture_output=True, text=True, timeout=400
+        [*command, "--cores", "2"], cwd=here, env=own, capture_output=True, text=True, timeout=seconds
     )
     assert local.returncode == 0, local.stdout[-3000:] + local.stderr[-3000:]
 
@@ -132,11 +158,12 @@ def test_a_run_through_slurm_that_loses_jobs_has_the_tables_of_the_local_run(roo
     through = [*command, "--workflow-profile", "profiles/slurm", *small, "--set-resources", "fit:gpu=1"]
     log = there / "snakemake.txt"
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder, slurm.one_node(Path(folder) / "s") as node:
-        own = place(root, there, node.environment)
+        own = place(root, there, config, node.environment)
         with log.open("w") as said:
             run = subprocess.Popen(through, cwd=there, env=own, stdout=said, stderr=said)
         try:
-            jobs, events = disturb(Watch(node, run, log, 540))
+            watch = Watch(node, run, there / "results" / config["run"], log, seconds)
+            jobs, events = disturb(watch, checkpoint)
         finally:
             run.kill()
             run.wait()
@@ -144,27 +171,27 @@ def test_a_run_through_slurm_that_loses_jobs_has_the_tables_of_the_local_run(roo
     assert run.returncode == 0, text[-4000:]
     check_jobs(jobs, *events)
 
-    expected, got = tables(here / "results" / "small"), tables(there / "results" / "small")
+    folders = here / "results" / config["run"], there / "results" / config["run"]
+    expected, got = map(tables, folders)
     assert got.keys() == expected.keys() and len(got["metrics.csv"]) > 100
     for name in expected:
         pd.testing.assert_frame_equal(got[name], expected[name], obj=name)
-    # a replica that was taken up from its checkpoint tells of no peak, since it knows that of its last part alone
-    assert measured(here) >= measured(there) and ("gan", 0) in measured(here) - measured(there)
+    return folders
 
 
-def measured(where: Path) -> set[tuple[str, int]]:
+def measured(folder: Path) -> set[tuple[str, int]]:
     """The replicas, model and seed, that tell the memory of their whole training."""
-    rows = pd.read_csv(where / "results" / "small" / "metrics.csv").query("metric == 'peak_memory' and value > 0")
+    rows = pd.read_csv(folder / "metrics.csv").query("metric == 'peak_memory' and value > 0")
     return set(zip(rows["model"], rows["seed"], strict=True))
 
 
-def disturb(watch: Watch) -> tuple[list[dict[str, str]], tuple[str, str]]:
+def disturb(watch: Watch, checkpoint: str) -> tuple[list[dict[str, str]], tuple[str, str]]:
     """Cancel a training job, pre-empt another, drain the node and resume it, and wait for the end of the run.
 
     Returns all jobs as Slurm knows them then, and the ids of the one cancelled and the one pre-empted.
     """
     node = watch.node
-    cancelled = watch.until(lambda: watch.training(checkpoint=GAN), "a checkpoint")["JobId"]
+    cancelled = watch.until(lambda: watch.training(checkpoint=checkpoint), "a job to train")["JobId"]
     node("scancel", cancelled)
     pre_empted = watch.until(lambda: watch.training(cancelled), "another training job")["JobId"]
     node(*"sbatch --partition=urgent --gpus=1 --mem=10 --output=/dev/null --wrap=true".split())

@@ -47,6 +47,7 @@ CONFIG = {
         },
         "stacked": None,
     },
+    "theory": None,
 }
 
 

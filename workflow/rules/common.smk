@@ -15,12 +15,16 @@ try:
 except OtbenchError as error:
     raise WorkflowError(str(error)) from None
 
-# A config may come from anybody; what it writes stays here unless the command line says otherwise.
-if RUN.outside and "results" not in workflow.config_settings.config:
-    raise WorkflowError(
-        f"config, key 'results': {RUN.results} is outside this folder; results go there only where the command line"
-        f" says so: --config results={quote(RUN.results)}"
-    )
+# A config may come from anybody; what it reads and writes is here unless the command line says otherwise.
+SAID = workflow.config_settings.config
+if RUN.allow and "allow" not in SAID:
+    raise WorkflowError("config, key 'allow': this is for the command line alone: --config allow=FOLDER")
+for key, path in RUN.outside.items():
+    if key not in SAID:
+        raise WorkflowError(
+            f"config, key '{key}': {path} is outside this folder; a run goes there only where the command line says so:"
+            f" --config allow={quote(path)}"
+        )
 
 FOLDER = str(RUN.folder)
 
@@ -47,11 +51,12 @@ wildcard_constraints:
     space="wide|narrow",
     trials="[0-9]+-[0-9]+",
     seeds="[0-9-]+",
+    theory="[a-z0-9-]+",
 
 
 def source_of(dataset):
     """What `otbench data` is asked for: a known name, or a folder of images."""
-    folders = RUN.section(dataset).folders
+    folders = RUN.section(dataset).folders if dataset in RUN.study_of else {}
     return f"folder:{folders[dataset]}" if dataset in folders else dataset
 
 
@@ -149,6 +154,11 @@ def rating_options(dataset):
         f"--per-cell {asked.per_cell} --real {asked.real} --checks {asked.checks} --repeats {asked.repeats}"
         f" --seed {asked.seed}{along}"
     )
+
+
+def theories_of():
+    """What the studies of the theory find."""
+    return [f"{FOLDER}/theory/{name}.npz" for name in RUN.theories]
 
 
 def search_options(dataset):

@@ -45,6 +45,7 @@ rule render:
         run=f"{FOLDER}/run.json",
         pictures=multiext(f"{FOLDER}/", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"),
         further=multiext(f"{FOLDER}/", "losses.parquet", "spread.csv", "bias.csv", "ratings.json"),
+        theory=theories_of(),
         published=RUN.published,
     output:
         report(f"{FOLDER}/report.html", caption="../report/report.rst", category="Report"),

@@ -1,0 +1,226 @@
+"""What the report says and draws of losses that mean something."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from otbench.report import style
+from otbench.report.figures import Wanted
+from otbench.report.tables import Table
+from otbench.report.theory.blur import plain
+from otbench.report.theory.parts import table
+from otbench.studies.theory.meaningful_loss import GENERATORS, LOSSES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from otbench.studies.theory.findings import Findings
+
+NAME = "theory_meaningful_loss"
+COLOURS = (style.BLUE, style.RED)
+PLAYERS = ("WGAN", "GAN")
+#: rank correlations from here on are called strong
+STRONG = 0.6
+
+
+def said(findings: Findings) -> list[str]:
+    """Two paragraphs: what was run and the Wasserstein estimate; the Jensen-Shannon estimate and what disagrees."""
+    return [_setup(findings) + _wasserstein(findings), _jensen_shannon(findings) + _verdict(findings)]
+
+
+def _setup(findings: Findings) -> str:
+    f, o = findings.facts, findings.info.get("options", {})
+    return (
+        f"A WGAN's critic (weights clipped to {o.get('clip', 0):g}, RMSProp, {o.get('critic_steps', '')} updates to "
+        f"each of the generator's) and a standard GAN's discriminator, the same network without batch normalisation, "
+        f"were trained on {f['train']:,} images against three generators, {f['updates']:,} updates of each with "
+        f"{f['trainings']} seeds: far fewer than the texts'. At {len(findings.arrays['steps'])} checkpoints both were "
+        f"asked on {f['held_out']:,} held-out images and as many samples. Quality is the exact W1 between those images "
+        f"and samples (Euclidean, pixels in [0, 1]; training images have {f['w1_floor']:.2f}) and the Frechet distance "
+        f"in 24 principal components ({f['frechet_floor']:.2f}); neither game sees either. "
+    )
+
+
+def _wasserstein(findings: Findings) -> str:
+    f = findings.facts
+    text = (
+        f"The Wasserstein estimate, E f(real) - E f(generated), is K W1 at the critic's optimum, and clipping leaves K "
+        f"open. Its rank correlation with the exact W1 along a training, the mean over seeds, is between "
+        f"{f['w_w1_least']:+.2f} and {f['w_w1_most']:+.2f} for the three generators, with the Frechet distance between "
+        f"{f['w_frechet_least']:+.2f} and {f['w_frechet_most']:+.2f}; over all checkpoints of all of them it is "
+        f"{f['w_w1_pooled']:+.2f} and {f['w_frechet_pooled']:+.2f}. Divided by the critic's steepest slope on segments "
+        f"between real and generated images, which varies from {f['slope_least']:.2g} to {f['slope_most']:.2g}, the "
+        f"estimate is {f['bound_mean']:.2f} of the exact W1 on average ({f['bound_least']:.2f} to "
+        f"{f['bound_most']:.2f})"
+    )
+    if f["bound_most"] > 1:
+        return text + ": above 1 at times, since the slope is only sampled."
+    return text + ": a lower bound, as the dual says, and a loose one. The number itself is not a distance."
+
+
+def _jensen_shannon(findings: Findings) -> str:
+    f = findings.facts
+    text = (
+        f"The Jensen-Shannon estimate, log 2 + (E log D(real) + E log(1 - D(generated))) / 2, lies between "
+        f"{f['js_lowest']:.3f} and {f['js_highest']:.3f} (log 2 = 0.693). Its rank correlation with the exact W1 along "
+        f"a training is between {f['js_w1_least']:+.2f} and {f['js_w1_most']:+.2f}, with the Frechet distance between "
+        f"{f['js_frechet_least']:+.2f} and {f['js_frechet_most']:+.2f}; over all, {f['js_w1_pooled']:+.2f} and "
+        f"{f['js_frechet_pooled']:+.2f}. "
+    )
+    text += (
+        f"At the end the estimates on training images are {f['js_last_estimate_train']:.3f} against "
+        f"{f['js_last_estimate']:.3f} on held-out ones (Wasserstein: {f['w_last_estimate_train']:.2g} against "
+        f"{f['w_last_estimate']:.2g}). "
+    )
+    return text
+
+
+def _verdict(findings: Findings) -> str:
+    f = findings.facts
+    w, js = f["w_w1_least"], f["js_w1_most"]
+    if w >= STRONG and js < STRONG:
+        text = (
+            "Here, as the texts say, the critic's loss means something with every generator, the discriminator's not. "
+        )
+    elif w >= STRONG:
+        text = (
+            "The critic's loss follows quality with every generator; that the discriminator's never does, as the texts "
+            "have it, is not seen here. "
+        )
+    elif f["w_w1_pooled"] > f["js_w1_pooled"]:
+        text = (
+            "Over all, the critic's loss follows quality better than the discriminator's, but not with every "
+            "generator. "
+        )
+    else:
+        text = "That the critic's loss follows quality better than the discriminator's is not seen at this size. "
+    text += (
+        f"Two curves that both go down agree whatever they mean: between one checkpoint and the next the changes have "
+        f"a mean rank correlation with those of W1 of {f['w_w1_changes']:+.2f} (Wasserstein) and "
+        f"{f['js_w1_changes']:+.2f} (Jensen-Shannon). Critic and discriminator are asked as they stand, not trained to "
+        f"their optimum first as the texts would have it, and with so few updates the outcome depends on the rates."
+    )
+    return text
+
+
+def tables(findings: Findings) -> list[Table]:
+    """Correlations, and where each game ends."""
+    frame = findings.tables["correlations"].copy()
+    columns = [
+        ("w1", "rank correlation with W1"),
+        ("w1_se", "s.e."),
+        ("w1_changes", "of changes"),
+        ("frechet", "with the Frechet distance"),
+        ("frechet_se", "s.e."),
+        ("frechet_changes", "of changes"),
+        ("last_estimate", "estimate at the end"),
+        ("last_w1", "W1 at the end"),
+        ("last_frechet", "Frechet at the end"),
+    ]
+    caption = (
+        f"Spearman's rank correlation of each estimate, on held-out images, with W1 and with the Frechet distance "
+        f"over the checkpoints of a training: means and standard errors over {findings.facts['trainings']} seeds; of "
+        f"changes: of what changes from one checkpoint to the next. all: over all checkpoints, generators and seeds at "
+        f"once. The Wasserstein estimate has the unit of the critic, the Jensen-Shannon estimate is in nats."
+    )
+    return [table(f"{NAME}_correlations", "Estimates and quality", caption, frame, "generator", columns, block="loss")]
+
+
+def figures(findings: Findings) -> Iterator[Wanted]:
+    """The curves of both estimates and of quality, and sample sheets along them."""
+    f = findings.facts
+    caption = (
+        f"Above: the estimates on {f['held_out']:,} held-out images (solid) and on training ones (dashed, black). "
+        f"Below: exact W1 and Frechet distance between samples and held-out images (dotted: of training images). Thin "
+        f"lines are seeds, thick ones their mean. The Wasserstein estimate is up to the critic's Lipschitz constant, "
+        f"which differs from game to game: each has its own scale."
+    )
+    yield f"{NAME}_curves", "Estimates and quality along training", caption, "svg", lambda: curves(findings)
+    caption = (
+        "Samples of the first seed from the same noise at three moments, with the estimate at the checkpoint nearest "
+        "to each (W: the critic's, JS: the discriminator's, nats) and the exact W1."
+    )
+    caption = caption.replace("three moments", f"{len(findings.arrays['fractions'])} moments")
+    yield f"{NAME}_samples", "Samples along the curves", caption, "png", lambda: sheets(findings)
+
+
+def curves(findings: Findings) -> Figure:
+    """A column a generator; a row for each estimate and each measure of quality."""
+    import matplotlib.pyplot as plt
+
+    a = findings.arrays
+    figure, panels = plt.subplots(4, 3, figsize=(style.WIDTH, 6.4), layout="constrained", sharex=True)
+    for row, j in itertools.product((1, 2, 3), (1, 2)):
+        panels[row, j].sharey(panels[row, 0])
+        panels[row, j].tick_params(labelleft=False)
+    for j, name in enumerate(GENERATORS):
+        panels[0, j].set_title(name)
+        for i in range(len(LOSSES)):
+            panels[i, j].axhline(0, color=style.LIGHT, lw=0.8)
+            _lines(panels[i, j], a["steps"], a["estimate"][i, j], COLOURS[i], PLAYERS[i])
+            panels[i, j].plot(a["steps"], a["estimate_train"][i, j].mean(0), color=style.BLACK, ls="--", lw=0.8)
+            for row, measure in ((2, "w1"), (3, "frechet")):
+                _lines(panels[row, j], a["steps"], a[measure][i, j], COLOURS[i], PLAYERS[i])
+        panels[1, j].axhline(math.log(2), color=style.GREY, lw=0.8, ls=":")
+        for row, floor in ((2, "w1_floor"), (3, "frechet_floor")):
+            panels[row, j].axhline(findings.facts[floor], color=style.ORANGE, lw=1, ls=":")
+        panels[3, j].set_yscale("log")
+        plain(panels[3, j].yaxis)
+        panels[3, j].set_xlabel("updates of the generator")
+    panels[1, 0].text(0.02, math.log(2), "log 2", fontsize=7, va="top", transform=panels[1, 0].get_yaxis_transform())
+    labels = ("Wasserstein estimate\n(unit of the critic)", "Jensen-Shannon\nestimate, nats")
+    for row, label in enumerate((*labels, "exact W1\n(pixels in [0, 1])", "Frechet distance\n(24 components)")):
+        panels[row, 0].set_ylabel(label)
+    figure.legend(*panels[2, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _lines(axes: Axes, steps: np.ndarray, values: np.ndarray, colour: str, label: str) -> None:
+    for own in values:
+        axes.plot(steps, own, color=colour, lw=0.5, alpha=0.5)
+    axes.plot(steps, values.mean(0), color=colour, lw=1.6, label=label)
+
+
+def sheets(findings: Findings) -> Figure:
+    """A row a game, a block of samples a moment."""
+    import matplotlib.pyplot as plt
+
+    a = findings.arrays
+    found = a["sheets"]
+    losses, count, moments, shown, _, h, w = found.shape
+    columns = math.ceil(shown / 2)
+    wide = style.WIDTH
+    block = (0.86 * wide / moments - 0.1) / columns * 2 * h / w
+    rows = losses * count
+    figure, panels = plt.subplots(rows, moments, figsize=(wide, rows * (block + 0.22) + 0.15), squeeze=False)
+    figure.subplots_adjust(left=0.14, right=1, top=1 - 0.2 / figure.get_figheight(), bottom=0, wspace=0.03, hspace=0.22)
+    for i in range(losses):
+        for j, name in enumerate(GENERATORS):
+            for m, fraction in enumerate(a["fractions"]):
+                axes = panels[i * count + j, m]
+                _block(axes, found[i, j, m], columns)
+                nearest = int(np.abs(a["steps"] / a["steps"][-1] - fraction).argmin())
+                own = a["estimate"][i, j, 0, nearest], a["w1"][i, j, 0, nearest]
+                said_ = f"{100 * fraction:g} %: {('W', 'JS')[i]} {own[0]:.2g}, W1 {own[1]:.2f}"
+                axes.set_title(said_, fontsize=7, pad=2)
+            label = f"{PLAYERS[i]},\n{name.replace(' without', chr(10) + 'without')}"
+            panels[i * count + j, 0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=7)
+    return figure
+
+
+def _block(axes: Axes, images: np.ndarray, columns: int) -> None:
+    """Two rows of images (n, c, h, w)."""
+    n, c, h, w = images.shape
+    # a white line to the right of and below each
+    padded = np.full((2 * columns, c, h + 1, w + 1), 255, np.uint8)
+    padded[:n, :, :h, :w] = images
+    tiled = padded.reshape(2, columns, c, h + 1, w + 1).transpose(0, 3, 1, 4, 2).reshape(2 * (h + 1), -1, c)
+    axes.imshow(tiled[..., 0] if c == 1 else tiled, cmap="gray" if c == 1 else None, vmin=0, vmax=255)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)

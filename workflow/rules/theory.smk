@@ -1,0 +1,26 @@
+# The texts' arguments, computed: one job a study.
+
+
+rule theory:
+    input:
+        lambda wildcards: [
+            f"{FOLDER}/data/{dataset}.npz" for dataset in [RUN.theories[wildcards.theory].dataset] if dataset
+        ],
+    output:
+        f"{FOLDER}/theory/{{theory}}.npz",
+    log:
+        f"{FOLDER}/logs/theory/{{theory}}.log",
+    threads: 1
+    resources:
+        gpu=lambda wildcards: int(RUN.device == "cuda"),
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+    params:
+        code=lambda wildcards: catalogue.theory_version(wildcards.theory),
+        data=lambda wildcards, input: f"--data {input[0]}" if input else "",
+        options=lambda wildcards: json.dumps(RUN.theories[wildcards.theory].set, sort_keys=True),
+        seed=lambda wildcards: RUN.theories[wildcards.theory].seed,
+        device=RUN.device,
+    shell:
+        "otbench theory {wildcards.theory} {params.data} --options {params.options:q} --seed {params.seed}"
+        " --device {params.device} --out {output} > {log} 2>&1"
