@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from otbench.data.base import DataSet, Mixture
 
@@ -42,6 +43,11 @@ def four_modes(n: int = 400, seed: int = 0) -> DataSet:
 def data() -> DataSet:
     """Four well separated Gaussians in the plane."""
     return four_modes()
+
+
+def smoke(study: str) -> dict:
+    """The options of a study of the theory in the smoke run: the smallest that show all of it."""
+    return yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text())["theory"][study].get("set", {})
 
 
 def otbench(*words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess:

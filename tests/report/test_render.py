@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ import pytest
 
 from otbench.errors import OtbenchError
 from otbench.report import render
+from otbench.studies import theory
+from otbench.studies.theory import compute
+from tests.conftest import smoke
 
 Make = Callable[..., Path]
 FEW = ("gan", "pacgan2", "veegan", "wgan", "ae-ot", "real", "memoriser", "collapsed", "noise")
@@ -187,3 +191,28 @@ def test_wrong_inputs_are_named(tmp_path: Path, published: Path, make: Make) -> 
     (folder / "scatter.npz").unlink()
     refuses("scatter.npz: no such file")
     assert not (folder / "report.html").exists() and not (folder / "tables").exists()
+
+
+def test_the_theory_has_its_chapters_and_says_what_is_missing(published: Path, tmp_path: Path, make: Make) -> None:
+    folder = make(tmp_path, models=("gan", "real"))
+    compute("potentials", smoke("potentials")).write(folder / "theory" / "potentials.npz")
+    info = json.loads((folder / "run.json").read_text())
+    info["config"] = {**(info.get("config") or {}), "theory": {"potentials": {}, "folding": {}, "blur": None}}
+    (folder / "run.json").write_text(json.dumps(info))
+    html = render(folder, published).read_text()
+    title = theory.module("potentials").TITLE
+    assert html.count(f"<h3>{title}</h3>") == 1 and 'href="#theory-potentials"' in html
+    missing = re.search(r"<strong>Not computed:</strong> ([^<]+)</p>", html)
+    assert missing and unescape(missing[1]) == f"{theory.module('folding').TITLE}."
+    assert (folder / "tables" / "theory_potentials_known.csv").stat().st_size > 100
+    assert (folder / "figures" / "theory_potentials_cells.pdf").stat().st_size > 1000
+    text = (folder / "report.md").read_text()
+    assert "## The theory, drawn and checked" in text and f"### {title}" in text and "**Not computed:** Fold" in text
+
+
+def test_a_damaged_file_of_the_theory_gets_a_sentence(published: Path, tmp_path: Path, make: Make) -> None:
+    folder = make(tmp_path, models=("gan", "real"))
+    (folder / "theory").mkdir()
+    (folder / "theory" / "blur.npz").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(OtbenchError, match="blur.npz is damaged, truncated or not what `otbench theory` writes"):
+        render(folder, published)

@@ -28,6 +28,15 @@ NODES = 51
 
 
 @dataclass(frozen=True)
+class Solvers:
+    """How far solvers go: relative residual and most nodes of boundary-value ones, most iterations of the energy's."""
+
+    tolerance: float
+    nodes: int
+    iterations: int
+
+
+@dataclass(frozen=True)
 class Paths:
     """Lengths, a row a pair and metric, and the curves (pairs, 101, 2) by name: straight and each metric's best."""
 
@@ -54,8 +63,7 @@ def paths(
     metrics: dict[str, Metric],
     joined: dict[str, LatentGraph],
     pairs: np.ndarray,
-    tolerance: float,
-    limit: int,
+    solvers: Solvers,
 ) -> Paths:
     """Geodesics between pairs (pairs, 2) of test codes under every metric, in every way.
 
@@ -69,7 +77,7 @@ def paths(
             start, end = (torch.from_numpy(trained.test_codes[place]) for place in pair)
             curves["straight"].append(straight(start, end, POINTS - 1).numpy())
             for name, metric in metrics.items():
-                row, curve = _solved(metric, joined[name], start, end, tolerance, limit)
+                row, curve = _solved(metric, joined[name], start, end, solvers)
                 rows.append({"pair": number + 1, "metric": name, **row})
                 curves[name].append(curve)
                 bar.update(len(rows))
@@ -77,16 +85,17 @@ def paths(
 
 
 def _solved(
-    metric: Metric, graph: LatentGraph, start: Tensor, end: Tensor, tolerance: float, limit: int
+    metric: Metric, graph: LatentGraph, start: Tensor, end: Tensor, solvers: Solvers
 ) -> tuple[dict[str, float | bool], np.ndarray]:
     """Lengths of one pair in every way, and the shortest curve found."""
     line = float(curve_length(metric, straight(start, end, POINTS - 1)))
     rough = geodesic_graph(metric, graph, start, end, smooth=False)
     smooth = geodesic_graph(metric, graph, start, end)
-    energies = [geodesic_energy(metric, start, end, guess=guess) for guess in (smooth.curve, None)]
+    starts = (smooth.curve, None)
+    energies = [geodesic_energy(metric, start, end, guess=one, iterations=solvers.iterations) for one in starts]
     best = min(energies, key=lambda one: one.length)
-    polished = geodesic_bvp(metric, start, end, best.curve, NODES, tolerance, limit)
-    plain = geodesic_bvp(metric, start, end, None, 30, tolerance, limit)
+    polished = geodesic_bvp(metric, start, end, best.curve, NODES, solvers.tolerance, solvers.nodes)
+    plain = geodesic_bvp(metric, start, end, None, 30, solvers.tolerance, solvers.nodes)
     shortest = min((best, polished) if polished.converged else (best,), key=lambda one: one.length)
     row = {
         "straight": line,

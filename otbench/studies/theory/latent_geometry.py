@@ -45,6 +45,7 @@ class Options(BaseModel):
     pairs: int = Field(4, ge=1, le=200, description="Pairs of codes between which geodesics are found in every way.")
     tolerance: float = Field(0.01, gt=0, description="Relative residual that the boundary-value solve has to meet.")
     nodes: int = Field(200, ge=30, description="Most nodes of the boundary-value solve.")
+    iterations: int = Field(200, ge=1, description="Most iterations towards the curve of least energy.")
     neighbour_counts: tuple[int, ...] = Field((1, 5, 15), min_length=1, description="k of the k-nearest neighbours.")
     classes: tuple[str, str] = Field(("0", "1"), description="Classes of A and B, and of C, of the 0, 0, 1 example.")
 
@@ -185,7 +186,8 @@ def _first(
     """What is shown of the first seed: maps, geodesics, images along them."""
     facts, arrays = _maps(trained, metrics, options.map)
     pairs = near.chosen(labels, trained.test_codes, options.pairs, np.random.default_rng(seed))
-    solved = near.paths(trained, metrics, joined, pairs, options.tolerance, options.nodes)
+    solvers = near.Solvers(options.tolerance, options.nodes, options.iterations)
+    solved = near.paths(trained, metrics, joined, pairs, solvers)
     facts |= _path_facts(solved.lengths, solved.curves, trained)
     arrays |= {f"curve_{name}": curves.astype(np.float32) for name, curves in solved.curves.items()}
     stochastic = solved.lengths[solved.lengths["metric"] == "stochastic"].reset_index(drop=True)

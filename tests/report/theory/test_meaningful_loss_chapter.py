@@ -22,11 +22,11 @@ def found() -> Findings:
     arrays["sheets"] = rng.integers(0, 255, (2, 3, 2, 3, 1, 8, 8)).astype(np.uint8)
     facts = {"w1_floor": 2.0, "frechet_floor": 0.2, "held_out": 10, "train": 20, "updates": 50, "trainings": 2}
     for short in ("w", "js"):
-        for quality in ("w1", "frechet"):
+        for quality in ("w1", "frechet", "as_is", "scaled"):
             facts |= {f"{short}_{quality}_{part}": 0.3 for part in ("pooled", "least", "most", "changes")}
         facts |= {f"{short}_{part}": 0.2 for part in ("highest", "lowest", "last_estimate", "last_estimate_train")}
     facts |= {f"bound_{part}": 0.5 for part in ("least", "mean", "most")} | {"slope_least": 0.1, "slope_most": 0.2}
-    info = {"options": {"clip": 0.01, "critic_steps": 5}, "dataset": "blobs"}
+    info = {"options": {"clip": 0.01, "critic_steps": 5, "judge_steps": 7}, "dataset": "blobs"}
     return Findings("meaningful-loss", facts, {"correlations": correlations(arrays)}, arrays, info)
 
 
@@ -37,10 +37,19 @@ def told(found: Findings, **facts: object) -> str:
 def test_the_paragraph_follows_the_facts(found):
     assert "as the texts say" in told(found, w_w1_least=0.8, js_w1_most=0.1)
     assert "is not seen here" in told(found, w_w1_least=0.8, js_w1_most=0.9)
-    assert "but not with every generator" in told(found, w_w1_pooled=0.5)
+    assert "with 3 of the 3 generators" in told(found, w_w1_pooled=0.5)
     assert "is not seen at this size" in told(found)
     assert "a lower bound, as the dual says" in told(found)
+    assert "close to its ceiling" in told(found, js_lowest=0.6) and "ceiling" not in told(found)
     assert "above 1 at times" in told(found, bound_most=1.2)
+
+
+def test_the_paragraph_compares_with_the_networks_as_they_stand(found):
+    assert "(7 updates" in told(found) and "Asked as it stands" in told(found)
+    assert "means more when it is trained on first" in told(found, w_as_is_pooled=0.1, w_as_is_changes=0.1)
+    assert "more meaning is not seen" in told(found, w_as_is_pooled=0.5)
+    plain = replace(found, info={**found.info, "options": {"judge_steps": 0}})
+    assert "not trained to their optimum" in told(plain) and "Asked as it stands" not in told(plain)
 
 
 def test_correlations_are_per_training_and_over_all(found):
@@ -52,6 +61,7 @@ def test_correlations_are_per_training_and_over_all(found):
     assert len(shown.rows) == 8
     assert shown.rows[0].cells[0].raw[""] == pytest.approx(1.0)
     assert not shown.rows[3].cells[1].raw
+    assert shown.rows[0].cells[3].raw[""] == pytest.approx(wasserstein["as_is"].iloc[0])
 
 
 def test_the_figures_are_drawn(found, tmp_path):

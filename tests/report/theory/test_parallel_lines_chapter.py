@@ -7,18 +7,9 @@ import pytest
 from otbench.report.theory import chapters
 from otbench.report.theory import parallel_lines as chapter
 from otbench.studies.theory import compute
+from tests.conftest import smoke
 
-TINY = {
-    "offsets": [0.1, 0.5],
-    "seeds": 2,
-    "samples": 40,
-    "discriminator_steps": 20,
-    "width": 8,
-    "batch": 16,
-    "starts": [-0.5, 0.5],
-    "steps": 10,
-    "critic_steps": 2,
-}
+TINY = smoke("parallel-lines")
 
 
 @pytest.fixture(scope="module")

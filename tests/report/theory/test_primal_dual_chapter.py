@@ -7,17 +7,9 @@ import pytest
 from otbench.report.theory import chapters
 from otbench.report.theory import primal_dual as chapter
 from otbench.studies.theory import compute
+from tests.conftest import smoke
 
-TINY = {
-    "seeds": 2,
-    "dimension": 2,
-    "gaussian_steps": 20,
-    "weights": [0.1, 10.0],
-    "weight_steps": 30,
-    "points": 8,
-    "point_steps": 20,
-    "width": 8,
-}
+TINY = smoke("primal-dual")
 
 
 @pytest.fixture(scope="module")

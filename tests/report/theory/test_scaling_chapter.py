@@ -9,19 +9,9 @@ import pytest
 from otbench.report import style
 from otbench.report.theory import scaling
 from otbench.studies.theory import compute
+from tests.conftest import smoke
 
-TINY = {
-    "targets": [30, 60],
-    "dimensions": [2, 4],
-    "modes": 3,
-    "tolerance": 0.3,
-    "cap": 100,
-    "seeds": 1,
-    "levels": [1, 0.3],
-    "codes": 60,
-    "latent": 4,
-    "samples": 60,
-}
+TINY = smoke("scaling")
 
 
 @pytest.fixture(scope="module")

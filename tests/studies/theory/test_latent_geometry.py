@@ -30,6 +30,7 @@ TINY = {
     "pairs": 1,
     "tolerance": 0.1,
     "nodes": 30,
+    "iterations": 5,
     "neighbour_counts": [1, 3],
 }
 
@@ -87,7 +88,7 @@ def test_paths_on_a_plane_are_straight_in_every_way():
     metrics = {"deterministic": lambda z: pullback(lambda p: 2 * p, z)}
     pairs = near.chosen(np.arange(10) % 2, trained.test_codes, 3, generator)
     assert pairs.shape == (3, 2)
-    solved = near.paths(trained, metrics, far.graphs(trained, metrics, 12, 24), pairs, 1e-3, 200)
+    solved = near.paths(trained, metrics, far.graphs(trained, metrics, 12, 24), pairs, near.Solvers(1e-3, 200, 200))
     known = 2 * np.linalg.norm(np.diff(trained.test_codes[pairs], axis=1)[:, 0], axis=1)
     for way in ("straight", "energy", "bvp", "bvp_straight"):
         np.testing.assert_allclose(solved.lengths[way], known, rtol=1e-6)

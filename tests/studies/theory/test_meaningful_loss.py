@@ -23,7 +23,9 @@ from otbench.studies.theory._loss_players import (
     PlayersConfig,
     generators,
     jensen_shannon,
+    scores,
     steepest,
+    trained_on,
     wasserstein,
     without_normalisation,
 )
@@ -34,6 +36,7 @@ TINY = {
     "seeds": 1,
     "steps": 8,
     "critic_steps": 2,
+    "judge_steps": 3,
     "batch": 4,
     "latent": 3,
     "width": 2,
@@ -93,6 +96,55 @@ def test_a_trained_critic_over_its_slope_bounds_a_known_distance_from_below():
     assert 0.2 * truth < estimate / slope <= truth * 1.001
 
 
+def between_constants(kind: type, rate: float) -> Critics | Discriminators:
+    """A game of images of 191 / 255 against a generator that only makes those of 1 / 2: W1 is 8 times the gap."""
+    white = np.full((20, 1, 8, 8), 191, np.uint8)
+    config = PlayersConfig(generator="MLP", latent=2, width=4, hidden=3, batch=4, clip=0.05, rate=rate)
+    model = kind(config, DataSet("constant", white, white), [0])
+    for tensor in model.generator.parameters():
+        tensor.data.zero_()
+    return model
+
+
+def asked(model: Critics | Discriminators, steps: int) -> tuple[float, float]:
+    """The estimate of its kind, and the slope, after so many updates of the judge."""
+    copy = trained_on(model, steps)
+    real, fake = torch.full((1, 1, 8, 8), 191 / 255), torch.full((1, 1, 8, 8), 0.5)
+    estimate = wasserstein if isinstance(model, Critics) else jensen_shannon
+    return estimate(scores(copy, real), scores(copy, fake)), steepest(copy, real, fake, 50)
+
+
+def test_a_judge_trained_longer_comes_closer_to_a_known_distance():
+    model = between_constants(Critics, 1e-3)
+    found = [asked(model, steps) for steps in (0, 10, 40, 120)]
+    estimates = [estimate for estimate, _ in found]
+    assert estimates == sorted(estimates) and estimates[3] > 10 * abs(estimates[0])
+    truth = 8 * (191 / 255 - 0.5)
+    shares = [estimate / slope / truth for estimate, slope in found]
+    assert shares[0] < shares[3] and 0.5 < shares[3] <= 1.001
+    # the weights are at their bounds: more updates add nothing
+    assert estimates[3] == pytest.approx(asked(model, 160)[0], rel=0.02)
+
+
+def test_a_judge_trained_longer_tells_two_disjoint_laws_apart():
+    model = between_constants(Discriminators, 5e-3)
+    found = [asked(model, steps)[0] for steps in (0, 20, 200)]
+    assert found == sorted(found)
+    assert found[2] == pytest.approx(math.log(2), abs=0.02)
+
+
+@pytest.mark.parametrize("kind", [Critics, Discriminators])
+def test_judging_leaves_the_game_as_it_was_and_0_steps_the_judge(kind):
+    model = kind(PlayersConfig(latent=3, width=2, hidden=4, batch=4), images(), [2])
+    before = {(n, k): v.clone() for n, r in model.networks.items() for k, v in r.state().items()}
+    judged, same = trained_on(model, 3).state(), trained_on(model, 0).state()
+    for (name, key), value in before.items():
+        assert torch.equal(value, model.networks[name].state()[key])
+    own = {key: value for (name, key), value in before.items() if name == "discriminator"}
+    assert all(torch.equal(own[key], same[key]) for key in own)
+    assert not all(torch.equal(own[key], judged[key]) for key in own)
+
+
 def test_the_slope_of_a_linear_critic_is_its_weights_norm():
     def linear() -> torch.nn.Module:
         return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 1), torch.nn.Flatten(0))
@@ -145,9 +197,18 @@ def test_tiny_options_run_and_repeat():
     assert len(first.tables["checkpoints"]) == 24
 
 
+def test_the_game_does_not_depend_on_its_judge():
+    short, none = (compute("meaningful-loss", {**TINY, "judge_steps": k}, images()) for k in (3, 0))
+    for name in ("as_is", "w1", "frechet", "sheets"):
+        assert np.array_equal(short.arrays[name], none.arrays[name]), name
+    assert np.array_equal(none.arrays["estimate"], none.arrays["as_is"])
+    assert not np.array_equal(short.arrays["estimate"], short.arrays["as_is"])
+
+
 def test_correlation_is_of_ranks():
     assert ranked(np.array([1.0, 2.0, 5.0]), np.array([0.0, 10.0, 11.0])) == pytest.approx(1)
     assert math.isnan(ranked(np.ones(3), np.arange(3.0)))
+    assert math.isnan(ranked(np.full(3, np.nan), np.arange(3.0)))
 
 
 def test_wrong_options_are_told():

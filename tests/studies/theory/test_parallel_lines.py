@@ -10,18 +10,9 @@ from otbench.errors import OtbenchError
 from otbench.studies.theory import _parallel_lines_losses as losses
 from otbench.studies.theory import compute, configure
 from otbench.studies.theory._parallel_lines_training import Play, train
+from tests.conftest import smoke
 
-TINY = {
-    "offsets": [0.1, 0.5],
-    "seeds": 2,
-    "samples": 40,
-    "discriminator_steps": 20,
-    "width": 8,
-    "batch": 16,
-    "starts": [-0.5, 0.5],
-    "steps": 10,
-    "critic_steps": 2,
-}
+TINY = smoke("parallel-lines")
 
 
 def test_closed_forms_at_a_shift_and_at_none():

@@ -11,17 +11,9 @@ from otbench.studies.theory import _primal_dual_discrete as discrete
 from otbench.studies.theory import _primal_dual_gaussian as gaussian
 from otbench.studies.theory import compute, configure
 from otbench.studies.theory._perceptrons import apply, perceptrons
+from tests.conftest import smoke
 
-TINY = {
-    "seeds": 2,
-    "dimension": 2,
-    "gaussian_steps": 20,
-    "weights": [0.1, 10.0],
-    "weight_steps": 30,
-    "points": 8,
-    "point_steps": 20,
-    "width": 8,
-}
+TINY = smoke("primal-dual")
 
 
 def stream(seed=0):

@@ -14,19 +14,9 @@ from otbench.studies.theory._scaling_problem import Codes, floor, peak
 from otbench.studies.theory.scaling import floor_table, slope
 from otbench.transport import TransportMap, solve
 from otbench.transport.sources import named
+from tests.conftest import smoke
 
-TINY = {
-    "targets": [30, 60],
-    "dimensions": [2, 4],
-    "modes": 3,
-    "tolerance": 0.3,
-    "cap": 100,
-    "seeds": 1,
-    "levels": [1, 0.3],
-    "codes": 60,
-    "latent": 4,
-    "samples": 60,
-}
+TINY = smoke("scaling")
 
 
 @pytest.fixture(scope="module")
@@ -132,12 +122,17 @@ def test_slopes():
     assert np.isnan(slope(pd.Series([1.0, 1.0]), pd.Series([1.0, 2.0])))
 
 
+def test_memory_is_measured_where_it_is_asked_for():
+    smaller = {"dimensions": [2], "memory": True}
+    assert (compute("scaling", TINY | smaller).tables["resources"].mib > 0).all()
+
+
 def test_a_tiny_run_holds_what_it_should(found):
     rows, told = found.tables["resources"], found.tables["summary"]
     assert len(rows) == 6 and len(told) == 2 + 5
     newton = rows[rows.method == "newton"]
     assert newton.error.max() < 1e-8 and (newton.points == 0).all()
-    assert (rows.mib > 0).all()
+    assert rows.mib.isna().all(), "memory is measured where it is asked for"
     assert told[told.label == "real"].reverse_kl.iloc[0] < told[told.source == "map"].reverse_kl.min() + 0.05
     best = told[told.source == "map"].error.min()
     assert told[told.label == "scrambled"].error.iloc[0] <= best == found.facts["best_error"]

@@ -16,7 +16,7 @@ from otbench.report.theory import parts
 from otbench.studies import theory
 from otbench.studies.theory.findings import Findings, read_findings
 from otbench.studies.theory.names import OF_IMAGES, THEORIES
-from tests.conftest import ROOT, otbench
+from tests.conftest import ROOT, otbench, smoke
 
 
 def test_findings_come_back_as_they_were(tmp_path):
@@ -74,18 +74,11 @@ def test_the_configs_ask_for_every_study_with_options_that_it_knows(config):
 def test_the_verb_writes_what_it_prints(tmp_path):
     done = otbench("theory", "potentials", "--out", tmp_path / "p.npz", "--options", "{")
     assert done.returncode == 2 and "--options: expected JSON" in done.stderr and "Traceback" not in done.stderr
-    smoke = json.dumps(read_smoke("potentials"))
-    done = otbench("theory", "potentials", "--out", tmp_path / "p.npz", "--options", smoke, "--seed", "1")
+    options = json.dumps(smoke("potentials"))
+    done = otbench("theory", "potentials", "--out", tmp_path / "p.npz", "--options", options, "--seed", "1")
     assert done.returncode == 0, done.stderr
     found = read_findings(tmp_path / "p.npz")
     assert json.loads(done.stdout)["facts"] == found.facts and found.info["seed"] == 1
-
-
-def read_smoke(name: str) -> dict:
-    """The options of a study in the smoke run."""
-    import yaml
-
-    return yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text())["theory"][name].get("set", {})
 
 
 def test_a_table_from_a_frame():
