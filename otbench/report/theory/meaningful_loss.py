@@ -147,16 +147,10 @@ def _verdict(findings: Findings) -> str:
             "have it."
         )
     text += f", as they stand {f['w_as_is_changes']:+.2f} and {f['js_as_is_changes']:+.2f}. "
-    gain = f["w_w1_pooled"] > f["w_as_is_pooled"] and f["w_w1_changes"] > f["w_as_is_changes"]
-    if gain:
-        return (
-            text
-            + "So over all and in its changes the critic's number means more when it is trained on first, as the texts have it."
-        )
-    return (
-        text
-        + "That training the critic on first, as the texts would have it, gives its number more meaning is not seen."
-    )
+    if f["w_w1_pooled"] > f["w_as_is_pooled"] and f["w_w1_changes"] > f["w_as_is_changes"]:
+        gained = "So over all and in its changes the critic's number means more when it is trained on first, as the "
+        return f"{text}{gained}texts have it."
+    return f"{text}That training the critic on first, as the texts have it, gives its number more meaning is not seen."
 
 
 def tables(findings: Findings) -> list[Table]:
