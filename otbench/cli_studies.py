@@ -21,7 +21,7 @@ from otbench.cli_options import (
     ready,
     span,
 )
-from otbench.studies.theory.names import THEORIES
+from otbench.studies.theory.names import ON_CPU, THEORIES
 
 
 def study(
@@ -123,6 +123,7 @@ def theory(
     from otbench.studies.theory import compute, configure
 
     configure(name, mapping(options))
-    found = compute(name, mapping(options), load_data(data) if data else None, seed, ready(device))
+    where = ready(Device.cpu if name in ON_CPU else device)
+    found = compute(name, mapping(options), load_data(data) if data else None, seed, where)
     found.write(out)
     typer.echo(json.dumps({"name": name, "seconds": found.info["seconds"], "facts": found.facts}, indent=2))

@@ -243,6 +243,9 @@ class Run(BaseModel):
                 found[f"studies.{name}.folders.{folder}"] = path.rpartition("@")[0] or path
             if section.inception_weights:
                 found[f"studies.{name}.inception_weights"] = section.inception_weights
+        for name, part in self.theories.items():
+            if isinstance(mesh := part.set.get("mesh"), str):
+                found[f"theory.{name}.set.mesh"] = mesh
         return found
 
     @property

@@ -236,13 +236,15 @@ def test_the_paths_that_lead_out_of_the_folder_are_known_by_their_keys(tmp_path,
     monkeypatch.chdir(tmp_path)
     pictures = {**PICTURES, "datasets": ["digits", "mine", "here"], "inception_weights": "/w/inception.pth"}
     pictures["folders"] = {"mine": "/pictures/mine@64", "here": "pictures"}
-    run = checked({**GOOD, "studies": {"images": pictures}, "data_root": "../data"})
+    theory = {"folding": {"set": {"mesh": "/meshes/cow.obj"}}}
+    run = checked({**GOOD, "studies": {"images": pictures}, "data_root": "../data", "theory": theory})
     assert run.outside == {
         "data_root": str(tmp_path.parent / "data"),
         "studies.images.folders.mine": "/pictures/mine",
         "studies.images.inception_weights": "/w/inception.pth",
+        "theory.folding.set.mesh": "/meshes/cow.obj",
     }
-    assert set(run.model_copy(update={"allow": ["/pictures", "/w"]}).outside) == {"data_root"}
+    assert set(run.model_copy(update={"allow": ["/pictures", "/w", "/meshes"]}).outside) == {"data_root"}
 
 
 @pytest.mark.parametrize(

@@ -272,11 +272,12 @@ def test_a_study_of_the_theory_is_a_job_of_its_own_on_its_own_images(root, tmp_p
     theory = {"theory": {"parallel-lines": {"seed": 3}, "blur": {"dataset": "mnist"}, "folding": None}}
     left_out = dict.fromkeys(name for name in THEORIES if name not in ("parallel-lines", "blur"))
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(small() | {"theory": left_out | theory["theory"]}))
-    done = snakemake(tmp_path, "-n", "-p", "--configfile", "own.yaml")
+    done = snakemake(tmp_path, "-n", "-p", "--configfile", "own.yaml", "--config", "device=cuda")
     counted = jobs(done)
     assert (counted["theory"], counted["data"]) == (2, 2), "images that no other study has are made for it"
-    assert "otbench theory parallel-lines  --options '{}' --seed 3" in done.stdout
-    assert "otbench theory blur --data results/small/data/mnist.npz" in done.stdout
+    text = " ".join(done.stdout.split())
+    assert "otbench theory parallel-lines --options '{}' --seed 3 --device cpu" in text, "it is computed on the CPU"
+    assert "otbench theory blur --data results/small/data/mnist.npz --options '{}' --seed 0 --device cuda" in text
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from shlex import quote
 from otbench import catalogue, lock, warm
 from otbench.config import checked
 from otbench.errors import OtbenchError
+from otbench.studies.theory.names import ON_CPU
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -159,6 +160,11 @@ def rating_options(dataset):
 def theories_of():
     """What the studies of the theory find."""
     return [f"{FOLDER}/theory/{name}.npz" for name in RUN.theories]
+
+
+def device_of(theory):
+    """Where a study of the theory is computed."""
+    return "cpu" if theory in ON_CPU else RUN.device
 
 
 def search_options(dataset):

@@ -12,7 +12,7 @@ rule theory:
         f"{FOLDER}/logs/theory/{{theory}}.log",
     threads: 1
     resources:
-        gpu=lambda wildcards: int(RUN.device == "cuda"),
+        gpu=lambda wildcards: int(device_of(wildcards.theory) == "cuda"),
         runtime=lambda wildcards, attempt: 240 * attempt,
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
     params:
@@ -20,7 +20,7 @@ rule theory:
         data=lambda wildcards, input: f"--data {input[0]}" if input else "",
         options=lambda wildcards: json.dumps(RUN.theories[wildcards.theory].set, sort_keys=True),
         seed=lambda wildcards: RUN.theories[wildcards.theory].seed,
-        device=RUN.device,
+        device=lambda wildcards: device_of(wildcards.theory),
     shell:
         "otbench theory {wildcards.theory} {params.data} --options {params.options:q} --seed {params.seed}"
         " --device {params.device} --out {output} > {log} 2>&1"

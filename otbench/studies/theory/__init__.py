@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from otbench.errors import OtbenchError
-from otbench.studies.theory.names import THEORIES
+from otbench.studies.theory.names import ON_CPU, THEORIES
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -60,6 +60,7 @@ def compute(
     if study.DATA and (data is None or data.kind != "images"):
         given = "none" if data is None else f"the points of {data.name}"
         raise OtbenchError(f"theory {name}: it is about images and needs a data set of them, got {given}")
+    device = "cpu" if name in ON_CPU else device
     began = time.perf_counter()
     found = study.compute(chosen, data if study.DATA else None, seed, device)
     info = {
