@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.cluster import batch
-from tests.cluster.test_slurm import place
+from tests.cluster.test_slurm import RUN, place
 
 SMALL = {
     "run": "small",
@@ -26,7 +26,7 @@ KUBERNETES = {"OTBENCH_IMAGE": "registry/otbench:1", "OTBENCH_CLAIM": "shared", 
 
 def set_up(root: Path, where: Path) -> dict[str, str]:
     """A small run in the folder `run`, with the commands of batch systems, whose jobs go to the folder `jobs`."""
-    env = place(root, where / "run")
+    env = place(root, where / "run", RUN)
     (where / "run" / "config" / "config.yaml").write_text(yaml.safe_dump(SMALL))
     batch.install(where / "run" / "bin", where / "jobs")
     return env | KUBERNETES
