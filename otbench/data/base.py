@@ -70,6 +70,15 @@ class DataSet:
     labels: dict[str, np.ndarray] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Lay every split out row by row: from odd strides (of an axis of size 1, say) torch takes another layout.
+
+        Convolutions round differently in it, and the same images would not give the same numbers.
+        """
+        for split in SPLITS:
+            if isinstance(values := getattr(self, split), np.ndarray):
+                object.__setattr__(self, split, values.ravel().reshape(values.shape))
+
     @property
     def kind(self) -> str:
         """`points` or `images`."""

@@ -1,10 +1,11 @@
 """scikit-learn's digits at 16x16."""
 
 import numpy as np
+import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from otbench.data import load
+from otbench.data import load, save
 from otbench.data.images.digits import doubled
 
 
@@ -50,3 +51,11 @@ def test_all_of_the_test_split_is_the_reference_and_validation_is_held_out():
     data = load("digits")
     assert data.reference is data.test and data.held_out is data.validation
     assert data.labels_of("held_out") is data.labels["validation"] and len(data.labels_of("reference")) == 500
+
+
+def test_images_by_name_and_from_a_file_lie_in_memory_alike(tmp_path):
+    save(load("digits"), tmp_path / "digits.npz")
+    for data in (load("digits"), load(str(tmp_path / "digits.npz"))):
+        for images in (data.train, data.test, data.validation):
+            assert images.strides == (256, 256, 16, 1), "else torch takes another layout and rounds differently"
+            assert torch.from_numpy(images).stride() == (256, 256, 16, 1)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,8 @@ import yaml
 pytestmark = pytest.mark.faults
 
 KILLS = 20
-SETTLED = 3.0
-"""Seconds after which a finished file counts as finished: before, its job's end may not have been noted."""
+SETTLED = 0.5
+"""Seconds after which what Snakemake books of a file counts as written."""
 CONFIG = {
     "run": "killed",
     "seeds": [0, 1],
@@ -86,12 +87,16 @@ def jobs_of(run: subprocess.Popen) -> list[int]:
 
 
 def finished(where: Path) -> dict[Path, float]:
-    """Outputs that are there for good: path -> time of its last change."""
-    now = time.time()
+    """Outputs that Snakemake has booked, and so are there for good: path -> time of its last change."""
+    now, books = time.time(), where / ".snakemake"
     kinds = ("data/*.npz", "fit/*/*/fit.json", "samples/*/*.npz", "metrics/*/*.csv")
-    files = [path for kind in kinds for path in (where / "results" / "killed").glob(kind)]
-    changed = {path: path.stat().st_mtime for path in files}
-    return {path: at for path, at in changed.items() if at < now - SETTLED}
+    found = {}
+    for path in (path for kind in kinds for path in (where / "results" / "killed").glob(kind)):
+        record = urlsafe_b64encode(str(path.relative_to(where)).encode()).decode()
+        booked = books / "metadata" / record
+        if booked.exists() and booked.stat().st_mtime < now - SETTLED and not (books / "incomplete" / record).exists():
+            found[path] = path.stat().st_mtime
+    return found
 
 
 def numbers(where: Path) -> tuple[pd.DataFrame, dict[str, np.ndarray], dict[str, bytes]]:
