@@ -93,7 +93,7 @@ def _rule(transport: TransportMap, rule: str, threshold: float | AngleRule | Non
 def _pointwise(transport, m, rule, angle: AngleRule, draw, points) -> tuple[np.ndarray, dict]:
     """Rules under which every source point gives at most one sample: batches of x until m are kept."""
     step = {"paper": _paper, "pyomt-mass": _pairwise, "dirichlet": _dirichlet}[rule]
-    centroids = None if rule == "pyomt-mass" else _centroids(transport)
+    centroids = None if rule == "pyomt-mass" else cell_centroids(transport)
     kept, tried, batches = 0, 0, []
     while tried < points if m is None else kept < m:
         x = transport.source.sample(BATCH if m is not None else min(BATCH, points - tried), draw)
@@ -108,7 +108,7 @@ def _pointwise(transport, m, rule, angle: AngleRule, draw, points) -> tuple[np.n
     return (samples if m is None else samples[:m]), {"kept": kept / tried}
 
 
-def _centroids(transport: TransportMap) -> tuple[np.ndarray, np.ndarray]:
+def cell_centroids(transport: TransportMap) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the distinct targets whose cells have mass, and those cells' centroids."""
     first, _ = transport.groups
     centroids = transport.centroids()[first]
@@ -135,10 +135,10 @@ def _paper(transport, x, angle: AngleRule, draw, known) -> np.ndarray:
 def extended_at(transport: TransportMap, x: np.ndarray, angle: AngleRule, known=None) -> tuple[np.ndarray, np.ndarray]:
     """The rule `paper` of `extend` at given source points x (m, d): samples (k, d) of those that pass, and which do.
 
-    The second value is a mask (m,). What one point gives does not depend on the others. known: what `_centroids` gives,
+    The second value is a mask (m,). What one point gives does not depend on the others. known: what `cell_centroids` gives,
     where it is at hand.
     """
-    cells, centroids = known or _centroids(transport)
+    cells, centroids = known or cell_centroids(transport)
     near = _nearest(x, centroids, transport.dimension + 1)
     index = cells[near]
     keep = angle.angles(transport.target, index, index[:, :1]) <= angle.threshold

@@ -16,7 +16,7 @@ from scipy.special import logsumexp
 from otbench.errors import WorkFailed
 from otbench.metrics.wasserstein import import_ot
 from otbench.transport import DiscretePlan, TransportMap, angle_threshold
-from otbench.transport.extension import _centroids, extended_at
+from otbench.transport.extension import cell_centroids, extended_at
 
 Map = Callable[[np.ndarray], np.ndarray]
 
@@ -84,7 +84,7 @@ def interpolated(plan: DiscretePlan) -> Map:
 
 def rejecting(transport: TransportMap) -> Map:
     """AE-OT's extension: piecewise linear between cells, source points on the singular set rejected (NaN)."""
-    angle, known = angle_threshold(transport), _centroids(transport)
+    angle, known = angle_threshold(transport), cell_centroids(transport)
 
     def at(x: np.ndarray) -> np.ndarray:
         made = np.full(x.shape, np.nan)
