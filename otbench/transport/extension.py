@@ -135,8 +135,8 @@ def _paper(transport, x, angle: AngleRule, draw, known) -> np.ndarray:
 def extended_at(transport: TransportMap, x: np.ndarray, angle: AngleRule, known=None) -> tuple[np.ndarray, np.ndarray]:
     """The rule `paper` of `extend` at given source points x (m, d): samples (k, d) of those that pass, and which do.
 
-    The second value is a mask (m,). What one point gives does not depend on the others. known: what `cell_centroids` gives,
-    where it is at hand.
+    The second value is a mask (m,). What one point gives does not depend on the others. known: what
+    `cell_centroids` gives, where it is at hand.
     """
     cells, centroids = known or cell_centroids(transport)
     near = _nearest(x, centroids, transport.dimension + 1)
