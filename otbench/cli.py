@@ -296,7 +296,7 @@ def show(
     kind: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.all,
     as_json: AsJson = False,
 ) -> None:
-    """What models, data sets and metrics there are, with their papers.
+    """What models, data sets, metrics and studies of the theory there are, with their papers.
 
     Example: otbench list models
     """

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     models = "models"
     datasets = "datasets"
     metrics = "metrics"
+    theory = "theory"
 
 
 DataArgument = Annotated[str, typer.Option("--data", "--dataset", help="Data set: its name, or a file made by `data`.")]

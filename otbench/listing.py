@@ -10,7 +10,7 @@ from otbench.data.base import DataSet
 
 
 def listing() -> dict[str, list[dict[str, Any]]]:
-    """Models, data sets and metrics, each with its paper and what it is about."""
+    """Models, data sets, metrics and studies of the theory, each with its paper and what it is about."""
     import torch
 
     from otbench.data import known
@@ -48,7 +48,23 @@ def listing() -> dict[str, list[dict[str, Any]]]:
         "models": rows,
         "datasets": [{"name": n, "description": d} for n, d in known().items()],
         "metrics": metrics,
+        "theory": theory(),
     }
+
+
+def theory() -> list[dict[str, Any]]:
+    """The studies of the theory, each with its source and its options: default, and what each is."""
+    from otbench.studies.theory import configure, module
+    from otbench.studies.theory.names import THEORIES
+
+    rows = []
+    for name in THEORIES:
+        study = module(name)
+        defaults = configure(name, {}).model_dump(mode="json")
+        said = {option: field.description or "" for option, field in study.Options.model_fields.items()}
+        options = {option: {"default": value, "description": said[option]} for option, value in defaults.items()}
+        rows.append({"name": name, "title": study.TITLE, "paper": study.SOURCE, "options": options})
+    return rows
 
 
 def _like_mnist() -> DataSet:
@@ -70,6 +86,8 @@ def text(found: dict[str, list[dict[str, Any]]]) -> str:
             more += [row["paper"]] if row.get("paper") else []
             if row.get("parameters"):
                 more.append("parameters: " + ", ".join(f"{k} {v:,}" for k, v in row["parameters"].items()))
+            for option, one in (row.get("options") or {}).items():
+                more.append(f"{option} ({one['default']}): {one['description']}")
             if row.get("direction"):
                 more.append(f"{row['direction']} is better; {row['description']}")
             lines += [f"{'':<{width}}    {part}" for part in more]

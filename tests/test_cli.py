@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 from otbench.cli import app
 from otbench.data import load
 from otbench.errors import OtbenchError
+from otbench.studies.theory.names import THEORIES
 from tests.conftest import ROOT, otbench
 
 VERBS = (
-    "data features fit join draw measure spread study search gather status report list score transport reproduce"
+    "data features fit join draw measure spread study search theory gather status report list score transport reproduce"
 ).split()
 
 
@@ -71,7 +72,7 @@ def test_score_prints_all_feature_metrics(tmp_path):
     assert scores["fid"] == pytest.approx(9, rel=0.15), "the distance of the means squared, plus sampling error"
 
 
-def test_list_shows_models_data_sets_and_metrics():
+def test_list_shows_models_data_sets_metrics_and_the_theory():
     done = call("list", "--json")
     found = json.loads(done.output)
     names = {row["name"]: row for row in found["models"]}
@@ -80,6 +81,9 @@ def test_list_shows_models_data_sets_and_metrics():
     assert {"grid", "swissroll"} <= {row["name"] for row in found["datasets"]}
     assert {"modes", "w2", "fid"} <= {row["name"] for row in found["metrics"]}
     assert "PacGAN" in call("list", "models").output
+    studies = {row["name"]: row for row in found["theory"]}
+    assert tuple(studies) == THEORIES and studies["folding"]["options"]["points"]["default"] == 1000
+    assert "jump (0.3): " in call("list", "theory").output
 
 
 def test_a_wrong_request_ends_with_one_sentence_and_status_2(tmp_path):
