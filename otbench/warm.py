@@ -48,10 +48,12 @@ def start(parent: int) -> None:
 def ask(path: str, words: list[str]) -> int | None:
     """Let the process at the socket run `otbench WORDS`; returns its exit status.
 
-    None where nobody answers, or where the call asks for more threads than that process has.
+    None where nobody answers, or where the call asks for more threads than that process has. A call that was asked to
+    stop before anybody answered has stopped: its status is a signal's.
     """
     if any(os.environ.get(name, "1") != "1" for name in THREADS):
         return None
+    asked: list[int] = []
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(path)
@@ -59,18 +61,22 @@ def ask(path: str, words: list[str]) -> int | None:
             # the length goes with the files, so that both arrive in one message
             socket.send_fds(connection, [len(call).to_bytes(8)], [0, 1, 2])
             connection.sendall(call)
-            with _forwarding(connection):
+            with _forwarding(connection, asked):
                 status = connection.recv(1)
         except OSError:
-            return None
+            return 128 + asked[-1] if asked else None
     return status[0] if status else KILLED
 
 
 @contextlib.contextmanager
-def _forwarding(connection: socket.socket) -> Iterator[None]:
-    """Tell the process at the other end of signals that ask this one to stop, and go on waiting for it."""
+def _forwarding(connection: socket.socket, asked: list[int]) -> Iterator[None]:
+    """Tell the process at the other end of signals that ask this one to stop, and go on waiting for it.
+
+    asked: gets their numbers.
+    """
 
     def forward(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
         with contextlib.suppress(OSError):
             connection.sendall(bytes([number]))
 

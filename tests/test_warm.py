@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -143,6 +145,24 @@ def test_a_call_ends_with_the_process_it_belongs_to(environment, tmp_path):
         other.kill()
         other.wait()
         assert caller.wait(timeout=120) == 128 + signal.SIGTERM
+
+
+def test_a_call_that_nobody_has_answered_ends_with_the_process_it_belongs_to(tmp_path):
+    """As where a run is killed while its warm process still imports: what waits there must not begin work by itself."""
+    other = subprocess.Popen(["sleep", "600"])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment |= {warm.PARENT: str(other.pid), warm.VARIABLE: str(tmp_path / "warm")}
+    command = [sys.executable, "-m", "otbench", "data", "ring", "--out", "ring.npz"]
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "warm"))
+        listener.listen()
+        caller = subprocess.Popen(command, cwd=tmp_path, env=environment)
+        assert select.select([listener], [], [], 60)[0], "it has called"
+        assert wait(lambda: catches(caller.pid, signal.SIGTERM)), "it waits"
+        other.kill()
+        other.wait()
+        time.sleep(2 * warm.LOOK)
+    assert caller.wait(timeout=60) == 128 + signal.SIGTERM and not (tmp_path / "ring.npz").exists()
 
 
 def test_a_call_whose_process_is_killed_fails(working):
