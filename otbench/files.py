@@ -119,6 +119,21 @@ def read_columns(path: str | Path, columns: list[str], types: dict[str, Any], wh
     return table
 
 
+def read_parquet(path: str | Path) -> pandas.DataFrame:
+    """The table in a parquet file; raises OtbenchError where it is missing, damaged or none."""
+    import pandas
+
+    try:
+        table = pandas.read_parquet(path, page_checksum_verification=True)
+        for name in table.select_dtypes("str"):
+            table[name].to_numpy(object)  # texts are decoded when they are looked at: what cannot be is seen here
+        return table
+    except Exception as error:  # pyarrow and pandas raise many kinds where a byte of what describes columns is changed
+        if isinstance(error, OSError) and error.strerror:
+            raise OtbenchError(f"cannot read {path}: {error.strerror}") from error
+        raise OtbenchError(f"{path} is not a parquet table ({' '.join(str(error).split())})") from error
+
+
 def read_arrays(path: str | Path, what: str = "an .npz of plain arrays") -> numpy.ndarray | dict[str, numpy.ndarray]:
     """The array that np.save wrote, or those of np.savez by name; `what` is what was expected there, for the sentence.
 

@@ -23,7 +23,7 @@ def write(run: Run) -> None:
     """
     losses = [_losses(run, dataset, model) for dataset, model in run.pairs]
     with whole(run.folder / "losses.parquet") as temporary:
-        _joined(losses, LOSSES).to_parquet(temporary, index=False)
+        _joined(losses, LOSSES).to_parquet(temporary, index=False, write_page_checksum=True)
     for name, columns, suffix in (("spread", SPREAD, ".csv"), ("bias", BIAS, ".bias.csv")):
         files = [run.folder / "spread" / dataset / f"{model}{suffix}" for dataset, model in run.spreads]
         found = [read_spread(path, columns) for path in files if path.exists()]

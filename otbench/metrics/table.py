@@ -17,7 +17,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.files import whole
+from otbench.files import read_parquet, whole
 from otbench.metrics.base import Score
 from otbench.metrics.measuring import check_features, expected, measure
 from otbench.metrics.registry import COSTS, METRICS, PAIR_IMAGES, pair_size
@@ -197,7 +197,7 @@ def write_table(frame: pandas.DataFrame, path: str | Path) -> None:
         if path.suffix == ".csv":
             frame.to_csv(temporary, index=False)
         else:
-            frame.to_parquet(temporary, index=False)
+            frame.to_parquet(temporary, index=False, write_page_checksum=True)
 
 
 def read_table(path: str | Path) -> pandas.DataFrame:
@@ -209,15 +209,14 @@ def read_table(path: str | Path) -> pandas.DataFrame:
 
     path = Path(path)
     texts = {name: "str" for name in COLUMNS if name not in NUMBERS}
+    if path.suffix == ".parquet":
+        return check_table(read_parquet(path), str(path))
     try:
-        if path.suffix == ".parquet":
-            frame = pandas.read_parquet(path)
-        else:
-            # texts stay as written: a hash may be all digits, a version empty
-            numbers = {name: ["", "nan", "NaN"] for name in NUMBERS}
-            frame = pandas.read_csv(path, dtype=texts, keep_default_na=False, na_values=numbers)
+        # texts stay as written: a hash may be all digits, a version empty
+        numbers = {name: ["", "nan", "NaN"] for name in NUMBERS}
+        frame = pandas.read_csv(path, dtype=texts, keep_default_na=False, na_values=numbers)
     except OSError as error:
         raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:  # pandas' and pyarrow's own errors are of this kind too
+    except ValueError as error:  # pandas' own errors are of this kind too
         raise OtbenchError(f"{path}: it is no table ({error})") from error
     return check_table(frame, str(path))

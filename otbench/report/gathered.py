@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from otbench.errors import OtbenchError
-from otbench.files import read_json, read_npz
+from otbench.files import read_json, read_npz, read_parquet
 from otbench.further import LOSSES
 from otbench.metrics.samples import STATUSES
 from otbench.metrics.table import COLUMNS
@@ -254,10 +254,7 @@ def _parquet(path: Path, columns: list[str]) -> pd.DataFrame:
     """The columns of a parquet table; raises OtbenchError where it is none or lacks one."""
     if not path.is_file():
         raise OtbenchError(f"cannot read {path}: no such file; `otbench gather` writes it")
-    try:
-        table = pd.read_parquet(path)
-    except Exception as error:  # pyarrow raises many kinds
-        raise OtbenchError(f"{path} is not a parquet table ({error})") from error
+    table = read_parquet(path)
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise OtbenchError(f"{path}: the column(s) {', '.join(missing)} are missing")

@@ -122,7 +122,7 @@ def test_damaged_folders_are_refused_with_one_sentence(copy, corners, tmp_path):
         open_features(tmp_path / "none", corners)
     content = (copy / "classifier.npz").read_bytes()
     (copy / "classifier.npz").write_bytes(content[:1000])
-    with pytest.raises(OtbenchError, match="classifier.npz: the file is damaged, truncated or no features"):
+    with pytest.raises(OtbenchError, match="classifier.npz is damaged, truncated or not the features"):
         open_features(copy, corners)
     (copy / "classifier.npz").unlink()
     with pytest.raises(OtbenchError, match="classifier.npz: there is no such file"):

@@ -70,7 +70,7 @@ BAD = {
     "40 of 40 samples hold NaN or infinite": lambda path: save(path, samples=np.full((40, 2), 1e300)),
     "holds Python objects": lambda path: save(path, samples=np.array([[None, 1]], object)),
     "is no NumPy file": lambda path: path.write_text("a,b\n1,2\n"),
-    "damaged, truncated or no .npz": lambda path: path.write_bytes(b""),
+    "damaged, truncated or not an .npz": lambda path: path.write_bytes(b""),
     "info is not valid JSON": lambda path: save(path, samples=SAMPLES, info="{"),
     "info is not one JSON object": lambda path: save(path, samples=SAMPLES, info="[]"),
     "cells in info is int": lambda path: save(path, samples=SAMPLES, info='{"cells": 3}'),
@@ -291,9 +291,13 @@ def test_a_bad_table_is_refused_with_one_sentence(run_table):
 def test_unreadable_tables(tmp_path, run_table):
     with pytest.raises(OtbenchError, match="cannot read .*none.csv"):
         read_table(tmp_path / "none.csv")
-    for name, content in [("empty.csv", b""), ("cut.parquet", b"PAR1..."), ("ragged.csv", b"a,b\n1,2\n1,2,3\n")]:
+    for name, content, said in [
+        ("empty.csv", b"", ": it is no table"),
+        ("cut.parquet", b"PAR1...", " is not a parquet table"),
+        ("ragged.csv", b"a,b\n1,2\n1,2,3\n", ": it is no table"),
+    ]:
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(OtbenchError, match=f"{name}: it is no table"):
+        with pytest.raises(OtbenchError, match=f"{name}{said}"):
             read_table(tmp_path / name)
     with pytest.raises(OtbenchError, match="ends in .csv or .parquet"):
         write_table(run_table, tmp_path / "table.txt")

@@ -206,7 +206,7 @@ def test_wrong_inputs_are_named(tmp_path: Path, published: Path, make_images: Ma
     np.savez(folder / "gallery.npz", **{"digits/real/0/1": np.zeros((3, 16, 16), np.uint8)})
     refuses(r"array digits/real/0/1: expected images \(n, 1 or 3, h, w\) uint8, got uint8 \(3, 16, 16\)")
     (folder / "gallery.npz").write_bytes(b"no archive")
-    refuses("gallery.npz is not an .npz file")
+    refuses("gallery.npz is damaged, truncated or not an .npz")
     (folder / "gallery.npz").unlink()
     (folder / "run.json").write_text(json.dumps(info | {"studies": {"images": {}}}))
     refuses("expected study 'images' to be an object with a budget")

@@ -154,7 +154,7 @@ def test_the_page_shows_the_search(folder: Path, published: Path, monkeypatch: p
 
     drawn = []
     monkeypatch.setattr(image_figures, "wanted", lambda comparison, dataset: iter(()))
-    monkeypatch.setattr(figures, "_drawn", lambda wanted, where, out: drawn.extend(one[0] for one in wanted) or [])
+    monkeypatch.setattr(figures, "drawn", lambda wanted, where, out: drawn.extend(one[0] for one in wanted) or [])
     html = render(folder, published).read_text()
     assert 'id="table-digits_search"' in html and drawn == ["digits_search"]
     assert 'id="table-digits_selection_classifier"' in html

@@ -151,7 +151,7 @@ def test_the_slope_of_a_linear_critic_is_its_weights_norm():
 
     critic = Replicas(linear, [0], "critic", torch.device("cpu"))
     found = steepest(critic, torch.rand(3, 1, 2, 2), torch.rand(5, 1, 2, 2), 3)
-    assert found == pytest.approx(float(critic.module[1].weight.norm()))
+    assert found == pytest.approx(float(critic.module[1].weight.detach().norm()))
 
 
 def test_w1_of_shifted_images_is_the_shift():
