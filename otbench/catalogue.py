@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -90,19 +91,24 @@ def sources(model: str, kind: str | None = None) -> set[str]:
 def _imported(path: str) -> list[str]:
     """The models, networks and packages of ours that a file imports itself, as paths in the package."""
     found: list[str] = []
-    if (ROOT / path).is_dir():
-        return found
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("otbench."):
-            continue
-        area, *rest = node.module.split(".")[1:]
+    for area, names in _named(path):
         if area in ("transport", "metrics"):
             found.append(area)
         elif area in ("models", "nets"):
-            # the module itself, or modules of the package that is named
-            parts = [[area, *rest], *([area, *rest, alias.name] for alias in node.names)]
-            found += [file for file in ("/".join(part) + ".py" for part in parts) if (ROOT / file).is_file()]
+            found += [file for file in (f"{name}.py" for name in names) if (ROOT / file).is_file()]
     return found
+
+
+def _named(path: str) -> Iterator[tuple[str, list[str]]]:
+    """What a file imports of ours, an import each: the area of the package, and the paths without `.py` that may be
+    meant, the module itself or modules of the package that is named; nothing of a folder.
+    """
+    if (ROOT / path).is_dir():
+        return
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("otbench."):
+            parts = node.module.split(".")[1:]
+            yield parts[0], ["/".join(parts), *("/".join([*parts, alias.name]) for alias in node.names)]
 
 
 @cache
@@ -124,18 +130,10 @@ WHOLE = ("transport", "metrics", "features", "geometry", "training")
 @cache
 def _used(path: str) -> list[str]:
     """The files of ours that a file imports itself, as paths in the package; of WHOLE the package."""
-    if (ROOT / path).is_dir():
-        return []
     found: list[str] = []
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("otbench."):
-            continue
-        parts = node.module.split(".")[1:]
-        if parts[0] in WHOLE:
-            found.append(parts[0])
-            continue
-        names = ["/".join(parts), *("/".join([*parts, alias.name]) for alias in node.names)]
-        found += [file for name in names for file in (f"{name}.py", f"{name}/__init__.py") if (ROOT / file).is_file()]
+    for area, names in _named(path):
+        files = [area] if area in WHOLE else [f"{name}{end}" for name in names for end in (".py", "/__init__.py")]
+        found += [file for file in files if (ROOT / file).exists()]
     return found
 
 

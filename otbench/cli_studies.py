@@ -120,10 +120,10 @@ def theory(
 
     Example: otbench theory parallel-lines --out theory/parallel-lines.npz
     """
-    from otbench.studies.theory import compute, configure
+    from otbench.studies.theory import compute
 
-    configure(name, mapping(options))
+    given = mapping(options)
     where = ready(Device.cpu if name in ON_CPU else device)
-    found = compute(name, mapping(options), load_data(data) if data else None, seed, where)
+    found = compute(name, given, load_data(data) if data else None, seed, where)
     found.write(out)
     typer.echo(json.dumps({"name": name, "seconds": found.info["seconds"], "facts": found.facts}, indent=2))

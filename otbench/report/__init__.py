@@ -31,7 +31,7 @@ def render(
     from otbench.report import markdown, page, tables
     from otbench.report.gathered import load_run
     from otbench.report.published import read_published
-    from otbench.report.theory import chapters
+    from otbench.report.theory import chapters, uncomputed
 
     run_dir, out = Path(run_dir), Path(out or run_dir)
     records = tuple(read_published(published))
@@ -39,7 +39,7 @@ def render(
     other = None if reference is None or _same(run_dir, Path(reference)) else load_run(reference, scatter=False)
     comparisons = _comparisons(run, other, records, reference is not None and other is None)
     parts = [page.part(comparison, out) for comparison in comparisons]
-    found = page.contents(parts, list(chapters(run.theory, out)))
+    found = page.contents(parts, list(chapters(run.theory, out)), uncomputed(run))
     tables.write_tables(found.tables, out / "tables")
     (out / "sheets").mkdir(parents=True, exist_ok=True)
     write_text(out / "report.md", markdown.markdown(run, other, found))

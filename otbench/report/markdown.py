@@ -13,7 +13,6 @@ from otbench.report.figures import Drawn
 from otbench.report.gathered import Gathered
 from otbench.report.page import Contents, Part, Section, is_long, reproduction
 from otbench.report.tables import Table, md, md_row, to_markdown
-from otbench.report.theory import uncomputed
 
 HEADS = ("Question", "Best", "Not told apart from it", "Value", "Held-out real", "How sure", "Cost of training")
 
@@ -24,7 +23,7 @@ def markdown(run: Gathered, reference: Gathered | None, found: Contents) -> str:
     blocks = [*_top(run, found, comparisons), *_answers(found, comparisons)]
     for part in found.parts:
         blocks += _part(part)
-    blocks += _theory(run, found)
+    blocks += _theory(found)
     blocks += [*_published(found), *_floors(found.parts), *_cells(run, found)]
     blocks += _provenance(run, reference, found, comparisons)
     return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
@@ -94,12 +93,11 @@ def _figure(figure: Drawn) -> str:
     return f"![{md(figure.alt)}](figures/{quote(figure.name)}.png)\n\n**{md(figure.title)}.** {md(figure.caption)}"
 
 
-def _theory(run: Gathered, found: Contents) -> Iterator[str]:
-    absent = uncomputed(run)
-    if found.theory or absent:
+def _theory(found: Contents) -> Iterator[str]:
+    if found.theory or found.uncomputed:
         yield "## The theory, drawn and checked"
-    if absent:
-        yield f"**Not computed:** {md('; '.join(absent))}."
+    if found.uncomputed:
+        yield f"**Not computed:** {md('; '.join(found.uncomputed))}."
     for chapter in found.theory:
         yield f"### {md(chapter.title)}"
         yield f"After {md(chapter.source)}"

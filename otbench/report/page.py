@@ -34,7 +34,7 @@ from otbench.report.gathered import Gathered
 from otbench.report.sheets import Sheets, write_sheets
 from otbench.report.stacked import stacked_tables
 from otbench.report.tables import Cell, Row, Table
-from otbench.report.theory import Chapter, uncomputed
+from otbench.report.theory import Chapter
 from otbench.studies.images import NAME as IMAGES
 from otbench.studies.stacked import NAME as STACKED
 
@@ -124,6 +124,7 @@ class Contents:
 
     parts: list[Part]
     theory: list[Chapter]
+    uncomputed: list[str]
     certificates: Table | None
     ledger: Table | None
     agreement: str
@@ -192,12 +193,13 @@ def _overall(comparison: Comparison) -> list[Table]:
     return found + searches.search_tables(comparison)
 
 
-def contents(parts: list[Part], theory: list[Chapter]) -> Contents:
-    """All parts, the theory, and the tables about the run as a whole."""
+def contents(parts: list[Part], theory: list[Chapter], uncomputed: list[str]) -> Contents:
+    """All parts, the theory with the titles of what of it is not there, and the tables about the run as a whole."""
     comparisons = [part.comparison for part in parts]
     return Contents(
         parts,
         theory,
+        uncomputed,
         certificates_table(comparisons),
         ledger.ledger_table(comparisons),
         ledger.said(ledger.entries(comparisons)),
@@ -227,7 +229,6 @@ def page(run: Gathered, reference: Gathered | None, found: Contents) -> str:
             several=len(found.parts) > 1,
             every_control=set().union(*(one.controls for one in comparisons)),
             count=completeness(comparisons),
-            uncomputed=uncomputed(run),
             how=how(comparisons),
             reproduce=reproduction(run),
             citations=list(citations),

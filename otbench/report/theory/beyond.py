@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from otbench.report import style
-from otbench.report.theory.parts import table
+from otbench.report.theory.parts import seeds, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +58,7 @@ def said(findings: Findings) -> list[str]:
         f"{len(names) - 2} maps were fitted to {f['points']} points a problem: from N(0, I) to a Gaussian (the optimal "
         "map is Bures' closed form; L2-UVP is the mean squared error over the target's variance), from a square to a "
         f"ring of 8 modes, and from N(0, I) to {f['dimension']} principal components of scikit-learn's digits, scored "
-        f"against its test split; means over {_seeds(f)}. In its limits the entropic map is what theory says: "
+        f"against its test split; means over {seeds(f)}. In its limits the entropic map is what theory says: "
         f"{_percent(f['limit_mean'], 2)} of the target's spread from the mean at a regularisation of 1,000 and "
         f"{_percent(f['limit_plan'])} from the exact plan's map at 0.0001 (60 points)."
     )
@@ -170,7 +170,7 @@ def tables(findings: Findings) -> list[Table]:
         table(
             "theory_beyond_scores",
             "Maps in place of the piecewise one",
-            f"Means over {_seeds(f)}; {f['points']} training points. L2-UVP: mean squared error against the closed "
+            f"Means over {seeds(f)}; {f['points']} training points. L2-UVP: mean squared error against the closed "
             "form over the target's variance. W2: to fresh real points. Near a mode: within three standard deviations, "
             "98.9 % for true samples. Between modes: share on a bridge between two. Frechet: on the codes, to the test "
             "split. Copies: samples that are training points. Jump: largest change of the map between neighbours of "
@@ -208,7 +208,7 @@ def figures(findings: Findings) -> Iterator[Wanted]:
     yield (
         "theory_beyond_scores",
         "Scores of the maps",
-        f"Means over {_seeds(f)}. A, B: error against the closed form, percent of the target's variance. C: share of "
+        f"Means over {seeds(f)}. A, B: error against the closed form, percent of the target's variance. C: share of "
         "points within three standard deviations of a mode. D: Frechet distance between codes of digits. Green: "
         "semi-discrete; red: from plans; blue: networks. Hollow: more than 1 % of the samples are training points. "
         "Dashes: held-out real points (C, D).",
@@ -306,7 +306,3 @@ def _number(name: str) -> str:
 
 def _percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
-
-
-def _seeds(f: dict) -> str:
-    return "one seed" if f["seeds"] == 1 else f"{f['seeds']} seeds"

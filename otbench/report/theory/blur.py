@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from otbench.report import style
+from otbench.report import plots, style
 from otbench.report.figures import Wanted
 from otbench.report.tables import Table
 from otbench.report.theory.parts import table
@@ -181,10 +181,10 @@ def frontier(findings: Findings) -> Figure:
         axes.margins(x=0.12)
         if settings["l2"].max() > 8 * settings["l2"].min():
             axes.set_xscale("log")
-            plain(axes.xaxis)
+            plots.plain(axes.xaxis, *axes.get_xlim())
         axes.set_xlabel("L2 per pixel, held-out images given back")
     panels[0].set_yscale("log")
-    plain(panels[0].yaxis)
+    plots.plain(panels[0].yaxis, *panels[0].get_ylim())
     panels[0].set_ylabel("Frechet distance of samples")
     panels[1].set_ylabel("sharpness of samples")
     panels[1].set_ylim(bottom=0)
@@ -221,16 +221,6 @@ def _curve(axes: Axes, family: str, own: pd.DataFrame, measure: str) -> None:
                 fontsize=7,
                 color=mark.colour,
             )
-
-
-def plain(axis: object) -> None:
-    """Ticks of a short logarithmic axis as plain numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
-
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_locator(NullLocator())
-    axis.set_minor_formatter(NullFormatter())
 
 
 def samples(findings: Findings) -> Figure:

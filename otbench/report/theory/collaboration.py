@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from otbench.report import style
-from otbench.report.theory.parts import table
+from otbench.report.theory.parts import seeds, table
 from otbench.studies.theory._collaboration_problems import problem
 from otbench.studies.theory._collaboration_training import WAYS
 
@@ -51,7 +51,7 @@ def _one_step(findings: Findings) -> str:
     text = (
         "Under the cost |x - y|^2 / 2 the critic at its optimum is Kantorovich's potential phi, and Eq. 33 replaces "
         "the generator g by (id - grad phi) o g. One such step was made on four problems in the plane, with "
-        f"{f['points']} training points a side and {_seeds(f)}; W2 is taken between as many fresh generated points and "
+        f"{f['points']} training points a side and {seeds(f)}; W2 is taken between as many fresh generated points and "
         "held-out real ones. "
     )
     text += (
@@ -148,7 +148,7 @@ def tables(findings: Findings) -> list[Table]:
     steps["quality"] *= 100
     blocks = {name: k for k, name in enumerate(("translation", "affine", "ring", "collapsed"))}
     steps = steps.sort_values("problem", key=lambda names: names.map(blocks), kind="stable")
-    measured = f"means over {_seeds(f)}; {f['points']} points a side"
+    measured = f"means over {seeds(f)}; {f['points']} points a side"
     against = findings.tables["against"].copy()
     against["title"] = against["way"].map(WAYS)
     against["quality"] *= 100
@@ -203,7 +203,7 @@ def figures(findings: Findings) -> Iterator[Wanted]:
     yield (
         "theory_collaboration_curves",
         "W2 against steps and seconds",
-        f"On '{where}', means over {_seeds(f)}, bands the range. A: W2 against the generator's steps. B: against "
+        f"On '{where}', means over {seeds(f)}, bands the range. A: W2 against the generator's steps. B: against "
         "processor seconds of training (star: the exact critic). C: after a step of Eq. 33 with a critic network that "
         "was trained for so many steps. D: share of points within three standard deviations of a mode. Black: one step "
         "with the exact critic; grey dashes: two samples of the real law (floor).",
@@ -303,10 +303,6 @@ def _critic(f: dict) -> str:
 def _last(findings: Findings) -> int:
     curves: pd.DataFrame = findings.tables["curves"]
     return int(curves["step"].max())
-
-
-def _seeds(f: dict) -> str:
-    return "one seed" if f["seeds"] == 1 else f"{f['seeds']} seeds"
 
 
 def _listed(names: list[str]) -> str:

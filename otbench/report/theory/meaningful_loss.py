@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report import style
+from otbench.report import plots, style
 from otbench.report.figures import Wanted
 from otbench.report.tables import Table
-from otbench.report.theory.blur import plain
 from otbench.report.theory.parts import table
 from otbench.studies.theory.meaningful_loss import GENERATORS, LOSSES
 
@@ -228,7 +227,7 @@ def curves(findings: Findings) -> Figure:
         for row, floor in ((2, "w1_floor"), (3, "frechet_floor")):
             panels[row, j].axhline(findings.facts[floor], color=style.ORANGE, lw=1, ls=":")
         panels[3, j].set_yscale("log")
-        plain(panels[3, j].yaxis)
+        plots.plain(panels[3, j].yaxis, *panels[3, j].get_ylim())
         panels[3, j].set_xlabel("updates of the generator")
     panels[1, 0].set_ylim(top=0.85)
     over = panels[1, 0].get_yaxis_transform()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
@@ -20,6 +20,11 @@ def significant(digits: int = 3) -> Form:
         return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
 
     return form
+
+
+def seeds(facts: Mapping[str, object]) -> str:
+    """The fact `seeds` in words."""
+    return "one seed" if facts["seeds"] == 1 else f"{facts['seeds']} seeds"
 
 
 def table(

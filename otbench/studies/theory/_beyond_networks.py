@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from otbench.metrics.wasserstein import import_ot
-from otbench.studies.theory._collaboration_critics import perceptron
+from otbench.studies.theory._collaboration_critics import paired
+from otbench.studies.theory._perceptrons import perceptron
 from otbench.training.streams import generator
 
 Map = Callable[[np.ndarray], np.ndarray]
@@ -85,7 +85,7 @@ def flow(batches: Batches, d: int, width: int, steps: int, rate: float, seed: in
     def loss() -> Tensor:
         x, y = batches()
         if coupled:
-            y = y[_paired(x, y)]
+            y = y[paired(x, y)]
         t = torch.rand(len(x), 1, generator=stream)
         return (net(torch.cat([(1 - t) * x + t * y, t], 1)) - (y - x)).square().sum(1).mean()
 
@@ -102,12 +102,6 @@ def flow(batches: Batches, d: int, width: int, steps: int, rate: float, seed: in
         return now.double().numpy()
 
     return at
-
-
-def _paired(x: Tensor, y: Tensor) -> Tensor:
-    ot = import_ot()
-    cost = ot.dist(x.double().numpy(), y.double().numpy())
-    return torch.as_tensor(ot.emd([], [], cost).argmax(1))
 
 
 def _train(net: nn.Module, loss: Callable[[], Tensor], steps: int, rate: float) -> None:

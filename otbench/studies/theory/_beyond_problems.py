@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from otbench.data.base import Mixture
-from otbench.data.points import ring_modes
+from otbench.studies.theory._collaboration_problems import TRUTH as RING
 from otbench.transport import Source, box, gaussian
 
 PROBLEMS = ("gaussian", "gaussian-8", "ring", "digits")
-RING = Mixture(ring_modes(8, 2.0), 0.1, np.full(8, 1 / 8))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.features.classifier import train
+from otbench.metrics import memorisation
 from otbench.metrics.frechet import frechet, statistics
 from otbench.metrics.sharpness import laplacian_variance
 
@@ -90,10 +91,7 @@ def principal(images: np.ndarray, seed: int) -> tuple[Extract, int]:
 
 def nearest(images: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Distance (n,) of each uint8 image to the nearest known one, values in [0, 1]."""
-    from sklearn.neighbors import NearestNeighbors
-
-    found = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(flat(known))
-    return found.kneighbors(flat(images))[0][:, 0]
+    return memorisation.nearest(flat(known), flat(images))
 
 
 def flat(images: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from otbench.metrics.wasserstein import import_ot
 from otbench.studies.theory._beyond_maps import sinkhorn
 from otbench.studies.theory._collaboration_problems import Map
+from otbench.studies.theory._perceptrons import perceptron
 from otbench.training.streams import generator
 from otbench.transport import Source, solve
 
@@ -78,6 +79,13 @@ def entropic(generated: np.ndarray, real: np.ndarray, share: float) -> Potential
     return transformed(real, share * mean * (sinkhorn(cost / mean, share) + np.log(len(real))), share * mean)
 
 
+def paired(x: Tensor, y: Tensor) -> Tensor:
+    """Places (m,) in y (m, d) of the partners of x (m, d) under the exact plan for the quadratic cost, by POT."""
+    ot = import_ot()
+    cost = ot.dist(x.double().numpy(), y.double().numpy())
+    return torch.as_tensor(ot.emd([], [], cost).argmax(1))
+
+
 class Smooth(nn.Module):
     """A critic (m, 2) -> (m,): three hidden layers with SiLU, the last layer zero, so that it starts at phi = 0."""
 
@@ -88,20 +96,6 @@ class Smooth(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x).squeeze(1)
-
-
-def perceptron(
-    inputs: int, outputs: int, width: int, activation: type[nn.Module], stream: torch.Generator
-) -> nn.Sequential:
-    """Three hidden layers; He initialisation from `stream` alone, biases zero."""
-    sizes = [inputs, width, width, width, outputs]
-    layers: list[nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
-        one = nn.utils.skip_init(nn.Linear, a, b)
-        nn.init.kaiming_normal_(one.weight, nonlinearity="relu", generator=stream)
-        nn.init.zeros_(one.bias)
-        layers += [one, activation()]
-    return nn.Sequential(*layers[:-1])
 
 
 def warm() -> None:

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from otbench.metrics.wasserstein import import_ot
-from otbench.studies.theory._collaboration_critics import Smooth, dual, perceptron
+from otbench.studies.theory._collaboration_critics import Smooth, dual, paired
 from otbench.studies.theory._collaboration_problems import Sampler
+from otbench.studies.theory._perceptrons import perceptron
 from otbench.training.streams import generator
 
 WAYS = {
@@ -125,15 +125,13 @@ def _quadratic(net: Shifted, width: int, rate: float, seed: int) -> Callable:
 
 def _planned(net: Shifted, width: int, rate: float, seed: int) -> Callable:
     """The critic is exact on the batch: its gradient at G(z) is G(z) - T(G(z)), T by POT's network simplex."""
-    ot = import_ot()
     theirs = torch.optim.Adam(net.parameters(), rate)
 
     def step(both: Callable) -> None:
         z, x = both()
         made = net(z)
         with torch.no_grad():
-            cost = ot.dist(made.double().numpy(), x.double().numpy())
-            goal = x[torch.as_tensor(ot.emd([], [], cost).argmax(1))]
+            goal = x[paired(made, x)]
         _descend(theirs, (made - goal).square().sum(1).mean() / 2)
 
     return step

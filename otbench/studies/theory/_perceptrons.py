@@ -1,4 +1,4 @@
-"""Small networks trained side by side: several perceptrons as one batch of matrices, each a replica of its own."""
+"""Small networks: a perceptron, and several side by side as one batch of matrices, each a replica of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Layers = list[tuple[Tensor, Tensor]]
 """Weights (R, inputs, outputs) and biases (R, 1, outputs), layer by layer."""
@@ -32,3 +32,17 @@ def apply(layers: Layers, x: Tensor, activation: Callable[[Tensor], Tensor] = to
     for depth, (weight, bias) in enumerate(layers):
         x = torch.matmul(activation(x) if depth else x, weight) + bias
     return x
+
+
+def perceptron(
+    inputs: int, outputs: int, width: int, activation: type[nn.Module], stream: torch.Generator
+) -> nn.Sequential:
+    """Three hidden layers; He initialisation from `stream` alone, biases zero."""
+    sizes = [inputs, width, width, width, outputs]
+    layers: list[nn.Module] = []
+    for a, b in zip(sizes, sizes[1:], strict=False):
+        one = nn.utils.skip_init(nn.Linear, a, b)
+        nn.init.kaiming_normal_(one.weight, nonlinearity="relu", generator=stream)
+        nn.init.zeros_(one.bias)
+        layers += [one, activation()]
+    return nn.Sequential(*layers[:-1])

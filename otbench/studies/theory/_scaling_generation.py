@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -90,13 +92,9 @@ def _on_the_way(target, levels, seed: int, device: str, cap: float) -> tuple[lis
         one = TransportMap(target, heights, last.weights, last.source, {"tolerance": min(levels)})
         known = one.certificate(points=50 * n)
         error, empty = known["map_mean_cell_error"], known["map_empty_cells"]
-        maps.append(TransportMap(*_parts(one), {"error": error, "empty": empty, "points": points / n}))
+        maps.append(replace(one, info={"error": error, "empty": empty, "points": points / n}))
     errors = np.log([max(one.info["error"], 1e-9) for one in maps])
     return [maps[int(np.abs(errors - np.log(level)).argmin())] for level in levels], maps[int(errors.argmin())]
-
-
-def _parts(one: TransportMap) -> tuple:
-    return one.target, one.heights, one.weights, one.source
 
 
 def _extended(one: TransportMap, rule: AngleRule, m: int, random, values: np.ndarray | None = None):
