@@ -24,6 +24,7 @@ class Precision(StrEnum):
     """Arithmetic of training."""
 
     float32 = "float32"
+    tf32 = "tf32"
     bfloat16 = "bfloat16"
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from otbench.data.base import DataSet
 from otbench.nets.layers import gradients_of
-from otbench.training.replicas import Replicas
+from otbench.training.replicas import Replicas, laid_out
 from otbench.training.streams import Input
 
 Losses = dict[str, Tensor]
@@ -154,8 +154,7 @@ class Model:
                 pending.append((name, tensors, torch.autograd.grad(loss.sum(), tensors, retain_graph=name != last)))
         for name, tensors, gradients in pending:
             for tensor, gradient in zip(tensors, gradients, strict=True):
-                # the fused kernels walk memory in order: a gradient laid out otherwise would reach the wrong weights
-                tensor.grad = gradient.contiguous()
+                tensor.grad = laid_out(gradient, tensor)
             self.optimisers[name].step()
 
     def certify(self, samples: Tensor) -> list[dict[str, float]]:

@@ -132,7 +132,7 @@ class BatchNorm(nn.Module):
         slots = x.shape[:-2].numel()
         # slots become channels, so that the fused kernel serves any number of them
         flat = x.reshape(slots, *x.shape[-2:]).transpose(0, 1).flatten(1) if slots > 1 else x.reshape(x.shape[-2:])
-        weight, bias = self.weight.repeat(slots), self.bias.repeat(slots)
+        weight, bias = (p.repeat(slots) if slots > 1 else p for p in (self.weight, self.bias))
         out, mean, inverse = torch.native_batch_norm(flat, weight, bias, None, None, True, 0.0, self.eps)
         with torch.no_grad():
             self._move(self.running_mean, mean.detach(), slots)
@@ -141,7 +141,8 @@ class BatchNorm(nn.Module):
 
     def _move(self, running: Tensor, batch: Tensor, slots: int) -> None:
         """running <- (1 - momentum) running + momentum * mean of batch over the slots."""
-        running.mul_(1 - self.momentum).add_(batch.unflatten(0, (slots, -1)).mean(0), alpha=self.momentum)
+        batch = batch.unflatten(0, (slots, -1)).mean(0) if slots > 1 else batch
+        running.mul_(1 - self.momentum).add_(batch, alpha=self.momentum)
 
 
 def initialise(module: nn.Module, deviation: float = 0.02) -> nn.Module:

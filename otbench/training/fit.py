@@ -35,16 +35,22 @@ from otbench.training.meter import Meter, settled
 from otbench.training.trainer import Options, Record, Trainer, key
 
 
-def prepare(device: str, deterministic: bool = False) -> None:
+def prepare(device: str, deterministic: bool = False, precision: str = "float32") -> None:
     """Set the process up for training: one CPU thread, no denormal numbers, of several GPUs one that no other job has.
 
-    Raises OtbenchError for a missing GPU.
+    Raises OtbenchError for a missing GPU, and for TF32, which only a GPU's matrix units have, without one.
 
     One thread, because results must not depend on the number of cores; jobs run side by side instead. deterministic:
-    of a GPU's kernels only those that give the same bits every time, an error where an operation has none.
+    of a GPU's kernels only those that give the same bits every time, an error where an operation has none. precision:
+    of a GPU's products of float32 matrices and convolutions. PyTorch's default, TF32 in convolutions alone, is neither
+    of ours.
     """
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise OtbenchError("device 'cuda' was asked for but this machine has no usable GPU; use 'cpu' or 'auto'")
+    if precision == "tf32" and not device.startswith("cuda"):
+        raise OtbenchError(
+            "precision 'tf32' is arithmetic of a GPU's matrix units, and this fit is on a CPU; use float32"
+        )
     if device == "cuda":
         claim()
     torch.set_num_threads(int(os.environ.get("OTBENCH_THREADS", "1")))
@@ -54,6 +60,7 @@ def prepare(device: str, deterministic: bool = False) -> None:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(deterministic)
         torch.backends.cudnn.benchmark = False
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
 
 
 def flags(device: str) -> dict[str, Any]:
@@ -114,7 +121,7 @@ def fit(
     if any(not 0 < f <= 1 for f in snapshots or []):
         raise OtbenchError(f"fit: snapshots must be fractions of the budget above 0 and up to 1, got {snapshots}")
     device = resolve(training.device)
-    prepare(device, training.deterministic)
+    prepare(device, training.deterministic, training.precision)
     model_class, config = find(name, data.kind), configure(name, options, data.kind)
     if data.kind not in model_class.kinds:
         raise OtbenchError(f"model {name} takes {' or '.join(model_class.kinds)}, but {data.name} holds {data.kind}")

@@ -23,6 +23,24 @@ def seeded(build: Callable[[], nn.Module], seed: int, name: str) -> nn.Module:
         return build()
 
 
+def layout(device: torch.device) -> torch.memory_format:
+    """How a single replica's images lie in memory: on a GPU channels last, as its matrix units read them.
+
+    The convolutions of several replicas become one with groups, for which that order is of no use.
+    """
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
+
+
+def laid_out(gradient: Tensor, tensor: Tensor) -> Tensor:
+    """The gradient, in memory as its tensor lies there.
+
+    Fused optimisers walk memory in order: of a gradient laid out otherwise they would move the wrong weights.
+    """
+    if gradient.stride() == tensor.stride():
+        return gradient
+    return torch.empty_like(tensor, dtype=gradient.dtype).copy_(gradient)
+
+
 class Replicas:
     """R copies of a module; calling it maps tensors (R, ...) to tensors (R, ...)."""
 
@@ -33,6 +51,8 @@ class Replicas:
         if self.size > 1:
             self._params, self._buffers = stack_module_state(modules)
             self.module = modules[0].to("meta")
+        else:
+            self.module.to(memory_format=layout(device))
 
     @property
     def single(self) -> bool:

@@ -34,7 +34,8 @@ class Options:
     together: int = 0
     #: record a step as one CUDA graph and replay it (GPU only), where the model's steps can be
     capture: bool = False
-    #: "float32", or "bfloat16" for mixed precision
+    #: "float32", "tf32" for matrix products and convolutions of a GPU with ten bits of mantissa, or "bfloat16" for
+    #: mixed precision
     precision: str = "float32"
     #: on a GPU, only kernels that give the same bits every time, at some cost in time
     deterministic: bool = False
@@ -182,7 +183,7 @@ class Trainer:
         device = self.model.device.type
 
         def plain(batch: dict[str, Tensor]) -> dict[str, Tensor]:
-            lower = self.options.precision != "float32"
+            lower = self.options.precision == "bfloat16"
             # no cache: a step may update a network several times, and the cache would keep its first weights
             context = torch.autocast(device, dtype=torch.bfloat16, cache_enabled=False) if lower else nullcontext()
             with context:

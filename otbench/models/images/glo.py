@@ -13,7 +13,7 @@ from otbench.models.images.base import CHUNK, ImageConfig, as_floats, mapped
 from otbench.models.images.matching import Indexed, as_trained
 from otbench.nets.glo import Codes, Generator, unit
 from otbench.nets.perceptual import VGGDistance, laplacian_distance
-from otbench.training.replicas import Replicas
+from otbench.training.replicas import Replicas, laid_out
 from otbench.training.streams import Rows
 
 #: images in a batch when the authors measure
@@ -132,7 +132,7 @@ class GLO(Indexed):
         # one pass for both, which `descend` would take two for
         to_codes, *gradients = torch.autograd.grad(loss.sum(), [z, *tensors])
         for tensor, gradient in zip(tensors, gradients, strict=True):
-            tensor.grad = gradient.contiguous()
+            tensor.grad = laid_out(gradient, tensor)
         optimiser.step()
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             (self.move_all if self.config.restarts else self.move)(rows, to_codes.float())
