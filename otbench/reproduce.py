@@ -268,7 +268,10 @@ def _again(
         if data.kind == "points":  # as in a process that has trained nothing
             torch.set_flush_denormal(False)
         study = run.study_of[dataset]
-        table = measure_file(data, out / "samples.npz", run.run, model, study=study, features=features, curves={})
+        where = device if data.kind == "images" else "cpu"
+        table = measure_file(
+            data, out / "samples.npz", run.run, model, study=study, features=features, curves={}, device=where
+        )
     write_table(table, out / "metrics.csv")
     return now, read_samples(out / "samples.npz"), table
 

@@ -12,31 +12,44 @@ import numpy as np
 from otbench.metrics.base import check_pair
 
 
-def statistics(features: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean `mu` (d,) and covariance `sigma` (d, d), with n - 1, of features (n, d), in float64."""
+def statistics(features: np.ndarray, device: str = "cpu") -> dict[str, np.ndarray]:
+    """Mean `mu` (d,) and covariance `sigma` (d, d), with n - 1, of features (n, d), in float64.
+
+    device: `otbench.metrics.on_device`'s, but `cpu`.
+    """
+    if device != "cpu":
+        from otbench.metrics import on_device
+
+        return on_device.moments(features, device)
     features = np.asarray(features, np.float64)
     mu = features.mean(axis=0)
     return {"mu": mu, "sigma": (features - mu).T @ (features - mu) / (len(features) - 1)}
 
 
-def frechet(real: dict[str, np.ndarray], generated: dict[str, np.ndarray]) -> float:
+def frechet(real: dict[str, np.ndarray], generated: dict[str, np.ndarray], device: str = "cpu") -> float:
     """|mu_r - mu_g|^2 + tr(S_r + S_g - 2 (S_r S_g)^1/2); at rounding level it can fall just below zero.
 
     S_r S_g has the eigenvalues of S_r^1/2 S_g S_r^1/2, which is symmetric: faster than a general eigenproblem, and all
     of them are real.
     """
-    values, vectors = np.linalg.eigh(real["sigma"])
-    root = vectors * np.sqrt(values.clip(0)) @ vectors.T
-    product = np.linalg.eigvalsh(root @ generated["sigma"] @ root)
+    if device != "cpu":
+        from otbench.metrics import on_device
+
+        shared = on_device.root_trace(real["sigma"], generated["sigma"], device)
+    else:
+        values, vectors = np.linalg.eigh(real["sigma"])
+        root = vectors * np.sqrt(values.clip(0)) @ vectors.T
+        product = np.linalg.eigvalsh(root @ generated["sigma"] @ root)
+        shared = np.sqrt(product.clip(0)).sum()
     gap = real["mu"] - generated["mu"]
-    spread = np.trace(real["sigma"]) + np.trace(generated["sigma"]) - 2 * np.sqrt(product.clip(0)).sum()
+    spread = np.trace(real["sigma"]) + np.trace(generated["sigma"]) - 2 * shared
     return float(gap @ gap + spread)
 
 
-def fid(real: np.ndarray, generated: np.ndarray) -> float:
+def fid(real: np.ndarray, generated: np.ndarray, device: str = "cpu") -> float:
     """Frechet distance of real (n, d) and generated (m, d) features; raises OtbenchError on arrays that do not fit."""
     real, generated = check_pair(real, generated, least=2)
-    return frechet(statistics(real), statistics(generated))
+    return frechet(statistics(real, device), statistics(generated, device), device)
 
 
 def library_fid(real: np.ndarray, generated: np.ndarray) -> float:

@@ -36,6 +36,29 @@ if TYPE_CHECKING:
 PIXELS = "features=pixels"
 
 
+class OnDevice:
+    """What `Known` derives of the real images' features, computed on a device, each part when first asked for."""
+
+    def __init__(self, known: Known, device: str) -> None:
+        self.known, self.device = known, device
+
+    @cached_property
+    def reference_statistics(self) -> dict[str, np.ndarray]:
+        return frechet.statistics(self.known.reference.features, self.device)
+
+    @cached_property
+    def held_out_statistics(self) -> dict[str, np.ndarray]:
+        return frechet.statistics(self.known.held_out.features, self.device)
+
+    @cached_property
+    def train_statistics(self) -> dict[str, np.ndarray]:
+        return frechet.statistics(self.known.train[: len(self.known.reference.features)], self.device)
+
+    @cached_property
+    def reference_distance(self) -> np.ndarray:
+        return memorisation.nearest(self.known.train, self.known.reference.features, self.device)
+
+
 class View(Paired):
     """What one extractor sees of one set of images, each part computed when first asked for."""
 
@@ -46,9 +69,10 @@ class View(Paired):
         samples: np.ndarray,
         seed: int,
         reconstructions: np.ndarray | None = None,
+        device: str = "cpu",
     ) -> None:
         self.known, self.dataset, self.samples, self.seed = known, dataset, samples, seed
-        self.reconstructions = reconstructions
+        self.reconstructions, self.device = reconstructions, device
 
     @cached_property
     def generated(self) -> Extracted:
@@ -56,7 +80,14 @@ class View(Paired):
 
     @cached_property
     def statistics(self) -> dict[str, np.ndarray]:
-        return frechet.statistics(self.generated.features)
+        return frechet.statistics(self.generated.features, self.device)
+
+    @cached_property
+    def real(self) -> Known | OnDevice:
+        """What the metrics need of the real images, computed once for all samples."""
+        if self.device == "cpu":
+            return self.known
+        return vars(self.known).setdefault(f"on {self.device}", OnDevice(self.known, self.device))
 
     @property
     def sides(self) -> tuple[np.ndarray, np.ndarray]:
@@ -65,16 +96,20 @@ class View(Paired):
 
     @cached_property
     def distance(self) -> np.ndarray:
-        return memorisation.nearest(self.known.train, self.generated.features)
+        return memorisation.nearest(self.known.train, self.generated.features, self.device)
 
     def kid(self) -> float:
         real = self.known.reference.features
         subsets = kid_subsets(len(real), len(self.samples))
-        return kernel.kid(real, self.generated.features, self.seed, subsets)[0]
+        return kernel.kid(real, self.generated.features, self.seed, subsets, device=self.device)[0]
+
+    def fid(self, statistics: dict[str, np.ndarray]) -> float:
+        return frechet.frechet(statistics, self.statistics, self.device)
 
     def fid_reconstruction(self) -> float:
         found = self.known.extractor.extract(self.reconstructions)
-        return frechet.frechet(self.known.reference_statistics, frechet.statistics(found.features))
+        statistics = frechet.statistics(found.features, self.device)
+        return frechet.frechet(self.real.reference_statistics, statistics, self.device)
 
     def counts(self, seen: Extracted) -> np.ndarray:
         return np.bincount(seen.classes, minlength=seen.logits.shape[1])
@@ -86,12 +121,12 @@ class View(Paired):
         return float(np.mean(self.generated.confidence >= self.known.info["threshold"]))
 
 
-_VIEWED: dict[str, Callable[[View], float]] = {
+VIEWED: dict[str, Callable[[View], float]] = {
     "modes": lambda view: modes.modes(view.counts(view.generated)),
     "reverse_kl": lambda view: view.reverse_kl(),
-    "fid": lambda view: frechet.frechet(view.known.reference_statistics, view.statistics),
-    "fid_train": lambda view: frechet.frechet(view.known.train_statistics, view.statistics),
-    "fid_validation": lambda view: frechet.frechet(view.known.held_out_statistics, view.statistics),
+    "fid": lambda view: view.fid(view.real.reference_statistics),
+    "fid_train": lambda view: view.fid(view.real.train_statistics),
+    "fid_validation": lambda view: view.fid(view.real.held_out_statistics),
     "fid_reconstruction": lambda view: view.fid_reconstruction(),
     "kid": lambda view: view.kid(),
     "is": lambda view: inception_score.inception_score(view.generated.logits, view.seed),
@@ -101,11 +136,11 @@ _VIEWED: dict[str, Callable[[View], float]] = {
     "recall": lambda view: neighbours.recall(view.neighbours),
     "density": lambda view: neighbours.density(view.neighbours),
     "coverage": lambda view: neighbours.coverage(view.neighbours),
-    "memorised": lambda view: memorisation.memorised(view.known.reference_distance, view.distance),
-    "data_copying": lambda view: memorisation.data_copying(view.known.reference_distance, view.distance),
+    "memorised": lambda view: memorisation.memorised(view.real.reference_distance, view.distance),
+    "data_copying": lambda view: memorisation.data_copying(view.real.reference_distance, view.distance),
     "excellence_proxy": lambda view: view.excellence(),
 }
-_PIXELS: dict[str, Callable[[np.ndarray], float]] = {
+PIXELWISE: dict[str, Callable[[np.ndarray], float]] = {
     "sharpness": lambda variance: float(variance.mean()),
     "sharpness_min": lambda variance: float(variance.min()),
 }
@@ -180,11 +215,12 @@ def measure_images(
     reconstructions: np.ndarray | None = None,
     curves: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
     last: bool = True,
+    device: str = "cpu",
 ) -> list[Score]:
     """Scores of images (n, c, h, w) uint8 under the metrics `names`, one a metric and extractor.
 
-    curves: is given each extractor's PRD curve (precision, recall), where PRD is among the metrics. Raises
-    OtbenchError on images of another shape or type, and fewer than 20.
+    curves: is given each extractor's PRD curve (precision, recall), where PRD is among the metrics. device: as in
+    `measure`. Raises OtbenchError on images of another shape or type, and fewer than 20.
     """
     if samples.shape[1:] != dataset.shape or samples.dtype != np.uint8 or len(samples) < prd.CLUSTERS:
         raise OtbenchError(
@@ -192,15 +228,15 @@ def measure_images(
             f" got {samples.dtype} {samples.shape}"
         )
     known = features.extractors if features else {}
-    views = {name: View(one, dataset, samples, seed, reconstructions) for name, one in known.items()}
+    views = {name: View(one, dataset, samples, seed, reconstructions, device) for name, one in known.items()}
     variance: np.ndarray | None = None
     found = []
     for name, extractor in chosen(names, list(views), last):
         if extractor == "pixels":
             variance = sharpness.laplacian_variance(samples) if variance is None else variance
-            value, start, info = _PIXELS[name](variance), PIXELS, {}
+            value, start, info = PIXELWISE[name](variance), PIXELS, {}
         else:
-            value, start, info = _VIEWED[name](views[extractor]), known[extractor].protocol, known[extractor].info
+            value, start, info = VIEWED[name](views[extractor]), known[extractor].protocol, known[extractor].info
         found.append(Score(name, value, protocol_of(name, extractor, start, dataset, len(samples), info)))
     if curves is not None:
         curves |= {name: view.curve for name, view in views.items() if "curve" in vars(view)}

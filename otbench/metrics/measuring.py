@@ -26,8 +26,8 @@ MIN_POINTS = prd.CLUSTERS
 class _Work(Paired):
     """What several metrics need of one set of samples, each computed when first asked for."""
 
-    def __init__(self, dataset: DataSet, samples: np.ndarray, seed: int):
-        self.dataset, self.samples, self.seed = dataset, samples, seed
+    def __init__(self, dataset: DataSet, samples: np.ndarray, seed: int, device: str):
+        self.dataset, self.samples, self.seed, self.device = dataset, samples, seed, device
 
     @cached_property
     def assignment(self) -> modes.Assignment:
@@ -132,6 +132,14 @@ def check_features(dataset: DataSet, features: Features | None, metrics: Sequenc
         )
 
 
+def check_device(device: str) -> None:
+    """Raise OtbenchError where metrics cannot be computed on the device."""
+    if device != "cpu":
+        from otbench.metrics import on_device
+
+        on_device.place(device)
+
+
 def measure(
     dataset: DataSet,
     samples: np.ndarray,
@@ -141,6 +149,7 @@ def measure(
     reconstructions: np.ndarray | None = None,
     curves: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
     last: bool = True,
+    device: str = "cpu",
 ) -> list[Score]:
     """Scores of samples, points (n, d) or images (n, c, h, w), in registry order, under every metric that applies.
 
@@ -148,23 +157,26 @@ def measure(
     metrics: only those of these that apply. features: of images, the data set's features (`open_features`); each
     extractor gives a score of its own. reconstructions: the reference images as the model gives them back, in order.
     curves: is given PRD's curves (precision, recall) by extractor (`coordinates` of points), where PRD is measured.
-    last: False for a snapshot before the last, which gets the cheap metrics alone.
+    last: False for a snapshot before the last, which gets the cheap metrics alone. device: where distances, clusters,
+    kernels and roots are computed; `cpu` for NumPy and scikit-learn, else `otbench.metrics.on_device`'s, where scores
+    are the same to rounding and so is the protocol.
 
-    Raises OtbenchError on samples of a wrong shape, fewer than 20, or not finite, on an unknown metric, and on images
-    without features where a metric needs them.
+    Raises OtbenchError on samples of a wrong shape, fewer than 20, or not finite, on an unknown metric, on images
+    without features where a metric needs them, and on a device that is not there.
     """
+    check_device(device)
     if dataset.kind == "images":
         extractors = list(features.extractors) if features else []
         names = applicable(dataset, metrics, extractors, reconstructions is not None, last)
         check_features(dataset, features, metrics)
-        return images.measure_images(dataset, samples, seed, names, features, reconstructions, curves, last)
+        return images.measure_images(dataset, samples, seed, names, features, reconstructions, curves, last, device)
     names = applicable(dataset, metrics, last=last)
     samples = check_rows(samples, "samples", MIN_POINTS)
     if samples.shape[1:] != dataset.shape:
         raise OtbenchError(
             f"samples have {samples.shape[1]} columns, expected {dataset.shape[0]} as in data set {dataset.name}"
         )
-    work = _Work(dataset, samples, seed)
+    work = _Work(dataset, samples, seed, device)
     scores = [Score(name, _COMPUTE[name](work), _protocol_of(name, dataset, len(samples))) for name in names]
     if curves is not None and "curve" in vars(work):
         curves["coordinates"] = work.curve

@@ -27,11 +27,15 @@ QUANTILE = 0.05
 """Share of the test set that lies as near to the training set as what counts as memorised."""
 
 
-def nearest(train: np.ndarray, samples: np.ndarray) -> np.ndarray:
-    """Distance (m,) of each of samples (m, d) to the nearest of train (n, d)."""
+def nearest(train: np.ndarray, samples: np.ndarray, device: str = "cpu") -> np.ndarray:
+    """Distance (m,) of each of samples (m, d) to the nearest of train (n, d); device as in `neighbours.statistics`."""
     train, samples = check_pair(train, samples)
     centre = train.mean(axis=0)
     train, samples = train - centre, samples - centre
+    if device != "cpu":
+        from otbench.metrics import on_device
+
+        return on_device.nearest(train, samples, device)
     # blocks of both: all training images of a large set against all samples would not fit in memory
     rows = range(0, len(samples), ROWS)
     columns = range(0, len(train), 10 * ROWS)

@@ -14,12 +14,13 @@ from otbench.metrics.registry import pair_size
 class Paired:
     """Neighbours and PRD of one set of samples, each computed when first asked for.
 
-    A subclass holds `dataset`, `samples` (n, ...) and `seed`, and says with `sides` which rows are compared.
+    A subclass holds `dataset`, `samples` (n, ...), `seed` and `device`, and says with `sides` which rows are compared.
     """
 
     dataset: DataSet
     samples: np.ndarray
     seed: int
+    device: str
 
     @property
     def sides(self) -> tuple[np.ndarray, np.ndarray]:
@@ -40,12 +41,12 @@ class Paired:
     @cached_property
     def neighbours(self) -> neighbours.Neighbours:
         """Distances to neighbours within and between the two sides."""
-        return neighbours.statistics(*self.pair)
+        return neighbours.statistics(*self.pair, device=self.device)
 
     @cached_property
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
         """PRD's precision and recall (1001,)."""
-        return prd.prd(*self.pair, seed=self.seed)
+        return prd.prd(*self.pair, seed=self.seed, device=self.device)
 
     @cached_property
     def f_pair(self) -> tuple[float, float]:

@@ -48,10 +48,16 @@ def curve(p_real: np.ndarray, q_generated: np.ndarray, angles: int = ANGLES) -> 
 
 
 def prd(
-    real: np.ndarray, generated: np.ndarray, seed: int = 0, runs: int = RUNS, clusters: int = CLUSTERS
+    real: np.ndarray,
+    generated: np.ndarray,
+    seed: int = 0,
+    runs: int = RUNS,
+    clusters: int = CLUSTERS,
+    device: str = "cpu",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Precision and recall curves (angles,), averaged point by point over `runs` clusterings seeded seed, seed + 1, ...
 
+    device: `otbench.metrics.on_device`'s, where all clusterings are found at once, the same as here; but `cpu`.
     Raises OtbenchError unless real (n, d) and generated (n, d) have equally many rows, at least `clusters`.
     """
     real, generated = check_pair(real, generated, least=clusters)
@@ -60,7 +66,14 @@ def prd(
             f"prd: {len(real)} real and {len(generated)} generated rows, expected equal numbers: "
             "cut the longer or leave PRD out"
         )
-    curves = [curve(*histograms(real, generated, seed + run, clusters)) for run in range(runs)]
+    seeds = list(range(seed, seed + runs))
+    if device == "cpu":
+        found = (histograms(real, generated, one, clusters) for one in seeds)
+    else:
+        from otbench.metrics import on_device
+
+        found = zip(*on_device.histograms(real, generated, seeds, clusters, INITS, BATCH, device), strict=True)
+    curves = [curve(*pair) for pair in found]
     precision, recall = np.mean(curves, axis=0)
     return precision, recall
 

@@ -19,7 +19,7 @@ from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.files import read_parquet, whole
 from otbench.metrics.base import Score
-from otbench.metrics.measuring import check_features, expected, measure
+from otbench.metrics.measuring import check_device, check_features, expected, measure
 from otbench.metrics.registry import COSTS, METRICS, PAIR_IMAGES, pair_size
 from otbench.metrics.samples import STATUSES, Cell, SampleFile, read_samples
 
@@ -49,13 +49,15 @@ def measure_file(
     study: str | None = None,
     features: Features | None = None,
     curves: dict[str, np.ndarray] | None = None,
+    device: str = "cpu",
 ) -> pandas.DataFrame:
     """Measure every cell of a samples file: all metrics at the file's last snapshot, the cheap ones before.
 
     model defaults to what the file's info says, else to the file's name; study to the one of the data set's kind; seed
     is `measure`'s, not the model's. features: of images, the data set's. curves: is given PRD's curves of the last
-    snapshot, arrays (1001,) under `<extractor>/<seed>/precision` and `/recall`. Returns the columns COLUMNS. Raises
-    OtbenchError where the file or its samples are wrong; a bad cell in a run's own file becomes rows of status failed.
+    snapshot, arrays (1001,) under `<extractor>/<seed>/precision` and `/recall`. device: where to compute, as in
+    `measure`; the column `device` is that of the training. Returns the columns COLUMNS. Raises OtbenchError where the
+    file or its samples are wrong; a bad cell in a run's own file becomes rows of status failed.
     """
     file = read_samples(samples_path).check(dataset)
     info = file.info or {}
@@ -72,9 +74,10 @@ def measure_file(
     if not cells:
         raise OtbenchError(f"{file.path}: it holds no samples and lists no cells")
     check_features(dataset, features, metrics)
+    check_device(device)
     for known in features.extractors.values() if features else ():
         known.extractor  # noqa: B018, weights that do not fit are the request's fault, not that of a cell
-    table = _Table(dataset, file, metrics, seed, features, {} if curves is None else curves)
+    table = _Table(dataset, file, metrics, seed, features, {} if curves is None else curves, device)
     return _frame([fixed | row for cell in cells for row in table.rows(cell)])
 
 
@@ -89,9 +92,10 @@ class _Table:
         seed: int,
         features: Features | None,
         curves: dict[str, np.ndarray],
+        device: str,
     ) -> None:
         self.dataset, self.file, self.metrics, self.seed = dataset, file, metrics, seed
-        self.features, self.curves = features, curves
+        self.features, self.curves, self.device = features, curves, device
         cells = file.cells()
         self.last = max(cell.snapshot for cell in cells)
         # what a cell without samples should have had
@@ -111,8 +115,9 @@ class _Table:
         if cell.status == "ok":
             found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
             given = self.file.reconstructions.get(cell.seed) if last else None
+            asked = (self.seed, self.metrics, self.features, given, found, last, self.device)
             try:
-                scores = measure(self.dataset, cell.samples, self.seed, self.metrics, self.features, given, found, last)
+                scores = measure(self.dataset, cell.samples, *asked)
             except OtbenchError as error:
                 message = f"{self.file.path}, seed {cell.seed}, snapshot {cell.snapshot:g}: {error}"
                 if self.file.info is None:

@@ -123,7 +123,7 @@ def _trial(
             samples = _drawn(drawn, budget.samples, generator(budget.seed, "samples"))
             status = "ok" if samples is not None else "failed"
         common = {"seed": budget.seed, "snapshot": mark, "status": status, "seconds": round(cell["seconds"], 3)}
-        for name, value, text in _scores(data, samples, features):
+        for name, value, text in _scores(data, samples, features, budget.device):
             # what cannot be told from images of one colour is infinitely far, and JSON has no infinity
             yield common | {"metric": name, "value": value if math.isfinite(value) else None, "protocol": text}
 
@@ -138,14 +138,16 @@ def _drawn(model: Any, n: int, stream: Any) -> np.ndarray | None:
     return as_bytes(samples[0]) if bool(samples.isfinite().all()) else None
 
 
-def _scores(data: DataSet, samples: np.ndarray | None, features: Features) -> Iterator[tuple[str, float, str]]:
+def _scores(
+    data: DataSet, samples: np.ndarray | None, features: Features, device: str
+) -> Iterator[tuple[str, float, str]]:
     from otbench.metrics.measuring import expected, measure
 
     if samples is None:
         for name, text in expected(data, 0, True, features, METRICS):
             yield name, math.nan, text
         return
-    for score in measure(data, samples, 0, METRICS, features, None, None, True):
+    for score in measure(data, samples, 0, METRICS, features, None, None, True, device):
         yield score.metric, score.value, score.protocol
 
 

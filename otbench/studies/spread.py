@@ -54,15 +54,19 @@ def spread(
 
     if min(draws, subsets) < 2:
         raise OtbenchError(f"spread: expected at least two draws and two subsets, got {draws} and {subsets}")
+    from otbench.training.fit import resolve
+
+    # a plane's metrics are a moment's work, and without PyTorch
+    where = resolve(device) if data.kind == "images" else "cpu"
     values: list[dict[str, Any]] = []
     biased: list[dict[str, Any]] = []
     for common, samples in _drawn(Path(fit), data, n, draws, device):
         for draw, one in enumerate(samples):
             values += [
-                common | {"draw": draw, "n": n} | row for row in _measured(data, one, subsets, features, metrics)
+                common | {"draw": draw, "n": n} | row for row in _measured(data, one, subsets, features, metrics, where)
             ]
         if features is not None:
-            biased += [common | row for row in _sized(data, np.concatenate(samples), subsets, features)]
+            biased += [common | row for row in _sized(data, np.concatenate(samples), subsets, features, where)]
     return pandas.DataFrame(values, columns=SPREAD), pandas.DataFrame(biased, columns=BIAS)
 
 
@@ -93,16 +97,23 @@ def _drawn(
 
 
 def _measured(
-    data: DataSet, samples: np.ndarray, subsets: int, features: Features | None, metrics: Sequence[str] | None
+    data: DataSet,
+    samples: np.ndarray,
+    subsets: int,
+    features: Features | None,
+    metrics: Sequence[str] | None,
+    device: str,
 ) -> Iterator[dict[str, Any]]:
     from otbench.metrics.measuring import measure
 
     for subset in range(subsets):
-        for score in measure(data, samples, subset, metrics, features):
+        for score in measure(data, samples, subset, metrics, features, device=device):
             yield {"subset": subset, "metric": score.metric, "protocol": score.protocol, "value": score.value}
 
 
-def _sized(data: DataSet, samples: np.ndarray, repeats: int, features: Features) -> Iterator[dict[str, Any]]:
+def _sized(
+    data: DataSet, samples: np.ndarray, repeats: int, features: Features, device: str
+) -> Iterator[dict[str, Any]]:
     """The Frechet distance to the test images on shares of the samples, in every extractor's features."""
     from otbench.metrics import frechet
     from otbench.metrics.images import protocol_of
@@ -114,7 +125,7 @@ def _sized(data: DataSet, samples: np.ndarray, repeats: int, features: Features)
             text = protocol_of("fid", name, known.protocol, data, n, known.info)
             for repeat in range(min(repeats, len(seen) // n)):
                 rows = order[repeat * n : (repeat + 1) * n]
-                value = frechet.frechet(known.reference_statistics, frechet.statistics(seen[rows]))
+                value = frechet.frechet(known.reference_statistics, frechet.statistics(seen[rows], device), device)
                 yield {"n": n, "repeat": repeat, "metric": "fid", "protocol": text, "value": value}
 
 
