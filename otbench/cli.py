@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from otbench import __version__, cli_rate, cli_studies
+from otbench import __version__, cli_rate, cli_slice, cli_studies
 from otbench.cli_options import (
     AsJson,
     DataArgument,
@@ -37,6 +37,7 @@ app = typer.Typer(
 
 app.add_typer(cli_rate.app, name="rate")
 app.command()(reproduce)
+app.command("slice")(cli_slice.slices)
 for verb in (cli_studies.study, cli_studies.search, cli_studies.spread, cli_studies.theory):
     app.command()(verb)
 
@@ -101,7 +102,9 @@ def fit(
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
     together: Annotated[int, typer.Option(help="Replicas trained at once; 0: all on a GPU, one on a CPU.")] = 0,
     capture: Annotated[bool, typer.Option("--capture", help="Replay steps as CUDA graphs (GPU only).")] = False,
-    precision: Annotated[Precision, typer.Option(help="bfloat16 is mixed precision.")] = Precision.float32,
+    precision: Annotated[
+        Precision, typer.Option(help="tf32: a GPU's matrix units; bfloat16: mixed precision.")
+    ] = Precision.float32,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="On a GPU, the same bits every time, at a cost in time.")
     ] = False,
@@ -212,7 +215,7 @@ def measure(
     features: Annotated[Path | None, typer.Option(help="Of images: the folder that `features` made.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
     curves: Annotated[Path | None, typer.Option(help="Where to write PRD's curves, .npz.")] = None,
-    device: Annotated[Device, typer.Option(help="Where features of images are computed.")] = Device.cpu,
+    device: Annotated[Device, typer.Option(help="Where features of images and metrics are computed.")] = Device.cpu,
     as_json: AsJson = False,
 ) -> None:
     """Measure samples from anywhere against a data set; writes the tidy table (.csv or .parquet).
@@ -221,13 +224,16 @@ def measure(
     """
     from otbench.metrics.table import measure_file, write_curves, write_table
 
-    values, known = load_data(data), None
+    values, known, where = load_data(data), None, device.value
     if features is not None and values.kind == "images":
         from otbench.features.store import open_features
 
-        known = open_features(features, values, weights, ready(device))
+        where = ready(device)
+        known = open_features(features, values, weights, where)
+    elif device is not Device.cpu:  # points on a CPU are measured without torch
+        where = ready(device)
     found: dict[str, Any] = {}
-    table = measure_file(values, samples, run, model, study=study, features=known, curves=found)
+    table = measure_file(values, samples, run, model, study=study, features=known, curves=found, device=where)
     write_table(table, out)
     if curves is not None:
         write_curves(found, curves)

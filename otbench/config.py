@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from otbench.catalogue import models_of
 from otbench.config_parts import Fraction, Name, Override, Rating, Search, Spread, Theory, distinct, known
@@ -15,7 +15,13 @@ from otbench.data.names import IMAGES, POINTS
 from otbench.errors import OtbenchError
 from otbench.studies.theory.names import OF_IMAGES, THEORIES
 
-Seeds = list[Annotated[int, Field(ge=0, strict=True)]]
+
+def _number(value: Any) -> Any:
+    """A whole number for its digits: Snakemake's `--config seeds=[0,1]` gives lists of texts."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+Seeds = list[Annotated[int, Field(ge=0, strict=True), BeforeValidator(_number)]]
 StudyName = Literal["mode-collapse", "images", "stacked"]
 
 #: kind of the data that each study is about
@@ -103,7 +109,10 @@ class Run(BaseModel):
     )
     capture: bool = Field(False, description="record training steps as CUDA graphs (GPU only)")
     deterministic: bool = Field(False, description="on a GPU, the same bits every time, at a cost in time")
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="bfloat16: mixed precision")
+    lean: bool = Field(False, description="delete the weights of fits once all that reads them is done")
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32", description="tf32: matrix products of a GPU with ten bits of mantissa; bfloat16: mixed precision"
+    )
     published: str = Field("config/published.csv", description="table of published figures")
     reference: str = Field("results/reference", description="folder of the reference results, shown beside the run's")
 
@@ -277,14 +286,23 @@ def _parts_known(study: str, section: Section, data: list[str], models: tuple[st
             raise ValueError(f"study {study} compares points; people rate images")
 
 
-def checked(values: dict[str, Any], where: str = "config") -> Run:
-    """The run that a config describes; raises OtbenchError with one sentence that names the key that is wrong."""
+def checked(values: dict[str, Any], where: str = "config", options: bool = True) -> Run:
+    """The run that a config describes; raises OtbenchError with one sentence that names the key that is wrong.
+
+    options: check those of models and studies too, which takes torch and seconds.
+    """
     try:
         run = Run(**values)
     except ValidationError as error:
         raise OtbenchError(_sentence(error, where)) from error
     except TypeError as error:
         raise OtbenchError(f"{where}: expected a mapping of keys to values") from error
+    if options:
+        _check_options(run)
+    return run
+
+
+def _check_options(run: Run) -> None:
     for name, section in run.sections.items():
         overridden = {model for override in section.overrides for model in override.models}
         wanted = [(model, section.options(model, dataset)) for model in overridden for dataset in section.datasets]
@@ -299,7 +317,6 @@ def checked(values: dict[str, Any], where: str = "config") -> Run:
             from otbench.studies import theory  # likewise
 
             theory.configure(name, part.set)
-    return run
 
 
 def _sentence(error: ValidationError, where: str) -> str:

@@ -18,7 +18,8 @@ from otbench.studies.theory.names import THEORIES
 from tests.conftest import ROOT, otbench
 
 VERBS = (
-    "data features fit join draw measure spread study search theory gather status report list score transport reproduce"
+    "data features fit join draw measure spread study search theory gather status report list score transport"
+    " reproduce slice"
 ).split()
 
 

@@ -32,6 +32,8 @@ def changed(change: dict) -> dict:
         ({"seeds": [0, 0]}, "key 'seeds': holds a value twice"),
         ({"seeds": ["a"]}, "key 'seeds.0'"),
         ({"seeds": [-1]}, "key 'seeds.0'"),
+        ({"seeds": ["-1"]}, "key 'seeds.0'"),
+        ({"seeds": ["1", 1]}, "key 'seeds': holds a value twice"),
         ({"run": "../elsewhere"}, "key 'run'"),
         ({"device": "tpu"}, "key 'device'"),
         ({"studies": {}}, "key 'studies'"),
@@ -187,12 +189,19 @@ def test_a_name_in_two_studies_takes_the_options_of_each():
     assert run.kind("digits") == "images" and run.study_of == {"grid": "mode-collapse", "digits": "images"}
 
 
+def test_seeds_of_a_command_line_come_as_texts():
+    assert checked({**GOOD, "seeds": ["0", "12"]}).seeds == [0, 12]
+
+
 def test_a_study_may_have_seeds_of_its_own_and_be_left_out():
     run = checked({**GOOD, "studies": {"mode-collapse": {**SECTION, "seeds": [3, 4]}, "images": None}})
     assert run.seeds_of("grid") == [3, 4] and list(run.sections) == ["mode-collapse"]
 
 
-@pytest.mark.parametrize("name", ["config", "paper", "smoke", "reference", "mnist"])
+SHIPPED = sorted(path.stem for path in (Path(__file__).parents[1] / "config").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_configs_are_valid_on_top_of_the_default(root, name):
     values = yaml.safe_load((root / "config" / "config.yaml").read_text())
     update_config(values, yaml.safe_load((root / "config" / f"{name}.yaml").read_text()))

@@ -145,7 +145,7 @@ def make_features(
         )
     info: dict[str, Any] = {"format": FORMAT, "dataset": data.name, "digest": data.digest(), "extractors": {}}
     for extractor, told in found:
-        info["extractors"][extractor.name] = _write(data, folder, extractor, told, seed)
+        info["extractors"][extractor.name] = write_extracted(data, folder, extractor, told, seed)
     write_json(folder / "features.json", info)  # last: it is what says that the folder is complete
     return info
 
@@ -172,7 +172,10 @@ def _trained(
     return network, told
 
 
-def _write(data: DataSet, folder: Path, extractor: Extractor, told: dict[str, Any], seed: int) -> dict[str, Any]:
+def write_extracted(
+    data: DataSet, folder: Path, extractor: Extractor, told: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    """Write the real images' features into `folder`; returns `told` with what they were computed from and of."""
     rows = np.random.default_rng(seed).permutation(len(data.train))[: TRAIN_ROWS[extractor.name]]
     reference, held_out = extractor.extract(data.reference), extractor.extract(data.held_out)
     train = extractor.extract(data.train[rows])
@@ -250,11 +253,13 @@ def open_features(
     for name, told in info["extractors"].items():
         arrays = _arrays(folder / f"{name}.npz", _key(info["digest"], told))
         parts = [Extracted(arrays[part], arrays[f"{part}_logits"]) for part in ("reference", "held_out")]
-        found[name] = Known(name, told, *parts, arrays["train"], _loader(name, folder, weights, device))
+        found[name] = Known(name, told, *parts, arrays["train"], opener(name, folder, weights, device))
     return Features(folder, info, found)
 
 
-def _loader(name: str, folder: Path, weights: str | Path | None, device: str) -> Callable[[], Extractor]:
+def opener(name: str, folder: Path, weights: str | Path | None, device: str) -> Callable[[], Extractor]:
+    """What opens the extractor `name` of a features folder, when it is called."""
+
     def load() -> Extractor:
         if name == "classifier":
             from otbench.features.classifier import load_classifier

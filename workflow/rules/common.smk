@@ -12,7 +12,8 @@ from otbench.studies.theory.names import ON_CPU
 from snakemake.exceptions import WorkflowError
 
 try:
-    RUN = checked(config)
+    # a job on a cluster reads all this again, several times: the options were checked where the run was started
+    RUN = checked(config, options=workflow.is_main_process)
 except OtbenchError as error:
     raise WorkflowError(str(error)) from None
 

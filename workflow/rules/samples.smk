@@ -1,6 +1,18 @@
 # From data sets to samples and their metrics: one job has all seeds and snapshots of a model on a data set.
 
 
+def weights_of(folder):
+    """The weights of a fit, the largest of its files; of a lean run they go once all that reads them is done."""
+    path = f"{folder}/weights.safetensors"
+    return temp(path) if RUN.lean else path
+
+
+def parts_of(wildcards, file):
+    """A file of every part that a model's seeds are trained in."""
+    folder = f"{FOLDER}/fit/{wildcards.dataset}/{wildcards.model}"
+    return [f"{folder}/part-{seeds}/{file}" for seeds in RUN.parts(wildcards.dataset)]
+
+
 rule data:
     output:
         f"{FOLDER}/data/{{dataset}}.npz",
@@ -41,7 +53,7 @@ rule fit:
         f"{FOLDER}/data/{{dataset}}.npz",
     output:
         summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/fit.json",
-        weights=f"{FOLDER}/fit/{{dataset}}/{{model}}/weights.safetensors",
+        weights=weights_of(f"{FOLDER}/fit/{{dataset}}/{{model}}"),
         losses=f"{FOLDER}/fit/{{dataset}}/{{model}}/losses.csv",
     log:
         f"{FOLDER}/logs/fit/{{dataset}}/{{model}}.log",
@@ -67,7 +79,7 @@ rule fit:
 use rule fit as fit_part with:
     output:
         summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/part-{{seeds}}/fit.json",
-        weights=f"{FOLDER}/fit/{{dataset}}/{{model}}/part-{{seeds}}/weights.safetensors",
+        weights=weights_of(f"{FOLDER}/fit/{{dataset}}/{{model}}/part-{{seeds}}"),
         losses=f"{FOLDER}/fit/{{dataset}}/{{model}}/part-{{seeds}}/losses.csv",
     log:
         f"{FOLDER}/logs/fit/{{dataset}}/{{model}}/{{seeds}}.log",
@@ -82,18 +94,18 @@ use rule fit as fit_part with:
 
 rule join:
     input:
-        lambda wildcards: expand(
-            f"{FOLDER}/fit/{wildcards.dataset}/{wildcards.model}/part-{{seeds}}/fit.json",
-            seeds=RUN.parts(wildcards.dataset),
-        ),
+        summaries=lambda wildcards: parts_of(wildcards, "fit.json"),
+        weights=lambda wildcards: parts_of(wildcards, "weights.safetensors"),
     output:
-        multiext(f"{FOLDER}/fit/{{dataset}}/{{model}}/", "fit.json", "weights.safetensors", "losses.csv"),
+        summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/fit.json",
+        weights=weights_of(f"{FOLDER}/fit/{{dataset}}/{{model}}"),
+        losses=f"{FOLDER}/fit/{{dataset}}/{{model}}/losses.csv",
     log:
         f"{FOLDER}/logs/join/{{dataset}}/{{model}}.log",
     threads: 1
     params:
-        folders=lambda wildcards, input: " ".join(str(Path(path).parent) for path in input),
-        out=subpath(output[0], parent=True),
+        folders=lambda wildcards, input: " ".join(str(Path(path).parent) for path in input.summaries),
+        out=subpath(output.summary, parent=True),
     shell:
         "otbench join {params.folders} --out {params.out} > {log} 2>&1"
 
