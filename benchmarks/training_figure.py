@@ -145,32 +145,24 @@ def roofline_table(record: Row, counts: list[Row]) -> str:
 
 def figure(folder: Path) -> None:
     """Operations a second against operations a byte, under the machine's roofs, as roofline.png."""
-    from otbench.report import style
+    from otbench.report import plots, style
 
     record, counts = read_json(folder / "machine.json"), rows(folder / "roofline.csv")
     with style.styled():
         import matplotlib.pyplot as plt
 
-        fig, axis = plt.subplots(figsize=(style.WIDTH * 0.75, 3.9), layout="constrained")
+        fig, axis = plt.subplots(figsize=(style.WIDTH * 0.8, 3.2), layout="constrained")
         axis.set(xscale="log", yscale="log", xlabel="operations a byte of unfused traffic (FLOP/B)")
         axis.set_ylabel("operations a second (GFLOP/s)")
         points = placed(counts)
         ridges = [rate / record["bandwidth"] for rate in record["peak"].values()]
-        high = max([x for x, *_ in points] + ridges) * 1.5
-        # the slope takes a decade at least
-        low, top = min([x / 1.5 for x, *_ in points] + [min(ridges) / 10]), max(record["peak"].values()) / 1e9
-        # room for the names, which say the precision where there are several
-        right = high * (9 if len(record["peak"]) > 1 else 4)
-        axis.set_xlim(low, right)
-        axis.set_ylim(min([y / 2 for _, y, *_ in points] + [top / 60]), top * 2.5)
-        drawn_roofs(axis, record, low, right)
-        for x, y, row in points:
-            mark, filled = style.mark(row["case"]), row["way"].startswith(TOGETHER)
-            axis.plot(x, y, mark.shape, color=mark.colour, markersize=5, mfc=mark.colour if filled else "white")
-        labels(axis, points, high)
-        for side in (axis.xaxis, axis.yaxis):
-            side.set_major_formatter(lambda value, _: f"{value:g}")
-            side.set_minor_formatter("")
+        low, high = min([x for x, *_ in points] + ridges) / 3, max([x for x, *_ in points] + ridges) * 3
+        axis.set_xlim(low, high)
+        axis.set_ylim(min(y for _, y, *_ in points) / 2, max(record["peak"].values()) / 1e9 * 1.8)
+        drawn_roofs(axis, record, low, high)
+        drawn_points(axis, points)
+        plots.plain(axis.xaxis, *axis.get_xlim())
+        plots.plain(axis.yaxis, *axis.get_ylim())
         axis.set_title(
             f"A training step on {where(record)}:\none seed (hollow), all seeds at once (filled)", loc="left"
         )
@@ -206,32 +198,42 @@ def drawn_roofs(axis: Any, record: Row, low: float, high: float) -> None:
     band = record["bandwidth"] / 1e9
     top = max(record["peak"].values()) / 1e9
     axis.plot([low, top / band], [low * band, top], color=style.GREY, linewidth=1.0)
-    axis.annotate(f"copy, {shown(band)} GB/s", (low * 1.1, low * band * 3.5), fontsize=7, color=style.GREY, va="bottom")
+    place = 1.4 * low
+    axis.annotate(f"copy, {shown(band)} GB/s", (place, place * band / 1.2), fontsize=7, color=style.GREY, va="top")
     for name, rate in record["peak"].items():
         axis.plot([rate / 1e9 / band, high], [rate / 1e9] * 2, color=style.GREY, linewidth=1.0)
         text = f"{name} product, {shown(rate / 1e9)} GFLOP/s"
         axis.annotate(text, (high / 1.05, rate / 1e9 * 1.08), fontsize=7, color=style.GREY, ha="right")
 
 
-def labels(axis: Any, points: list[tuple[float, float, Row]], right: float) -> None:
-    """The names of the filled points in a column right of all, in the points' order, each tied to its point."""
+def drawn_points(axis: Any, points: list[tuple[float, float, Row]]) -> None:
+    """A mark for each case, hollow for one seed and filled for all at once, tied to each other; the precision beside
+    them where there are several.
+    """
+    from matplotlib.lines import Line2D
+
     from otbench.report import style
 
-    filled = sorted((p for p in points if p[2]["way"].startswith(TOGETHER)), key=lambda p: p[1])
-    several = len({row["precision"] for *_, row in filled}) > 1
-    bottom, top = (math.log10(v) for v in axis.get_ylim())
-    gap, levels = (top - bottom) / 22, []
-    for _, y, _ in filled:
-        levels.append(max(math.log10(y), levels[-1] + gap if levels else -math.inf))
-    ceiling = top - gap * 3
-    for k in reversed(range(len(levels))):
-        levels[k] = min(levels[k], levels[k + 1] - gap if k + 1 < len(levels) else ceiling)
-    for (x, y, row), level in zip(filled, levels, strict=True):
-        name = row["case"] + (f" ({row['stage']})" if row["case"] == "ae-ot" else "")
-        name += f", {row['precision']}" if several else ""
-        colour = style.mark(row["case"]).colour
-        axis.plot([x, right * 0.98], [y, 10**level], color=colour, linewidth=0.4, alpha=0.6, zorder=1)
-        axis.annotate(name, (right, 10**level), color=colour, fontsize=7, va="center")
+    colours = (style.BLACK, style.SKY, style.GREEN, style.RED, style.PURPLE, style.BLUE, style.ORANGE)
+    names = list(dict.fromkeys(named(row) for *_, row in points))
+    marks = {name: (colours[k % 7], "osDp*v^"[k % 7]) for k, name in enumerate(names)}
+    several = len({row["precision"] for *_, row in points}) > 1
+    for name, (colour, marker) in marks.items():
+        for precision in {row["precision"] for *_, row in points}:
+            own = [p for p in points if (named(p[2]), p[2]["precision"]) == (name, precision)]
+            axis.plot([x for x, *_ in own], [y for _, y, _ in own], color=colour, linewidth=0.6, alpha=0.6, zorder=1)
+            for x, y, row in own:
+                filled = row["way"].startswith(TOGETHER)
+                axis.plot(x, y, marker, color=colour, markersize=5, mfc=colour if filled else "white")
+                if several and filled:
+                    axis.annotate(f" {precision}", (x, y), fontsize=6, color=colour, va="center")
+    handles = [Line2D([], [], color=colour, marker=marker, linestyle="") for colour, marker in marks.values()]
+    axis.legend(handles, marks, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7, frameon=False)
+
+
+def named(row: Row) -> str:
+    """The case, with its stage where it has several."""
+    return row["case"] + (f" ({row['stage']})" if row["case"] == "ae-ot" else "")
 
 
 if __name__ == "__main__":
