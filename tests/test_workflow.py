@@ -209,6 +209,12 @@ def test_a_job_that_is_killed_leaves_the_rest_and_a_report_that_counts_it(root, 
     assert set(pd.read_csv(folder / "metrics.csv")["status"]) == {"ok"}
 
 
+def test_the_workflow_passes_snakemakes_own_check_of_style(root, tmp_path):
+    copy(root, tmp_path)
+    done = snakemake(tmp_path, "--lint")
+    assert done.returncode == 0 and "in a good condition" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
 def test_a_wrong_config_is_refused_before_anything_runs(root, tmp_path):
     set_up(root, tmp_path, modles=["gan"])
     done = snakemake(tmp_path, "--configfile", "own.yaml")

@@ -176,3 +176,15 @@ def search_options(dataset):
         f"--steps {search.steps} --snapshots {snapshots} --samples {search.samples} --seed {search.seed}"
         f" --options {quote(json.dumps(search.set, sort_keys=True))} --device {RUN.device}{weights_option(dataset)}"
     )
+
+
+def weights_of(folder):
+    """The weights of a fit, the largest of its files; of a lean run they go once all that reads them is done."""
+    path = f"{folder}/weights.safetensors"
+    return temp(path) if RUN.lean else path
+
+
+def parts_of(wildcards, file):
+    """A file of every part that a model's seeds are trained in."""
+    folder = f"{FOLDER}/fit/{wildcards.dataset}/{wildcards.model}"
+    return [f"{folder}/part-{seeds}/{file}" for seeds in RUN.parts(wildcards.dataset)]

@@ -1,18 +1,6 @@
 # From data sets to samples and their metrics: one job has all seeds and snapshots of a model on a data set.
 
 
-def weights_of(folder):
-    """The weights of a fit, the largest of its files; of a lean run they go once all that reads them is done."""
-    path = f"{folder}/weights.safetensors"
-    return temp(path) if RUN.lean else path
-
-
-def parts_of(wildcards, file):
-    """A file of every part that a model's seeds are trained in."""
-    folder = f"{FOLDER}/fit/{wildcards.dataset}/{wildcards.model}"
-    return [f"{folder}/part-{seeds}/{file}" for seeds in RUN.parts(wildcards.dataset)]
-
-
 rule data:
     output:
         f"{FOLDER}/data/{{dataset}}.npz",
