@@ -8,6 +8,7 @@ which is kinder than a `DataLoader`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -19,7 +20,7 @@ from otbench.models.base import Model
 Batch = dict[str, Tensor]
 
 
-class Plain:
+class Plain(ABC):
     """A loop over one seed: `step` draws a batch and takes one step with it; returns the losses as numbers.
 
     model: of one seed, whose modules the loop trains; data: training rows on the device.
@@ -48,29 +49,40 @@ class Plain:
         """Uniform noise on [-1, 1]."""
         return torch.rand(*shape, device=self.device) * 2 - 1
 
+    @abstractmethod
     def build(self) -> None:
         """Make the optimisers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def batch(self) -> Batch:
         """What one step takes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update(self, batch: Batch) -> list[float]:
         """One step; its losses."""
-        raise NotImplementedError
 
     def step(self) -> list[float]:
         """One step on a batch of its own."""
         return self.update(self.batch())
 
 
-class GANLoop(Plain):
-    """GAN and PacGAN in the plane: both networks step with gradients taken before either has moved."""
+def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One step along a loss."""
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+
+
+class Adversarial(Plain):
+    """A generator and a discriminator, each with an optimiser of its own."""
 
     def build(self) -> None:
         """Adam on each network."""
         self.d_opt, self.g_opt = self.adam("discriminator"), self.adam("generator")
+
+
+class GANLoop(Adversarial):
+    """GAN and PacGAN in the plane: both networks step with gradients taken before either has moved."""
 
     def batch(self) -> Batch:
         """Packs of real points (m, B, d) and noise (m, B, d)."""
@@ -86,9 +98,7 @@ class GANLoop(Plain):
         g_loss.backward()
         real_loss = F.softplus(-discriminator(packed(batch["real"]))).mean()
         d_loss = real_loss + F.softplus(discriminator(packed(fake.detach()))).mean()
-        self.d_opt.zero_grad()
-        d_loss.backward()
-        self.d_opt.step()
+        descend(self.d_opt, d_loss)
         self.g_opt.step()
         return [d_loss.item(), g_loss.item()]
 
@@ -98,12 +108,8 @@ def packed(points: Tensor) -> Tensor:
     return points.transpose(0, 1).flatten(1)
 
 
-class NSGANLoop(Plain):
+class NSGANLoop(Adversarial):
     """The non-saturating GAN of images: the discriminator steps, then the generator on the same noise."""
-
-    def build(self) -> None:
-        """Adam on each network."""
-        self.d_opt, self.g_opt = self.adam("discriminator"), self.adam("generator")
 
     def batch(self) -> Batch:
         """Real images (B, c, h, w) and noise (B, latent)."""
@@ -114,13 +120,9 @@ class NSGANLoop(Plain):
         generator, discriminator = self.nets["generator"], self.nets["discriminator"]
         fake = generator(batch["z"])
         d_loss = F.softplus(-discriminator(batch["real"])).mean() + F.softplus(discriminator(fake.detach())).mean()
-        self.d_opt.zero_grad()
-        d_loss.backward()
-        self.d_opt.step()
+        descend(self.d_opt, d_loss)
         g_loss = F.softplus(-discriminator(fake)).mean()
-        self.g_opt.zero_grad()
-        g_loss.backward()
-        self.g_opt.step()
+        descend(self.g_opt, g_loss)
         return [d_loss.item(), g_loss.item()]
 
 
@@ -141,14 +143,10 @@ class WGANGPLoop(NSGANLoop):
                 fake = generator(z)
             distance = critic(real).mean() - critic(fake).mean()
             d_loss = self.config.penalty * self.penalty(real, fake, where) - distance
-            self.d_opt.zero_grad()
-            d_loss.backward()
-            self.d_opt.step()
+            descend(self.d_opt, d_loss)
             told.append(d_loss.item())
         g_loss = -critic(generator(batch["last"])).mean()
-        self.g_opt.zero_grad()
-        g_loss.backward()
-        self.g_opt.step()
+        descend(self.g_opt, g_loss)
         return [*told, g_loss.item()]
 
     def penalty(self, real: Tensor, fake: Tensor, where: Tensor) -> Tensor:
@@ -180,9 +178,7 @@ class VAELoop(Plain):
         reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
         divergence = 0.5 * (mean**2 + std**2 - 2 * std.log() - 1).sum(1).mean()
         loss = reconstruction + divergence
-        self.opt.zero_grad()
-        loss.backward()
-        self.opt.step()
+        descend(self.opt, loss)
         return [reconstruction.item(), divergence.item()]
 
 
@@ -204,9 +200,7 @@ class AELoop(Plain):
     def update(self, batch: Batch) -> list[float]:
         """One update."""
         loss = F.mse_loss(self.nets["decoder"](self.codes(batch["real"])), batch["real"])
-        self.opt.zero_grad()
-        loss.backward()
-        self.opt.step()
+        descend(self.opt, loss)
         return [loss.item()]
 
 

@@ -11,6 +11,7 @@ import typer
 
 from otbench.errors import OtbenchError
 
+PART_SIZE, PARTS = 16, 7
 MORE = 3
 """Exit status where the run is not complete and the next slice goes on."""
 
@@ -26,8 +27,8 @@ def slices(
     words: Annotated[
         list[str] | None, typer.Option("--config", help="key=value of the config; may be given several times.")
     ] = None,
-    part_size: Annotated[float, typer.Option(min=0.001, help="Most MiB of a file.")] = 16,
-    parts: Annotated[int, typer.Option(min=1, help="Most files, beside manifest.json.")] = 7,
+    part_size: Annotated[float, typer.Option(min=0.001, help="Most MiB of a file.")] = PART_SIZE,
+    parts: Annotated[int, typer.Option(min=1, help="Most files, beside manifest.json.")] = PARTS,
 ) -> None:
     """Go on with a run for some minutes, and pack what the next slice needs, on this machine or another.
 
@@ -52,7 +53,7 @@ def slices(
         command = ["otbench", "slice", str(config), "--minutes", f"{minutes:g}", "--from", str(out), "--out", str(out)]
         command += ["--cores", str(cores)] if cores else []
         command += [word for one in words or [] for word in ("--config", one)]
-        command += ["--part-size", f"{part_size:g}"] if part_size != 16 else []
-        command += ["--parts", str(parts)] if parts != 7 else []
+        command += ["--part-size", f"{part_size:g}"] if part_size != PART_SIZE else []
+        command += ["--parts", str(parts)] if parts != PARTS else []
         typer.echo(f"go on with: {shlex.join(command)}")
         raise typer.Exit(MORE)

@@ -76,11 +76,11 @@ def run(
     config: Path,
     minutes: float,
     out: Path,
-    source: Path | None = None,
-    cores: int = 1,
-    words: list[str] | None = None,
-    part_size: float = 16,
-    parts: int = 7,
+    source: Path | None,
+    cores: int,
+    words: list[str] | None,
+    part_size: float,
+    parts: int,
 ) -> dict[str, Any]:
     """Go on with a run for at most so many minutes, and pack what the next slice needs into `out`.
 

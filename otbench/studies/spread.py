@@ -56,8 +56,9 @@ def spread(
         raise OtbenchError(f"spread: expected at least two draws and two subsets, got {draws} and {subsets}")
     from otbench.training.fit import resolve
 
+    device = resolve(device)
     # a plane's metrics are a moment's work, and without PyTorch
-    where = resolve(device) if data.kind == "images" else "cpu"
+    where = device if data.kind == "images" else "cpu"
     values: list[dict[str, Any]] = []
     biased: list[dict[str, Any]] = []
     for common, samples in _drawn(Path(fit), data, n, draws, device):
@@ -75,10 +76,9 @@ def _drawn(
 ) -> Iterator[tuple[dict[str, Any], list[np.ndarray]]]:
     """What names a seed, and its draws; a seed that one cannot draw from is left out, as its table's cell says why."""
     from otbench.training.draw import as_bytes
-    from otbench.training.fit import open_fit, prepare, resolve
+    from otbench.training.fit import open_fit, prepare
     from otbench.training.streams import generator
 
-    device = resolve(device)
     prepare(device)
     summary, load = open_fit(fit, data, device)
     for cell in summary["cells"]:
