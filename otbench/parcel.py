@@ -45,7 +45,7 @@ TOGETHER = 4 * MIB
 SHARE = 0.6
 
 
-def pack(run: Run, out: Path, part_size: float = 16, parts: int = 7, told: dict[str, Any] | None = None) -> dict:
+def pack(run: Run, out: Path, part_size: float, parts: int, told: dict[str, Any] | None = None) -> dict[str, Any]:
     """Write what is needed to go on with a run into `out`: at most `parts` files of at most `part_size` MiB.
 
     What models that are under way have so far goes as far as there is room, the smallest first. Returns what

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ class Known:
     """One extractor and its features of a data set's real images.
 
     info: its part of features.json. reference, held_out: (n, d) features and (n, K) logits. train (N, d): features of
-    training images in a seeded random order, so that any first part of them is a random subset.
+    training images in a seeded random order, so that any first part of them is a random subset. device: where what
+    metrics need of these features is computed, as in `otbench.metrics.measure`.
     """
 
     name: str
@@ -49,6 +50,15 @@ class Known:
     held_out: Extracted
     train: np.ndarray
     load: Callable[[], Extractor]
+    device: str = "cpu"
+
+    def on(self, device: str) -> Known:
+        """These features with what metrics need of them computed on a device, once for all that ask."""
+        return self if device == self.device else self._elsewhere.setdefault(device, replace(self, device=device))
+
+    @cached_property
+    def _elsewhere(self) -> dict[str, Known]:
+        return {}
 
     @cached_property
     def extractor(self) -> Extractor:
@@ -69,22 +79,22 @@ class Known:
     @cached_property
     def reference_statistics(self) -> dict[str, np.ndarray]:
         """Mean and covariance of the reference features, float64."""
-        return frechet.statistics(self.reference.features)
+        return frechet.statistics(self.reference.features, self.device)
 
     @cached_property
     def held_out_statistics(self) -> dict[str, np.ndarray]:
         """Mean and covariance of the features of held-out images: those that a snapshot may be chosen on."""
-        return frechet.statistics(self.held_out.features)
+        return frechet.statistics(self.held_out.features, self.device)
 
     @cached_property
     def train_statistics(self) -> dict[str, np.ndarray]:
         """Mean and covariance of as many training features as there are reference ones, or of all."""
-        return frechet.statistics(self.train[: len(self.reference.features)])
+        return frechet.statistics(self.train[: len(self.reference.features)], self.device)
 
     @cached_property
     def reference_distance(self) -> np.ndarray:
         """Distance (n,) of each reference feature to the nearest training one."""
-        return nearest(self.train, self.reference.features)
+        return nearest(self.train, self.reference.features, self.device)
 
 
 def protocol_start(name: str, info: dict[str, Any]) -> str:

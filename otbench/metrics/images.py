@@ -36,29 +36,6 @@ if TYPE_CHECKING:
 PIXELS = "features=pixels"
 
 
-class OnDevice:
-    """What `Known` derives of the real images' features, computed on a device, each part when first asked for."""
-
-    def __init__(self, known: Known, device: str) -> None:
-        self.known, self.device = known, device
-
-    @cached_property
-    def reference_statistics(self) -> dict[str, np.ndarray]:
-        return frechet.statistics(self.known.reference.features, self.device)
-
-    @cached_property
-    def held_out_statistics(self) -> dict[str, np.ndarray]:
-        return frechet.statistics(self.known.held_out.features, self.device)
-
-    @cached_property
-    def train_statistics(self) -> dict[str, np.ndarray]:
-        return frechet.statistics(self.known.train[: len(self.known.reference.features)], self.device)
-
-    @cached_property
-    def reference_distance(self) -> np.ndarray:
-        return memorisation.nearest(self.known.train, self.known.reference.features, self.device)
-
-
 class View(Paired):
     """What one extractor sees of one set of images, each part computed when first asked for."""
 
@@ -82,12 +59,10 @@ class View(Paired):
     def statistics(self) -> dict[str, np.ndarray]:
         return frechet.statistics(self.generated.features, self.device)
 
-    @cached_property
-    def real(self) -> Known | OnDevice:
+    @property
+    def real(self) -> Known:
         """What the metrics need of the real images, computed once for all samples."""
-        if self.device == "cpu":
-            return self.known
-        return vars(self.known).setdefault(f"on {self.device}", OnDevice(self.known, self.device))
+        return self.known.on(self.device)
 
     @property
     def sides(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,272 @@
+"""What travels of a run between machines, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import lzma
+import os
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from otbench import parcel
+from otbench.config import Run
+from otbench.errors import OtbenchError
+from otbench.files import write_json
+from otbench.metrics.samples import read_samples, write_samples
+from tests.test_workflow import small
+
+STUDY = {"datasets": ["grid-pyomt"], "models": ["gan", "real"], "steps": 1500, "samples": 200, "snapshots": [0.5, 1.0]}
+KIB = 2**10
+ROOM = {"part_size": 16, "parts": 7}
+
+
+def run_in(where: Path) -> Run:
+    return Run(**small(**STUDY), results=str(where / "results"))
+
+
+def noise(size: int, seed: int = 0) -> bytes:
+    """Bytes that do not compress."""
+    return np.random.default_rng(seed).bytes(size)
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch) -> Run:
+    """A run half done: `real` is measured, `gan` has a checkpoint for each seed, the second larger."""
+    monkeypatch.chdir(tmp_path)
+    run = run_in(tmp_path)
+    contents = {
+        "config.json": b"{}",
+        "data/grid-pyomt.npz": b"data",
+        "logs/fit.log": b"log",
+        "report.html": b"page",
+        "fit/grid-pyomt/real/fit.json": b"{}",
+        "fit/grid-pyomt/real/losses.csv": b"stage,step,seed,loss,value\n",
+        "fit/grid-pyomt/real/.lock": b"",
+        "fit/grid-pyomt/gan/.resume-0/0.pt": noise(200 * KIB),
+        "fit/grid-pyomt/gan/.resume-0/1.pt": noise(300 * KIB, 1),
+    }
+    for name, content in contents.items():
+        path = run.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    points = np.random.default_rng(0).normal(size=(6000, 2)).astype(np.float32)
+    path = run.folder / "samples" / "grid-pyomt" / "real.npz"
+    write_samples(path, points, np.repeat([0, 1], 3000), info={"cells": [{"seed": s, "snapshot": 1.0} for s in (0, 1)]})
+    table = run.folder / "metrics" / "grid-pyomt" / "real.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("seed\n0\n1\n")
+    record = parcel._record(str(run.folder / "fit/grid-pyomt/real/weights.safetensors"), "metadata")
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    return run
+
+
+def inside(folder: Path) -> dict[str, tarfile.TarInfo]:
+    """The members of the tar file that the parts are, one after another."""
+    content = b"".join(path.read_bytes() for path in sorted(folder.glob("part-*.tar.xz")))
+    with tarfile.open(fileobj=io.BytesIO(lzma.decompress(content))) as tar:
+        return {member.name: member for member in tar}
+
+
+def test_what_is_needed_travels_and_nothing_else(made, tmp_path):
+    said = parcel.pack(made, tmp_path / "out", **ROOM, told={"cells": {"done": 2}})
+    assert set(inside(tmp_path / "out")) == {
+        "small/config.json",
+        "small/fit/grid-pyomt/real/fit.json",
+        "small/.snakemake/fit/grid-pyomt/real/weights.safetensors",
+        "small/fit/grid-pyomt/real/losses.csv",
+        "small/metrics/grid-pyomt/real.csv",
+        "small/samples/grid-pyomt/real.npz",
+        "small/fit/grid-pyomt/gan/.resume-0/0.pt",
+        "small/fit/grid-pyomt/gan/.resume-0/1.pt",
+    }
+    assert (said["run"], said["cells"], said["left_out"], said["thinned"]) == ("small", {"done": 2}, [], False)
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text()) == said
+
+
+def test_a_run_unpacked_is_the_run_packed(made, tmp_path):
+    parcel.pack(made, tmp_path / "out", **ROOM)
+    there = run_in(tmp_path / "there")
+    assert parcel.unpack(there, tmp_path / "out") == 8
+    for name in inside(tmp_path / "out"):
+        name = name.removeprefix("small/")
+        if not name.startswith(".snakemake"):
+            one, other = made.folder / name, there.folder / name
+            assert one.read_bytes() == other.read_bytes()
+            assert abs(one.stat().st_mtime - other.stat().st_mtime) < 1e-5, (
+                "the order of changes decides what is redone"
+            )
+    known = parcel._record(str(there.folder / "fit/grid-pyomt/real/weights.safetensors"), "metadata")
+    assert known.read_text() == "{}"
+    assert not list(there.folder.glob(".slice-*"))
+
+
+def test_files_that_are_there_stay(made, tmp_path):
+    parcel.pack(made, tmp_path / "out", **ROOM)
+    table = made.folder / "metrics" / "grid-pyomt" / "real.csv"
+    table.write_text("seed\n7\n")
+    (made.folder / "fit/grid-pyomt/gan/.resume-0/1.pt").unlink()
+    assert parcel.unpack(made, tmp_path / "out") == 1
+    assert table.read_text() == "seed\n7\n"
+
+
+def test_no_part_is_larger_than_asked_for_and_the_largest_checkpoint_is_left_out_first(made, tmp_path):
+    said = parcel.pack(made, tmp_path / "out", part_size=0.1, parts=4)
+    sizes = [(tmp_path / "out" / part["name"]).stat().st_size for part in said["parts"]]
+    most = int(0.1 * 2**20)
+    assert len(sizes) == 3 and sizes[:2] == [most, most] and 0 < sizes[2] < most
+    assert said["left_out"] == ["fit/grid-pyomt/gan/.resume-0/1.pt"]
+    assert "small/fit/grid-pyomt/gan/.resume-0/0.pt" in inside(tmp_path / "out")
+    said = parcel.pack(made, tmp_path / "out", part_size=0.1, parts=1)
+    assert len(said["left_out"]) == 2 and [p.name for p in tmp_path.glob("out/part-*")] == ["part-00.tar.xz"]
+
+
+def test_finished_cells_that_do_not_fit_are_refused_and_what_was_packed_stays(made, tmp_path):
+    parcel.pack(made, tmp_path / "out", **ROOM)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    (made.folder / "search").mkdir()
+    (made.folder / "search" / "x.csv").write_bytes(noise(300 * KIB))
+    with pytest.raises(OtbenchError, match=r"take 0\.3 MiB packed, and 2 parts of 0\.1 MiB hold 0\.2; .* Nothing was"):
+        parcel.pack(made, tmp_path / "out", part_size=0.1, parts=2)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_what_is_half_written_or_of_no_use_any_more_stays(made, tmp_path):
+    late = made.folder / "fit/grid-pyomt/gan/fit.json"
+    late.write_text("{}")
+    os.utime(late, (2e9, 2e9))
+    marked = parcel._record(str(made.folder / "metrics/grid-pyomt/real.csv"), "incomplete")
+    marked.parent.mkdir()
+    marked.touch()
+    parcel.pack(made, tmp_path / "out", **ROOM)
+    names = inside(tmp_path / "out")
+    assert not any("resume" in name for name in names), "the fit is newer than its checkpoints"
+    assert "small/metrics/grid-pyomt/real.csv" not in names, "Snakemake says that it was being written"
+
+
+def test_samples_are_thinned_to_what_figures_show_where_all_of_them_do_not_fit(made, tmp_path, monkeypatch):
+    path, features = made.folder / "samples/grid-pyomt/real.npz", made.folder / "features/digits/classifier.npz"
+    features.parent.mkdir(parents=True)
+    features.write_bytes(noise(200 * KIB))
+    before = read_samples(path)
+    said = parcel.pack(made, tmp_path / "out", part_size=0.05, parts=2)
+    assert said["thinned"] and "small/features/digits/classifier.npz" not in inside(tmp_path / "out")
+    there = run_in(tmp_path / "there")
+    parcel.unpack(there, tmp_path / "out")
+    thin = read_samples(there.folder / "samples/grid-pyomt/real.npz")
+    np.testing.assert_array_equal(thin.samples, np.concatenate([before.samples[:2500], before.samples[3000:5500]]))
+    np.testing.assert_array_equal(thin.seed, np.repeat([0, 1], 2500))
+    assert thin.info == before.info and len(read_samples(path).samples) == 6000, "those here stay whole"
+    monkeypatch.setattr(parcel, "measure_version", lambda: "another")
+    later = run_in(tmp_path / "later")
+    parcel.unpack(later, tmp_path / "out")
+    assert (later.folder / "config.json").exists()
+    assert not (later.folder / "samples").exists(), "a new way of measuring must not measure a part of the samples"
+
+
+def test_samples_that_are_not_measured_yet_are_left_out_as_checkpoints_are(made, tmp_path):
+    os.utime(made.folder / "metrics/grid-pyomt/real.csv", (1, 1))
+    assert parcel.pack(made, tmp_path / "out", part_size=0.01, parts=1)["left_out"][0] == "samples/grid-pyomt/real.npz"
+
+
+# ---------------------------------------------------------------------- what is refused
+
+
+def forged(folder: Path, *members: tarfile.TarInfo) -> None:
+    """A part with these members in place of what was packed, and a manifest that vouches for it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for member in members:
+            tar.addfile(member, io.BytesIO(bytes(member.size)))
+    content = lzma.compress(buffer.getvalue())
+    said = json.loads((folder / "manifest.json").read_text())
+    said["parts"] = [{"name": "part-00.tar.xz", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}]
+    (folder / "part-00.tar.xz").write_bytes(content)
+    write_json(folder / "manifest.json", said)
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    found = tarfile.TarInfo(name)
+    found.type, found.linkname = kind, link
+    return found
+
+
+GOOD = member("small/config.json")
+REFUSED = {
+    "a path that leads out": [GOOD, member("../x")],
+    "one that leads out from inside": [GOOD, member("small/metrics/../../../x")],
+    "an absolute path": [GOOD, member("/tmp/x")],
+    "a symbolic link": [GOOD, member("small/metrics/x", tarfile.SYMTYPE, "/etc/passwd")],
+    "a hard link": [GOOD, member("small/metrics/x", tarfile.LNKTYPE, "small/config.json")],
+    "a device": [GOOD, member("small/metrics/x", tarfile.CHRTYPE)],
+    "another run's file": [GOOD, member("other/config.json")],
+    "what does not travel": [GOOD, member("small/data/grid.npz")],
+    "a record that leads out": [GOOD, member("small/.snakemake/../x")],
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_does_not_belong_to_the_run_is_refused(what, made, tmp_path):
+    parcel.pack(made, tmp_path / "out", **ROOM)
+    forged(tmp_path / "out", *REFUSED[what])
+    there = run_in(tmp_path / "there")
+    with pytest.raises(OtbenchError, match=r"expected files of run small alone. Nothing was unpacked$"):
+        parcel.unpack(there, tmp_path / "out")
+    assert not (tmp_path / "there").exists()
+
+
+def cut(folder: Path) -> None:
+    """The manifest vouches for a part that is none."""
+    forged(folder, GOOD)
+    said = json.loads((folder / "manifest.json").read_text())
+    content = (folder / "part-00.tar.xz").read_bytes()[:60]
+    (folder / "part-00.tar.xz").write_bytes(content)
+    said["parts"][0]["sha256"] = hashlib.sha256(content).hexdigest()
+    write_json(folder / "manifest.json", said)
+
+
+def changed(folder: Path, **change: object) -> None:
+    write_json(folder / "manifest.json", json.loads((folder / "manifest.json").read_text()) | change)
+
+
+DAMAGE = {
+    "a byte changed": (
+        lambda folder: (folder / "part-00.tar.xz").write_bytes(noise(100)),
+        r"part-00\.tar\.xz is damaged: its content does not have the checksum in manifest\.json$",
+    ),
+    "a part gone": (lambda folder: (folder / "part-00.tar.xz").unlink(), "cannot read .*part-00.tar.xz: No such file"),
+    "no manifest": (lambda folder: (folder / "manifest.json").unlink(), "holds parts, but no manifest.json; expected"),
+    "no JSON": (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json is not valid JSON"),
+    "another format": (lambda folder: changed(folder, format=1), "expected what `otbench slice` writes"),
+    "another name": (
+        lambda folder: changed(folder, parts=[{"name": "../part-00.tar.xz", "sha256": "0"}]),
+        "expected what `otbench slice` writes",
+    ),
+    "another run": (
+        lambda folder: changed(folder, run="other"),
+        "holds run other, expected small: one folder for",
+    ),
+    "no archive": (cut, "its parts are no tar file, compressed with xz"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_what_is_damaged_or_foreign_is_refused_in_one_sentence(what, made, tmp_path):
+    parcel.pack(made, tmp_path / "out", **ROOM)
+    damage, sentence = DAMAGE[what]
+    damage(tmp_path / "out")
+    there = run_in(tmp_path / "there")
+    with pytest.raises(OtbenchError, match=sentence) as caught:
+        parcel.unpack(there, tmp_path / "out")
+    assert not (tmp_path / "there").exists() and "\n" not in str(caught.value)
+
+
+def test_an_empty_folder_is_a_beginning(made, tmp_path):
+    assert parcel.unpack(made, tmp_path / "none") == 0
+    (tmp_path / "empty").mkdir()
+    assert parcel.unpack(made, tmp_path / "empty") == 0
