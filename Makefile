@@ -24,8 +24,8 @@ env: $(READY) ## Make the environment in .venv
 report: $(READY) ## Run the benchmark of CONFIG (default config/config.yaml) and render its report
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores $(CORES) --configfile $(CONFIG)
 
-test: $(READY) ## Run all tests
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
+test: $(READY) ## Run all tests, as many at once as there are cores
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 test-faults: $(READY) ## Kill and break real runs, and see that they go on and say what is wrong
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m faults
