@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+from collections.abc import Container
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +27,8 @@ def _number(value: Any) -> Any:
 Seeds = list[Annotated[int, Field(ge=0, strict=True), BeforeValidator(_number)]]
 StudyName = Literal["mode-collapse", "images", "stacked"]
 
+#: paths that need no quotes in a shell, and are no option
+PLAIN = r"[\w./~][\w./+=@%:~-]*"
 #: kind of the data that each study is about
 KINDS: dict[str, str] = {"mode-collapse": "points", "images": "images", "stacked": "images"}
 
@@ -120,6 +125,16 @@ class Run(BaseModel):
     @classmethod
     def _seeds_once(cls, value: list[int]) -> list[int]:
         return distinct(value, "a value")
+
+    @field_validator("results", "published", "reference")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if not re.fullmatch(PLAIN, value):
+            raise ValueError(
+                "expected a path of letters, digits and _ - . / ~ + = @ % : alone, as it stands in commands of a shell,"
+                f" got {value!r}"
+            )
+        return value
 
     @field_validator("studies")
     @classmethod
@@ -264,6 +279,19 @@ class Run(BaseModel):
         told = {key: Path(os.path.abspath(os.path.expanduser(path))) for key, path in self.paths.items()}
         return {key: str(path) for key, path in told.items() if not any(map(path.is_relative_to, inside))}
 
+    def stay_inside(self, said: Container[str]) -> None:
+        """Raise OtbenchError where the run leaves the present folder and no key that was `said`, on the command line,
+        lets it: a config may come from anybody.
+        """
+        if self.allow and "allow" not in said:
+            raise OtbenchError("config, key 'allow': this is for the command line alone: --config allow=FOLDER")
+        for key, path in self.outside.items():
+            if key not in said:
+                raise OtbenchError(
+                    f"config, key '{key}': {path} is outside this folder; a run goes there only where the command line"
+                    f" says so: --config allow={shlex.quote(path)}"
+                )
+
     @property
     def folder(self) -> Path:
         """The folder of the run's results."""
@@ -351,6 +379,8 @@ def read(path: str | Path) -> Run:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise OtbenchError(f"{path} is no text in UTF-8 (byte {error.start})") from error
     except yaml.YAMLError as error:
         raise OtbenchError(f"{path} is not valid YAML ({' '.join(str(error).split())})") from error
     return checked(values, str(path))

@@ -35,7 +35,9 @@ class Search(BaseModel):
     )
     snapshots: list[Fraction] = Field([1.0], description="fractions of the budget at which trials are measured")
     samples: Annotated[int, Field(ge=20, strict=True)] = Field(10_000, description="samples that are measured")
-    set: dict[str, Any] = Field({}, description="options of every trial, below those drawn")
+    set: dict[str, Any] | None = Field(
+        {}, description="options of every trial, below those drawn; null: none, not the default config's either"
+    )
     seed: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="of the options drawn and of the weights")
     at_once: Annotated[int, Field(ge=1, strict=True)] = Field(10, description="trials of one job")
 
@@ -43,6 +45,11 @@ class Search(BaseModel):
     @classmethod
     def _names_once(cls, value: list[str]) -> list[str]:
         return distinct(value, "a name")
+
+    @field_validator("set")
+    @classmethod
+    def _none_is_empty(cls, value: dict[str, Any] | None) -> dict[str, Any]:
+        return value or {}
 
     @field_validator("models")
     @classmethod

@@ -36,7 +36,9 @@ def gather(run: Run) -> dict[str, Any]:
     where a file of the run cannot be read.
     """
     folder = run.folder
-    data = {name: load(str(folder / "data" / f"{name}.npz")) for name in run.datasets}
+    files = {name: folder / "data" / f"{name}.npz" for name in run.datasets}
+    # one that could not be made, for want of a network say, leaves the others their report
+    data = {name: load(str(path)) for name, path in files.items() if path.exists()}
     tables, fits = [], {}
     for name, model in run.pairs:
         path = folder / "metrics" / name / f"{model}.csv"
@@ -115,13 +117,20 @@ def _missing(run: Run, table: pd.DataFrame, data: dict[str, DataSet]) -> pd.Data
             for mark in marks
             if (dataset, model, seed, mark) not in present
         ]
+        wanted = {mark: _wanted(run, dataset, mark, data) for _, mark in absent}
         for seed, mark in absent:
             cell = dict(zip(KEY, (dataset, model, seed, mark), strict=True))
             cell |= {"run": run.run, "study": run.study_of[dataset], "value": math.nan, "status": "missing"}
             cell |= {"seconds": math.nan, "device": "", "code_version": "", "config_hash": ""}
-            wanted = expected(data[dataset], section.samples, mark == 1.0, features_folder(run, dataset))
-            rows += [cell | {"metric": metric, "protocol": protocol} for metric, protocol in wanted]
+            rows += [cell | {"metric": metric, "protocol": protocol} for metric, protocol in wanted[mark]]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _wanted(run: Run, dataset: str, mark: float, data: dict[str, DataSet]) -> list[tuple[str, str]]:
+    """(metric, protocol) of every value that a cell should have; of a data set that is not there what all have."""
+    if dataset not in data:
+        return [("peak_memory", "cost")]
+    return expected(data[dataset], run.section(dataset).samples, mark == 1.0, features_folder(run, dataset))
 
 
 def _describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], dict]) -> dict[str, Any]:

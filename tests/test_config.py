@@ -206,6 +206,9 @@ def test_shipped_configs_are_valid_on_top_of_the_default(root, name):
     values = yaml.safe_load((root / "config" / "config.yaml").read_text())
     update_config(values, yaml.safe_load((root / "config" / f"{name}.yaml").read_text()))
     run = checked(values)
+    search = run.sections["images"].search if "images" in run.sections else None
+    narrow = {"config": {"width": 16}, "smoke": {"width": 4}}.get(name, {})
+    assert search is None or search.set == narrow, "trials have narrow networks where digits are searched alone"
     whole = set(run.sections) == set(KINDS)
     assert whole == (name in ("config", "paper", "smoke"))
     for kind in set(KINDS.values()) if whole else ():
@@ -219,6 +222,9 @@ def test_a_config_file_that_is_no_yaml_gets_a_sentence(tmp_path):
         read(path)
     path.write_text("a: [")
     with pytest.raises(OtbenchError, match="is not valid YAML"):
+        read(path)
+    path.write_bytes(b"run: \xfc")
+    with pytest.raises(OtbenchError, match=r"is no text in UTF-8 \(byte 5\)"):
         read(path)
     path.write_text("- a")
     with pytest.raises(OtbenchError, match="expected a mapping"):
@@ -239,6 +245,17 @@ def test_the_schema_on_disk_is_the_configs(root):
     assert yaml.safe_load(text) == Run.model_json_schema(), (
         "renew it: python -m otbench.config > workflow/schemas/config.schema.yaml"
     )
+
+
+@pytest.mark.parametrize("path", ["x; touch owned #", "$(id)", "my results", "-x", "{output}", "a\nb", ""])
+@pytest.mark.parametrize("key", ["results", "reference", "published"])
+def test_a_path_that_a_shell_would_read_otherwise_is_refused(key, path):
+    with pytest.raises(OtbenchError, match=f"key '{key}': expected a path of letters, digits"):
+        checked({**GOOD, key: path})
+
+
+def test_a_path_may_have_letters_of_any_language_and_the_usual_signs():
+    assert checked({**GOOD, "results": "/läufe/2026-11_a+b@c=1%/x.y:z"}).results == "/läufe/2026-11_a+b@c=1%/x.y:z"
 
 
 def test_the_paths_that_lead_out_of_the_folder_are_known_by_their_keys(tmp_path, monkeypatch):

@@ -209,6 +209,19 @@ def test_a_job_that_is_killed_leaves_the_rest_and_a_report_that_counts_it(root, 
     assert set(pd.read_csv(folder / "metrics.csv")["status"]) == {"ok"}
 
 
+def test_a_data_set_that_cannot_be_had_leaves_the_others_their_report(root, tmp_path):
+    copy(root, tmp_path)
+    images = {"datasets": ["mine"], "folders": {"mine": "nowhere"}, "models": ["noise"], "steps": 1, "samples": 20}
+    config = small(models=["real"], samples=200)
+    config["studies"]["images"] = images | {"snapshots": [1.0], "search": None, "spread": None, "rating": None}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(config))
+    done = snakemake(tmp_path, "--keep-going", "--configfile", "own.yaml")
+    assert done.returncode == 1 and "2 of 4 cells are ok, 2 missing" in done.stdout + done.stderr
+    table = pd.read_csv(tmp_path / "results" / "small" / "metrics.csv")
+    assert table.groupby("dataset")["status"].unique().map(list).to_dict() == {"mine": ["missing"], "ring-pyomt": ["ok"]}
+    assert (tmp_path / "results" / "small" / "report.html").exists()
+
+
 def test_the_workflow_passes_snakemakes_own_check_of_style(root, tmp_path):
     copy(root, tmp_path)
     done = snakemake(tmp_path, "--lint")

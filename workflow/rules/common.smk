@@ -14,19 +14,9 @@ from snakemake.exceptions import WorkflowError
 try:
     # a job on a cluster reads all this again, several times: the options were checked where the run was started
     RUN = checked(config, options=workflow.is_main_process)
+    RUN.stay_inside(said=workflow.config_settings.config)
 except OtbenchError as error:
     raise WorkflowError(str(error)) from None
-
-# A config may come from anybody; what it reads and writes is here unless the command line says otherwise.
-SAID = workflow.config_settings.config
-if RUN.allow and "allow" not in SAID:
-    raise WorkflowError("config, key 'allow': this is for the command line alone: --config allow=FOLDER")
-for key, path in RUN.outside.items():
-    if key not in SAID:
-        raise WorkflowError(
-            f"config, key '{key}': {path} is outside this folder; a run goes there only where the command line says so:"
-            f" --config allow={quote(path)}"
-        )
 
 FOLDER = str(RUN.folder)
 
