@@ -7,7 +7,7 @@ import torch
 
 from otbench.errors import OtbenchError
 from otbench.transport import compiled
-from otbench.transport.kernel import best
+from otbench.transport.kernel import best, whole_floats
 from otbench.transport.sources import Source
 
 # Points of each half: p^2 source points from two tables of p rows; a multiple of 4, as the compiled loop wants. More
@@ -81,6 +81,7 @@ class Draws:
             self._product(index[g : g + step], low, generator)
         return index.ravel()
 
+    @whole_floats()
     def _product(self, index: torch.Tensor, h: torch.Tensor, generator: torch.Generator) -> None:
         """Fill index (G, p, p) with the cells of G groups of p^2 points."""
         groups, p, _ = index.shape
@@ -96,6 +97,7 @@ class Draws:
             rows = slice(g * p, (g + 1) * p)
             index[g] = (first[rows, None] + second[None, rows]).argmax(dim=2)
 
+    @whole_floats()
     def gap(self, h: torch.Tensor, size: int) -> float:
         """Mean gap between the highest and the second highest plane, on fresh points."""
         x, low = self.points(size, self.other), h.float()
@@ -157,6 +159,7 @@ class Draws:
             self._factor(quadratic, weights, size) * quadratic, dtype=torch.float64, device=self.device
         )
 
+    @whole_floats()
     def _factor(self, quadratic: np.ndarray, weights: np.ndarray, size: int) -> float:
         shape = torch.as_tensor(quadratic, dtype=torch.float32, device=self.device)
         factors = np.linspace(0, 1, 11)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -18,6 +20,18 @@ ROWS = 256
 COLUMNS = 2048
 
 
+@contextmanager
+def whole_floats() -> Iterator[None]:
+    """No TF32 in a GPU's matrix products, whatever models are trained in: a solver would fit its rounding."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
+
+
+@whole_floats()
 def best(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """max_i <x, y_i> + h_i for every row of x (B, d), and its argmax: values (B,) and indices (B,) int64.
 
@@ -60,6 +74,7 @@ def _tiles(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor) -> tuple[torch.Ten
     return value, index
 
 
+@whole_floats()
 def best_of(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The k highest planes at every row of x: values (B, k), falling, and indices (B, k)."""
     k = min(k, len(y))
