@@ -84,7 +84,8 @@ def test_kubernetes_job_and_what_becomes_of_it(script, becomes, root, tmp_path):
     spec = json.loads((tmp_path / "jobs" / "1" / "asked").read_text())["spec"]
     pod = spec["template"]["spec"]
     container = pod["containers"][0]
-    assert (spec["backoffLimit"], spec["activeDeadlineSeconds"], pod["restartPolicy"]) == (0, 240 * 60, "Never")
+    assert (spec["backoffLimit"], pod["activeDeadlineSeconds"], pod["restartPolicy"]) == (0, 240 * 60, "Never")
+    assert "activeDeadlineSeconds" not in spec, "that of a job counts the time that it waits for a place"
     assert spec["podFailurePolicy"]["rules"] == [
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}
     ]
