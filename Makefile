@@ -24,7 +24,7 @@ env: $(READY) ## Make the environment in .venv
 report: $(READY) ## Run the benchmark of CONFIG (default config/config.yaml) and render its report
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores $(CORES) --configfile $(CONFIG)
 
-test: $(READY) ## Run all tests, as many at once as there are cores
+test: $(READY) ## Run the tests, as many at once as there are cores, at most 8
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 test-faults: $(READY) ## Kill and break real runs, and see that they go on and say what is wrong
@@ -47,4 +47,4 @@ lock: ## Renew requirements.lock from pyproject.toml (needs uv)
 
 clean: ## Remove the environment and all results but the reference
 	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache *.egg-info
-	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
+	find results -mindepth 1 -maxdepth 1 ! -name 'reference*' -exec rm -rf {} +

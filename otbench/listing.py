@@ -41,7 +41,7 @@ def listing() -> dict[str, list[dict[str, Any]]]:
             )
     metrics = [
         {"name": m.name, "title": m.title, "direction": m.direction, "data": list(m.kinds), "paper": m.paper}
-        | {"description": m.description}
+        | {"description": m.description, "along_training": [kind for kind in m.kinds if kind in m.cheap]}
         for m in METRICS.values()
     ]
     return {
@@ -90,6 +90,8 @@ def text(found: dict[str, list[dict[str, Any]]]) -> str:
                 more.append(f"{option} ({one['default']}): {one['description']}")
             if row.get("direction"):
                 more.append(f"{row['direction']} is better; {row['description']}")
+            if row.get("along_training"):
+                more.append(f"also before the end of training, of {' and '.join(row['along_training'])}")
             lines += [f"{'':<{width}}    {part}" for part in more]
         lines.append("")
     return "\n".join(lines).rstrip()

@@ -81,6 +81,9 @@ def test_list_shows_models_data_sets_metrics_and_the_theory():
     assert all(row["paper"] for row in found["models"])
     assert {"grid", "swissroll"} <= {row["name"] for row in found["datasets"]}
     assert {"modes", "w2", "fid"} <= {row["name"] for row in found["metrics"]}
+    along = {row["name"]: row["along_training"] for row in found["metrics"]}
+    assert along["modes"] == ["points", "images"] and along["w2"] == [] and along["fid"] == ["images"]
+    assert "also before the end of training, of points and images" in call("list", "metrics").output
     assert "PacGAN" in call("list", "models").output
     studies = {row["name"]: row for row in found["theory"]}
     assert tuple(studies) == THEORIES and studies["folding"]["options"]["points"]["default"] == 1000
