@@ -21,7 +21,8 @@ def slices(
     minutes: Annotated[float, typer.Option(help="Minutes after which the run is stopped.")],
     out: Annotated[Path, typer.Option(help="Folder to pack what the next slice needs in.")],
     source: Annotated[
-        Path | None, typer.Option("--from", help="Folder that an earlier slice packed into; may be that of --out.")
+        Path | None,
+        typer.Option("--from", help="Folder that an earlier slice packed into; that of --out may hold none yet."),
     ] = None,
     cores: Annotated[int | None, typer.Option(min=1, help="Jobs at once; default: all cores.")] = None,
     words: Annotated[

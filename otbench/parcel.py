@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import lzma
 import os
 import re
@@ -15,7 +16,6 @@ import tempfile
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,13 +24,19 @@ import numpy as np
 from otbench.catalogue import measure_version
 from otbench.config import Run
 from otbench.errors import OtbenchError
-from otbench.files import read_json, whole, write_json
+from otbench.files import DAMAGED, read_json, whole, write_json
+from otbench.metrics.samples import THINNED
 from otbench.provenance import code_version
 from otbench.training.progress import Bar
 
 MANIFEST = "manifest.json"
-FORMAT = "otbench-slice-1"
+FORMAT = "otbench-slice-2"
 TEXTS = ("run", "code_version", "measure_version")
+#: a part's place and the beginning of its checksum: a parcel is written beside the one before and never over it
+PART = r"part-\d\d+-[0-9a-f]{12}\.tar\.xz"
+PARTS = "part-*.tar.xz"
+#: what a slice leaves that is killed while it writes a part
+HALF = ".part-*.xz"
 MIB = 2**20
 #: what of a run's folder travels, and Snakemake's records of it
 FOLDERS = ("metrics", "samples", "spread", "search", "studies", "theory", "ratings", "features", "fit")
@@ -82,28 +88,38 @@ def pack(run: Run, out: Path, part_size: float, parts: int, told: dict[str, Any]
         "run": run.run,
         "code_version": code_version(),
         "measure_version": measure_version(),
-        "thinned": thin,
+        "thinned": thin or bool(partial(run)),
         "left_out": spare,
         **(told or {}),
-        "parts": [
-            {"name": f"part-{number:02d}.tar.xz", "bytes": len(chunk), "sha256": hashlib.sha256(chunk).hexdigest()}
-            for number, chunk in enumerate(chunks)
-        ],
+        "parts": _named(chunks),
     }
     _write(out, said, chunks)
     return said
 
 
+def _named(chunks: list[bytes]) -> list[dict[str, Any]]:
+    """Name, size and checksum of the parts; the names are in order, and equal ones have equal content."""
+    sums = [hashlib.sha256(chunk).hexdigest() for chunk in chunks]
+    wide = max(2, len(str(len(chunks) - 1)))
+    return [
+        {"name": f"part-{number:0{wide}d}-{one[:12]}.tar.xz", "bytes": len(chunk), "sha256": one}
+        for number, (chunk, one) in enumerate(zip(chunks, sums, strict=True))
+    ]
+
+
 def _write(out: Path, said: dict[str, Any], chunks: list[bytes]) -> None:
-    """Write the parts and the manifest: all of them stand beside what was there before any takes its place."""
-    with ExitStack() as stack:
-        write_last = stack.enter_context(whole(out / MANIFEST))
-        write_json(write_last, said)
+    """Write the parts beside those of the parcel before, then the manifest in place of its, and delete the others."""
+    try:
         for part, chunk in zip(said["parts"], chunks, strict=True):
-            stack.enter_context(whole(out / part["name"])).write_bytes(chunk)
-    for old in out.glob("part-*.tar.xz"):
-        if old.name not in {part["name"] for part in said["parts"]}:
-            old.unlink()
+            with whole(out / part["name"]) as path:
+                path.write_bytes(chunk)
+        write_json(out / MANIFEST, said)
+    finally:
+        manifest = out / MANIFEST
+        named = {part["name"] for part in read_json(manifest)["parts"]} if manifest.exists() else set()
+        for other in (*out.glob(PARTS), *out.glob(HALF)):
+            if other.name not in named:
+                other.unlink()
 
 
 def _chosen(run: Run) -> tuple[list[str], list[str]]:
@@ -119,7 +135,7 @@ def _chosen(run: Run) -> tuple[list[str], list[str]]:
                 spare.append(name)
         elif any(part.startswith(".") for part in name.split("/")):
             continue
-        elif path.name == WEIGHTS or (name.startswith("samples/") and not _newer(_table(run, name), path)):
+        elif path.name == WEIGHTS or (name.startswith("samples/") and not _newer(table(run, path), path)):
             spare.append(name)
         elif not name.startswith("fit/") or path.name in FIT:
             needed.append(name)
@@ -134,9 +150,24 @@ def _newer(path: Path, than: Path) -> bool:
     return path.exists() and path.stat().st_mtime >= than.stat().st_mtime
 
 
-def _table(run: Run, samples: str) -> Path:
-    """The metrics that were measured on samples."""
-    return run.folder / "metrics" / Path(samples).parts[1] / f"{Path(samples).stem}.csv"
+def table(run: Run, samples: Path) -> Path:
+    """The metrics that were measured on a file of samples."""
+    return run.folder / "metrics" / samples.parent.name / f"{samples.stem}.csv"
+
+
+def partial(run: Run) -> list[Path]:
+    """The samples files of a run that hold a part of the samples that were drawn and measured."""
+    return [path for path in sorted((run.folder / "samples").glob("*/*.npz")) if _thinned_under(path) is not None]
+
+
+def _thinned_under(samples: Path) -> str | None:
+    """The version of the measuring under which a samples file was thinned; None where it holds all samples."""
+    try:
+        with np.load(samples, allow_pickle=False) as file:
+            found = json.loads(str(file["info"])).get(THINNED)
+    except (*DAMAGED, TypeError):  # what is no samples file is refused by those that read the samples
+        return None
+    return None if found is None else str(found)
 
 
 def _made_again(name: str) -> bool:
@@ -187,7 +218,7 @@ def _add(buffer: io.BytesIO, name: str, content: bytes, changed: float) -> None:
 
 
 def _thinned(path: Path) -> bytes:
-    """Samples without those that no figure shows: of every seed and snapshot the first."""
+    """Samples without those that no figure shows: of every seed and snapshot the first. The info says so."""
     from otbench.metrics.samples import read_samples, write_samples
     from otbench.pictures import IMAGES, POINTS
 
@@ -197,9 +228,13 @@ def _thinned(path: Path) -> bytes:
     rows = [np.flatnonzero((file.seed == seed) & (file.snapshot == mark))[:most] for seed, mark in cells]
     kept = np.sort(np.concatenate([np.empty(0, int), *rows]))
     again = {seed: images[:most] for seed, images in file.reconstructions.items()}
+    before = len(file.samples) + sum(map(len, file.reconstructions.values()))
+    if len(kept) + sum(map(len, again.values())) == before:
+        return path.read_bytes()
+    info = {**(file.info or {}), THINNED: measure_version()}
     with tempfile.TemporaryDirectory() as folder:
         thin = Path(folder) / path.name
-        write_samples(thin, file.samples[kept], file.seed[kept], file.snapshot[kept], file.info, again)
+        write_samples(thin, file.samples[kept], file.seed[kept], file.snapshot[kept], info, again)
         return thin.read_bytes()
 
 
@@ -220,13 +255,15 @@ def check_folder(run: Run, folder: Path) -> dict[str, Any] | None:
     """
     path = folder / MANIFEST
     if not path.exists():
-        if any(folder.glob("part-*")):
-            raise OtbenchError(f"{folder} holds parts, but no {MANIFEST}; expected all that `otbench slice` wrote")
+        if any(folder.glob(PARTS)):
+            raise OtbenchError(
+                f"{folder} holds parts, but no {MANIFEST}; expected all that `otbench slice` wrote, or an empty folder"
+            )
         return None
     said = read_json(path)
     try:
         good = said["format"] == FORMAT and all(isinstance(said[name], str) for name in TEXTS)
-        good &= all(re.fullmatch(r"part-\d\d+\.tar\.xz", part["name"]) and part["sha256"] for part in said["parts"])
+        good &= all(re.fullmatch(PART, part["name"]) and part["sha256"] for part in said["parts"])
     except (KeyError, TypeError):
         good = False
     if not good:
@@ -250,8 +287,6 @@ def unpack(run: Run, folder: Path) -> int:
         names = [_checked(member, run, folder) for member in _members(content)]
     except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
         raise OtbenchError(f"{folder}: its parts are no tar file, compressed with xz ({error})") from error
-    # samples that are a part of those drawn must not be measured again, by a measuring that is new
-    again = said.get("thinned") and said["measure_version"] != measure_version()
     run.folder.mkdir(parents=True, exist_ok=True)
     # without this folder Snakemake takes the records for those of an old release, and looks through them all
     Path(RECORDS, "incomplete").mkdir(parents=True, exist_ok=True)
@@ -261,7 +296,7 @@ def unpack(run: Run, folder: Path) -> int:
             record = name.startswith(f"{RECORDS}/")
             known = _record(str(run.folder / name.removeprefix(f"{RECORDS}/")), "metadata")
             target = known if record else run.folder / name
-            if target.exists() or (again and name.startswith("samples/")):
+            if target.exists() or (name.startswith("samples/") and _outdated(Path(where) / member.name)):
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             if record:  # it may be on another disk than the results
@@ -271,6 +306,11 @@ def unpack(run: Run, folder: Path) -> int:
                 os.replace(Path(where) / member.name, target)
             written += 1
     return written
+
+
+def _outdated(samples: Path) -> bool:
+    """Whether a samples file holds a part of the samples and would be measured again, by a measuring that is new."""
+    return _thinned_under(samples) not in (None, measure_version())
 
 
 def _part(path: Path, expected: str) -> bytes:

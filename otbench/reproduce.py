@@ -96,13 +96,23 @@ def same_bits(one: float, two: float) -> bool:
 
 
 def same_samples(run: SampleFile, again: SampleFile, seed: int) -> dict[str, Any]:
-    """Whether the samples of a seed, and its reconstructions, are the same bytes; and how many rows differ."""
+    """Whether the samples of a seed, and its reconstructions, are the same bytes; and how many rows differ.
+
+    Of a run's file that holds the first samples alone these are compared.
+    """
+    from otbench.metrics.samples import THINNED
+
     one, two = (_of_seed(file, seed) for file in (run, again))
+    if THINNED in (run.info or {}):  # of every snapshot the first
+        kept = np.concatenate([np.flatnonzero(two[1] == mark)[: (one[1] == mark).sum()] for mark in np.unique(two[1])])
+        two = two[0][kept], two[1][kept]
     if one[0].shape != two[0].shape or one[0].dtype != two[0].dtype:
         return {"equal": False, "rows": len(one[0]), "different": None}
     bits = [np.ascontiguousarray(rows).reshape(len(rows), -1).view(np.uint8) for rows, _ in (one, two)]
     different = int((bits[0] != bits[1]).any(1).sum())
     parts = [file.reconstructions.get(seed) for file in (run, again)]
+    if THINNED in (run.info or {}) and parts[0] is not None and parts[1] is not None:
+        parts[1] = parts[1][: len(parts[0])]
     given_back = (parts[0] is None) == (parts[1] is None) and (parts[0] is None or np.array_equal(*parts))
     equal = not different and np.array_equal(one[1], two[1]) and given_back
     return {"equal": bool(equal), "rows": len(one[0]), "different": different}

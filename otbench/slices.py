@@ -9,9 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -21,18 +22,22 @@ from otbench.errors import OtbenchError, WorkFailed
 from otbench.files import read_json
 from otbench.provenance import code_version
 from otbench.training.interrupt import Stop, stoppable
+from otbench.warm import THREADS
 
 #: seconds that jobs may take to write their checkpoints, and Snakemake to end
 GRACE = 60.0
 SHELLS = ("sh", "bash", "dash")
 #: the config that Snakemake lays every other over
 BASE = Path("config") / "config.yaml"
+#: folders of a run whose files are made with the features of real images
+OF_FEATURES = ("metrics", "spread", "search")
 
 
 def configured(config: Path, words: list[str]) -> Run:
     """The run that Snakemake makes of a config file and the words after `--config`, lean in any case.
 
-    Raises OtbenchError where there is no workflow in this folder, or the config is wrong.
+    Raises OtbenchError where there is no workflow in this folder, where the config is wrong, and where it leads out of
+    this folder and the words do not say so.
     """
     import yaml
     from snakemake.utils import update_config
@@ -45,14 +50,20 @@ def configured(config: Path, words: list[str]) -> Run:
             update_config(values, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
         except OSError as error:
             raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise OtbenchError(f"{path} is no text in UTF-8 (byte {error.start})") from error
         except (yaml.YAMLError, AttributeError, TypeError) as error:
             raise OtbenchError(f"{path} is no config ({' '.join(str(error).split())})") from error
+    said = set()
     for word in [*words, "lean=True"]:
         key, equals, value = word.partition("=")
         if not (key and equals):
             raise OtbenchError(f"--config {word}: expected key=value")
         update_config(values, {key: _value(value)})
-    return checked(values, str(config))
+        said.add(key)
+    run = checked(values, str(config))
+    run.stay_inside(said)
+    return run
 
 
 def _value(text: str) -> Any:
@@ -85,38 +96,65 @@ def run(
     """Go on with a run for at most so many minutes, and pack what the next slice needs into `out`.
 
     source: where an earlier slice packed it, if one did. words: `key=value` for the config. Returns what the manifest
-    holds; `complete` says whether there is nothing more to do. Raises OtbenchError where a folder holds another run or
-    is damaged, and WorkFailed, after packing, where jobs failed by themselves.
+    holds; `complete` says whether there is nothing more to do. Raises OtbenchError where a folder holds another run, is
+    damaged or in use, and where a parcel would be lost; and WorkFailed, after packing, where jobs failed by themselves.
     """
     ends = time.monotonic() + 60 * minutes
     wanted = configured(config, words or [])
-    parcel.check_folder(wanted, out)
-    if source is not None and (before := parcel.check_folder(wanted, source)):
-        lock.hold(wanted.folder)
-        try:
-            written = parcel.unpack(wanted, source)
-        finally:
-            lock.release(wanted.folder)
-        print(f"unpacked {written} files of run {wanted.run} from {source}", flush=True)
-        if before["code_version"] != code_version():
-            said = f"they are of code {before['code_version']}, this is {code_version()}"
-            print(f"{said}: what the change touches is made again", flush=True)
+    before = _earlier(wanted, out, source)
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--keep-going", "--rerun-incomplete"]
     command += ["--nolock", "--configfile", str(config), "--config", "lean=True", *(words or [])]
+    # a first signal is only noted, whatever goes on: what is there is packed
     with stoppable() as stop, stop.held():
-        ended = _make_data(wanted, command, ends, stop)
-        if ended == 0:
-            _make_features(wanted)
-            ended = _snakemake(command, ends, stop)
-    done, asked = cells(wanted)
-    counted = {"complete": ended == 0, "cells": {"done": done, "missing": asked - done, "all": asked}}
-    said = parcel.pack(wanted, out, part_size, parts, counted)
+        lock.hold(wanted.folder)
+        try:
+            if source is not None and before:
+                _unpack(wanted, source, before)
+            for step in (_make_data, _make_ready, _snakemake):
+                ended = step(wanted, command, ends, stop)
+                if ended != 0:
+                    break
+            done, asked = cells(wanted)
+            counted = {"complete": ended == 0, "cells": {"done": done, "missing": asked - done, "all": asked}}
+            said = parcel.pack(wanted, out, part_size, parts, counted)
+        finally:
+            lock.release(wanted.folder)
     if ended:
         raise WorkFailed(
             f"jobs of run {wanted.run} failed, or cells are not ok; {wanted.folder}/logs says why. {done} of {asked}"
             f" cells are measured, and packed in {out}"
         )
     return said
+
+
+def _earlier(run: Run, out: Path, source: Path | None) -> dict[str, Any] | None:
+    """The manifest of the slice to go on from; None where this is the first.
+
+    Raises OtbenchError where `source` is none that can be gone on from, and where `out` holds another parcel, which
+    this slice would replace without knowing what is in it.
+    """
+    there = parcel.check_folder(run, out)
+    if source is not None and source.resolve() == out.resolve():
+        return there
+    if there:
+        raise OtbenchError(
+            f"{out} holds what an earlier slice of run {run.run} packed; expected --from {out}, to go on from it, or"
+            " another folder for --out"
+        )
+    before = parcel.check_folder(run, source) if source is not None else None
+    if source is not None and before is None:
+        raise OtbenchError(
+            f"--from {source}: there is no {parcel.MANIFEST}; expected a folder that a slice packed into"
+        )
+    return before
+
+
+def _unpack(run: Run, source: Path, before: dict[str, Any]) -> None:
+    """Unpack what an earlier slice packed, and say so."""
+    print(f"unpacked {parcel.unpack(run, source)} files of run {run.run} from {source}", flush=True)
+    if before["code_version"] != code_version():
+        said = f"they are of code {before['code_version']}, this is {code_version()}"
+        print(f"{said}: what the change touches is made again", flush=True)
 
 
 def cells(run: Run) -> tuple[int, int]:
@@ -146,7 +184,7 @@ def _make_data(run: Run, command: list[str], ends: float, stop: Stop) -> int | N
         names |= {part.dataset for part in open_ if part.dataset}
     paths = [path for name in sorted(names) if not (path := folder / "data" / f"{name}.npz").exists()]
     # targets come before the options, which take several words
-    ended = _snakemake([*command[:3], *map(str, paths), *command[3:]], ends, stop) if paths else 0
+    ended = _snakemake(run, [*command[:3], *map(str, paths), *command[3:]], ends, stop) if paths else 0
     for path in paths if ended == 0 else ():
         used = {read_json(fit).get("data") for fit in (folder / "fit" / path.stem).rglob("fit.json")}
         if used <= {load(str(path)).digest()}:
@@ -154,35 +192,104 @@ def _make_data(run: Run, command: list[str], ends: float, stop: Stop) -> int | N
     return ended
 
 
-def _make_features(run: Run) -> None:
-    """Make the features of real images that did not travel, from the extractor that did, where they are needed."""
+def _make_ready(run: Run, command: list[str], ends: float, stop: Stop) -> int | None:
+    """Mend what did not travel whole, where Snakemake is about to use it; returns a status as Snakemake's.
+
+    Samples of which a part travelled must not be measured as if they were all: they are deleted, to be drawn again.
+    Features of real images are made again from their extractor.
+    """
+    partial, lacking = parcel.partial(run), _lacking(run)
+    if not partial and not lacking:
+        return 0
+    ended, coming = _coming(command, ends, stop)
+    for path in partial if ended == 0 else ():
+        if parcel.table(run, path) in coming:
+            print(f"{path} holds a part of the samples that is not to be measured: they are made again", flush=True)
+            path.unlink()
+    for dataset, name in lacking:
+        if ended == 0 and _opens_features(run, dataset, coming):
+            ended = _wait(_extraction(run, dataset, name), ends, stop, os.environ | dict.fromkeys(THREADS, "1"))
+    return ended
+
+
+def _coming(command: list[str], ends: float, stop: Stop) -> tuple[int | None, set[Path]]:
+    """Snakemake's status when it is asked for its plan, and the files that it is about to make."""
+    with tempfile.TemporaryFile("w+") as file:
+        ended = _wait([*command[:3], "--summary", *command[3:]], ends, stop, _environment(), file)
+        file.seek(0)
+        rows = [line.rstrip("\n").split("\t") for line in file]
+    return ended, {Path(row[0]) for row in rows if row[-1] == "update pending"}
+
+
+def _lacking(run: Run) -> list[tuple[str, str]]:
+    """Every (data set, extractor) whose features of real images are not there, while the extractor is."""
+    from otbench.features.store import read_info
+
+    folders = {name: run.folder / "features" / name for name in run.datasets}
+    made = {name: read_info(folder) for name, folder in folders.items() if (folder / "features.json").exists()}
+    each = [(dataset, name) for dataset, info in made.items() for name in info["extractors"]]
+    return [(dataset, name) for dataset, name in each if not (folders[dataset] / f"{name}.npz").exists()]
+
+
+def _opens_features(run: Run, dataset: str, coming: set[Path]) -> bool:
+    """Whether a job to come opens the features of a data set, and none makes them all anew before."""
+    folders = {run.folder / name / dataset for name in OF_FEATURES}
+    return run.folder / "features" / dataset / "features.json" not in coming and any(
+        path.parent in folders for path in coming
+    )
+
+
+def _extraction(run: Run, dataset: str, name: str) -> list[str]:
+    """The command that makes the features of a data set's images again; a process of its own can be stopped."""
+    weights = run.section(dataset).inception_weights or ""
+    return [sys.executable, "-m", "otbench.slices", str(run.folder), dataset, name, run.device, weights]
+
+
+def _extract(results: str, dataset: str, name: str, device: str, weights: str) -> None:
+    """Make the features of a data set's real images again, with the extractor that travelled."""
     from otbench.cli_options import Device, ready
     from otbench.data import load
     from otbench.features import store
 
-    for dataset in run.datasets:
-        folder = run.folder / "features" / dataset
-        models = run.section(dataset).models
-        measured = all((run.folder / "metrics" / dataset / f"{model}.csv").exists() for model in models)
-        if measured or not (folder / "features.json").exists():
-            continue
-        for name, told in store.read_info(folder)["extractors"].items():
-            if not (folder / f"{name}.npz").exists():
-                device, data = ready(Device(run.device)), load(str(run.folder / "data" / f"{dataset}.npz"))
-                extractor = store.opener(name, folder, run.section(dataset).inception_weights, device)()
-                store.write_extracted(data, folder, extractor, told, told.get("seed", 0))
+    where, data = ready(Device(device)), load(str(Path(results) / "data" / f"{dataset}.npz"))
+    folder = Path(results) / "features" / dataset
+    told = store.read_info(folder, data)["extractors"][name]
+    store.write_extracted(data, folder, store.opener(name, folder, weights or None, where)(), told, told.get("seed", 0))
 
 
-def _snakemake(command: list[str], ends: float, stop: Stop) -> int | None:
-    """Run Snakemake until it ends, the time is over or a signal asks to stop; its status, None where it was stopped."""
+def _snakemake(run: Run, command: list[str], ends: float, stop: Stop) -> int | None:
+    """Run Snakemake as `_wait` does; it takes the lock of the results folder itself, so that it is let go meanwhile.
+
+    Raises OtbenchError where another run took it first.
+    """
+    environment = _environment()
+    lock.release(run.folder)
+    try:
+        return _wait(command, ends, stop, environment)
+    finally:
+        lock.hold(run.folder)
+
+
+def _environment() -> dict[str, str]:
+    """The environment of Snakemake, with the command `otbench` on the PATH; raises OtbenchError where there is none."""
     path = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
     if shutil.which("otbench", path=path) is None:
         raise OtbenchError(
             f"the command `otbench` is not on the PATH, nor beside {sys.executable}; install the package"
         )
+    return {**os.environ, "PATH": path}
+
+
+def _wait(
+    command: list[str], ends: float, stop: Stop, environment: dict[str, str], said: IO[str] | None = None
+) -> int | None:
+    """Run a command until it ends, the time is over or a signal asks to stop; its status, None where it was stopped.
+
+    said: a file for what it prints.
+    """
     if _over(ends, stop):
         return None
-    process = subprocess.Popen(command, env={**os.environ, "PATH": path}, start_new_session=True)
+    process = subprocess.Popen(command, env=environment, stdout=said, start_new_session=True)
     try:
         while process.poll() is None:
             if _over(ends, stop):
@@ -226,3 +333,12 @@ def _group(number: int) -> list[psutil.Process]:
             if os.getpgid(one.pid) == number and one.info["status"] != psutil.STATUS_ZOMBIE:
                 found.append(one)
     return found
+
+
+if __name__ == "__main__":  # python -m otbench.slices RESULTS DATASET EXTRACTOR DEVICE WEIGHTS
+    with stoppable():
+        try:
+            _extract(*sys.argv[1:])
+        except OtbenchError as error:
+            print(f"otbench: {error}", file=sys.stderr)
+            sys.exit(error.status)

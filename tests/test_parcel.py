@@ -123,7 +123,8 @@ def test_no_part_is_larger_than_asked_for_and_the_largest_checkpoint_is_left_out
     assert said["left_out"] == ["fit/grid-pyomt/gan/.resume-0/1.pt"]
     assert "small/fit/grid-pyomt/gan/.resume-0/0.pt" in inside(tmp_path / "out")
     said = parcel.pack(made, tmp_path / "out", part_size=0.1, parts=1)
-    assert len(said["left_out"]) == 2 and [p.name for p in tmp_path.glob("out/part-*")] == ["part-00.tar.xz"]
+    assert len(said["left_out"]) == 2
+    assert [path.name for path in tmp_path.glob("out/part-*")] == [part["name"] for part in said["parts"]]
 
 
 def test_finished_cells_that_do_not_fit_are_refused_and_what_was_packed_stays(made, tmp_path):
@@ -161,12 +162,95 @@ def test_samples_are_thinned_to_what_figures_show_where_all_of_them_do_not_fit(m
     thin = read_samples(there.folder / "samples/grid-pyomt/real.npz")
     np.testing.assert_array_equal(thin.samples, np.concatenate([before.samples[:2500], before.samples[3000:5500]]))
     np.testing.assert_array_equal(thin.seed, np.repeat([0, 1], 2500))
-    assert thin.info == before.info and len(read_samples(path).samples) == 6000, "those here stay whole"
+    assert thin.info == before.info | {"thinned": parcel.measure_version()}, "it says what it is"
+    assert len(read_samples(path).samples) == 6000 and parcel.partial(made) == [], "those here stay whole"
     monkeypatch.setattr(parcel, "measure_version", lambda: "another")
     later = run_in(tmp_path / "later")
     parcel.unpack(later, tmp_path / "out")
     assert (later.folder / "config.json").exists()
     assert not (later.folder / "samples").exists(), "a new way of measuring must not measure a part of the samples"
+
+
+def test_that_samples_are_thinned_is_not_lost_when_they_are_packed_again(made, tmp_path, monkeypatch):
+    parcel.pack(made, tmp_path / "first", part_size=0.05, parts=2)
+    second = run_in(tmp_path / "second")
+    parcel.unpack(second, tmp_path / "first")
+    said = parcel.pack(second, tmp_path / "next", **ROOM)
+    samples = Path("samples/grid-pyomt/real.npz")
+    assert said["thinned"] and parcel.partial(second) == [second.folder / samples]
+    third = run_in(tmp_path / "third")
+    parcel.unpack(third, tmp_path / "next")
+    assert (third.folder / samples).read_bytes() == (second.folder / samples).read_bytes()
+    monkeypatch.setattr(parcel, "measure_version", lambda: "another")
+    later = run_in(tmp_path / "later")
+    parcel.unpack(later, tmp_path / "next")
+    assert not (later.folder / samples).exists() and (later.folder / "metrics/grid-pyomt/real.csv").exists()
+
+
+def test_samples_of_which_figures_show_all_are_not_said_to_be_thinned(made, tmp_path):
+    path = made.folder / "samples/grid-pyomt/real.npz"
+    points = np.random.default_rng(0).normal(size=(4000, 2)).astype(np.float32)
+    write_samples(path, points, np.repeat([0, 1], 2000), info={"cells": []})
+    assert parcel._thinned(path) == path.read_bytes()
+
+
+def test_a_file_that_is_no_samples_file_is_not_taken_for_thinned(made):
+    for name, content in (("text", b"x"), ("empty", b"")):
+        (made.folder / "samples/grid-pyomt" / f"{name}.npz").write_bytes(content)
+    with open(made.folder / "samples/grid-pyomt/array.npz", "wb") as file:
+        np.save(file, np.zeros(3))
+    assert parcel.partial(made) == []
+
+
+# ---------------------------------------------------------------------- one parcel in place of another
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("fails_at", ["the second part", "the manifest"])
+def test_what_fails_while_a_parcel_is_written_leaves_the_one_before_whole(fails_at, made, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    parcel.pack(made, out, part_size=0.3, parts=7)
+    before = content_of(out)
+    (made.folder / "fit/grid-pyomt/gan/.resume-0/2.pt").write_bytes(noise(400 * KIB, 2))
+    (made.folder / "config.json").write_bytes(noise(10 * KIB, 3))
+    replace, second = os.replace, "part-01-" if fails_at == "the second part" else "manifest.json"
+
+    def fail(source: Path, target: Path) -> None:
+        if Path(target).parent == out and Path(target).name.startswith(second):
+            assert all((out / name).read_bytes() == content for name, content in before.items())
+            assert len(list(out.glob("part-00-*"))) == 2, "the new one stands beside the old one"
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(KeyboardInterrupt):
+        parcel.pack(made, out, part_size=0.3, parts=7)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert content_of(out) == before
+    there = run_in(tmp_path / "there")
+    assert parcel.unpack(there, out) == 8 and (there.folder / "config.json").read_bytes() == b"{}"
+
+
+def test_what_a_killed_slice_left_is_deleted_by_the_next(made, tmp_path):
+    out = tmp_path / "out"
+    said = parcel.pack(made, out, **ROOM)
+    for name in ("part-00-0123456789ab.tar.xz", "part-07.tar.xz", ".part-00-0123456789ab.tar-x1_y2.xz"):
+        (out / name).write_bytes(b"x")
+    (out / "note.txt").write_text("mine")
+    assert parcel.unpack(run_in(tmp_path / "there"), out) == 8, "the manifest says what counts"
+    again = parcel.pack(made, out, **ROOM)
+    assert again == said, "equal content has equal names"
+    assert set(content_of(out)) == {"manifest.json", "note.txt", *(part["name"] for part in said["parts"])}
+
+
+def test_parts_are_in_the_order_of_their_names_however_many_they_are():
+    names = [part["name"] for part in parcel._named([bytes([number]) for number in range(120)])]
+    assert names == sorted(names) and names[7].startswith("part-007-")
+    assert parcel._named([b"x", b"y"])[1]["name"].startswith("part-01-")
 
 
 def test_samples_that_are_not_measured_yet_are_left_out_as_checkpoints_are(made, tmp_path):
@@ -185,9 +269,15 @@ def forged(folder: Path, *members: tarfile.TarInfo) -> None:
             tar.addfile(member, io.BytesIO(bytes(member.size)))
     content = lzma.compress(buffer.getvalue())
     said = json.loads((folder / "manifest.json").read_text())
-    said["parts"] = [{"name": "part-00.tar.xz", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}]
-    (folder / "part-00.tar.xz").write_bytes(content)
+    said["parts"] = parcel._named([content])
+    (folder / said["parts"][0]["name"]).write_bytes(content)
     write_json(folder / "manifest.json", said)
+
+
+def part_of(folder: Path) -> Path:
+    """The one part that the manifest names."""
+    [part] = json.loads((folder / "manifest.json").read_text())["parts"]
+    return folder / part["name"]
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
@@ -224,8 +314,8 @@ def cut(folder: Path) -> None:
     """The manifest vouches for a part that is none."""
     forged(folder, GOOD)
     said = json.loads((folder / "manifest.json").read_text())
-    content = (folder / "part-00.tar.xz").read_bytes()[:60]
-    (folder / "part-00.tar.xz").write_bytes(content)
+    content = part_of(folder).read_bytes()[:60]
+    part_of(folder).write_bytes(content)
     said["parts"][0]["sha256"] = hashlib.sha256(content).hexdigest()
     write_json(folder / "manifest.json", said)
 
@@ -236,15 +326,19 @@ def changed(folder: Path, **change: object) -> None:
 
 DAMAGE = {
     "a byte changed": (
-        lambda folder: (folder / "part-00.tar.xz").write_bytes(noise(100)),
-        r"part-00\.tar\.xz is damaged: its content does not have the checksum in manifest\.json$",
+        lambda folder: part_of(folder).write_bytes(noise(100)),
+        r"part-00-\w{12}\.tar\.xz is damaged: its content does not have the checksum in manifest\.json$",
     ),
-    "a part gone": (lambda folder: (folder / "part-00.tar.xz").unlink(), "cannot read .*part-00.tar.xz: No such file"),
+    "a part gone": (lambda folder: part_of(folder).unlink(), r"cannot read .*part-00-\w{12}\.tar\.xz: No such file"),
     "no manifest": (lambda folder: (folder / "manifest.json").unlink(), "holds parts, but no manifest.json; expected"),
     "no JSON": (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json is not valid JSON"),
     "another format": (lambda folder: changed(folder, format=1), "expected what `otbench slice` writes"),
     "another name": (
-        lambda folder: changed(folder, parts=[{"name": "../part-00.tar.xz", "sha256": "0"}]),
+        lambda folder: changed(folder, parts=[{"name": "part-00.tar.xz", "sha256": "0"}]),
+        "expected what `otbench slice` writes",
+    ),
+    "a path": (
+        lambda folder: changed(folder, parts=[{"name": "../part-00-0123456789ab.tar.xz", "sha256": "0"}]),
         "expected what `otbench slice` writes",
     ),
     "another run": (

@@ -153,9 +153,24 @@ def test_what_differs_between_two_fits_is_told():
     assert module.at_once(one | {"training": {"device": "cpu", "together": 2}}) == 2
 
 
+def file(values, seed=(0, 0, 1), snapshot=(1.0, 0.5, 1.0), given=None, info=None):
+    return SampleFile(Path("s"), np.asarray(values), np.array(seed), np.array(snapshot), info, given or {})
+
+
+def test_of_samples_that_a_slice_thinned_the_first_are_compared():
+    points = np.arange(12, dtype=np.float32).reshape(6, 2)
+    marks = (0.5, 0.5, 0.5, 1.0, 1.0, 1.0)
+    whole = file(points, (0,) * 6, marks, {0: points})
+    first = [0, 1, 3, 4]
+    thin = file(points[first], (0,) * 4, (0.5, 0.5, 1.0, 1.0), {0: points[:2]}, {"thinned": "1"})
+    assert module.same_samples(thin, whole, 0) == {"equal": True, "rows": 4, "different": 0}
+    other = points.copy()
+    other[4] += 1
+    assert module.same_samples(thin, file(other, (0,) * 6, marks, {0: points}), 0)["different"] == 1
+    assert not module.same_samples(thin, file(points, (0,) * 6, marks, {0: points + 1}), 0)["equal"]
+
+
 def test_samples_are_compared_byte_by_byte():
-    def file(values, seed=(0, 0, 1), snapshot=(1.0, 0.5, 1.0), given=None):
-        return SampleFile(Path("s"), np.asarray(values), np.array(seed), np.array(snapshot), None, given or {})
 
     points = np.arange(6, dtype=np.float32).reshape(3, 2)
     one = file(points, given={0: points})

@@ -24,6 +24,8 @@ from otbench.errors import OtbenchError
 from otbench.files import read_arrays, whole
 
 STATUSES = ("ok", "diverged", "failed", "missing")
+#: key of a run's info: only those samples are there that figures show (`otbench slice`); its value is `measure_version`
+THINNED = "thinned"
 DIGITS = 9
 """Decimals of a snapshot that count, so that a fraction is the same whichever way it was written."""
 

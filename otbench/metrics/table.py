@@ -21,7 +21,7 @@ from otbench.files import read_parquet, whole
 from otbench.metrics.base import Score
 from otbench.metrics.measuring import check_device, check_features, expected, measure
 from otbench.metrics.registry import COSTS, METRICS, PAIR_IMAGES, pair_size
-from otbench.metrics.samples import STATUSES, Cell, SampleFile, read_samples
+from otbench.metrics.samples import STATUSES, THINNED, Cell, SampleFile, read_samples
 
 if TYPE_CHECKING:
     import pandas
@@ -61,6 +61,11 @@ def measure_file(
     """
     file = read_samples(samples_path).check(dataset)
     info = file.info or {}
+    if THINNED in info:
+        raise OtbenchError(
+            f"{file.path}: it holds a part of the samples that were measured, as `otbench slice` packs it; expected"
+            " all of them: delete it, so that they are drawn again"
+        )
     fixed = {
         "run": run,
         "study": study or STUDIES[dataset.kind],

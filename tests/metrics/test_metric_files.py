@@ -132,6 +132,12 @@ def test_missing_file_wrong_shape_and_wrong_data_set(tmp_path, grid, points):
         measure_file(grid, path, "r")
 
 
+def test_a_part_of_the_samples_is_not_measured_as_if_it_were_all(tmp_path, grid, points):
+    write_samples(tmp_path / "s.npz", points, np.zeros(len(points), int), info={"thinned": "1"})
+    with pytest.raises(OtbenchError, match="holds a part of the samples that were measured, as `otbench slice` packs"):
+        measure_file(grid, tmp_path / "s.npz", "run")
+
+
 def test_write_samples_refuses_what_cannot_be_read(tmp_path):
     with pytest.raises(OtbenchError, match="snapshot is not a number above 0"):
         write_samples(tmp_path / "s.npz", SAMPLES, snapshot=0.0)
