@@ -19,6 +19,11 @@ ROOT = Path(__file__).parent.parent
 torch.set_num_threads(1)
 
 
+def pytest_runtest_setup():
+    """The same random numbers in every order of the tests, and on every worker; before any fixture draws some."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(autouse=True)
 def denormal_numbers():
     """Verbs called in this process switch denormal numbers off for good; hypothesis, for one, wants them."""
