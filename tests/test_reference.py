@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pandas as pd
@@ -79,3 +80,45 @@ def test_the_claims_page_states_the_modes_and_the_seconds(last):
         f"{spent['gan']:.0f}",
         f"{spent['pacgan2']:.0f}",
     ]
+
+
+COLUMNS = {
+    "modes of 25": ("modes", 1),
+    "modes of 8": ("modes", 1),
+    "high quality, %": ("high_quality", 100),
+    "between two modes, %": ("mode_mixture", 100),
+    "reverse KL": ("reverse_kl", 1),
+    "coverage": ("coverage", 1),
+    "W2": ("w2", 1),
+    "Fréchet distance": ("fid", 1),
+    "PRD F8": ("prd_f8", 1),
+    "recall": ("recall", 1),
+    "precision": ("precision", 1),
+    "memorised": ("memorised", 1),
+}
+PAGES = [("reference-short", "Grid"), ("reference-short", "Ring"), ("reference-images-short", "MNIST")]
+
+
+@pytest.mark.parametrize(("run", "heading"), PAGES)
+def test_the_pages_of_the_short_runs_state_the_measured_figures(run, heading):
+    folder = ROOT / "results" / run
+    table = pd.read_parquet(folder / "metrics.parquet")
+    about = json.loads((folder / "run.json").read_text())
+    names = {told["title"]: name for name, told in about["models"].items()}
+    found = table[(table["status"] == "ok") & (table["snapshot"] == 1)]
+    part = (folder / "README.md").read_text().split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    header, _, *lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in re.findall(r"^\|.*\|$", part, re.M)
+    ]
+    measured = set(found[found["dataset"] == heading.lower()]["model"])
+    assert {names[line[0]] for line in lines} == measured
+    for line in lines:
+        cells = dict(zip(header, line, strict=True))
+        model = names[cells[""]]
+        seeds = found[(found["dataset"] == heading.lower()) & (found["model"] == model)]["seed"].nunique()
+        assert int(cells["seeds"]) == seeds
+        for column, (metric, scale) in COLUMNS.items():
+            if column in cells and cells[column] != "-":
+                digits = len(cells[column].split(" ")[0].partition(".")[2])
+                expected = said(found, heading.lower(), model, metric, digits, scale)
+                assert cells[column] == expected, f"{run}, {model}: {column}"

@@ -168,8 +168,10 @@ def test_stacked_replicas_equal_single_ones_outputs_statistics_and_gradients(nam
     assert torch.allclose(together, alone, atol=1e-6)
     mine = torch.autograd.grad(together.square().sum(), both.parameters())
     theirs = [torch.autograd.grad(alone[k].square().sum(), s.parameters()) for k, s in enumerate(singles)]
+    # that of a bias before batch normalisation is zero, but for the rounding of what cancels
+    zero = 1e-5 * max(1.0, *(float(g.abs().max()) for g in mine))
     for g, *own in zip(mine, *theirs, strict=True):
-        torch.testing.assert_close(g, torch.stack(own), rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(g, torch.stack(own), rtol=1e-3, atol=zero)
     for key, value in both.state().items():
         other = torch.cat([s.state()[key] for s in singles])
         assert torch.allclose(value, other, atol=1e-6), key
