@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -24,8 +25,7 @@ NAMES = {
 @pytest.fixture(scope="module")
 def last() -> pd.DataFrame:
     """The rows of the reference at the end of training."""
-    table = pd.read_parquet(FOLDER / "metrics.parquet")
-    return table[(table["status"] == "ok") & (table["snapshot"] == 1)]
+    return at_the_end(FOLDER)
 
 
 def said(last: pd.DataFrame, dataset: str, model: str, metric: str, digits: int, scale: float = 1) -> str:
@@ -96,17 +96,28 @@ COLUMNS = {
     "precision": ("precision", 1),
     "memorised": ("memorised", 1),
 }
+
+
+def at_the_end(folder: Path) -> pd.DataFrame:
+    """The rows of a run at the end of training."""
+    table = pd.read_parquet(folder / "metrics.parquet")
+    return table[(table["status"] == "ok") & (table["snapshot"] == 1)]
+
+
+def measured_in(run: str) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The rows of a short run at the end of training, and its models by title."""
+    folder = ROOT / "results" / run
+    about = json.loads((folder / "run.json").read_text())
+    return at_the_end(folder), {told["title"]: name for name, told in about["models"].items()}
+
+
 PAGES = [("reference-short", "Grid"), ("reference-short", "Ring"), ("reference-images-short", "MNIST")]
 
 
 @pytest.mark.parametrize(("run", "heading"), PAGES)
 def test_the_pages_of_the_short_runs_state_the_measured_figures(run, heading):
-    folder = ROOT / "results" / run
-    table = pd.read_parquet(folder / "metrics.parquet")
-    about = json.loads((folder / "run.json").read_text())
-    names = {told["title"]: name for name, told in about["models"].items()}
-    found = table[(table["status"] == "ok") & (table["snapshot"] == 1)]
-    part = (folder / "README.md").read_text().split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    found, names = measured_in(run)
+    part = (ROOT / "results" / run / "README.md").read_text().split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     header, _, *lines = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in re.findall(r"^\|.*\|$", part, re.M)
     ]
@@ -125,10 +136,7 @@ def test_the_pages_of_the_short_runs_state_the_measured_figures(run, heading):
 
 
 def test_the_claims_page_states_the_figures_of_the_short_run_on_mnist():
-    table = pd.read_parquet(ROOT / "results" / "reference-images-short" / "metrics.parquet")
-    found = table[(table["status"] == "ok") & (table["snapshot"] == 1)]
-    about = json.loads((ROOT / "results" / "reference-images-short" / "run.json").read_text())
-    names = {told["title"]: name for name, told in about["models"].items()}
+    found, names = measured_in("reference-images-short")
     lines = rows((FOLDER / "CLAIMS.md").read_text(), "AE-OT beats GANs and VAEs on FID")
     assert len(lines) == 6
     for title, cells in lines.items():
