@@ -35,9 +35,9 @@ onerror:
 # Jobs on this machine end with the run, and one process imports PyTorch for them all; elsewhere each imports its own.
 onstart:
     try:
-        lock.hold(FOLDER)
+        locks.hold(FOLDER)
     except OtbenchError as error:
         raise WorkflowError(str(error)) from None
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:
-        os.environ[warm.PARENT] = str(os.getpid())
-        warm.start(os.getpid())
+        os.environ[server.PARENT] = str(os.getpid())
+        server.start(os.getpid())

@@ -33,17 +33,18 @@ from threadpoolctl import threadpool_limits
 
 from otbench.data import DataSet, save
 from otbench.features.base import Extracted
-from otbench.features.store import Features, Known, make_features, open_features
-from otbench.files import whole, write_json
+from otbench.features.store import make_features
 from otbench.metrics import measure, neighbours, prd
 from otbench.metrics.images import PIXELWISE, VIEWED, View
 from otbench.metrics.inception_score import splits
 from otbench.metrics.kernel import subset_size
-from otbench.metrics.on_device import ON_CPU
+from otbench.metrics.reference import Features, Known, open_features
 from otbench.metrics.registry import applicable
 from otbench.metrics.sharpness import laplacian_variance
+from otbench.metrics.torch_backend import ON_CPU
 from otbench.provenance import code_version, machine, versions
-from otbench.training.fit import prepare
+from otbench.utils.devices import prepare
+from otbench.utils.files import whole, write_json
 
 ROOT = Path(__file__).parent.parent
 COLUMNS = ("part", "what", "where", "n", "seconds", "peer", "peer_seconds", "ratio", "value", "peer_value")

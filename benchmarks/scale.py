@@ -23,13 +23,14 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from otbench.config import Run, checked
+from otbench.config.run import Run
 from otbench.data import load, save
-from otbench.files import whole, write_json
-from otbench.metrics.measuring import expected
-from otbench.metrics.samples import write_samples
+from otbench.data.samples import write_samples
+from otbench.metrics.measure import expected
 from otbench.metrics.table import COLUMNS, write_table
 from otbench.provenance import machine, versions
+from otbench.runs.check import checked
+from otbench.utils.files import whole, write_json
 
 ROOT = Path(__file__).parents[1]
 DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll")

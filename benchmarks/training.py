@@ -33,14 +33,14 @@ from training_roofline import Roofs, arithmetic, operations, profile, roofs, tra
 
 from otbench.data import DataSet, load
 from otbench.errors import OtbenchError
-from otbench.files import whole, write_json
 from otbench.models import configure, find
 from otbench.models.base import Model, Stage
 from otbench.provenance import code_version, machine, versions
-from otbench.training.fit import prepare
-from otbench.training.streams import Feed
+from otbench.training.feed import Feed
 from otbench.training.trainer import Options, Trainer
 from otbench.transport import solve
+from otbench.utils.devices import prepare
+from otbench.utils.files import whole, write_json
 
 PLAIN, ALONE, TOGETHER, CAPTURED = "plain loop", "one seed", "all at once", ", captured"
 #: the papers' budgets, steps of `Stage.cost` 1 and seeds: what forecasts are for

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from otbench.files import read_json, whole
+from otbench.utils.files import read_json, whole
 
 PLAIN, ALONE, TOGETHER, CAPTURED = "plain loop", "one seed", "all at once", ", captured"
 #: the suite's ways, in the order of the tables' columns
@@ -145,13 +145,14 @@ def roofline_table(record: Row, counts: list[Row]) -> str:
 
 def figure(folder: Path) -> None:
     """Operations a second against operations a byte, under the machine's roofs, as roofline.png."""
-    from otbench.report import plots, style
+    from otbench.report.figures import plots
+    from otbench.utils import plotting
 
     record, counts = read_json(folder / "machine.json"), rows(folder / "roofline.csv")
-    with style.styled():
+    with plotting.styled():
         import matplotlib.pyplot as plt
 
-        fig, axis = plt.subplots(figsize=(style.WIDTH * 0.8, 3.2), layout="constrained")
+        fig, axis = plt.subplots(figsize=(plotting.WIDTH * 0.8, 3.2), layout="constrained")
         axis.set(xscale="log", yscale="log", xlabel="operations a byte of unfused traffic (FLOP/B)")
         axis.set_ylabel("operations a second (GFLOP/s)")
         points = placed(counts)
@@ -193,17 +194,17 @@ def placed(counts: list[Row]) -> list[tuple[float, float, Row]]:
 
 def drawn_roofs(axis: Any, record: Row, low: float, high: float) -> None:
     """The slope of the bandwidth up to the highest peak, and every peak as a level with its name."""
-    from otbench.report import style
+    from otbench.utils import plotting
 
     band = record["bandwidth"] / 1e9
     top = max(record["peak"].values()) / 1e9
-    axis.plot([low, top / band], [low * band, top], color=style.GREY, linewidth=1.0)
+    axis.plot([low, top / band], [low * band, top], color=plotting.GREY, linewidth=1.0)
     place = 1.4 * low
-    axis.annotate(f"copy, {shown(band)} GB/s", (place, place * band / 1.2), fontsize=7, color=style.GREY, va="top")
+    axis.annotate(f"copy, {shown(band)} GB/s", (place, place * band / 1.2), fontsize=7, color=plotting.GREY, va="top")
     for name, rate in record["peak"].items():
-        axis.plot([rate / 1e9 / band, high], [rate / 1e9] * 2, color=style.GREY, linewidth=1.0)
+        axis.plot([rate / 1e9 / band, high], [rate / 1e9] * 2, color=plotting.GREY, linewidth=1.0)
         text = f"{name} product, {shown(rate / 1e9)} GFLOP/s"
-        axis.annotate(text, (high / 1.05, rate / 1e9 * 1.08), fontsize=7, color=style.GREY, ha="right")
+        axis.annotate(text, (high / 1.05, rate / 1e9 * 1.08), fontsize=7, color=plotting.GREY, ha="right")
 
 
 def drawn_points(axis: Any, points: list[tuple[float, float, Row]]) -> None:
@@ -212,13 +213,21 @@ def drawn_points(axis: Any, points: list[tuple[float, float, Row]]) -> None:
     """
     from matplotlib.lines import Line2D
 
-    from otbench.report import style
+    from otbench.utils import plotting
 
-    colours = (style.BLACK, style.SKY, style.GREEN, style.RED, style.PURPLE, style.BLUE, style.ORANGE)
+    colours = (
+        plotting.BLACK,
+        plotting.SKY,
+        plotting.GREEN,
+        plotting.RED,
+        plotting.PURPLE,
+        plotting.BLUE,
+        plotting.ORANGE,
+    )
     names = list(dict.fromkeys(named(row) for *_, row in points))
-    marks = {name: (colours[k % 7], "osDp*v^"[k % 7]) for k, name in enumerate(names)}
+    symbols = {name: (colours[k % 7], "osDp*v^"[k % 7]) for k, name in enumerate(names)}
     several = len({row["precision"] for *_, row in points}) > 1
-    for name, (colour, marker) in marks.items():
+    for name, (colour, marker) in symbols.items():
         for precision in {row["precision"] for *_, row in points}:
             own = [p for p in points if (named(p[2]), p[2]["precision"]) == (name, precision)]
             axis.plot([x for x, *_ in own], [y for _, y, _ in own], color=colour, linewidth=0.6, alpha=0.6, zorder=1)
@@ -227,8 +236,8 @@ def drawn_points(axis: Any, points: list[tuple[float, float, Row]]) -> None:
                 axis.plot(x, y, marker, color=colour, markersize=5, mfc=colour if filled else "white")
                 if several and filled:
                     axis.annotate(f" {precision}", (x, y), fontsize=6, color=colour, va="center")
-    handles = [Line2D([], [], color=colour, marker=marker, linestyle="") for colour, marker in marks.values()]
-    axis.legend(handles, marks, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7, frameon=False)
+    handles = [Line2D([], [], color=colour, marker=marker, linestyle="") for colour, marker in symbols.values()]
+    axis.legend(handles, symbols, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7, frameon=False)
 
 
 def named(row: Row) -> str:

@@ -1,5 +1,5 @@
 """`python -m otbench` is the command `otbench`."""
 
-from otbench.warm import main
+from otbench.cli import main
 
 main()

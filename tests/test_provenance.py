@@ -10,12 +10,13 @@ import sys
 import pytest
 import yaml
 
-from otbench.config import Run
+from otbench.commands import command_line
+from otbench.config.run import Run
 from otbench.errors import OtbenchError
-from otbench.provenance import cell, command_line, planned
+from otbench.runs.cells import cell, planned
 from otbench.training.fit import fit
 from otbench.training.trainer import Options
-from tests.test_reproduce import make_run
+from tests.runs.test_reproduce import make_run
 from tests.test_workflow import copy, snakemake
 
 

@@ -14,14 +14,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from otbench.catalogue import models_of
-from otbench.config import KINDS
+from otbench.config.run import KINDS
+from otbench.config.search_spaces import SEARCHED
 from otbench.data import load
 from otbench.metrics import METRICS, applicable
 from otbench.ratings.answers import merge
 from otbench.ratings.key import read_key
-from otbench.studies.spaces import SEARCHED
-from otbench.studies.theory.names import THEORIES
+from otbench.registry import THEORIES, models_of
 
 SECTION = {"datasets": ["ring-pyomt"], "models": ["real", "noise"], "steps": 10, "samples": 100}
 #: what comes after the last measurement
@@ -171,8 +170,8 @@ def test_report_of_a_fresh_clone_comes_from_the_reference_results(root, finished
 
 
 def test_a_missing_cell_is_counted(root, finished, tmp_path):
-    from otbench.config import Run
-    from otbench.gather import gather
+    from otbench.config.run import Run
+    from otbench.runs.gather import gather
 
     shutil.copytree(finished / "results", tmp_path / "results")
     run = Run(**small(models=["real", "noise", "gan"]), results=str(tmp_path / "results"))

@@ -10,7 +10,7 @@ from otbench.data import names
 from otbench.data.base import SPLITS, DataSet, Mixture
 from otbench.data.points import POINTS
 from otbench.errors import OtbenchError
-from otbench.files import read_npz, whole
+from otbench.utils.files import read_npz, whole
 
 __all__ = ["DataSet", "Mixture", "known", "load", "save"]
 

@@ -28,9 +28,9 @@ from torch import Tensor, nn
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted, file_hash
-from otbench.files import whole
-from otbench.training.progress import Bar
-from otbench.training.streams import generator
+from otbench.utils.files import whole
+from otbench.utils.progress import Bar
+from otbench.utils.rng import generator
 
 DIGITS, CHANNELS = 10, 3
 STACKED = tuple(f"{number:03d}" for number in range(DIGITS**CHANNELS))

@@ -15,7 +15,7 @@ import numpy as np
 
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.features.base import Extracted, file_hash
-from otbench.training.progress import Bar
+from otbench.utils.progress import Bar
 
 if TYPE_CHECKING:
     import torch

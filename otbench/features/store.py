@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,79 +20,14 @@ import numpy as np
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted, Extractor
-from otbench.files import read_json, read_npz, whole, write_json
-from otbench.metrics import frechet
-from otbench.metrics.base import protocol
-from otbench.metrics.memorisation import nearest
-from otbench.metrics.registry import REAL_PASS
+from otbench.utils.files import read_json, read_npz, whole, write_json
+from otbench.utils.protocol import protocol
 
 FORMAT = 1
 EXTRACTORS = ("classifier", "inception")
 WEIGHTS = "classifier.safetensors"
 TRAIN_ROWS = {"classifier": 60_000, "inception": 10_000}
 """Most training images whose features are kept: all of MNIST's in 64 columns, but not in 2,048."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """One extractor and its features of a data set's real images.
-
-    info: its part of features.json. reference, held_out: (n, d) features and (n, K) logits. train (N, d): features of
-    training images in a seeded random order, so that any first part of them is a random subset. device: where what
-    metrics need of these features is computed, as in `otbench.metrics.measure`.
-    """
-
-    name: str
-    info: dict[str, Any]
-    reference: Extracted
-    held_out: Extracted
-    train: np.ndarray
-    load: Callable[[], Extractor]
-    device: str = "cpu"
-
-    def on(self, device: str) -> Known:
-        """These features with what metrics need of them computed on a device, once for all that ask."""
-        return self if device == self.device else self._elsewhere.setdefault(device, replace(self, device=device))
-
-    @cached_property
-    def _elsewhere(self) -> dict[str, Known]:
-        return {}
-
-    @cached_property
-    def extractor(self) -> Extractor:
-        """The network itself, read when first needed."""
-        found = self.load()
-        if found.hash != self.info["weights"]:
-            raise OtbenchError(
-                f"the weights of extractor {self.name} have hash {found.hash}, expected {self.info['weights']}, those"
-                " that the features of the real images were computed with"
-            )
-        return found
-
-    @property
-    def protocol(self) -> str:
-        """How every protocol of a score in these features starts."""
-        return protocol_start(self.name, self.info)
-
-    @cached_property
-    def reference_statistics(self) -> dict[str, np.ndarray]:
-        """Mean and covariance of the reference features, float64."""
-        return frechet.statistics(self.reference.features, self.device)
-
-    @cached_property
-    def held_out_statistics(self) -> dict[str, np.ndarray]:
-        """Mean and covariance of the features of held-out images: those that a snapshot may be chosen on."""
-        return frechet.statistics(self.held_out.features, self.device)
-
-    @cached_property
-    def train_statistics(self) -> dict[str, np.ndarray]:
-        """Mean and covariance of as many training features as there are reference ones, or of all."""
-        return frechet.statistics(self.train[: len(self.reference.features)], self.device)
-
-    @cached_property
-    def reference_distance(self) -> np.ndarray:
-        """Distance (n,) of each reference feature to the nearest training one."""
-        return nearest(self.train, self.reference.features, self.device)
 
 
 def protocol_start(name: str, info: dict[str, Any]) -> str:
@@ -105,15 +38,6 @@ def protocol_start(name: str, info: dict[str, Any]) -> str:
     if info.get("resizer", "none") != "none":
         parts["resizer"] = info["resizer"]
     return protocol(**parts)
-
-
-@dataclass(frozen=True)
-class Features:
-    """A features folder, read: its extractors by name."""
-
-    folder: Path
-    info: dict[str, Any]
-    extractors: dict[str, Known]
 
 
 def make_features(
@@ -248,25 +172,6 @@ def read_info(folder: str | Path, data: DataSet | None = None) -> dict[str, Any]
     return info
 
 
-def open_features(
-    folder: str | Path, data: DataSet, weights: str | Path | None = None, device: str = "cpu"
-) -> Features:
-    """Read a features folder for measuring samples of `data`.
-
-    weights: Inception's, where torch-fidelity's download is not to be used; device: where new images are extracted.
-    Raises OtbenchError, in one sentence, where a file is missing or damaged or does not belong to this data set, these
-    weights and this resizer.
-    """
-    folder = Path(folder)
-    info = read_info(folder, data)
-    found = {}
-    for name, told in info["extractors"].items():
-        arrays = _arrays(folder / f"{name}.npz", _key(info["digest"], told))
-        parts = [Extracted(arrays[part], arrays[f"{part}_logits"]) for part in ("reference", "held_out")]
-        found[name] = Known(name, told, *parts, arrays["train"], opener(name, folder, weights, device))
-    return Features(folder, info, found)
-
-
 def opener(name: str, folder: Path, weights: str | Path | None, device: str) -> Callable[[], Extractor]:
     """What opens the extractor `name` of a features folder, when it is called."""
 
@@ -290,3 +195,7 @@ def _arrays(path: Path, key: str) -> dict[str, np.ndarray]:
     if str(arrays["key"]) != key:
         raise OtbenchError(f"{path}: its key is {arrays['key']}, expected {key}: make the folder again")
     return arrays
+
+
+REAL_PASS = 0.95
+"""Share of held-out real images that pass for excellent: it fixes the confidence that counts."""

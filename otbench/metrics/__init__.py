@@ -1,9 +1,9 @@
 """Metrics: features, statistics and score, three pure functions each, and the tidy table that they fill."""
 
 from otbench.metrics.base import Metric, Score
-from otbench.metrics.features import FEATURE_METRICS, score_features
-from otbench.metrics.measuring import expected, floors, measure
+from otbench.metrics.measure import expected, floors, measure
 from otbench.metrics.registry import METRICS, applicable, cheap
+from otbench.metrics.score import FEATURE_METRICS, score_features
 
 __all__ = [
     "FEATURE_METRICS",

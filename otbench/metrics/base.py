@@ -69,11 +69,6 @@ class Score:
     protocol: str
 
 
-def protocol(**parts: object) -> str:
-    """The protocol as `key=value` pairs joined by semicolons, in the order given."""
-    return ";".join(f"{key}={value}" for key, value in parts.items())
-
-
 def check_rows(values: np.ndarray, name: str, least: int = 1) -> np.ndarray:
     """Return `values` (n, d) as float64.
 
@@ -103,3 +98,15 @@ def check_pair(real: np.ndarray, generated: np.ndarray, least: int = 1) -> tuple
             f"real has {real.shape[1]} columns and generated has {generated.shape[1]}, expected the same number"
         )
     return real, generated
+
+
+PAIR_POINTS, PAIR_IMAGES = 2500, 10_000
+"""Most rows of either side that the metrics of pairs use (W2, PRD, those of neighbours).
+
+The papers' numbers of evaluation points in the plane and of images.
+"""
+
+
+def pair_size(dataset: DataSet, n: int) -> int:
+    """Rows on either side of a pairwise metric: as many as both have, at most 2,500 points or 10,000 images."""
+    return min(n, len(dataset.reference), PAIR_POINTS if dataset.kind == "points" else PAIR_IMAGES)

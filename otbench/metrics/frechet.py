@@ -15,12 +15,12 @@ from otbench.metrics.base import check_pair
 def statistics(features: np.ndarray, device: str = "cpu") -> dict[str, np.ndarray]:
     """Mean `mu` (d,) and covariance `sigma` (d, d), with n - 1, of features (n, d), in float64.
 
-    device: `otbench.metrics.on_device`'s, but `cpu`.
+    device: `otbench.metrics.torch_backend`'s, but `cpu`.
     """
     if device != "cpu":
-        from otbench.metrics import on_device
+        from otbench.metrics import torch_backend
 
-        return on_device.moments(features, device)
+        return torch_backend.moments(features, device)
     features = np.asarray(features, np.float64)
     mu = features.mean(axis=0)
     return {"mu": mu, "sigma": (features - mu).T @ (features - mu) / (len(features) - 1)}
@@ -33,9 +33,9 @@ def frechet(real: dict[str, np.ndarray], generated: dict[str, np.ndarray], devic
     of them are real.
     """
     if device != "cpu":
-        from otbench.metrics import on_device
+        from otbench.metrics import torch_backend
 
-        shared = on_device.root_trace(real["sigma"], generated["sigma"], device)
+        shared = torch_backend.root_trace(real["sigma"], generated["sigma"], device)
     else:
         values, vectors = np.linalg.eigh(real["sigma"])
         root = vectors * np.sqrt(values.clip(0)) @ vectors.T

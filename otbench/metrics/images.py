@@ -14,6 +14,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
+from otbench.features.store import REAL_PASS
 from otbench.metrics import (
     frechet,
     inception_score,
@@ -25,13 +26,14 @@ from otbench.metrics import (
     reverse_kl,
     sharpness,
 )
-from otbench.metrics.base import Score, protocol
+from otbench.metrics.base import Score, pair_size
 from otbench.metrics.pairs import Paired
-from otbench.metrics.registry import METRICS, REAL_PASS, pair_size, settings
+from otbench.metrics.registry import METRICS, settings
+from otbench.utils.protocol import protocol
 
 if TYPE_CHECKING:
     from otbench.features.base import Extracted
-    from otbench.features.store import Features, Known
+    from otbench.metrics.reference import Features, Known
 
 PIXELS = "features=pixels"
 

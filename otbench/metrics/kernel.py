@@ -44,16 +44,16 @@ def kid(
 ) -> tuple[float, float]:
     """Mean and standard deviation of the unbiased estimate over `subsets` seeded subsets; it can fall below zero.
 
-    device: `otbench.metrics.on_device`'s, but `cpu`.
+    device: `otbench.metrics.torch_backend`'s, but `cpu`.
     """
     real, generated = check_pair(real, generated, least=2)
     size = subset_size(len(real), len(generated), largest)
     draws = np.random.RandomState(seed)  # torch-fidelity's, so that its figures come out
     if device != "cpu":
-        from otbench.metrics import on_device
+        from otbench.metrics import torch_backend
 
         rows = [[draws.choice(len(x), size, replace=False) for x in (real, generated)] for _ in range(subsets)]
-        found = on_device.mmds(real, generated, *np.array(rows).swapaxes(0, 1), device)
+        found = torch_backend.mmds(real, generated, *np.array(rows).swapaxes(0, 1), device)
         return float(np.mean(found)), float(np.std(found))
     found = [mmd(*(x[draws.choice(len(x), size, replace=False)] for x in (real, generated))) for _ in range(subsets)]
     return float(np.mean(found)), float(np.std(found))

@@ -33,9 +33,9 @@ def nearest(train: np.ndarray, samples: np.ndarray, device: str = "cpu") -> np.n
     centre = train.mean(axis=0)
     train, samples = train - centre, samples - centre
     if device != "cpu":
-        from otbench.metrics import on_device
+        from otbench.metrics import torch_backend
 
-        return on_device.nearest(train, samples, device)
+        return torch_backend.nearest(train, samples, device)
     # blocks of both: all training images of a large set against all samples would not fit in memory
     rows = range(0, len(samples), ROWS)
     columns = range(0, len(train), 10 * ROWS)

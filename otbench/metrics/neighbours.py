@@ -66,7 +66,7 @@ def radii(points: np.ndarray, ks: tuple[int, ...]) -> np.ndarray:
 
 
 def statistics(real: np.ndarray, generated: np.ndarray, device: str = "cpu") -> Neighbours:
-    """The neighbour counts of real (n, d) and generated (m, d); device: `otbench.metrics.on_device`'s, but `cpu`.
+    """The neighbour counts of real (n, d) and generated (m, d); device: `otbench.metrics.torch_backend`'s, but `cpu`.
 
     Raises OtbenchError with fewer than 6 rows in either.
     """
@@ -74,9 +74,9 @@ def statistics(real: np.ndarray, generated: np.ndarray, device: str = "cpu") -> 
     centre = real.mean(axis=0)
     real, generated = real - centre, generated - centre
     if device != "cpu":
-        from otbench.metrics import on_device
+        from otbench.metrics import torch_backend
 
-        return Neighbours(*on_device.neighbours(real, generated, K_PRECISION, K_DENSITY, device))
+        return Neighbours(*torch_backend.neighbours(real, generated, K_PRECISION, K_DENSITY, device))
     closed_real, open_real = radii(real, (K_PRECISION, K_DENSITY))
     (closed_generated,) = radii(generated, (K_PRECISION,))
     generated_in_real = np.zeros(len(generated), bool)

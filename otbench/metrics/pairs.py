@@ -8,7 +8,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.metrics import neighbours, prd
-from otbench.metrics.registry import pair_size
+from otbench.metrics.base import pair_size
 
 
 class Paired:

@@ -57,7 +57,7 @@ def prd(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Precision and recall curves (angles,), averaged point by point over `runs` clusterings seeded seed, seed + 1, ...
 
-    device: `otbench.metrics.on_device`'s, where all clusterings are found at once, the same as here; but `cpu`.
+    device: `otbench.metrics.torch_backend`'s, where all clusterings are found at once, the same as here; but `cpu`.
     Raises OtbenchError unless real (n, d) and generated (n, d) have equally many rows, at least `clusters`.
     """
     real, generated = check_pair(real, generated, least=clusters)
@@ -70,9 +70,9 @@ def prd(
     if device == "cpu":
         found = (histograms(real, generated, one, clusters) for one in seeds)
     else:
-        from otbench.metrics import on_device
+        from otbench.metrics import torch_backend
 
-        found = zip(*on_device.histograms(real, generated, seeds, clusters, INITS, BATCH, device), strict=True)
+        found = zip(*torch_backend.histograms(real, generated, seeds, clusters, INITS, BATCH, device), strict=True)
     curves = [curve(*pair) for pair in found]
     precision, recall = np.mean(curves, axis=0)
     return precision, recall

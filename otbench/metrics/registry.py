@@ -7,16 +7,9 @@ from functools import partial
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
+from otbench.features.store import REAL_PASS
 from otbench.metrics import memorisation, mode_mixture, modes, neighbours, prd, reverse_kl
-from otbench.metrics.base import Metric
-
-PAIR_POINTS, PAIR_IMAGES = 2500, 10_000
-"""Most rows of either side that the metrics of pairs use (W2, PRD, those of neighbours).
-
-The papers' numbers of evaluation points in the plane and of images.
-"""
-REAL_PASS = 0.95
-"""Share of held-out real images that pass for excellent: it fixes the confidence that counts."""
+from otbench.metrics.base import Metric, pair_size
 
 PACGAN = "Lin et al. 2018, PacGAN"
 KYNKAANNIEMI = "Kynkaanniemi et al. 2019, Improved precision and recall"
@@ -27,11 +20,6 @@ TOLSTIKHIN = "Tolstikhin et al. 2018, Wasserstein auto-encoders"
 AEOT = "An et al. 2020, AE-OT: a new generative model based on extended semi-discrete optimal transport"
 POINTS, IMAGES = ("points",), ("images",)
 BOTH = POINTS + IMAGES
-
-
-def pair_size(dataset: DataSet, n: int) -> int:
-    """Rows on either side of a pairwise metric: as many as both have, at most 2,500 points or 10,000 images."""
-    return min(n, len(dataset.reference), PAIR_POINTS if dataset.kind == "points" else PAIR_IMAGES)
 
 
 def settings(name: str) -> dict[str, object]:

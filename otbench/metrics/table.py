@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from otbench.data.base import DataSet
+from otbench.data.samples import STATUSES, THINNED, Cell, SampleFile, read_samples
 from otbench.errors import OtbenchError
-from otbench.files import read_parquet, whole
-from otbench.metrics.base import Score
-from otbench.metrics.measuring import check_device, check_features, expected, measure
-from otbench.metrics.registry import COSTS, METRICS, PAIR_IMAGES, pair_size
-from otbench.metrics.samples import STATUSES, THINNED, Cell, SampleFile, read_samples
+from otbench.metrics.base import PAIR_IMAGES, Score, pair_size
+from otbench.metrics.measure import check_device, check_features, expected, measure
+from otbench.metrics.registry import COSTS, METRICS
+from otbench.utils.files import read_parquet, whole
 
 if TYPE_CHECKING:
     import pandas
 
-    from otbench.features.store import Features
+    from otbench.metrics.reference import Features
 
 STUDIES = {"points": "mode-collapse", "images": "images"}
 """The study that samples of a kind belong to where nobody says."""

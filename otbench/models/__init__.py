@@ -14,9 +14,9 @@ from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 
-from otbench.catalogue import GROUPS, KINDS, model_files
 from otbench.errors import OtbenchError
 from otbench.models.base import Config, Model
+from otbench.registry import GROUPS, KINDS, model_files
 
 
 def _module(file: str) -> dict[str, type[Model]]:

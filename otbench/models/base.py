@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from otbench.data.base import DataSet
+from otbench.models.inputs import Input
 from otbench.nets.layers import gradients_of
-from otbench.training.replicas import Replicas, laid_out
-from otbench.training.streams import Input
+from otbench.nets.replicas import Replicas, laid_out
 
 Losses = dict[str, Tensor]
 

@@ -7,7 +7,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from otbench.nets.images import BatchNorm, LeakyReLU
+from otbench.nets.image_layers import BatchNorm, LeakyReLU
 from otbench.nets.infogan import PYTORCH, Shape
 from otbench.nets.layers import Linear
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from otbench.errors import OtbenchError
-from otbench.nets.images import BatchNorm
+from otbench.nets.image_layers import BatchNorm
 from otbench.nets.layers import Linear
 
 Shape = tuple[int, int, int]

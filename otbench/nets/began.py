@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from otbench.nets.images import BatchNorm, Conv, Deconv, LeakyReLU, coarse, initialise
+from otbench.nets.image_layers import BatchNorm, Conv, Deconv, LeakyReLU, coarse, initialise
 from otbench.nets.infogan import STUDY, Shape
 from otbench.nets.layers import Linear
 

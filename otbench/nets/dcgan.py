@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from otbench.nets.images import BatchNorm, initialise
+from otbench.nets.image_layers import BatchNorm, initialise
 from otbench.nets.layers import Linear
 from otbench.nets.wae import SameConv
 

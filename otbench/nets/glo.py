@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from otbench.nets.images import BatchNorm, Deconv, LeakyReLU, coarse
+from otbench.nets.image_layers import BatchNorm, Deconv, LeakyReLU, coarse
 from otbench.nets.infogan import PYTORCH
 from otbench.nets.layers import Linear
 

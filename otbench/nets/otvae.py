@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from otbench.nets.images import BatchNorm, Conv, Deconv, LeakyReLU, coarse
+from otbench.nets.image_layers import BatchNorm, Conv, Deconv, LeakyReLU, coarse
 from otbench.nets.layers import Linear
 
 Shape = tuple[int, int, int]

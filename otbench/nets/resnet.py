@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from otbench.errors import OtbenchError
-from otbench.nets.images import BatchNorm, coarse
+from otbench.nets.image_layers import BatchNorm, coarse
 from otbench.nets.layers import Linear
 from otbench.nets.spectral import NORM, RECTIFIED, affine, convolution, glorot, norm
 

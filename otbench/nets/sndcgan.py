@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from otbench.nets.images import BatchNorm
+from otbench.nets.image_layers import BatchNorm
 from otbench.nets.layers import Linear
 from otbench.nets.spectral import NORM, RECTIFIED, affine, convolution, glorot, norm
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from otbench.errors import OtbenchError
-from otbench.nets.images import BatchNorm
+from otbench.nets.image_layers import BatchNorm
 from otbench.nets.layers import Linear, linear
 
 #: momentum of the running statistics and epsilon of batch normalisation

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from otbench.nets.images import BatchNorm, initialise
+from otbench.nets.image_layers import BatchNorm, initialise
 from otbench.nets.layers import Linear
 
 Shape = tuple[int, int, int]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from otbench.nets.images import BatchNorm
+from otbench.nets.image_layers import BatchNorm
 from otbench.nets.layers import Linear
 from otbench.nets.wae import NORM, Shape, symmetric
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from otbench.nets.images import BatchNorm, LeakyReLU
+from otbench.nets.image_layers import BatchNorm, LeakyReLU
 from otbench.nets.infogan import PYTORCH
 from otbench.nets.layers import Linear
 from otbench.nets.pggan import larger, sizes

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from otbench.metrics.base import protocol
 from otbench.ratings.agreement import cohen, together
 from otbench.ratings.answers import Answer, check_answers, stored
 from otbench.ratings.intervals import LEVEL, clustered, number, wilson
 from otbench.ratings.key import Item, Key, read_key
+from otbench.utils.protocol import protocol
 
 FORMAT = "otbench-ratings-analysis-1"
 ATTENTION = 0.6

@@ -17,9 +17,9 @@ from typing import Any, Literal, NoReturn
 from pydantic import Field, ValidationError, field_validator
 
 from otbench.errors import OtbenchError
-from otbench.files import write_text
 from otbench.ratings.key import SESSION, Key, Strict, reason
 from otbench.ratings.sheet import FIELDS
+from otbench.utils.files import write_text
 
 FORMAT = "otbench-ratings-1"
 LARGEST = 4_000_000

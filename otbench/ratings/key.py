@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from otbench.errors import OtbenchError
-from otbench.files import read_json
+from otbench.utils.files import read_json
 
 FORMAT = "otbench-rating-key-1"
 SESSION = r"^[0-9a-f]{12}$"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.files import whole
 from otbench.ratings.key import Key
 from otbench.ratings.page import enlargement
+from otbench.utils import plotting
+from otbench.utils.files import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,12 +30,10 @@ def write_pdf(path: str | Path, key: Key, images: np.ndarray) -> None:
     """Write images (n, c, h, w) uint8 with their numbers, and the form with boxes, whole or not at all."""
     from matplotlib.backends.backend_pdf import PdfPages
 
-    from otbench.report import style
-
     sheets, forms = _chunks(len(images), COLUMNS * ROWS), _chunks(len(images), FORM_COLUMNS * FORM_ROWS)
     pages = len(sheets) + len(forms)
     nothing = {"Creator": None, "Producer": None, "CreationDate": None}
-    with style.styled(), whole(path) as temporary, PdfPages(temporary, metadata=nothing) as pdf:
+    with plotting.styled(), whole(path) as temporary, PdfPages(temporary, metadata=nothing) as pdf:
         for number, numbers in enumerate(sheets, 1):
             _page(pdf, key, "Images", f"page {number} of {pages}", numbers, images)
         for number, numbers in enumerate(forms, len(sheets) + 1):

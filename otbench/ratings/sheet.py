@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from otbench.data.base import DataSet
+from otbench.data.samples import Cell, SampleFile
 from otbench.errors import OtbenchError
-from otbench.files import write_json, write_text
-from otbench.metrics.samples import Cell, SampleFile
 from otbench.ratings.key import Item, Key, sealed
 from otbench.ratings.page import page
 from otbench.ratings.paper import write_pdf
+from otbench.utils.files import write_json, write_text
 
 FIELDS = ("session", "rater", "item", "answer", "milliseconds")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from otbench.files import write_text
+from otbench.utils.files import write_text
 
 if TYPE_CHECKING:
-    from otbench.report.compare import Comparison
-    from otbench.report.gathered import Gathered
-    from otbench.report.published import Published
+    from otbench.report.comparison import Comparison
+    from otbench.report.recipes.published import Published
+    from otbench.report.results import Gathered
 
 
 def render(
@@ -28,9 +28,10 @@ def render(
 
     Example: `render("results/default", "config/published.csv", "results/reference")`.
     """
-    from otbench.report import markdown, page, tables
-    from otbench.report.gathered import load_run
-    from otbench.report.published import read_published
+    from otbench.report.page import html, markdown
+    from otbench.report.recipes.published import read_published
+    from otbench.report.results import load_run
+    from otbench.report.tables import base
     from otbench.report.theory import chapters, uncomputed
 
     run_dir, out = Path(run_dir), Path(out or run_dir)
@@ -38,13 +39,13 @@ def render(
     run = load_run(run_dir)
     other = None if reference is None or _same(run_dir, Path(reference)) else load_run(reference, scatter=False)
     comparisons = _comparisons(run, other, records, reference is not None and other is None)
-    parts = [page.part(comparison, out) for comparison in comparisons]
-    found = page.contents(parts, list(chapters(run.theory, out)), uncomputed(run))
-    tables.write_tables(found.tables, out / "tables")
+    parts = [html.part(comparison, out) for comparison in comparisons]
+    found = html.contents(parts, list(chapters(run.theory, out)), uncomputed(run))
+    base.write_tables(found.tables, out / "tables")
     (out / "sheets").mkdir(parents=True, exist_ok=True)
     write_text(out / "report.md", markdown.markdown(run, other, found))
     path = out / "report.html"
-    write_text(path, page.page(run, other, found))
+    write_text(path, html.page(run, other, found))
     return path
 
 
@@ -52,8 +53,8 @@ def _comparisons(
     run: Gathered, other: Gathered | None, records: tuple[Published, ...], is_reference: bool
 ) -> list[Comparison]:
     """One comparison a study of the run that has data, in the order of the report."""
-    from otbench.report.compare import Comparison
-    from otbench.studies import recipe, recipes
+    from otbench.report.comparison import Comparison
+    from otbench.report.recipes import recipe, recipes
 
     used = {run.study_of(dataset) for dataset in run.datasets} or set(run.studies)
     for name in used:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from otbench.report.published import Published
+from otbench.report.recipes.published import Published
 from otbench.report.summary import Summary
 
 LEVEL = 0.05

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from otbench.report.gathered import Gathered
+from otbench.report.results import Gathered
 
 
 def floor(run: Gathered, dataset: str, metric: str) -> float:

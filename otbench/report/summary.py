@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from otbench.report.gathered import Gathered
-from otbench.report.registry import shown
+from otbench.report.labels import shown
+from otbench.report.results import Gathered
 from otbench.statistics import intervals
 from otbench.statistics.intervals import Interval
 from otbench.statistics.ties import Family, against_best

@@ -23,8 +23,8 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.files import whole
 from otbench.transport import AngleRule, TransportMap
+from otbench.utils.files import whole
 
 SEGMENTS = 200
 """Random segments whose facets are counted."""
@@ -152,7 +152,8 @@ def study(
     training set; `tsne/labels` (n,), -1 where there are none; `info`, JSON text.
     Raises OtbenchError where the folder holds no such fit.
     """
-    from otbench.training.fit import open_fit, prepare
+    from otbench.training.saved import open_fit
+    from otbench.utils.devices import prepare
 
     prepare("cpu")
     summary, load = open_fit(fit, data)

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from otbench.config.search_spaces import RANGES, SPACES, options_of
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.files import read_columns, read_json, whole, write_json
 from otbench.provenance import digest
-from otbench.studies.spaces import RANGES, SPACES, options_of
+from otbench.utils.files import read_columns, read_json, whole, write_json
 
 if TYPE_CHECKING:
     import pandas
 
-    from otbench.features.store import Features
+    from otbench.metrics.reference import Features
 
 COLUMNS = "dataset model space trial seed snapshot metric value protocol status options seconds".split()
 METRICS = ["fid", "fid_validation"]
@@ -99,8 +99,8 @@ def _trial(
     """Train one configuration and measure it at every snapshot; where it diverges or fails, rows have no value."""
     from otbench.models import configure, find
     from otbench.training.fit import work_failed
-    from otbench.training.streams import generator
     from otbench.training.trainer import Options, Trainer, key
+    from otbench.utils.rng import generator
 
     kind, config = find(model, data.kind), configure(model, options, data.kind)
     steps = budget.steps or kind.paper_budget(data.name)
@@ -141,7 +141,7 @@ def _drawn(model: Any, n: int, stream: Any) -> np.ndarray | None:
 def _scores(
     data: DataSet, samples: np.ndarray | None, features: Features, device: str
 ) -> Iterator[tuple[str, float, str]]:
-    from otbench.metrics.measuring import expected, measure
+    from otbench.metrics.measure import expected, measure
 
     if samples is None:
         for name, text in expected(data, 0, True, features, METRICS):

@@ -16,12 +16,12 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.files import read_columns, whole
+from otbench.utils.files import read_columns, whole
 
 if TYPE_CHECKING:
     import pandas
 
-    from otbench.features.store import Features
+    from otbench.metrics.reference import Features
 
 SPREAD = ["dataset", "model", "seed", "draw", "subset", "n", "metric", "protocol", "value"]
 """spread.csv: a value for every independent draw of n samples from a seed's final weights, and every subset: the
@@ -54,7 +54,7 @@ def spread(
 
     if min(draws, subsets) < 2:
         raise OtbenchError(f"spread: expected at least two draws and two subsets, got {draws} and {subsets}")
-    from otbench.training.fit import resolve
+    from otbench.utils.devices import resolve
 
     device = resolve(device)
     # a plane's metrics are a moment's work, and without PyTorch
@@ -76,8 +76,9 @@ def _drawn(
 ) -> Iterator[tuple[dict[str, Any], list[np.ndarray]]]:
     """What names a seed, and its draws; a seed that one cannot draw from is left out, as its table's cell says why."""
     from otbench.training.draw import as_bytes
-    from otbench.training.fit import open_fit, prepare
-    from otbench.training.streams import generator
+    from otbench.training.saved import open_fit
+    from otbench.utils.devices import prepare
+    from otbench.utils.rng import generator
 
     prepare(device)
     summary, load = open_fit(fit, data, device)
@@ -104,7 +105,7 @@ def _measured(
     metrics: Sequence[str] | None,
     device: str,
 ) -> Iterator[dict[str, Any]]:
-    from otbench.metrics.measuring import measure
+    from otbench.metrics.measure import measure
 
     for subset in range(subsets):
         for score in measure(data, samples, subset, metrics, features, device=device):

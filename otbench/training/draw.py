@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from otbench.data.base import DataSet
+from otbench.data.samples import write_samples
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.metrics.samples import write_samples
 from otbench.models.base import Model
-from otbench.training.fit import open_fit, prepare, resolve
-from otbench.training.streams import generator
+from otbench.training.saved import open_fit
+from otbench.utils.devices import prepare, resolve
+from otbench.utils.rng import generator
 
 #: what samples.npz carries of fit.json, so that each score knows where it comes from
 CARRIED = (

@@ -6,7 +6,6 @@ import csv
 import gc
 import hashlib
 import json
-import os
 import platform
 import shutil
 import sys
@@ -18,70 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from otbench.catalogue import fit_version
+from otbench.commands import command_line
 from otbench.data.base import DataSet
-from otbench.devices import claim
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.files import read_json, whole, write_json
-from otbench.lock import alone
+from otbench.fingerprints import fit_version
 from otbench.models import configure, find
-from otbench.models.base import Model
-from otbench.provenance import code_version, command_line, digest, machine, versions
-from otbench.training.interrupt import Interrupted
+from otbench.provenance import code_version, digest, machine, versions
 from otbench.training.meter import Meter, settled
+from otbench.training.saved import mark_of
 from otbench.training.trainer import Options, Record, Trainer, key
-
-
-def prepare(device: str, deterministic: bool = False, precision: str = "float32") -> None:
-    """Set the process up for training: one CPU thread, no denormal numbers, of several GPUs one that no other job has.
-
-    Raises OtbenchError for a missing GPU, and for TF32, which only a GPU's matrix units have, without one.
-
-    One thread, because results must not depend on the number of cores; jobs run side by side instead. deterministic:
-    of a GPU's kernels only those that give the same bits every time, an error where an operation has none. precision:
-    of a GPU's products of float32 matrices and convolutions. PyTorch's default, TF32 in convolutions alone, is neither
-    of ours.
-    """
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise OtbenchError("device 'cuda' was asked for but this machine has no usable GPU; use 'cpu' or 'auto'")
-    if precision == "tf32" and not device.startswith("cuda"):
-        raise OtbenchError(
-            "precision 'tf32' is arithmetic of a GPU's matrix units, and this fit is on a CPU; use float32"
-        )
-    if device == "cuda":
-        claim()
-    torch.set_num_threads(int(os.environ.get("OTBENCH_THREADS", "1")))
-    torch.set_flush_denormal(True)
-    if device.startswith("cuda"):
-        if deterministic:  # read when cuBLAS starts, so before anything runs on the device
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(deterministic)
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
-
-
-def flags(device: str) -> dict[str, Any]:
-    """The switches of this process that a GPU's bits depend on; empty on a CPU, where one thread settles them."""
-    if not device.startswith("cuda"):
-        return {}
-    return {
-        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
-        "cublas_workspace": os.environ.get("CUBLAS_WORKSPACE_CONFIG", ""),
-        "cudnn_benchmark": torch.backends.cudnn.benchmark,
-        "cudnn_deterministic": torch.backends.cudnn.deterministic,
-        "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
-        "tf32_convolution": torch.backends.cudnn.allow_tf32,
-        "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
-    }
-
-
-def resolve(device: str) -> str:
-    """`auto` becomes `cuda` where there is a GPU, else `cpu`."""
-    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+from otbench.utils.devices import flags, prepare, resolve
+from otbench.utils.files import whole, write_json
+from otbench.utils.interrupt import Interrupted
+from otbench.utils.locks import alone
 
 
 def fit(
@@ -267,51 +217,3 @@ def _write(out: Path, record: Record, summary: dict[str, Any]) -> None:
         writer.writerow(["stage", "step", "seed", "loss", "value"])
         writer.writerows(record.losses)
     write_json(out / "fit.json", summary)
-
-
-def mark_of(summary: dict[str, Any]) -> str:
-    """What weights carry of their fit; one text, as safetensors writes several in any order."""
-    return f"config {summary['config_hash']}, code {summary['code_version']}"
-
-
-def check_weights(path: Path, summary: dict[str, Any]) -> None:
-    """Raise OtbenchError where weights are not those that fit.json was written with."""
-    try:
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise OtbenchError(f"cannot read the weights in {path}: {error.strerror or error}") from error
-    if found != summary.get("weights_sha256", found):
-        raise OtbenchError(f"cannot read the weights in {path}: they are damaged, or of another fit; fit again")
-
-
-def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str, Any], Any]:
-    """A fitted model's summary, and a function (seed, snapshot) -> the model of that cell, ready to draw.
-
-    Raises OtbenchError where a file is missing, cut short, or belongs to other data.
-    """
-    summary = read_json(folder / "fit.json")
-    if summary.get("data") != data.digest():
-        raise OtbenchError(
-            f"{folder} was fitted on {summary.get('dataset')} with digest {summary.get('data')}, "
-            f"but the data given are {data.name} with digest {data.digest()}"
-        )
-    model_class = find(summary["model"], data.kind)
-    config = configure(summary["model"], summary["options"], data.kind)
-    path = folder / "weights.safetensors"
-    check_weights(path, summary)
-    try:
-        weights = safe_open(path, "pt", device=device)
-    except (OSError, SafetensorError) as error:
-        raise OtbenchError(f"cannot read the weights in {path}: {error}") from error
-    if (weights.metadata() or {}).get("fit") != mark_of(summary):
-        raise OtbenchError(f"{folder}: weights.safetensors and fit.json are of different fits; fit again")
-    names = list(weights.keys())
-
-    def load(seed: int, snapshot: float) -> Model:
-        start = f"{seed}/{snapshot:g}/"
-        model = model_class(config, data, [seed], device, training=False)
-        model.load({n.removeprefix(start): weights.get_tensor(n).unsqueeze(0) for n in names if n.startswith(start)})
-        return model
-
-    return summary, load

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from otbench.errors import OtbenchError
-from otbench.files import read_json, whole, write_json
+from otbench.utils.files import read_json, whole, write_json
 
 SAME = ("model", "options", "data", "dataset", "steps", "snapshots", "precision", "code_version", "config_hash")
 """What fits of one model must share."""
@@ -23,7 +23,7 @@ def join(folders: list[Path], out: Path) -> dict[str, Any]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file, save
 
-    from otbench.training.fit import check_weights, mark_of
+    from otbench.training.saved import check_weights, mark_of
 
     if not folders:
         raise OtbenchError("join: expected at least one folder that `fit` wrote")

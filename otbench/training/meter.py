@@ -20,10 +20,10 @@ class Meter:
 
     peak_memory: bytes. On a CPU the largest growth of the process's own (anonymous) resident memory over the start of
     the block. Mapped files are left out: the code of a library is paged in when first used, by whichever job comes
-    first, and a process that was forked from a warm one (`otbench.warm`) starts with other pages of it than a fresh
-    one. So what counts is what the work takes, not PyTorch. On a GPU the largest growth of what PyTorch's tensors take
-    there. None where the system does not tell (no /proc). Work space that a library keeps once it has taken it, some
-    ten MB on a CPU, is charged to the first block of a process.
+    first, and a process that was forked from a warm one (`otbench.cli.server`) starts with other pages of it than a
+    fresh one. So what counts is what the work takes, not PyTorch. On a GPU the largest growth of what PyTorch's tensors
+    take there. None where the system does not tell (no /proc). Work space that a library keeps once it has taken it,
+    some ten MB on a CPU, is charged to the first block of a process.
 
     energy: joules that the whole GPU took meanwhile, by NVML's counter, other processes' share included. None on a
     CPU, and where NVML, its driver or the counter is missing.

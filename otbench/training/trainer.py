@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.files import whole
 from otbench.models.base import Model, Stage
-from otbench.training.interrupt import Interrupted, Stop, stoppable
-from otbench.training.progress import Bar
-from otbench.training.streams import Feed
+from otbench.training.feed import Feed
+from otbench.utils.files import whole
+from otbench.utils.interrupt import Interrupted, Stop, stoppable
+from otbench.utils.progress import Bar
 
 #: bytes of the checksum that a checkpoint begins with
 DIGEST = hashlib.sha256().digest_size
@@ -191,7 +191,7 @@ class Trainer:
 
         if not (self.options.capture and self.model.capturable):
             return plain
-        from otbench.training.graph import Captured
+        from otbench.training.cuda_graph import Captured
 
         return Captured(plain)
 

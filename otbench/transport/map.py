@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from otbench.errors import OtbenchError
-from otbench.files import read_npz, whole
 from otbench.transport.cells2d import Cells, laguerre
 from otbench.transport.cells3d import Cells3d, can, cells_in_box
 from otbench.transport.sources import Source, from_arrays
+from otbench.utils.files import read_npz, whole
 
 if TYPE_CHECKING:
     import torch

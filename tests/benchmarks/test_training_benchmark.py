@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from otbench.data.base import DataSet
-from otbench.files import write_json
 from otbench.models import configure, find
 from otbench.nets.layers import linear
-from otbench.training.streams import Feed
+from otbench.training.feed import Feed
+from otbench.utils.files import write_json
 
 FOLDER = Path(__file__).parent.parent.parent / "benchmarks"
 sys.path.insert(0, str(FOLDER))

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from typer.testing import CliRunner
 
-from otbench.cli import app
+from otbench.cli.app import app
 from otbench.data import load
 from otbench.data.images import mnist
 from otbench.errors import OtbenchError

@@ -80,7 +80,7 @@ def jobs_of(run: subprocess.Popen) -> list[int]:
             session = int((entry / "stat").read_text().rpartition(")")[2].split()[3])
         except (OSError, IndexError, ValueError):
             continue
-        ours = session == run.pid or (b"otbench.warm" in words and str(run.pid).encode() in words)
+        ours = session == run.pid or (b"otbench.cli.server" in words and str(run.pid).encode() in words)
         if ours and int(entry.name) != run.pid and any(b"otbench" in word for word in words):
             found.append(int(entry.name))
     return found

@@ -8,8 +8,9 @@ from torch.utils.data import Dataset
 
 from otbench.features.classifier import train
 from otbench.features.fidelity import NAME, register
-from otbench.features.store import make_features, open_features
+from otbench.features.store import make_features
 from otbench.metrics import measure
+from otbench.metrics.reference import open_features
 
 
 class Pictures(Dataset):

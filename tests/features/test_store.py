@@ -12,9 +12,10 @@ from otbench.errors import OtbenchError
 from otbench.features import inception
 from otbench.features.base import Extracted, file_hash
 from otbench.features.classifier import load_classifier
-from otbench.features.store import make_features, open_features, read_info
-from otbench.files import read_json, write_json
+from otbench.features.store import make_features, read_info
 from otbench.metrics import expected, measure
+from otbench.metrics.reference import open_features
+from otbench.utils.files import read_json, write_json
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -196,7 +197,7 @@ class Quick:
 def test_both_extractors_through_the_verbs(few, tmp_path, monkeypatch):
     from typer.testing import CliRunner
 
-    from otbench.cli import app
+    from otbench.cli.app import app
 
     monkeypatch.setattr(inception, "Inception", Quick)
     monkeypatch.chdir(tmp_path)

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from otbench.data.samples import read_samples, write_samples
 from otbench.errors import OtbenchError
 from otbench.metrics import cheap, measure
-from otbench.metrics.samples import read_samples, write_samples
 from otbench.metrics.table import COLUMNS, check_table, measure_file, read_table, write_table
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from otbench.data.samples import read_samples
 from otbench.errors import OtbenchError
-from otbench.metrics.samples import read_samples
 from otbench.metrics.table import COLUMNS, read_table, write_table
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

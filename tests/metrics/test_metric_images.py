@@ -12,10 +12,10 @@ from scipy.spatial.distance import cdist
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted
-from otbench.features.store import Features, Known
 from otbench.metrics import expected, measure
 from otbench.metrics.images import kid_subsets
 from otbench.metrics.inception_score import inception_score, splits
+from otbench.metrics.reference import Features, Known
 from otbench.metrics.table import measure_file, write_curves
 
 WIDTH, CLASSES = 6, 4
@@ -297,7 +297,7 @@ def test_images_of_another_form_are_refused(dataset, features, generated):
 
 
 def test_a_samples_file_of_images_becomes_rows(tmp_path, dataset, features, generated):
-    from otbench.metrics.samples import write_samples
+    from otbench.data.samples import write_samples
 
     cells = [
         {"seed": 0, "snapshot": 0.5, "seconds": 1.0},
@@ -334,7 +334,7 @@ def test_a_samples_file_of_images_becomes_rows(tmp_path, dataset, features, gene
 
 
 def test_weights_that_do_not_fit_stop_the_measuring(tmp_path, dataset, features, generated):
-    from otbench.metrics.samples import write_samples
+    from otbench.data.samples import write_samples
 
     class Changed(Projection):
         hash = "another"

@@ -11,7 +11,7 @@ import pytest
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.metrics import METRICS, Score, applicable, cheap, expected, floors, measure
-from otbench.metrics.registry import pair_size
+from otbench.metrics.base import pair_size
 
 CHEAP = cheap("points")
 

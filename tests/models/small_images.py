@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from otbench.models import configure, find
-from otbench.training.streams import Feed, generator
+from otbench.training.feed import Feed
+from otbench.utils.rng import generator
 
 SMALL = {"width": 4, "latent": 6, "batch": 16, "targets": 40, "early": 30, "components": 3}
 

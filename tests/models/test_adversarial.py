@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from otbench.models import find
-from otbench.models.images.penalty import slopes as slopes_of
+from otbench.models.images.shared.penalty import slopes as slopes_of
 from otbench.training.trainer import Options, Trainer
 from tests.models.small_images import batches, build, close, loud, slopes, sp, taken
 

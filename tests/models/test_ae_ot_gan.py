@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import nn
 
-from otbench.catalogue import fit_version, sources
 from otbench.errors import OtbenchError, WorkFailed
+from otbench.fingerprints import fit_version, sources
 from otbench.models import configure, find
 from otbench.models.images.ae_ot import Centred
 from otbench.models.images.ae_ot_gan import pooled
 from otbench.models.images.autoencoder import coders
 from otbench.nets import infogan, resnet, sndcgan
 from otbench.nets.layers import parameter_count
+from otbench.nets.replicas import Replicas
 from otbench.training.fit import fit
-from otbench.training.replicas import Replicas
 from otbench.training.trainer import Options, Trainer, key
 from otbench.transport import AngleRule
 from otbench.transport.extension import extended_at

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from otbench.models import find
-from otbench.training.streams import generator
+from otbench.utils.rng import generator
 from tests.models.small_images import batches, build, slopes, sp, taken
 
 

@@ -13,9 +13,10 @@ from otbench.errors import WorkFailed
 from otbench.models import find
 from otbench.models.images.ae_ot import code_angles
 from otbench.training.draw import as_bytes, draw
-from otbench.training.fit import fit, open_fit
-from otbench.training.streams import generator
+from otbench.training.fit import fit
+from otbench.training.saved import open_fit
 from otbench.training.trainer import Options, Trainer, key
+from otbench.utils.rng import generator
 from tests.models.conftest import four_pictures
 from tests.models.small_images import batches, build, close, loud, options, slopes, taken
 

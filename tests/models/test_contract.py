@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from otbench.catalogue import KINDS, fit_version, models_of
 from otbench.errors import OtbenchError
+from otbench.fingerprints import fit_version
 from otbench.models import configure, find, models
+from otbench.registry import KINDS, models_of
 from otbench.training.fit import fit
-from otbench.training.streams import generator
 from otbench.training.trainer import Options, Trainer, key
+from otbench.utils.rng import generator
 
 NAMES = [(kind, name) for kind in KINDS for name in models_of(kind)]
 TRAINED = [(kind, name) for kind, name in NAMES if find(name, kind).paper_steps]

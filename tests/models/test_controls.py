@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from otbench.models import configure, find
-from otbench.training.streams import generator
+from otbench.utils.rng import generator
 from tests.conftest import four_modes
 
 

@@ -11,9 +11,10 @@ from torch import nn
 from torch.func import functional_call
 
 from otbench.models import configure, find
-from otbench.models.gan import pack
-from otbench.models.md_gan import MinibatchFeatures
-from otbench.training.streams import Feed, generator
+from otbench.models.points.gan import pack
+from otbench.models.points.md_gan import MinibatchFeatures
+from otbench.training.feed import Feed
+from otbench.utils.rng import generator
 
 SMALL = {"width": 16, "maxout": 8, "kernels": 4, "dimensions": 3, "batch": 20}
 

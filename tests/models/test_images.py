@@ -10,9 +10,9 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from otbench.models import find
 from otbench.models.images.vae import bernoulli, gaussian
-from otbench.nets.images import BatchNorm
-from otbench.training.streams import generator
+from otbench.nets.image_layers import BatchNorm
 from otbench.training.trainer import Options, Trainer
+from otbench.utils.rng import generator
 from tests.models.small_images import batches, build, close, loud, slopes, sp, taken
 
 # ------------------------------------------------------------------ GANs

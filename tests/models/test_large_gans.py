@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from otbench.models import find
+from otbench.nets.replicas import Replicas
 from otbench.nets.resnet import Block
 from otbench.nets.spectral import LayerNorm, Spectral
-from otbench.training.replicas import Replicas
-from otbench.training.streams import generator
 from otbench.training.trainer import Options, Trainer
+from otbench.utils.rng import generator
 from tests.models.conftest import four_pictures
 from tests.models.small_images import batches, build, close, loud, slopes, sp, taken
 

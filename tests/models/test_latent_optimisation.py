@@ -11,11 +11,11 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from otbench.data.base import DataSet
 from otbench.models import configure, find
-from otbench.models.images.base import mapped
-from otbench.models.images.matching import as_trained, matched, nearest
+from otbench.models.images.shared.base import mapped
+from otbench.models.images.shared.matching import as_trained, matched, nearest
 from otbench.nets.perceptual import VGGDistance, laplacian_distance
-from otbench.training.streams import generator
 from otbench.training.trainer import Options, Trainer
+from otbench.utils.rng import generator
 from tests.models.small_images import batches, build, close, loud, taken
 
 # ------------------------------------------------------------------ matching

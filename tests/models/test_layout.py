@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from otbench.training import replicas
+from otbench.nets import replicas
 from tests.models.small_images import batches, build, loud
 
 NAMES = ["ns-gan", "wgan", "wgan-gp", "began", "ae", "wae-gan", "glo", "sngan", "pggan", "dcgan"]

@@ -12,13 +12,13 @@ import pytest
 import torch
 import yaml
 
-from otbench.config import checked
 from otbench.data import load
 from otbench.metrics import frechet
 from otbench.models import configure, find
+from otbench.runs.check import checked
 from otbench.training.draw import as_bytes
-from otbench.training.streams import generator
 from otbench.training.trainer import Options, Trainer, key
+from otbench.utils.rng import generator
 from tests.conftest import ROOT
 
 RUN = checked(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))

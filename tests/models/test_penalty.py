@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from otbench.models.images.penalty import between, slopes
+from otbench.models.images.shared.penalty import between, slopes
 from otbench.nets.infogan import Discriminator
-from otbench.training.replicas import Replicas
+from otbench.nets.replicas import Replicas
 
 CPU = torch.device("cpu")
 SHAPE = (2, 3, 4)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from otbench.models import find
-from otbench.models.images.average import follow
-from otbench.training.streams import generator
+from otbench.models.images.shared.average import follow
 from otbench.training.trainer import Options, Trainer, key
+from otbench.utils.rng import generator
 from tests.models.conftest import four_pictures
 from tests.models.small_images import batches, build, close, loud, taken
 

@@ -11,7 +11,7 @@ from torch.func import functional_call
 from otbench.models import configure, find
 from otbench.models.images.dcgan import pack
 from otbench.nets.dcgan import UNROLLED, VEEGAN
-from otbench.training.streams import generator
+from otbench.utils.rng import generator
 from tests.models.small_images import batches, build, close, loud, slopes, sp, taken
 
 SMALL_NAMES = [f"{name}-{size}" for name in ("dcgan", "pacdcgan2", "unrolled-gan-5") for size in ("quarter", "half")]

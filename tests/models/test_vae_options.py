@@ -10,8 +10,8 @@ import torch
 
 from otbench.data.base import DataSet
 from otbench.models import configure, find
-from otbench.nets.images import BatchNorm
-from otbench.training.streams import generator
+from otbench.nets.image_layers import BatchNorm
+from otbench.utils.rng import generator
 from tests.models.small_images import batches, build, close, loud, sp, taken
 
 

@@ -10,8 +10,8 @@ from torch import nn
 
 from otbench.models import find
 from otbench.models.images.wgan_qc import costs, potentials
-from otbench.training.streams import generator
 from otbench.training.trainer import Options, Trainer
+from otbench.utils.rng import generator
 from tests.models.small_images import batches, build, close, loud, slopes, taken
 
 SMALL = {"width": 2, "batch": 6, "repeat": 1}

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from otbench.nets.began import Autoencoder
-from otbench.nets.images import BatchNorm
+from otbench.nets.image_layers import BatchNorm
 from otbench.nets.layers import parameter_count
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from otbench.nets.dcgan import UNROLLED, VEEGAN, DeconvTo, Discriminator, Encoder, Generator, Joint
-from otbench.nets.images import BatchNorm
+from otbench.nets.image_layers import BatchNorm
 from otbench.nets.layers import parameter_count
 from otbench.nets.wae import SameConv
 

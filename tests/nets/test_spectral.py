@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from otbench.errors import OtbenchError
+from otbench.nets.replicas import Replicas
 from otbench.nets.spectral import LayerNorm, SpectralConv, SpectralLinear, affine, convolution, norm
-from otbench.training.replicas import Replicas
 
 LAYERS = {
     "affine": (lambda: SpectralLinear(7, 5), (3, 7)),

@@ -11,7 +11,7 @@ import pytest
 
 from otbench.data import save
 from otbench.data.base import DataSet
-from otbench.metrics.samples import read_samples, write_samples
+from otbench.data.samples import read_samples, write_samples
 from otbench.ratings.sheet import Plan, Session, session, write_session
 
 MODELS = ("otvae", "wgan-mlp")

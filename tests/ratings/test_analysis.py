@@ -13,14 +13,14 @@ from scipy.special import expit
 from scipy.stats import binom
 from typer.testing import CliRunner
 
-from otbench.cli import app
+from otbench.cli.app import app
 from otbench.errors import OtbenchError
-from otbench.files import read_json, write_json
 from otbench.ratings.analysis import analyse, excellence_rows, gathered, proxies_of, tidy_rows
 from otbench.ratings.answers import Answer, merge
 from otbench.ratings.intervals import wilson
 from otbench.ratings.key import Item, Key
 from otbench.ratings.sheet import Session
+from otbench.utils.files import read_json, write_json
 
 OTHER = "0" * 12
 

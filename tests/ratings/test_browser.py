@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from otbench.cli import app
+from otbench.cli.app import app
 from otbench.ratings.sheet import Session
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -11,12 +11,14 @@ import pytest
 from otbench.ratings.analysis import analyse, proxies_of
 from otbench.ratings.answers import Answer
 from otbench.ratings.key import Item, Key
-from otbench.report import rating_plots, ratings, style
-from otbench.report.compare import Comparison
-from otbench.report.gathered import load_run
-from otbench.report.published import read_published
-from otbench.report.tables import to_csv, to_markdown, to_tex
-from otbench.studies.images import RECIPE
+from otbench.report.comparison import Comparison
+from otbench.report.figures import rating_figures, rating_plots
+from otbench.report.recipes.images import RECIPE
+from otbench.report.recipes.published import read_published
+from otbench.report.results import load_run
+from otbench.report.tables import ratings
+from otbench.report.tables.base import to_csv, to_markdown, to_tex
+from otbench.utils import plotting
 from tests.report.images.conftest import best, make_images
 
 EVIL = "</td><script>alert(1)</script>|\\input{x}"
@@ -90,11 +92,11 @@ def test_raters_stand_in_a_table_and_their_names_stay_text(comparison: Compariso
 
 def test_figures_show_rates_intervals_ceiling_and_the_published_marks(comparison: Comparison) -> None:
     """OTVAE at 0.3 and 1 of 400 steps of 100 on 797 images; the published 40, 80 and 35 to 40 %, said to be MNIST's."""
-    made = {name: make for name, _, _, _, make in ratings.rating_figures(comparison, "digits")}
-    captions = [caption for _, _, caption, _, _ in ratings.rating_figures(comparison, "digits")]
+    made = {name: make for name, _, _, _, make in rating_figures.rating_figures(comparison, "digits")}
+    captions = [caption for _, _, caption, _, _ in rating_figures.rating_figures(comparison, "digits")]
     assert list(made) == ["digits_rated", "digits_rated_proxy"]
     assert "on MNIST, for orientation" in captions[0] and "session aaaaaaaaaaaa, 2 raters" in captions[0]
-    with style.styled():
+    with plotting.styled():
         left, right = made["digits_rated"]().axes
         lines = {line.get_label(): line for line in left.lines}
         epochs = np.array([0.3, 1]) * 400 * 100 / 797
@@ -118,4 +120,4 @@ def test_bars_are_the_interval_over_raters_and_images_else_wilsons() -> None:
 
 def test_nothing_is_shown_where_nobody_rated(comparison: Comparison) -> None:
     bare = replace(comparison, run=replace(comparison.run, ratings={}))
-    assert ratings.rating_tables(bare, "digits") == [] and list(ratings.rating_figures(bare, "digits")) == []
+    assert ratings.rating_tables(bare, "digits") == [] and list(rating_figures.rating_figures(bare, "digits")) == []

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from otbench.data.base import DataSet
+from otbench.data.samples import read_samples, write_samples
 from otbench.errors import OtbenchError
-from otbench.metrics.samples import read_samples, write_samples
 from otbench.ratings.key import read_key
 from otbench.ratings.page import data_uri, enlargement
 from otbench.ratings.sheet import Plan, Session, session, write_session

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from otbench.report.gathered import COLUMNS, REAL
+from otbench.report.results import COLUMNS
+from otbench.runs.formats import REAL
 
 MODELS = (
     "gan pacgan2 pacgan3 pacgan4 ali md-gan veegan unrolled-gan wgan wgan-gp ae-ot ae-ot-10k ae-ot-pyomt "

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from otbench.report import cost_plots, costs, style
-from otbench.report.compare import Comparison
-from otbench.report.gathered import LOSSES, Gathered, load_run
-from otbench.report.tables import to_csv
+from otbench.report.comparison import Comparison
+from otbench.report.figures import cost_figures, cost_plots
+from otbench.report.results import LOSSES, Gathered, load_run
+from otbench.report.tables import costs
+from otbench.report.tables.base import to_csv
+from otbench.utils import plotting
 
 Make = Callable[..., Path]
 MODELS = ("gan", "wgan-gp", "ae-ot", "real")
@@ -96,9 +98,9 @@ def test_the_figure_shows_the_mean_and_the_band_of_the_seeds(run: Gathered) -> N
     import matplotlib.pyplot as plt
 
     comparison = Comparison(replace(run, losses=losses_of(run)), None, ())
-    _, (name, title, caption, embed, make) = costs.cost_figures(comparison, "ring")
+    _, (name, title, caption, embed, make) = cost_figures.cost_figures(comparison, "ring")
     assert (name, embed) == ("ring_losses", "svg") and "3 seeds" in caption and title == "Losses along training"
-    with style.styled():
+    with plotting.styled():
         figure = make()
         panels = [axes for axes in figure.axes if axes.get_title()]
         assert [axes.get_title() for axes in panels] == ["GAN", "WGAN-GP"]
@@ -112,15 +114,15 @@ def test_the_figure_shows_the_mean_and_the_band_of_the_seeds(run: Gathered) -> N
 
 def test_nothing_measured_no_figure(run: Gathered) -> None:
     bare = replace(run, table=run.table[~run.table["metric"].isin(costs.UNITS)])
-    assert list(costs.cost_figures(Comparison(bare, None, ()), "ring")) == []
+    assert list(cost_figures.cost_figures(Comparison(bare, None, ()), "ring")) == []
 
 
 def test_quality_stands_against_memory_and_energy(run: Gathered) -> None:
     import matplotlib.pyplot as plt
 
-    ((name, title, caption, _, make),) = costs.cost_figures(Comparison(run, None, ()), "ring")
+    ((name, title, caption, _, make),) = cost_figures.cost_figures(Comparison(run, None, ()), "ring")
     assert name == "ring_resources" and title == "Quality against peak memory and energy" and "Reverse KL" in caption
-    with style.styled():
+    with plotting.styled():
         figure = make()
         memory, energy = figure.axes
         assert (memory.get_xlabel(), energy.get_xlabel()) == ("Peak memory, MiB", "Energy, kJ")

@@ -16,12 +16,12 @@ import pytest
 from scipy import stats
 
 from otbench.report.agreement import agreement
-from otbench.report.compare import Comparison
-from otbench.report.gathered import load_run
-from otbench.report.ledger import AGREES, DIFFERS, MISSING, UNLIKE, counts, entries, ledger_table, said
-from otbench.report.published import Published, read_published
+from otbench.report.comparison import Comparison
+from otbench.report.recipes.published import Published, read_published
+from otbench.report.results import load_run
 from otbench.report.summary import Summary
-from otbench.report.tables import to_csv
+from otbench.report.tables.base import to_csv
+from otbench.report.tables.ledger import AGREES, DIFFERS, MISSING, UNLIKE, counts, entries, ledger_table, said
 
 Make = Callable[..., Path]
 BASE = Published(
@@ -185,7 +185,7 @@ def test_the_table_has_a_row_a_figure_and_its_numbers(full: Path, published: Pat
 
 
 def test_inception_figures_are_unlike_those_of_a_classifier(tmp_path: Path, make: Make) -> None:
-    from otbench.studies import recipe
+    from otbench.report.recipes import recipe
 
     folder = make(tmp_path, "images", ("mnist",), ("wgan", "real"), (0, 1), 400_000)
     table = pd.read_parquet(folder / "metrics.parquet")

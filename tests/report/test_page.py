@@ -13,8 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from otbench.report import page, render
-from otbench.report.tables import Cell, Column, Row, Table, to_tex
+from otbench.report import render
+from otbench.report.page import html as page
+from otbench.report.tables.base import Cell, Column, Row, Table, to_tex
 
 Make = Callable[..., Path]
 EVIL = """"><script>alert('x')</script>' onmouseover=\"alert(1)\" {{ 7 * 7 }} | _x_ \\end{table} $%&#"""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from otbench.errors import OtbenchError
-from otbench.report.published import COLUMNS, Published, read_published
+from otbench.report.recipes.published import COLUMNS, Published, read_published
 
 
 @pytest.fixture(scope="module")

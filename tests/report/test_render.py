@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from otbench import theory
 from otbench.errors import OtbenchError
 from otbench.report import render
-from otbench.studies import theory
-from otbench.studies.theory import compute
+from otbench.theory import compute
 from tests.conftest import smoke
 
 Make = Callable[..., Path]

@@ -10,26 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from otbench.report.answers import answers, how
-from otbench.report.compare import Comparison
-from otbench.report.figures import save
-from otbench.report.gathered import COLUMNS, Gathered
-from otbench.report.rankings import rankings
-from otbench.report.statistics import (
-    full_table,
-    statistics_figures,
-    statistics_tables,
-    study_figures,
-    study_tables,
-    ties_table,
-)
-from otbench.report.style import styled
-from otbench.report.tables import Table, to_csv
-from otbench.report.variance import bias_tables, limits, splits, variance_table
+from otbench.report.comparison import Comparison
+from otbench.report.figures.base import save
+from otbench.report.figures.certainty_figures import statistics_figures, study_figures
+from otbench.report.page.answers import answers, how
+from otbench.report.recipes.images import RECIPE as IMAGES
+from otbench.report.results import COLUMNS, Gathered
+from otbench.report.tables.base import Table, to_csv
+from otbench.report.tables.certainty import full_table, statistics_tables, study_tables, ties_table
+from otbench.report.tables.rankings import rankings
+from otbench.report.tables.variance import bias_tables, limits, splits, variance_table
 from otbench.statistics.power import seeds_to_resolve
 from otbench.statistics.ranks import critical_difference
-from otbench.studies.images import RECIPE as IMAGES
 from otbench.studies.spread import BIAS, SPREAD
+from otbench.utils.plotting import styled
 
 PROTOCOL = "n_generated=2500;reference=truth;radius=3sigma"
 MODES = {

@@ -6,9 +6,9 @@ import json
 
 from typer.testing import CliRunner
 
-from otbench.cli import app
-from otbench.report.gathered import load_run
-from otbench.status import said, status
+from otbench.cli.app import app
+from otbench.report.results import load_run
+from otbench.report.status import said, status
 
 
 def test_the_cells_that_are_not_ok_are_counted_and_named(run_folder):

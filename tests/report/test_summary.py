@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from otbench.report.compare import Comparison, best_of, comparison_table
-from otbench.report.gathered import COLUMNS, Gathered
-from otbench.report.registry import shown
+from otbench.report.comparison import Comparison
+from otbench.report.labels import shown
+from otbench.report.recipes.base import Columns
+from otbench.report.results import COLUMNS, Gathered
 from otbench.report.summary import Summary, curve, difference, standing, status_of, summarise, told_apart
-from otbench.report.tables import measured, to_csv, to_markdown, to_tex
-from otbench.studies.base import Columns
+from otbench.report.tables.base import measured, to_csv, to_markdown, to_tex
+from otbench.report.tables.comparison import best_of, comparison_table
 
 PROTOCOL = "n_generated=2500;reference=truth;radius=3sigma"
 
@@ -192,7 +193,7 @@ def test_table_forms_by_hand(hand: Gathered) -> None:
 
 def test_the_floor_row_is_the_closed_form(run_folder: Path, published: Path) -> None:
     from otbench.report.floors import floor
-    from otbench.report.gathered import load_run
+    from otbench.report.results import load_run
 
     run = load_run(run_folder)
     assert floor(run, "grid", "high_quality") == pytest.approx(1 - math.exp(-4.5))

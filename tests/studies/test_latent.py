@@ -11,7 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from otbench.cli import app
+from otbench.cli.app import app
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.studies import latent
@@ -134,7 +134,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> dict:
     summary = {"model": "ae-ot", "cells": [*cells, {"seed": 4, "snapshot": 1.0, "status": "ok"}]}
     summary |= {"code_version": "1", "config_hash": "2"}
     opened = SimpleNamespace(model=Fake())
-    monkeypatch.setattr("otbench.training.fit.open_fit", lambda fit, data: (summary, lambda *cell: opened.model))
+    monkeypatch.setattr("otbench.training.saved.open_fit", lambda fit, data: (summary, lambda *cell: opened.model))
     return {"summary": summary, "opened": opened}
 
 
@@ -168,7 +168,7 @@ def test_what_cannot_be_studied_is_said(fitted: dict, tmp_path: Path) -> None:
 def test_the_verb_writes_the_file_and_tells_the_counts(
     fitted: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otbench.cli_studies.load_data", lambda name: images())
+    monkeypatch.setattr("otbench.cli.studies.load_data", lambda name: images())
     out = tmp_path / "tiny.npz"
     words = ["study", "latent", "--data", "tiny", "--fit", str(tmp_path), "--out", str(out), "--segments", "30"]
     done = CliRunner().invoke(app, [*words, "--points", "30"])

@@ -7,13 +7,14 @@ import json
 import numpy as np
 import pytest
 
+from otbench.config.search_spaces import RANGES, SEARCHED, Between, options_of
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.features.store import make_features, open_features
+from otbench.features.store import make_features
+from otbench.metrics.reference import open_features
 from otbench.models import configure, find
 from otbench.studies import search as module
 from otbench.studies.search import COLUMNS, Budget, read_search, search
-from otbench.studies.spaces import RANGES, SEARCHED, Between, options_of
 
 SMALL = Budget(steps=3, snapshots=(0.5, 1.0), samples=40, options={"width": 4, "latent": 3, "batch": 8})
 

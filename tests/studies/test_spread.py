@@ -7,10 +7,11 @@ import pytest
 
 from otbench.data import load
 from otbench.data.base import DataSet
+from otbench.data.samples import read_samples
 from otbench.errors import OtbenchError
-from otbench.features.store import make_features, open_features
-from otbench.metrics.measuring import measure
-from otbench.metrics.samples import read_samples
+from otbench.features.store import make_features
+from otbench.metrics.measure import measure
+from otbench.metrics.reference import open_features
 from otbench.studies.spread import BIAS, SPREAD, read_spread, spread, write_spread
 from otbench.training.draw import draw
 from otbench.training.fit import fit

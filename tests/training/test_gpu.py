@@ -9,8 +9,8 @@ from safetensors import safe_open
 
 from otbench.models import configure, find
 from otbench.training.draw import draw
+from otbench.training.feed import Feed
 from otbench.training.fit import fit
-from otbench.training.streams import Feed
 from otbench.training.trainer import Options, Trainer, key
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -11,12 +11,13 @@ import torch
 
 from otbench.data import load
 from otbench.data.base import DataSet
+from otbench.data.samples import read_samples
 from otbench.errors import OtbenchError
-from otbench.metrics.measuring import measure
-from otbench.metrics.samples import read_samples
+from otbench.metrics.measure import measure
 from otbench.training.draw import draw
-from otbench.training.fit import fit, prepare
+from otbench.training.fit import fit
 from otbench.training.trainer import Options
+from otbench.utils.devices import prepare
 
 SEEDS = list(range(6))
 SMALL = {"width": 64, "maxout": 32, "batch": 64}

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from otbench.models.base import Config, Model, Stage
-from otbench.training.streams import Normal, Real
+from otbench.models.inputs import Normal, Real
 from otbench.training.trainer import Options, Trainer, key
 
 

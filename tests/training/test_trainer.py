@@ -16,12 +16,15 @@ from safetensors import safe_open
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.metrics.table import measure_file
 from otbench.models import configure, find
-from otbench.models.gan import GAN
+from otbench.models.inputs import Normal, Real, Uniform
+from otbench.models.points.gan import GAN
 from otbench.training.draw import draw
-from otbench.training.fit import fit, open_fit
-from otbench.training.interrupt import Interrupted
-from otbench.training.streams import Feed, Normal, Real, Uniform, generator, stream_seed
+from otbench.training.feed import Feed
+from otbench.training.fit import fit
+from otbench.training.saved import open_fit
 from otbench.training.trainer import Options, Trainer, key
+from otbench.utils.interrupt import Interrupted
+from otbench.utils.rng import generator, stream_seed
 
 SMALL = {"width": 16, "maxout": 8}
 

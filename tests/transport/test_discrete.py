@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from otbench.cli.transport import check, run
 from otbench.errors import OtbenchError
 from otbench.transport import otvae_samples, plan, singular_set, solve
-from otbench.transport.command import check, run
 
 
 def test_matching_of_a_line_is_sorted():

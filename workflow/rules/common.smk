@@ -5,10 +5,12 @@ import time
 from pathlib import Path
 from shlex import quote
 
-from otbench import catalogue, lock, warm
-from otbench.config import checked
+from otbench import fingerprints
+from otbench.cli import server
 from otbench.errors import OtbenchError
-from otbench.studies.theory.names import ON_CPU
+from otbench.registry import ON_CPU
+from otbench.runs.check import checked
+from otbench.utils import locks
 from snakemake.exceptions import WorkflowError
 
 try:

@@ -32,7 +32,7 @@ rule gather:
     log:
         f"{FOLDER}/logs/gather.log",
     params:
-        code=catalogue.report_version(),
+        code=fingerprints.report_version(),
         folder=subpath(output.table, parent=True),
     shell:
         "otbench gather {params.folder} > {log} 2>&1"
@@ -56,7 +56,7 @@ rule render:
     log:
         f"{FOLDER}/logs/render.log",
     params:
-        code=catalogue.report_version(),
+        code=fingerprints.report_version(),
         folder=subpath(input.table, parent=True),
         reference=RUN.reference,
     shell:

@@ -8,7 +8,7 @@ rule data:
         f"{FOLDER}/logs/data/{{dataset}}.log",
     threads: 1
     params:
-        code=catalogue.data_version(),
+        code=fingerprints.data_version(),
         source=lambda wildcards: source_of(wildcards.dataset),
         root=(f"--root {quote(RUN.data_root)}" if RUN.data_root else "") + " --unverified" * RUN.unverified,
     shell:
@@ -29,7 +29,7 @@ rule features:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
     params:
         folder=subpath(output[0], parent=True),
-        code=catalogue.features_version(),
+        code=fingerprints.features_version(),
         which=lambda wildcards: extractors_of(wildcards.dataset),
         device=RUN.device,
     shell:
@@ -55,7 +55,7 @@ rule fit:
     params:
         # the folder is no declared output: a resumable checkpoint inside it survives a failed job
         out=subpath(output.summary, parent=True),
-        code=lambda wildcards: catalogue.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
+        code=lambda wildcards: fingerprints.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
         seeds=lambda wildcards: ",".join(map(str, RUN.seeds_of(wildcards.dataset))),
         training=lambda wildcards: fit_options(wildcards.dataset, wildcards.model),
     shell:
@@ -75,7 +75,7 @@ use rule fit as fit_part with:
         f"{FOLDER}/benchmarks/fit/{{dataset}}/{{model}}/{{seeds}}.tsv"
     params:
         out=subpath(output.summary, parent=True),
-        code=lambda wildcards: catalogue.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
+        code=lambda wildcards: fingerprints.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
         seeds=lambda wildcards: wildcards.seeds.replace("-", ","),
         training=lambda wildcards: fit_options(wildcards.dataset, wildcards.model),
 
@@ -119,7 +119,7 @@ rule draw:
     threads: 1
     params:
         fit=subpath(input.summary, parent=True),
-        code=lambda wildcards: catalogue.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
+        code=lambda wildcards: fingerprints.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
         n=lambda wildcards: RUN.section(wildcards.dataset).samples,
     shell:
         "otbench draw --fit {params.fit} --data {input.data} --n {params.n} --out {output} > {log} 2>&1"
@@ -140,7 +140,7 @@ rule measure:
         gpu=lambda wildcards: int(RUN.device == "cuda" and RUN.kind(wildcards.dataset) == "images"),
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
     params:
-        code=catalogue.measure_version(),
+        code=fingerprints.measure_version(),
         run=RUN.run,
         study=lambda wildcards: RUN.study_of[wildcards.dataset],
         features=lambda wildcards: features_option(wildcards.dataset),
@@ -167,9 +167,9 @@ rule spread:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
     params:
         fit=subpath(input.summary, parent=True),
-        code=lambda wildcards: catalogue.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
-        study=catalogue.study_version("spread"),
-        measure=catalogue.measure_version(),
+        code=lambda wildcards: fingerprints.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
+        study=fingerprints.study_version("spread"),
+        measure=fingerprints.measure_version(),
         options=lambda wildcards: spread_options(wildcards.dataset),
     shell:
         "otbench spread --data {input.data} --fit {params.fit} {params.options} --out {output.table} > {log} 2>&1"
@@ -189,7 +189,7 @@ rule rate:
     threads: 1
     params:
         folder=subpath(output[0], parent=True),
-        code=catalogue.ratings_version(),
+        code=fingerprints.ratings_version(),
         samples=lambda wildcards, input: " ".join(f"--samples {quote(path)}" for path in input.samples),
         options=lambda wildcards: rating_options(wildcards.dataset),
     shell:
@@ -209,7 +209,7 @@ rule latent:
     threads: 1
     params:
         fit=subpath(input.summary, parent=True),
-        code=catalogue.study_version("latent"),
+        code=fingerprints.study_version("latent"),
     shell:
         "otbench study latent --data {input.data} --fit {params.fit} --out {output} > {log} 2>&1"
 
@@ -230,8 +230,8 @@ rule search:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
     params:
         folder=subpath(input.features, parent=True),
-        code=lambda wildcards: catalogue.fit_version(wildcards.model, "images") + catalogue.study_version("search"),
-        measure=catalogue.measure_version(),
+        code=lambda wildcards: fingerprints.fit_version(wildcards.model, "images") + fingerprints.study_version("search"),
+        measure=fingerprints.measure_version(),
         trials=lambda wildcards: wildcards.trials.replace("-", ":"),
         options=lambda wildcards: search_options(wildcards.dataset),
     shell:

@@ -16,7 +16,7 @@ rule theory:
         runtime=lambda wildcards, attempt: 240 * attempt,
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
     params:
-        code=lambda wildcards: catalogue.theory_version(wildcards.theory),
+        code=lambda wildcards: fingerprints.theory_version(wildcards.theory),
         data=lambda wildcards, input: f"--data {input[0]}" if input else "",
         options=lambda wildcards: json.dumps(RUN.theories[wildcards.theory].set, sort_keys=True),
         seed=lambda wildcards: RUN.theories[wildcards.theory].seed,

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from otbench.data.base import DataSet
-from otbench.data.images.pictures import gathered, read_from
+from otbench.data.images.decode import gathered, read_from
 from otbench.data.images.publisher import Checksums
 from otbench.errors import OtbenchError
-from otbench.files import DAMAGED
+from otbench.utils.files import DAMAGED
 
 SOURCE = "Liu, Luo, Wang and Tang 2015 (CelebA, aligned and cropped)"
 HOME = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.training.progress import Bar
+from otbench.utils.progress import Bar
 
 CHUNK = 1 << 18
 #: seconds without an answer after which an address is given up, and connections tried at each address

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from otbench.data.base import DataSet
-from otbench.data.images.pictures import gathered, read_from
+from otbench.data.images.decode import gathered, read_from
 from otbench.data.images.splits import permutation
 from otbench.errors import OtbenchError
 

@@ -7,9 +7,9 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage
-from otbench.models.images.base import Coding, ImageConfig
+from otbench.models.images.shared.base import Coding, ImageConfig
+from otbench.models.inputs import Normal, Real
 from otbench.nets.aae import Decoder, Discriminator, Encoder
-from otbench.training.streams import Normal, Real
 
 
 class AAEConfig(ImageConfig):

@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.images.autoencoder import AutoencoderConfig, Autoencoding
-from otbench.models.images.latent import Law
-from otbench.training.streams import stream_seed
+from otbench.models.images.shared.latent import Law
 from otbench.transport import AngleRule, TransportMap, extend, solve
 from otbench.transport.sources import named
+from otbench.utils.rng import stream_seed
 
 #: angle thresholds (rad) of Lei et al. 2020 (6.1) other than 0.75
 PAPERS = {"cifar10": 0.68}

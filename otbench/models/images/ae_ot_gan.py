@@ -14,11 +14,12 @@ from otbench.errors import WorkFailed
 from otbench.models.base import Losses, Stage
 from otbench.models.images.ae_ot import AEOT, AEOTConfig
 from otbench.models.images.autoencoder import coders
+from otbench.models.inputs import Real, Uniform
 from otbench.nets import resnet, sndcgan
-from otbench.training.replicas import Replicas
-from otbench.training.streams import Real, Uniform, stream_seed
+from otbench.nets.replicas import Replicas
 from otbench.transport import AngleRule, TransportMap
 from otbench.transport.extension import BATCH, extended_at
+from otbench.utils.rng import stream_seed
 
 #: candidates that a code may take before the angle threshold is held to be too small
 TRIES = 1000

@@ -8,9 +8,9 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage
-from otbench.models.images.base import Coding, ImageConfig
+from otbench.models.images.shared.base import Coding, ImageConfig
+from otbench.models.inputs import Normal, Real, Uniform
 from otbench.nets.ali import Decoder, Discriminator, Encoder
-from otbench.training.streams import Normal, Real, Uniform
 
 #: updates of PacGAN's stacked tables: 50 epochs of 128,000 images in batches of 64
 STACKED = 100_000

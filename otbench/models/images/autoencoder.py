@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from otbench.models.base import Losses, Stage
-from otbench.models.images.base import CHUNK, ImageConfig, as_floats, inference
-from otbench.models.images.latent import LatentModel, Law
+from otbench.models.images.shared.base import CHUNK, ImageConfig, as_floats, inference
+from otbench.models.images.shared.latent import LatentModel, Law
+from otbench.models.inputs import Real
 from otbench.nets import infogan, resnet, sndcgan
-from otbench.training.streams import Real
 
 #: training images on which the training error is measured
 MEASURED = 10_000

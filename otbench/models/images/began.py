@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses
-from otbench.models.images.alternating import Alternating, AlternatingConfig
+from otbench.models.images.shared.alternating import Alternating, AlternatingConfig
 from otbench.nets.began import Autoencoder
 from otbench.nets.infogan import Generator
 

@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
-from otbench.models.images.base import ImageConfig, ImageModel, mapped, uniform
+from otbench.models.images.shared.base import ImageConfig, ImageModel, mapped, uniform
+from otbench.models.inputs import Input, Normal, Real, Uniform
 from otbench.nets.dcgan import UNROLLED, VEEGAN, Discriminator, Form, Generator
-from otbench.training.streams import Input, Normal, Real, Uniform
 
 
 class PackedConfig(ImageConfig):

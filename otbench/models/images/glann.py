@@ -10,9 +10,10 @@ from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
 from otbench.models.images.glo import BETA1, BETA2, GLO, GLOConfig
-from otbench.models.images.matching import candidates, matched
+from otbench.models.images.shared.matching import candidates, matched
+from otbench.models.inputs import Rows
 from otbench.nets.glo import Mapping, Matches, unit
-from otbench.training.streams import Rows, generator
+from otbench.utils.rng import generator
 
 #: epochs of the map, after those of GLO
 EPOCHS = 50

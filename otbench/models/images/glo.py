@@ -9,12 +9,12 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
-from otbench.models.images.base import CHUNK, ImageConfig, as_floats, mapped
-from otbench.models.images.matching import Indexed, as_trained
+from otbench.models.images.shared.base import CHUNK, ImageConfig, as_floats, mapped
+from otbench.models.images.shared.matching import Indexed, as_trained
+from otbench.models.inputs import Rows
 from otbench.nets.glo import Codes, Generator, unit
 from otbench.nets.perceptual import VGGDistance, laplacian_distance
-from otbench.training.replicas import Replicas, laid_out
-from otbench.training.streams import Rows
+from otbench.nets.replicas import Replicas, laid_out
 
 #: images in a batch when the authors measure
 MEASURED = 50

@@ -9,11 +9,12 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
-from otbench.models.images.base import ImageConfig, as_floats, mapped
-from otbench.models.images.matching import Indexed, candidates, matched
+from otbench.models.images.shared.base import ImageConfig, as_floats, mapped
+from otbench.models.images.shared.matching import Indexed, candidates, matched
+from otbench.models.inputs import Normal, Rows
 from otbench.nets.glo import Matches
 from otbench.nets.infogan import PYTORCH, Generator
-from otbench.training.streams import Normal, Rows, generator
+from otbench.utils.rng import generator
 
 #: generated images that are compared with all training images at once, in batches
 BATCHES = 8

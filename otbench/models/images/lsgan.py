@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses
-from otbench.models.images.alternating import Alternating, AlternatingConfig
+from otbench.models.images.shared.alternating import Alternating, AlternatingConfig
 
 
 class LSGANConfig(AlternatingConfig):

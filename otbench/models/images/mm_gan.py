@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from otbench.models.base import Losses
-from otbench.models.images.alternating import Alternating
+from otbench.models.images.shared.alternating import Alternating
 
 
 class MMGAN(Alternating):

@@ -9,12 +9,12 @@ from scipy.sparse import identity
 from torch import Tensor
 
 from otbench.models.base import Stage
-from otbench.models.images.base import ImageConfig
-from otbench.models.images.latent import LatentModel, Law
+from otbench.models.images.shared.base import ImageConfig
+from otbench.models.images.shared.latent import LatentModel, Law
 from otbench.models.images.vae import Variational
 from otbench.nets.otvae import Decoder, Encoder
-from otbench.training.streams import stream_seed
 from otbench.transport import DiscretePlan, otvae_samples, plan
+from otbench.utils.rng import stream_seed
 
 
 class OTVAEConfig(ImageConfig):

@@ -10,11 +10,11 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
-from otbench.models.images.average import Averaged, follow
-from otbench.models.images.base import ImageConfig, mapped
-from otbench.models.images.penalty import between, slopes
+from otbench.models.images.shared.average import Averaged, follow
+from otbench.models.images.shared.base import ImageConfig, mapped
+from otbench.models.images.shared.penalty import between, slopes
+from otbench.models.inputs import Normal, Real, Uniform
 from otbench.nets.pggan import Discriminator, Generator, larger, sizes, smaller
-from otbench.training.streams import Normal, Real, Uniform
 
 #: what the paper's experiment on CIFAR-10 has otherwise (its code; 400,000 of 20 million images a phase)
 CIFAR = {"latent": 128, "width": 128, "target": 750.0, "phase": 0.02}

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses
-from otbench.models.images.large import Large, LargeConfig
+from otbench.models.images.shared.large import Large, LargeConfig
 
 
 class SNGANConfig(LargeConfig):

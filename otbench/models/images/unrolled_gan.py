@@ -8,7 +8,7 @@ from torch import Tensor
 
 from otbench.models.base import Losses, Stage
 from otbench.models.images.dcgan import DCGAN, PackedConfig, SmallDCGAN, SmallPackedConfig, pack
-from otbench.models.unrolled_gan import ahead
+from otbench.models.points.unrolled_gan import ahead
 
 
 class Unrolling(DCGAN):

@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage
-from otbench.models.images.base import Coding, ImageConfig, uniform
+from otbench.models.images.shared.base import Coding, ImageConfig, uniform
+from otbench.models.inputs import Normal, Real
 from otbench.nets.infogan import Encoder, Generator
-from otbench.training.streams import Normal, Real
 
 
 class VAEConfig(ImageConfig):

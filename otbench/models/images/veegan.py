@@ -8,9 +8,9 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
-from otbench.models.images.base import ImageConfig, ImageModel, mapped
+from otbench.models.images.shared.base import ImageConfig, ImageModel, mapped
+from otbench.models.inputs import Normal, Real
 from otbench.nets.dcgan import Encoder, Generator, Joint
-from otbench.training.streams import Normal, Real
 
 
 class VEEGANConfig(ImageConfig):

@@ -12,14 +12,15 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from otbench.models.base import Losses, Stage
-from otbench.models.images.base import Coding, ImageConfig
+from otbench.models.images.shared.base import Coding, ImageConfig
 from otbench.models.images.vae import Variational, gaussian
+from otbench.models.inputs import Input, Normal, Real, Uniform
+from otbench.nets.replicas import Replicas
 from otbench.nets.wae import Adversary, Decoder, Encoder, symmetric
 from otbench.nets.wae_big import BLOCKS
 from otbench.nets.wae_big import Decoder as BigDecoder
 from otbench.nets.wae_big import Encoder as BigEncoder
-from otbench.training.replicas import Replicas
-from otbench.training.streams import Input, Normal, Real, Uniform, generator
+from otbench.utils.rng import generator
 
 #: scales of the kernel in the authors' code, in units of 2 * latent
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)

@@ -7,11 +7,11 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
-from otbench.models.images.base import Adversarial, AdversarialConfig, ImageConfig, ImageModel, mapped
-from otbench.nets.images import BatchNorm
+from otbench.models.images.shared.base import Adversarial, AdversarialConfig, ImageConfig, ImageModel, mapped
+from otbench.models.inputs import Normal, Real, Uniform
+from otbench.nets.image_layers import BatchNorm
 from otbench.nets.otvae import MLPCritic, MLPGenerator
-from otbench.training.replicas import Replicas
-from otbench.training.streams import Normal, Real, Uniform
+from otbench.nets.replicas import Replicas
 
 
 def clip(critic: Replicas, bound: float, normalisation: bool = False) -> None:

@@ -6,9 +6,9 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses
-from otbench.models.images.alternating import Alternating, AlternatingConfig
-from otbench.models.images.penalty import between, slopes
-from otbench.training.streams import Input, Uniform
+from otbench.models.images.shared.alternating import Alternating, AlternatingConfig
+from otbench.models.images.shared.penalty import between, slopes
+from otbench.models.inputs import Input, Uniform
 
 
 class WGANGPConfig(AlternatingConfig):

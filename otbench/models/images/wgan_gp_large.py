@@ -8,9 +8,9 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses
-from otbench.models.images.large import Large, LargeConfig
+from otbench.models.images.shared.large import Large, LargeConfig
+from otbench.models.inputs import Input, Uniform
 from otbench.nets.resnet import LARGE
-from otbench.training.streams import Input, Uniform
 
 
 class StandardConfig(LargeConfig):

@@ -11,11 +11,11 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage, noise
-from otbench.models.images.average import Averaged, follow
-from otbench.models.images.base import ImageConfig, mapped
-from otbench.models.images.penalty import slopes
+from otbench.models.images.shared.average import Averaged, follow
+from otbench.models.images.shared.base import ImageConfig, mapped
+from otbench.models.images.shared.penalty import slopes
+from otbench.models.inputs import Normal, Real
 from otbench.nets.wgan_qc import Critic, Generator
-from otbench.training.streams import Normal, Real
 
 
 class WGANQCConfig(ImageConfig):

@@ -12,14 +12,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from otbench.report.figures import Drawn, drawn
-from otbench.report.tables import Table
-from otbench.studies.theory import module
-from otbench.studies.theory.names import THEORIES
+from otbench.registry import THEORIES
+from otbench.report.figures.base import Drawn, drawn
+from otbench.report.tables.base import Table
+from otbench.theory import module
 
 if TYPE_CHECKING:
-    from otbench.report.gathered import Gathered
-    from otbench.studies.theory.findings import Findings
+    from otbench.report.results import Gathered
+    from otbench.theory.findings import Findings
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report.style import BLUE, GREY, WIDTH
-from otbench.studies.theory._folding_solids import TITLES
+from otbench.report.figures.marks import BLUE
+from otbench.theory.folding.solids import TITLES
+from otbench.utils.plotting import GREY, WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from otbench.studies.theory.findings import Findings
+    from otbench.theory.findings import Findings
 
 #: half thickness of the slice, in radii of the ball
 SLICE = 0.25

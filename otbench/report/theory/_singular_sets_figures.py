@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report.style import BLACK, BLUE, GREEN, GREY, LIGHT, ORANGE, PURPLE, RED, SKY, WIDTH
-from otbench.studies.theory._singular_sets_targets import AWAY, HOLE, OUTER, RADIUS, TARGETS, TITLES, distance_to
+from otbench.report.figures.marks import BLACK, BLUE, PURPLE, RED
+from otbench.theory.singular_sets.targets import AWAY, HOLE, OUTER, RADIUS, TARGETS, TITLES, distance_to
+from otbench.utils.plotting import GREEN, GREY, LIGHT, ORANGE, SKY, WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from otbench.studies.theory.findings import Findings
+    from otbench.theory.findings import Findings
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -126,7 +127,7 @@ def networks(findings: Findings) -> Figure:
 
 
 def _bound(axis: Axes, findings: Findings, name: str) -> None:
-    from otbench.studies.theory._singular_sets_networks import gap_bound, hole_bound
+    from otbench.theory.singular_sets.networks import gap_bound, hole_bound
 
     own = findings.tables["each"].query("target == @name")["lipschitz"]
     constants = np.geomspace(0.8 * own.min(), 1.2 * own.max(), 60)

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report import style
+from otbench.report.figures import marks
 from otbench.report.theory.parts import seeds, table
+from otbench.utils import plotting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from otbench.report.figures import Wanted
-    from otbench.report.tables import Table
-    from otbench.studies.theory.findings import Findings
+    from otbench.report.figures.base import Wanted
+    from otbench.report.tables.base import Table
+    from otbench.theory.findings import Findings
 
 WHERE = {
     "gaussian": "Gaussian to Gaussian, d = 2",
@@ -224,12 +225,12 @@ def ring_figure(findings: Findings) -> Figure:
     names = [name for name in _order(findings) if f"made/{name}" in findings.arrays]
     across = 5
     down = -(-len(names) // across)
-    size = (style.WIDTH, 1.52 * down)
+    size = (plotting.WIDTH, 1.52 * down)
     figure, grid = plt.subplots(down, across, figsize=size, sharex=True, sharey=True, squeeze=False)
     figure.set_layout_engine("constrained")
     for axes, name in zip(grid.flat, names, strict=False):
-        axes.scatter(*findings.arrays["real"].T, s=4, color=style.REAL, linewidths=0, rasterized=True)
-        axes.scatter(*findings.arrays[f"made/{name}"].T, s=1.8, color=style.GENERATED, linewidths=0, rasterized=True)
+        axes.scatter(*findings.arrays["real"].T, s=4, color=marks.REAL, linewidths=0, rasterized=True)
+        axes.scatter(*findings.arrays[f"made/{name}"].T, s=1.8, color=marks.GENERATED, linewidths=0, rasterized=True)
         share = _percent(findings.facts[f"ring/{name}/quality"], 0)
         axes.set_title(f"{_brief(name)}, {share}", fontsize=7, pad=2)
         axes.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xticks=[-2, 0, 2], yticks=[-2, 0, 2], aspect="equal")
@@ -246,7 +247,7 @@ def scores_figure(findings: Findings) -> Figure:
 
     f = findings.facts
     names = [name for name in _order(findings) if name not in ("real", "memoriser")][::-1]
-    size = (style.WIDTH, 0.9 + 0.19 * len(names))
+    size = (plotting.WIDTH, 0.9 + 0.19 * len(names))
     figure, panels = plt.subplots(1, 4, figsize=size, sharey=True, layout="constrained")
     wanted = [
         ("gaussian", "uvp", "L2-UVP, d = 2, %", 1.0),
@@ -258,12 +259,16 @@ def scores_figure(findings: Findings) -> Figure:
         for row, name in enumerate(names):
             copied = f[f"{where}/{name}/copies"] >= NEW
             colour = (
-                style.BLUE if name in NETWORKS else style.GREEN if name in ("ae-ot", "semi-discrete") else style.RED
+                plotting.BLUE
+                if name in NETWORKS
+                else plotting.GREEN
+                if name in ("ae-ot", "semi-discrete")
+                else plotting.RED
             )
             value = scale * f[f"{where}/{name}/{score}"]
             axes.plot(value, row, "o", color=colour, markerfacecolor="white" if copied else colour, markersize=4.5)
         if f"{where}/real/{score}" in f:
-            axes.axvline(scale * f[f"{where}/real/{score}"], color=style.GREY, linestyle=(0, (4, 2)), linewidth=1)
+            axes.axvline(scale * f[f"{where}/real/{score}"], color=plotting.GREY, linestyle=(0, (4, 2)), linewidth=1)
         if score != "quality":
             held = [f[f"{where}/{name}/{score}"] for name in [*names, "real"] if f"{where}/{name}/{score}" in f]
             axes.set_xscale("log")

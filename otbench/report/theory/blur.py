@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from otbench.report import plots, style
-from otbench.report.figures import Wanted
-from otbench.report.tables import Table
+from otbench.report.figures import marks, plots
+from otbench.report.figures.base import Wanted
+from otbench.report.tables.base import Table
 from otbench.report.theory.parts import table
+from otbench.utils import plotting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from otbench.studies.theory.findings import Findings
+    from otbench.theory.findings import Findings
 
 NAME = "theory_blur"
 MARKS = {
-    "AE-OT": style.Mark(style.GREEN, "*"),
-    "AE + Gaussian": style.Mark(style.BLACK, "D"),
-    "AE + prior": style.Mark(style.GREY, "X"),
-    "WAE-MMD": style.Mark(style.BLUE, "s"),
-    "VAE": style.Mark(style.PURPLE, "v"),
+    "AE-OT": marks.Mark(plotting.GREEN, "*"),
+    "AE + Gaussian": marks.Mark(plotting.BLACK, "D"),
+    "AE + prior": marks.Mark(plotting.GREY, "X"),
+    "WAE-MMD": marks.Mark(plotting.BLUE, "s"),
+    "VAE": marks.Mark(plotting.PURPLE, "v"),
 }
 SYMBOLS = {"WAE-MMD": "λ", "VAE": "β"}
 
@@ -170,11 +171,11 @@ def frontier(findings: Findings) -> Figure:
     """Two panels over the same L2."""
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, 2, figsize=(style.WIDTH, 3.1), layout="constrained")
+    figure, panels = plt.subplots(1, 2, figsize=(plotting.WIDTH, 3.1), layout="constrained")
     f, settings = findings.facts, findings.tables["settings"]
     floors = (("frechet_floor", "training images"), ("sharpness_real", "held-out images"))
     for axes, measure, (floor, said_) in zip(panels, ("frechet", "sharpness"), floors, strict=True):
-        axes.axhline(f[floor], color=style.ORANGE, lw=1, ls=":")
+        axes.axhline(f[floor], color=plotting.ORANGE, lw=1, ls=":")
         axes.text(0.99, f[floor], said_, fontsize=7, ha="right", va="bottom", transform=axes.get_yaxis_transform())
         for family, own in settings.groupby("family", sort=False):
             _curve(axes, str(family), own.sort_values("weight"), measure)
@@ -195,7 +196,7 @@ def frontier(findings: Findings) -> Figure:
 
 
 def _curve(axes: Axes, family: str, own: pd.DataFrame, measure: str) -> None:
-    mark = MARKS.get(family, style.Mark(style.RED))
+    mark = MARKS.get(family, marks.Mark(plotting.RED))
     bars = {f"{axis}err": own[f"{key}_se"].fillna(0) for axis, key in (("x", "l2"), ("y", measure))}
     size = 9 if mark.marker == "*" else 4.5
     axes.errorbar(
@@ -229,7 +230,7 @@ def samples(findings: Findings) -> Figure:
 
     sheet, names = findings.arrays["sheet"], list(findings.tables["sheet"]["sheet"])
     rows, count, _, h, w = sheet.shape
-    wide, left = 0.85 * style.WIDTH, 0.23
+    wide, left = 0.85 * plotting.WIDTH, 0.23
     tall = rows * (wide * (1 - left) / count * h / w + 0.03)
     figure, panels = plt.subplots(rows, 1, figsize=(wide, tall))
     figure.subplots_adjust(left=left, right=1, top=1, bottom=0, hspace=0.05)

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from otbench.report import style
+from otbench.report.figures import marks
 from otbench.report.theory.parts import seeds, table
-from otbench.studies.theory._collaboration_problems import problem
-from otbench.studies.theory._collaboration_training import WAYS
+from otbench.theory.collaboration.problems import problem
+from otbench.theory.collaboration.training import WAYS
+from otbench.utils import plotting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from otbench.report.figures import Wanted
-    from otbench.report.tables import Table
-    from otbench.studies.theory.findings import Findings
+    from otbench.report.figures.base import Wanted
+    from otbench.report.tables.base import Table
+    from otbench.theory.findings import Findings
 
 CRITICS = {
     "none": "no step: the generated measure",
@@ -33,9 +34,9 @@ CRITICS = {
     "floor": "other real points (floor)",
 }
 LOOKS = {
-    "wgan-gp": (style.RED, "o", "--", "WGAN-GP"),
-    "quadratic": (style.BLUE, "s", "-.", "quadratic critic"),
-    "plan": (style.PURPLE, "^", ":", "exact critic of the batch"),
+    "wgan-gp": (plotting.RED, "o", "--", "WGAN-GP"),
+    "quadratic": (plotting.BLUE, "s", "-.", "quadratic critic"),
+    "plan": (plotting.PURPLE, "^", ":", "exact critic of the batch"),
 }
 SHORT = {"wgan-gp": "WGAN-GP", "quadratic": "quadratic critic", "plan": "exact critic"}
 
@@ -224,12 +225,12 @@ def samples_figure(findings: Findings) -> Figure:
     shown += [(f"network/{step}", f"Eq. 33, critic of {step} steps") for step in sorted({early, last})]
     shown += [(f"trained/{way}", f"{_last(findings)} steps, {SHORT[way]}") for way in WAYS]
     shown = [(key, title) for key, title in shown if key in arrays]
-    figure, grid = plt.subplots(2, 4, figsize=(style.WIDTH, 3.9), sharex=True, sharey=True, layout="constrained")
+    figure, grid = plt.subplots(2, 4, figsize=(plotting.WIDTH, 3.9), sharex=True, sharey=True, layout="constrained")
     every = np.concatenate([arrays["real"], arrays["generated"]])
     middle, reach = (every.max(0) + every.min(0)) / 2, 0.66 * np.ptp(every, axis=0).max()
     for letter, axes, (key, title) in zip("ABCDEFGH", grid.flat, shown, strict=False):
-        axes.scatter(*arrays["real"].T, s=5, color=style.REAL, linewidths=0, rasterized=True)
-        axes.scatter(*arrays[key].T, s=2.5, color=style.GENERATED, linewidths=0, rasterized=True)
+        axes.scatter(*arrays["real"].T, s=5, color=marks.REAL, linewidths=0, rasterized=True)
+        axes.scatter(*arrays[key].T, s=2.5, color=marks.GENERATED, linewidths=0, rasterized=True)
         axes.set_title(f"{letter}  {title}", fontsize=7, loc="left")
         axes.set(xlim=middle[0] + reach * np.array([-1, 1]), ylim=middle[1] + reach * np.array([-1, 1]), aspect="equal")
     for axes in list(grid.flat)[len(shown) :]:
@@ -244,28 +245,28 @@ def curves_figure(findings: Findings) -> Figure:
 
     f, curves, halfway = findings.facts, findings.tables["curves"], findings.tables["halfway"]
     halfway = halfway[halfway["problem"] == f["compete"]]
-    figure, grid = plt.subplots(2, 2, figsize=(style.WIDTH, 4.4), layout="constrained")
+    figure, grid = plt.subplots(2, 2, figsize=(plotting.WIDTH, 4.4), layout="constrained")
     steps, seconds, critic, near = grid.flat
     for way, (colour, marker, dash, title) in LOOKS.items():
         one, look = curves[curves["way"] == way], {"color": colour, "marker": marker, "linestyle": dash}
         _line(steps, one, "step", "w2", look | {"label": title})
         _line(seconds, one, "seconds", "w2", look)
         _line(near, one, "step", "quality", look)
-    look = {"color": style.GREEN, "marker": "D", "label": "Eq. 33, critic network"}
+    look = {"color": plotting.GREEN, "marker": "D", "label": "Eq. 33, critic network"}
     _line(critic, halfway, "step", "w2", look)
     _line(near, halfway, "step", "quality", look)
     for axes in (steps, seconds, critic):
-        axes.axhline(exact(findings), color=style.BLACK, linewidth=1, label="Eq. 33, exact critic")
-        axes.axhline(f[f"{f['compete']}/floor"], color=style.GREY, linewidth=1, linestyle=(0, (4, 2)), label="floor")
+        axes.axhline(exact(findings), color=plotting.BLACK, linewidth=1, label="Eq. 33, exact critic")
+        axes.axhline(f[f"{f['compete']}/floor"], color=plotting.GREY, linewidth=1, linestyle=(0, (4, 2)), label="floor")
         axes.set(ylabel="W2 to held-out points", ylim=(0, None))
     spent = f[f"{f['compete']}/{_critic(f)}/seconds"]
-    seconds.plot([max(spent, 1e-4)], [exact(findings)], color=style.BLACK, marker="*", markersize=9)
+    seconds.plot([max(spent, 1e-4)], [exact(findings)], color=plotting.BLACK, marker="*", markersize=9)
     steps.set_xlabel("Generator's steps")
     seconds.set_xlabel("Processor seconds of training")
     critic.set_xlabel("Critic's steps, then one step of Eq. 33")
     near.set(xlabel="Steps (generator's or critic's)", ylabel="Points near a mode, %", ylim=(0, 103))
     share = f.get(f"{f['compete']}/{_critic(f)}/quality", np.nan)
-    near.axhline(100 * share, color=style.BLACK, linewidth=1)
+    near.axhline(100 * share, color=plotting.BLACK, linewidth=1)
     for letter, axes in zip("ABCD", grid.flat, strict=True):
         axes.set_title(letter, loc="left", fontweight="bold")
         axes.set_xscale("log")

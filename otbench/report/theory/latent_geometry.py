@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from otbench.report.figures import Wanted
-from otbench.report.tables import Table
+from otbench.report.figures.base import Wanted
+from otbench.report.tables.base import Table
 from otbench.report.theory import latent_geometry_plots as plots
 from otbench.report.theory.parts import table
-from otbench.studies.theory._latent_geometry_distances import DISTANCES
+from otbench.theory.latent_geometry.distances import DISTANCES
 
 if TYPE_CHECKING:
-    from otbench.studies.theory.findings import Findings
+    from otbench.theory.findings import Findings
 
 NAME = "theory_latent_geometry"
 

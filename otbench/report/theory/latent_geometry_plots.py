@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report.style import BLACK, BLUE, GREY, LIGHT, ORANGE, RED, SKY, WIDTH
-from otbench.studies.theory._latent_geometry_distances import DISTANCES
+from otbench.report.figures.marks import BLACK, BLUE, RED
+from otbench.theory.latent_geometry.distances import DISTANCES
+from otbench.utils.plotting import GREY, LIGHT, ORANGE, SKY, WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from otbench.studies.theory.findings import Findings
+    from otbench.theory.findings import Findings
 
 METRICS = {"deterministic": ORANGE, "stochastic": SKY}
 

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report import plots, style
-from otbench.report.figures import Wanted
-from otbench.report.tables import Table
+from otbench.report.figures import plots
+from otbench.report.figures.base import Wanted
+from otbench.report.tables.base import Table
 from otbench.report.theory.parts import table
-from otbench.studies.theory.meaningful_loss import GENERATORS, LOSSES
+from otbench.theory.meaningful_loss import GENERATORS, LOSSES
+from otbench.utils import plotting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from otbench.studies.theory.findings import Findings
+    from otbench.theory.findings import Findings
 
 NAME = "theory_meaningful_loss"
-COLOURS = (style.BLUE, style.RED)
+COLOURS = (plotting.BLUE, plotting.RED)
 PLAYERS = ("WGAN", "GAN")
 #: rank correlations from here on are called strong
 STRONG = 0.6
@@ -207,25 +208,25 @@ def curves(findings: Findings) -> Figure:
     import matplotlib.pyplot as plt
 
     a = findings.arrays
-    figure, panels = plt.subplots(4, 3, figsize=(style.WIDTH, 6.4), layout="constrained", sharex=True)
+    figure, panels = plt.subplots(4, 3, figsize=(plotting.WIDTH, 6.4), layout="constrained", sharex=True)
     for row, j in itertools.product(range(4), (1, 2)):
         panels[row, j].sharey(panels[row, 0])
         panels[row, j].tick_params(labelleft=False)
     for j, name in enumerate(GENERATORS):
         panels[0, j].set_title(name)
         for i in range(len(LOSSES)):
-            panels[i, j].axhline(0, color=style.LIGHT, lw=0.8)
+            panels[i, j].axhline(0, color=plotting.LIGHT, lw=0.8)
             _lines(panels[i, j], a["steps"], a["estimate"][i, j], COLOURS[i], PLAYERS[i])
             if _steps(findings):
                 standing = a["as_is"][i, j].mean(0)
-                panels[i, j].plot(a["steps"], standing, color=style.GREY, ls="-.", lw=1, label="as it stands")
+                panels[i, j].plot(a["steps"], standing, color=plotting.GREY, ls="-.", lw=1, label="as it stands")
             own = a["estimate_train"][i, j].mean(0)
-            panels[i, j].plot(a["steps"], own, color=style.BLACK, ls="--", lw=0.8, label="on training images")
+            panels[i, j].plot(a["steps"], own, color=plotting.BLACK, ls="--", lw=0.8, label="on training images")
             for row, measure in ((2, "w1"), (3, "frechet")):
                 _lines(panels[row, j], a["steps"], a[measure][i, j], COLOURS[i], PLAYERS[i])
-        panels[1, j].axhline(math.log(2), color=style.GREY, lw=0.8, ls=":")
+        panels[1, j].axhline(math.log(2), color=plotting.GREY, lw=0.8, ls=":")
         for row, floor in ((2, "w1_floor"), (3, "frechet_floor")):
-            panels[row, j].axhline(findings.facts[floor], color=style.ORANGE, lw=1, ls=":")
+            panels[row, j].axhline(findings.facts[floor], color=plotting.ORANGE, lw=1, ls=":")
         panels[3, j].set_yscale("log")
         plots.plain(panels[3, j].yaxis, *panels[3, j].get_ylim())
         panels[3, j].set_xlabel("updates of the generator")
@@ -258,7 +259,7 @@ def sheets(findings: Findings) -> Figure:
     found = a["sheets"]
     losses, count, moments, shown, _, h, w = found.shape
     columns = math.ceil(shown / 2)
-    wide = style.WIDTH
+    wide = plotting.WIDTH
     block = (0.86 * wide / moments - 0.1) / columns * 2 * h / w
     rows = losses * count
     figure, panels = plt.subplots(rows, moments, figsize=(wide, rows * (block + 0.22) + 0.15), squeeze=False)

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report import style
-from otbench.report.figures import Wanted
-from otbench.report.tables import Table
+from otbench.report.figures.base import Wanted
+from otbench.report.tables.base import Table
 from otbench.report.theory.parts import significant, table
-from otbench.studies.theory._parallel_lines_training import GAMES
+from otbench.theory.parallel_lines.training import GAMES
+from otbench.utils import plotting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-    from otbench.studies.theory.findings import Findings
+    from otbench.theory.findings import Findings
 
 NAME = "theory_parallel_lines"
-COLOURS = {"minimax": style.RED, "ns": style.PURPLE, "clip": style.SKY, "gp": style.BLUE}
+COLOURS = {"minimax": plotting.RED, "ns": plotting.PURPLE, "clip": plotting.SKY, "gp": plotting.BLUE}
 
 
 def said(findings: Findings) -> list[str]:
@@ -183,7 +183,7 @@ def figures(findings: Findings) -> Iterator[Wanted]:
 def _draw_losses(findings: Findings) -> Figure:
     import matplotlib.pyplot as plt
 
-    figure, (losses, slopes, along) = plt.subplots(1, 3, figsize=(style.WIDTH, 3.2), layout="constrained")
+    figure, (losses, slopes, along) = plt.subplots(1, 3, figsize=(plotting.WIDTH, 3.2), layout="constrained")
     _panel_losses(losses, findings)
     _panel_slopes(slopes, findings)
     _panel_along(along, findings)
@@ -202,23 +202,23 @@ def _panel_losses(axes: Axes, findings: Findings) -> None:
     held, reach = findings.arrays, findings.facts["theta_greatest"]
     thetas = held["thetas"]
     ends = np.array([-reach, 0, reach])
-    axes.plot(ends, abs(ends), color=style.BLUE, label="W1 = |theta|")
-    axes.plot(ends, [np.log(2)] * 3, color=style.RED, label="JS = log 2 (0 at 0)")
-    axes.plot([0], [0], "o", color=style.RED, markersize=4.5, zorder=4)
-    axes.plot([0], [np.log(2)], "o", color=style.RED, markersize=4.5, markerfacecolor="white", zorder=4)
-    _bars(axes, thetas, held["sampled_w1"], fmt="o", color=style.BLUE, label="W1, samples")
-    _bars(axes, thetas, held["sampled_js"], fmt="s", color=style.ORANGE, label="JS, histogram")
-    _bars(axes, thetas, held["trained_js"][-1], fmt="x", color=style.BLACK, label="JS, discriminator")
+    axes.plot(ends, abs(ends), color=plotting.BLUE, label="W1 = |theta|")
+    axes.plot(ends, [np.log(2)] * 3, color=plotting.RED, label="JS = log 2 (0 at 0)")
+    axes.plot([0], [0], "o", color=plotting.RED, markersize=4.5, zorder=4)
+    axes.plot([0], [np.log(2)], "o", color=plotting.RED, markersize=4.5, markerfacecolor="white", zorder=4)
+    _bars(axes, thetas, held["sampled_w1"], fmt="o", color=plotting.BLUE, label="W1, samples")
+    _bars(axes, thetas, held["sampled_js"], fmt="s", color=plotting.ORANGE, label="JS, histogram")
+    _bars(axes, thetas, held["trained_js"][-1], fmt="x", color=plotting.BLACK, label="JS, discriminator")
     axes.set(xlabel="theta", ylabel="loss (W1: length; JS: nats)", ylim=(-0.05, None))
 
 
 def _panel_slopes(axes: Axes, findings: Findings) -> None:
     held, reach = findings.arrays, findings.facts["theta_greatest"]
     thetas, marks = held["thetas"], held["marks"]
-    axes.plot([-reach, 0, 0, reach], [-1, -1, 1, 1], color=style.BLUE, label="W1: sign(theta)")
-    _bars(axes, thetas, held["sampled_slope"], fmt="o", color=style.BLUE, label="W1, plan of samples")
+    axes.plot([-reach, 0, 0, reach], [-1, -1, 1, 1], color=plotting.BLUE, label="W1: sign(theta)")
+    _bars(axes, thetas, held["sampled_slope"], fmt="o", color=plotting.BLUE, label="W1, plan of samples")
     early = int(np.argmin(np.abs(marks - findings.facts["minimax_peak_step"])))
-    for at, colour, shape in ((early, style.ORANGE, "^--"), (len(marks) - 1, style.RED, "s-")):
+    for at, colour, shape in ((early, plotting.ORANGE, "^--"), (len(marks) - 1, plotting.RED, "s-")):
         label = f"minimax, {marks[at]} steps of D"
         _bars(axes, thetas, held["trained_minimax"][at], fmt=shape, color=colour, label=label, linewidth=0.8)
     _bars(
@@ -226,7 +226,7 @@ def _panel_slopes(axes: Axes, findings: Findings) -> None:
         thetas,
         held["trained_ns"][-1],
         fmt="v:",
-        color=style.PURPLE,
+        color=plotting.PURPLE,
         label=f"non-saturating, {marks[-1]} steps of D",
         linewidth=0.8,
     )
@@ -242,7 +242,7 @@ def _panel_along(axes: Axes, findings: Findings) -> None:
         values = np.concatenate([held[f"trained_{name}"][:, at], -held[f"trained_{name}"][:, mirror]], axis=1)
         shown = values.mean(1) > 0
         _bars(axes, held["marks"][shown] + 1, values[shown], fmt="o-", color=COLOURS[name], label=label)
-    axes.axhline(1, color=style.BLUE, label="W1 (exact)")
+    axes.axhline(1, color=plotting.BLUE, label="W1 (exact)")
     axes.set(xscale="log", yscale="log", xlabel="steps of the discriminator + 1", ylabel="slope away from the line")
     _plain(axes.xaxis)
     _plain(axes.yaxis)
@@ -259,14 +259,14 @@ def _draw_training(findings: Findings) -> Figure:
     held = findings.arrays
     starts = held["starts"]
     limit = 1.3 * float(np.abs(starts).max())
-    figure, row = plt.subplots(1, len(GAMES), figsize=(style.WIDTH, 2.2), sharey=True, layout="constrained")
-    colours = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY, style.BLACK)
+    figure, row = plt.subplots(1, len(GAMES), figsize=(plotting.WIDTH, 2.2), sharey=True, layout="constrained")
+    colours = (plotting.BLUE, plotting.ORANGE, plotting.GREEN, plotting.PURPLE, plotting.SKY, plotting.BLACK)
     for axes, letter, (game, title) in zip(row, "abcd", GAMES.items(), strict=True):
         for at in range(len(starts)):
             colour, path = colours[at % len(colours)], held[f"path_{game}"][:, at]
             axes.plot(path[:, 1:], color=colour, linewidth=0.4, alpha=0.35)
             axes.plot(path[:, 0], color=colour, linewidth=0.8)
-        axes.axhline(0, color=style.BLACK, linewidth=0.8, linestyle=":")
+        axes.axhline(0, color=plotting.BLACK, linewidth=0.8, linestyle=":")
         axes.set_title(f"({letter}) {title}", fontsize=7.5)
         axes.set(xlabel="steps of theta", ylim=(-limit, limit))
     row[0].set_ylabel("theta")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from otbench.report.tables import ABSENT, Cell, Column, Table
-from otbench.report.tables import Row as TableRow
+from otbench.report.tables.base import ABSENT, Cell, Column, Table
+from otbench.report.tables.base import Row as TableRow
 
 Form = Callable[[float], str]
 

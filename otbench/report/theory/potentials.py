@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report import plots, style
-from otbench.report.figures import Wanted
-from otbench.report.tables import Table
+from otbench.report.figures import plots
+from otbench.report.figures.base import Wanted
+from otbench.report.tables.base import Table
 from otbench.report.theory.parts import significant, table
-from otbench.studies.theory.findings import Findings
+from otbench.theory.findings import Findings
+from otbench.utils import plotting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -192,14 +193,14 @@ def cells(findings: Findings) -> Figure:
     held = findings.arrays
     colours = [TINTS[k] for k in tinted(len(held["target"]), held["pairs"], len(TINTS))]
     polygons = np.split(held["corners"], np.cumsum(held["counts"])[:-1])
-    figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 3.7), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(plotting.WIDTH, 3.7), layout="constrained")
     left.add_collection(PolyCollection(polygons, facecolors=colours, edgecolors="white", linewidths=2.2))
-    dashed = {"colors": style.BLACK, "linewidths": 0.8, "linestyles": (0, (3, 2))}
+    dashed = {"colors": plotting.BLACK, "linewidths": 0.8, "linestyles": (0, (3, 2))}
     left.add_collection(LineCollection(list(held["facets_kantorovich"]), **dashed))
     left.set(xlim=(-0.51, 0.51), ylim=(-0.51, 0.51), title="(a) source: cells")
-    right.add_collection(LineCollection(list(held["target"][held["pairs"]]), colors=style.GREY, linewidths=0.6))
+    right.add_collection(LineCollection(list(held["target"][held["pairs"]]), colors=plotting.GREY, linewidths=0.6))
     sizes = 60 * held["weights"] / held["weights"].mean()
-    right.scatter(*held["target"].T, s=sizes, c=colours, edgecolors=style.BLACK, linewidths=0.5, zorder=3)
+    right.scatter(*held["target"].T, s=sizes, c=colours, edgecolors=plotting.BLACK, linewidths=0.5, zorder=3)
     right.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), title="(b) target: points and dual triangulation")
     for axes in (left, right):
         axes.set(aspect="equal", xlabel="first coordinate", ylabel="second coordinate")
@@ -227,7 +228,7 @@ def potentials(findings: Findings) -> Figure:
     import matplotlib.pyplot as plt
 
     figure, (section, over, finer) = plt.subplots(
-        1, 3, figsize=(style.WIDTH, 2.65), layout="constrained", width_ratios=(1.05, 1.15, 1.0)
+        1, 3, figsize=(plotting.WIDTH, 2.65), layout="constrained", width_ratios=(1.05, 1.15, 1.0)
     )
     _section(section, findings.arrays)
     apart = findings.arrays["apart"]
@@ -246,9 +247,11 @@ def potentials(findings: Findings) -> Figure:
 def _section(axes: Axes, held: dict[str, np.ndarray]) -> None:
     x = held["section_x"]
     half = (x**2).sum(1) / 2
-    axes.plot(x[:, 1], held["section_u"], color=style.BLUE, label="u (Newton)")
-    axes.plot(x[::4, 1], (half - held["section_phi"])[::4], "o", mfc="none", color=style.RED, label="|x|²/2 − φ (POT)")
-    axes.plot(x[:, 1], held["section_phi"], "--", color=style.GREY, label="φ (POT)")
+    axes.plot(x[:, 1], held["section_u"], color=plotting.BLUE, label="u (Newton)")
+    axes.plot(
+        x[::4, 1], (half - held["section_phi"])[::4], "o", mfc="none", color=plotting.RED, label="|x|²/2 − φ (POT)"
+    )
+    axes.plot(x[:, 1], held["section_phi"], "--", color=plotting.GREY, label="φ (POT)")
     axes.set(title=f"(a) at first coordinate {x[0, 0]:.3f}", xlabel="second coordinate", ylabel="potential")
     axes.legend(loc="best")
 
@@ -256,9 +259,9 @@ def _section(axes: Axes, held: dict[str, np.ndarray]) -> None:
 def _refinement(axes: Axes, findings: Findings) -> None:
     frame = findings.tables["pixels"]
     lines = (
-        ("identity", "difference of u", style.BLUE, "o-"),
-        ("crossed_slack", "slack", style.RED, "s--"),
-        ("moved", "square moved", style.GREEN, "^:"),
+        ("identity", "difference of u", plotting.BLUE, "o-"),
+        ("crossed_slack", "slack", plotting.RED, "s--"),
+        ("moved", "square moved", plotting.GREEN, "^:"),
     )
     for key, label, colour, form in lines:
         axes.loglog(frame.side, frame[key], form, color=colour, label=label)

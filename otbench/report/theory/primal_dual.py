@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report import style
-from otbench.report.figures import Wanted
-from otbench.report.tables import Table
+from otbench.report.figures.base import Wanted
+from otbench.report.tables.base import Table
 from otbench.report.theory.parts import significant, table
+from otbench.utils import plotting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from otbench.studies.theory.findings import Findings
+    from otbench.theory.findings import Findings
 
 NAME = "theory_primal_dual"
 PROBLEMS = {"gaussian": "Gaussians, W2²", "w2": "point sets, W2²", "w1": "point sets, W1"}
-BELOW = (style.BLUE, style.GREEN, style.PURPLE, style.BLACK)
+BELOW = (plotting.BLUE, plotting.GREEN, plotting.PURPLE, plotting.BLACK)
 
 
 def said(findings: Findings) -> list[str]:
@@ -167,10 +167,10 @@ def figures(findings: Findings) -> Iterator[Wanted]:
 def _draw_bounds(findings: Findings) -> Figure:
     import matplotlib.pyplot as plt
 
-    figure, row = plt.subplots(1, 3, figsize=(style.WIDTH, 3.3), sharey=True, layout="constrained")
+    figure, row = plt.subplots(1, 3, figsize=(plotting.WIDTH, 3.3), sharey=True, layout="constrained")
     for axes, letter, (problem, title) in zip(row, "abc", PROBLEMS.items(), strict=True):
         _curves(axes, findings, problem)
-        axes.axhline(1, color=style.BLACK, linestyle=":", linewidth=1.0)
+        axes.axhline(1, color=plotting.BLACK, linestyle=":", linewidth=1.0)
         axes.set_title(f"({letter}) {title}")
         axes.set(xscale="log", xlabel="steps + 1", ylim=(0, 2))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -184,7 +184,7 @@ def _curves(axes: Axes, findings: Findings, problem: str) -> None:
     rows = findings.tables["bounds"]
     for _, bound in rows[rows["problem"] == problem].iterrows():
         dash = "--" if bound["side"] == "neither" else "-"
-        colour = {"above": style.RED, "neither": style.ORANGE}.get(bound["side"]) or next(below)
+        colour = {"above": plotting.RED, "neither": plotting.ORANGE}.get(bound["side"]) or next(below)
         key = f"{problem}/{bound['bound']}"
         steps, values = findings.arrays[f"steps/{key}"] + 1, findings.arrays[f"curve/{key}"]
         for at in range(values.shape[1]):
@@ -196,19 +196,21 @@ def _draw_relaxed(findings: Findings) -> Figure:
     import matplotlib.pyplot as plt
 
     frame = findings.tables["relaxed"]
-    figure, row = plt.subplots(1, 2, figsize=(style.WIDTH, 3.2), layout="constrained")
-    drawn = (("objective", style.ORANGE, "o--", "minimum"), ("cost", style.BLUE, "s-", "its reconstruction cost"))
+    figure, row = plt.subplots(1, 2, figsize=(plotting.WIDTH, 3.2), layout="constrained")
+    drawn = (("objective", plotting.ORANGE, "o--", "minimum"), ("cost", plotting.BLUE, "s-", "its reconstruction cost"))
     for axes, letter, name in zip(row, "ab", ("wae", "vae"), strict=True):
         for column, colour, shape, label in drawn:
             axes.plot(frame["weight"], frame[f"{name}_{column}"], shape, color=colour, label=label)
-        axes.plot(frame["weight"], frame[f"{name}_repaired"], "^-", color=style.RED, label="repaired: bound from above")
-        axes.axhline(1, color=style.BLACK, linestyle=":", linewidth=1.0)
+        axes.plot(
+            frame["weight"], frame[f"{name}_repaired"], "^-", color=plotting.RED, label="repaired: bound from above"
+        )
+        axes.axhline(1, color=plotting.BLACK, linestyle=":", linewidth=1.0)
         axes.set_title(f"({letter}) {name.upper()}")
         axes.set(xscale="log", xlabel="lambda (squared length per nat)", ylim=(0, None))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    row[1].plot(frame["weight"], frame["vae_known"], "x", color=style.BLACK, markersize=5, label="closed form")
+    row[1].plot(frame["weight"], frame["vae_known"], "x", color=plotting.BLACK, markersize=5, label="closed form")
     ignoring = findings.facts["independent"]
-    row[1].axhline(ignoring, color=style.GREY, linestyle="-.", linewidth=0.9, label="plan that ignores the data")
+    row[1].axhline(ignoring, color=plotting.GREY, linestyle="-.", linewidth=0.9, label="plan that ignores the data")
     top = max(1.2, float(np.nanmax(frame["wae_repaired"])) * 1.1)
     row[0].set_ylim(0, top)
     row[0].set_ylabel("over the exact W2²")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from otbench.report import plots, style
-from otbench.report.figures import Wanted
-from otbench.report.tables import Table
+from otbench.report.figures import plots
+from otbench.report.figures.base import Wanted
+from otbench.report.tables.base import Table
 from otbench.report.theory.parts import significant, table
-from otbench.studies.theory.findings import Findings
+from otbench.theory.findings import Findings
+from otbench.utils import plotting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,13 @@ BASELINES = {
     "unextended": "best map, not extended",
     "scrambled": "best map, targets permuted",
 }
-LINES = ((style.BLUE, "o"), (style.RED, "s"), (style.GREEN, "^"), (style.PURPLE, "D"), (style.ORANGE, "v"))
+LINES = (
+    (plotting.BLUE, "o"),
+    (plotting.RED, "s"),
+    (plotting.GREEN, "^"),
+    (plotting.PURPLE, "D"),
+    (plotting.ORANGE, "v"),
+)
 SEEDS = "means over seeds"
 
 
@@ -217,7 +224,7 @@ def resources(findings: Findings) -> Figure:
     """Three panels: error and seconds against n, and the floor of the mass estimate."""
     import matplotlib.pyplot as plt
 
-    figure, (error, seconds, counted) = plt.subplots(1, 3, figsize=(style.WIDTH, 2.7), layout="constrained")
+    figure, (error, seconds, counted) = plt.subplots(1, 3, figsize=(plotting.WIDTH, 2.7), layout="constrained")
     keys = ["dimension", "method", "targets"]
     rows = findings.tables["resources"].groupby(keys).mean().reset_index()
     groups = list(rows.groupby(["dimension", "method"]))
@@ -229,13 +236,13 @@ def resources(findings: Findings) -> Figure:
             error.loglog(part.targets, 100 * part.error, **form)
         seconds.loglog(part.targets, part.seconds, **form)
     limit = 100 * findings.facts["tolerance"]
-    error.axhline(limit, color=style.BLACK, ls=":", lw=0.9, label="asked for")
+    error.axhline(limit, color=plotting.BLACK, ls=":", lw=0.9, label="asked for")
     n = np.sort(rows.targets.unique())
     middle = rows[rows.method != "newton"].groupby("targets").seconds.median()
-    seconds.loglog(n, middle.iloc[-1] * (n / n[-1]) ** 2.0, "--", color=style.GREY, label="n²")
+    seconds.loglog(n, middle.iloc[-1] * (n / n[-1]) ** 2.0, "--", color=plotting.GREY, label="n²")
     floors = findings.tables["floor"]
-    counted.loglog(floors.per, 100 * floors.expected, "-", color=style.GREY, label="counting alone")
-    counted.loglog(floors.per, 100 * floors.measured, "o", color=style.BLUE, label="exact map, counted")
+    counted.loglog(floors.per, 100 * floors.expected, "-", color=plotting.GREY, label="counting alone")
+    counted.loglog(floors.per, 100 * floors.measured, "o", color=plotting.BLUE, label="exact map, counted")
     error.set(title="(a) mass error", xlabel="targets n", ylabel="mean relative error, %")
     seconds.set(title="(b) time", xlabel="targets n", ylabel="seconds")
     counted.set(title="(c) floor of the estimate", xlabel="points a cell", ylabel="seeming error, %")
@@ -259,7 +266,7 @@ def samples(findings: Findings) -> Figure:
     import matplotlib.pyplot as plt
 
     told, each = findings.tables["summary"], findings.tables["samples"]
-    figure, panels = plt.subplots(1, 3, figsize=(style.WIDTH, 3.0), layout="constrained")
+    figure, panels = plt.subplots(1, 3, figsize=(plotting.WIDTH, 3.0), layout="constrained")
     marks = (
         ("w2", "(a) W2 to held-out points", "W2", 1.0),
         ("reverse_kl", "(b) reverse KL of the modes", "nats", 1.0),
@@ -276,11 +283,11 @@ def samples(findings: Findings) -> Figure:
 def _scored(axes: Axes, told: pd.DataFrame, each: pd.DataFrame, key: str, scale: float) -> None:
     maps = told[told.source == "map"].sort_values("error")
     dots = each[each.source == "map"]
-    axes.plot(100 * dots.error, scale * dots[key], "o", color=style.BLUE, ms=2.5, alpha=0.5)
-    axes.plot(100 * maps.error, scale * maps[key], "-", color=style.BLUE, label="map, extended")
-    forms = {"real": (style.BLACK, ":"), "target": (style.ORANGE, "--"), "neighbours": (style.GREEN, "-.")}
-    forms["unextended"] = (style.GREY, (0, (1, 1)))
-    forms["scrambled"] = (style.RED, (0, (5, 1, 1, 1, 1, 1)))
+    axes.plot(100 * dots.error, scale * dots[key], "o", color=plotting.BLUE, ms=2.5, alpha=0.5)
+    axes.plot(100 * maps.error, scale * maps[key], "-", color=plotting.BLUE, label="map, extended")
+    forms = {"real": (plotting.BLACK, ":"), "target": (plotting.ORANGE, "--"), "neighbours": (plotting.GREEN, "-.")}
+    forms["unextended"] = (plotting.GREY, (0, (1, 1)))
+    forms["scrambled"] = (plotting.RED, (0, (5, 1, 1, 1, 1, 1)))
     for name, (colour, dash) in forms.items():
         found = told[(told.source == "baseline") & (told.label == name)]
         # Samplers without a source have nothing to reject, and real draws have every mode's share by construction.

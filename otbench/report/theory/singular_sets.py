@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from otbench.report.figures import Wanted
-from otbench.report.tables import Table
+from otbench.report.figures.base import Wanted
+from otbench.report.tables.base import Table
 from otbench.report.theory import _singular_sets_figures as drawn
 from otbench.report.theory.parts import table
-from otbench.studies.theory._singular_sets_targets import TITLES
+from otbench.theory.singular_sets.targets import TITLES
 
 if TYPE_CHECKING:
-    from otbench.studies.theory.findings import Findings
+    from otbench.theory.findings import Findings
 
 NAME = "theory_singular_sets"
 GAPS = {"clusters": "the strip between the two clusters", "annulus": "the ring's hole"}

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from otbench.report import image_grids, image_plots, style
-from otbench.report.compare import Comparison
-from otbench.report.gathered import Gathered, load_run, network_of
-from otbench.report.registry import shown
-from otbench.report.tiles import tile
-from otbench.studies.images import RECIPE
+from otbench.report.comparison import Comparison
+from otbench.report.figures import image_grids, image_plots, marks
+from otbench.report.figures.tiles import tile
+from otbench.report.labels import shown
+from otbench.report.recipes.images import RECIPE
+from otbench.report.results import Gathered, load_run, network_of
 
 
 @pytest.fixture(scope="module")
@@ -132,5 +132,5 @@ def test_many_models_are_shared_out_by_family(run: Gathered) -> None:
 
 def test_marks_of_the_study_differ() -> None:
     models = [model for group in RECIPE.groups for model in group.models]
-    marks = [(style.MARKS[model].colour, style.MARKS[model].marker, style.MARKS[model].letter) for model in models]
+    marks = [(marks.MARKS[model].colour, marks.MARKS[model].marker, marks.MARKS[model].letter) for model in models]
     assert len(set(marks)) == len(models)

@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 from otbench.errors import OtbenchError
-from otbench.report import figures, render
+from otbench.report import render
+from otbench.report.figures import base
 
 Make = Callable[..., Path]
-save = figures.save
+save = base.save
 FEW = ("ae", "vae", "ns-gan", "wgan", "ae-ot", "otvae", "real", "memoriser", "collapsed", "noise")
 POINTS = ("wgan", "ae-ot", "real", "noise")
 
@@ -36,7 +37,7 @@ def blank(figure: object, folder: Path, name: str) -> None:
 def undrawn() -> Iterator[None]:
     """Reports of this module make their figures and do not draw them, but for one test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "save", blank)
+        patch.setattr(base, "save", blank)
         yield
 
 
@@ -161,7 +162,7 @@ DRAWN = "grid reconstructions prd_classifier split_classifier training progress 
 def test_every_figure_is_drawn(
     tmp_path: Path, published: Path, make_images: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "save", save)  # the real one, whatever the other tests of this module put there
+    monkeypatch.setattr(base, "save", save)  # the real one, whatever the other tests of this module put there
     folder = make_images(tmp_path, models=("wgan", "ae-ot", "real"), seeds=(0,))
     render(folder, published)
     for name in DRAWN.split():

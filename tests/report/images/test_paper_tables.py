@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from otbench.report.compare import Comparison
-from otbench.report.gathered import load_run
-from otbench.report.image_tables import distance_table
-from otbench.report.paper_tables import ae_ot_gan_table, paper_tables, wae_table
-from otbench.report.published import read_published
-from otbench.report.tables import Cell, Table
-from otbench.studies.images import AE_OT_GAN_ROWS, RECIPE, TABLES_3_AND_4, WAE_ROWS
+from otbench.report.comparison import Comparison
+from otbench.report.recipes.images import AE_OT_GAN_ROWS, RECIPE, TABLES_3_AND_4, WAE_ROWS
+from otbench.report.recipes.published import read_published
+from otbench.report.results import load_run
+from otbench.report.tables.base import Cell, Table
+from otbench.report.tables.images import distance_table
+from otbench.report.tables.papers import ae_ot_gan_table, paper_tables, wae_table
 
 LARGE = ("sngan", "sngan-resnet", "pggan", "ae-ot-gan", "ae-ot-gan-resnet")
 MODELS = ("vae", "wae-vae", "wae-mmd", "big-wae-gan", *LARGE, "real", "noise")

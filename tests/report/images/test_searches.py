@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 
 from otbench.errors import OtbenchError
-from otbench.report import searches
-from otbench.report.compare import Comparison
-from otbench.report.gathered import load_run
-from otbench.studies.images import RECIPE
+from otbench.report.comparison import Comparison
+from otbench.report.figures import search_figures
+from otbench.report.recipes.images import RECIPE
+from otbench.report.results import load_run
+from otbench.report.tables import searches
 from otbench.studies.search import COLUMNS
 
 PROTOCOL = "features=classifier-0badf00d;n_real=500;n_generated=500;split=test"
@@ -123,7 +124,7 @@ def test_the_figure_draws_both_rules_and_both_spaces(comparison: Comparison) -> 
     import matplotlib
 
     matplotlib.use("Agg")
-    ((name, _, caption, _, draw),) = searches.search_figures(comparison)
+    ((name, _, caption, _, draw),) = search_figures.search_figures(comparison)
     assert name == "digits_search" and "Trials without a value (1) count as the worst" in caption
     figure = draw()
     panels = figure.get_axes()
@@ -139,7 +140,7 @@ def test_the_figure_draws_both_rules_and_both_spaces(comparison: Comparison) -> 
 def test_a_run_without_a_search_has_no_part_of_it(tmp_path: Path, make_images: Callable[..., Path]) -> None:
     run = load_run(make_images(tmp_path, models=("vae", "real"), seeds=(0,)))
     comparison = Comparison(run.of("images"), None, (), study=RECIPE)
-    assert not searches.search_tables(comparison) and not list(searches.search_figures(comparison))
+    assert not searches.search_tables(comparison) and not list(search_figures.search_figures(comparison))
 
 
 def test_a_wrong_table_is_named(tmp_path: Path, make_images: Callable[..., Path]) -> None:
@@ -150,11 +151,12 @@ def test_a_wrong_table_is_named(tmp_path: Path, make_images: Callable[..., Path]
 
 
 def test_the_page_shows_the_search(folder: Path, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from otbench.report import figures, image_figures, render
+    from otbench.report import render
+    from otbench.report.figures import drawing, image_figures
 
     drawn = []
     monkeypatch.setattr(image_figures, "wanted", lambda comparison, dataset: iter(()))
-    monkeypatch.setattr(figures, "drawn", lambda wanted, where, out: drawn.extend(one[0] for one in wanted) or [])
+    monkeypatch.setattr(drawing, "drawn", lambda wanted, where, out: drawn.extend(one[0] for one in wanted) or [])
     html = render(folder, published).read_text()
     assert 'id="table-digits_search"' in html and drawn == ["digits_search"]
     assert 'id="table-digits_selection_classifier"' in html

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from otbench.metrics.table import COLUMNS
-from otbench.report.compare import Comparison
-from otbench.report.gathered import Gathered
-from otbench.report.selection import choices, selection_table, selection_tables
-from otbench.studies.images import RECIPE
+from otbench.report.comparison import Comparison
+from otbench.report.recipes.images import RECIPE
+from otbench.report.results import Gathered
+from otbench.report.tables.selection import choices, selection_table, selection_tables
 
 SHARES = (0.1, 0.5, 1.0)
 # model -> seed -> (distance to test images, to validation images) at each snapshot; None: diverged there

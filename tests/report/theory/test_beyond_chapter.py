@@ -5,9 +5,9 @@ import dataclasses
 import matplotlib.pyplot as plt
 import pytest
 
-from otbench.report.style import styled
 from otbench.report.theory import beyond as chapter
-from otbench.studies.theory import compute
+from otbench.theory import compute
+from otbench.utils.plotting import styled
 
 
 @pytest.fixture(scope="module")

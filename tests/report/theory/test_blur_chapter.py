@@ -10,8 +10,8 @@ import pytest
 
 from otbench.report.theory import chapters
 from otbench.report.theory.blur import said, tables
-from otbench.studies.theory.blur import MEASURES, summary
-from otbench.studies.theory.findings import Findings
+from otbench.theory.blur import MEASURES, summary
+from otbench.theory.findings import Findings
 
 
 @pytest.fixture

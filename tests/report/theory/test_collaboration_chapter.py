@@ -5,9 +5,9 @@ import dataclasses
 import matplotlib.pyplot as plt
 import pytest
 
-from otbench.report.style import styled
 from otbench.report.theory import collaboration as chapter
-from otbench.studies.theory import compute
+from otbench.theory import compute
+from otbench.utils.plotting import styled
 
 TINY = {"points": 40, "seeds": 1, "steps": 3, "critic_steps": 4, "width": 8, "batch": 16}
 

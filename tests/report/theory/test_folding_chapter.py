@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from otbench.report.theory import chapters, folding
-from otbench.studies.theory import compute
+from otbench.theory import compute
 
 TINY = {"solids": ["torus", "ellipsoid"], "points": 60, "samples": 4000, "particles": 40, "tolerance": 0.3}
 

@@ -10,8 +10,8 @@ import pytest
 
 from otbench.report.theory import chapters
 from otbench.report.theory.latent_geometry import said, tables
-from otbench.studies.theory._latent_geometry_distances import DISTANCES
-from otbench.studies.theory.findings import Findings
+from otbench.theory.findings import Findings
+from otbench.theory.latent_geometry.distances import DISTANCES
 
 PAIRS = ("straight", "graph", "smoothed", "energy", "bvp", "bvp_straight")
 

@@ -9,8 +9,8 @@ import pytest
 
 from otbench.report.theory import chapters
 from otbench.report.theory.meaningful_loss import said, tables
-from otbench.studies.theory.findings import Findings
-from otbench.studies.theory.meaningful_loss import MEASURES, correlations
+from otbench.theory.findings import Findings
+from otbench.theory.meaningful_loss import MEASURES, correlations
 
 
 @pytest.fixture

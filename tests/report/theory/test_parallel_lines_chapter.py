@@ -6,7 +6,7 @@ import pytest
 
 from otbench.report.theory import chapters
 from otbench.report.theory import parallel_lines as chapter
-from otbench.studies.theory import compute
+from otbench.theory import compute
 from tests.conftest import smoke
 
 TINY = smoke("parallel-lines")

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from otbench.report import style
 from otbench.report.theory import potentials
-from otbench.studies.theory import compute
+from otbench.theory import compute
+from otbench.utils import plotting
 
 TINY = {"targets": 6, "sides": [6, 24], "tolerance": 0.1, "discrete": 12}
 
@@ -51,7 +51,7 @@ def test_neighbours_get_different_tints(found):
 def test_the_figures_draw(found):
     import matplotlib.pyplot as plt
 
-    with style.styled():
+    with plotting.styled():
         for name, _, caption, form, make in potentials.figures(found):
             figure = make()
             assert name.startswith("theory_potentials") and caption and form == "svg"

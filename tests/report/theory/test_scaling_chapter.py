@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from otbench.report import style
 from otbench.report.theory import scaling
-from otbench.studies.theory import compute
+from otbench.theory import compute
+from otbench.utils import plotting
 from tests.conftest import smoke
 
 TINY = smoke("scaling")
@@ -52,7 +52,7 @@ def test_the_tables_hold_the_values(found):
 def test_the_figures_draw(found):
     import matplotlib.pyplot as plt
 
-    with style.styled():
+    with plotting.styled():
         for name, _, caption, form, make in scaling.figures(found):
             figure = make()
             assert name.startswith("theory_scaling") and caption and form == "svg"

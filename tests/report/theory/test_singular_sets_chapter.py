@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from otbench.report.theory import chapters, singular_sets
-from otbench.studies.theory import compute
+from otbench.theory import compute
 
 TINY = {"points": 60, "counts": [60], "widths": [4], "depths": [1], "seeds": 2, "steps": 5, "samples": 200}
 

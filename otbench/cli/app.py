@@ -1,0 +1,76 @@
+"""The command line: a table of its verbs."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Annotated
+
+import typer
+
+from otbench import __version__
+from otbench.cli import pipeline, rate, reproduce, slice, studies, tools
+from otbench.errors import OtbenchError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Benchmark of generative models seen through optimal transport.",
+)
+
+PIPELINE = (
+    pipeline.data,
+    pipeline.fit,
+    pipeline.join,
+    pipeline.draw,
+    pipeline.features,
+    pipeline.measure,
+    pipeline.gather,
+    pipeline.report,
+    pipeline.status,
+)
+STUDIES = (studies.study, studies.search, studies.spread, studies.theory)
+
+for verb in (*PIPELINE, *STUDIES, reproduce.reproduce, tools.score, tools.transport):
+    app.command()(verb)
+app.command("slice")(slice.slices)
+app.command("list")(tools.show)
+app.add_typer(rate.app, name="rate")
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"otbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+"""What a disk may say no with, which is no fault of the program."""
+
+
+def main() -> None:
+    """Run the command line; a wrong request ends with one sentence and status 2, failed work with status 1."""
+    try:
+        app(prog_name="otbench")
+    except OtbenchError as error:
+        typer.echo(f"otbench: {error}", err=True)
+        sys.exit(error.status)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        typer.echo(f"otbench: {error.filename or 'a file'} could not be written or read: {error.strerror}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

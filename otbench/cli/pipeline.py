@@ -1,0 +1,255 @@
+"""The verbs of the pipeline: one for each arrow of the data's way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from otbench.cli.options import (
+    AsJson,
+    DataArgument,
+    Device,
+    Out,
+    Precision,
+    budget,
+    load_data,
+    mapping,
+    numbers,
+    tell,
+)
+from otbench.errors import WorkFailed
+from otbench.utils.devices import ready
+
+
+def data(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A known data set, or folder:PATH, or folder:PATH@SIZE (32 unless given)."),
+    ],
+    out: Out,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of image files; default: $OTBENCH_DATA, else ~/.cache/otbench.")
+    ] = None,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Let in image files that are not the publisher's; the source says so.")
+    ] = False,
+    name: Annotated[str | None, typer.Option(help="What to call the data set; default: its own name.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a data set, or read it, downloading what is not there; check it and write it to one file.
+
+    Example: otbench data mnist --root ~/images --out mnist.npz
+    """
+    from dataclasses import replace
+
+    from otbench.data import load, save
+
+    values = load(what, root, unverified or None)
+    values = replace(values, name=name) if name else values
+    save(values, out)
+    told = {"name": values.name} | {split: list(array.shape) for split, array in values.splits.items()}
+    told |= {"classes": len(values.classes), "source": values.source, "digest": values.digest()}
+    shapes = ", ".join(f"{split} {array.shape}" for split, array in values.splits.items())
+    tell(told, as_json, f"{values.name}: {shapes}, written to {out}")
+
+
+def fit(
+    model: str,
+    data: DataArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder for fit.json, weights.safetensors and losses.csv.")],
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas; one replica each.")] = "0",
+    steps: Annotated[str, typer.Option(help="Budget in discriminator updates, or 'paper'.")] = "paper",
+    snapshots: Annotated[str, typer.Option(help="Fractions of the budget at which weights are kept.")] = "1",
+    options: Annotated[str, typer.Option(help="Options of the model in place of its paper's, as JSON.")] = "{}",
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+    together: Annotated[int, typer.Option(help="Replicas trained at once; 0: all on a GPU, one on a CPU.")] = 0,
+    capture: Annotated[bool, typer.Option("--capture", help="Replay steps as CUDA graphs (GPU only).")] = False,
+    precision: Annotated[
+        Precision, typer.Option(help="tf32: a GPU's matrix units; bfloat16: mixed precision.")
+    ] = Precision.float32,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="On a GPU, the same bits every time, at a cost in time.")
+    ] = False,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds after which a replica counts as failed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model, one replica a seed; resumes where an interrupted call stopped.
+
+    Example: otbench fit pacgan2 --data grid --seeds 0,1,2 --steps 3000 --out fit/grid/pacgan2
+    """
+    from otbench.training.fit import fit as run
+    from otbench.training.trainer import Options
+
+    training = Options(
+        device.value, together, capture, precision.value, deterministic=deterministic, time_limit=time_limit
+    )
+    summary = run(
+        model,
+        load_data(data),
+        numbers(seeds, int, "--seeds"),
+        out,
+        steps=budget(steps),
+        snapshots=numbers(snapshots, float, "--snapshots"),
+        options=mapping(options),
+        training=training,
+    )
+    good = sum(cell["status"] == "ok" for cell in summary["cells"])
+    tell(summary, as_json, f"{model} on {summary['dataset']}: {good} of {len(summary['cells'])} cells ok, in {out}")
+
+
+def join(
+    folders: Annotated[list[Path], typer.Argument(help="Folders that `fit` wrote for some seeds each.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the fit of all seeds.")],
+) -> None:
+    """Put fits of one model that differ in their seeds into one.
+
+    Example: otbench join fit/gan/part-0 fit/gan/part-1 --out fit/gan
+    """
+    from otbench.training.join import join as run
+
+    summary = run(folders, out)
+    typer.echo(f"{summary['model']} on {summary['dataset']}: {len(summary['seeds'])} seeds in {out}")
+
+
+def draw(
+    fit: Annotated[Path, typer.Option("--fit", help="Folder that `fit` wrote.")],
+    data: DataArgument,
+    out: Out,
+    n: Annotated[int, typer.Option("--n", help="Samples of every seed and snapshot.")] = 2500,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+) -> None:
+    """Draw samples of every seed and snapshot of a fitted model.
+
+    Example: otbench draw --fit fit/grid/gan --data grid --n 2500 --out samples/grid/gan.npz
+    """
+    from otbench.training.draw import draw as run
+
+    info = run(fit, load_data(data), n, out, device.value)
+    typer.echo(f"{info['model']} on {info['dataset']}: samples in {out}")
+
+
+def features(
+    data: DataArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder for features.json, the classifier and the features.")],
+    extractor: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="classifier or inception; may be given twice. Default: the classifier where there are labels,"
+            " and Inception where its weights are at hand."
+        ),
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Batches of 128 that the classifier is trained on.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the classifier and of the training images kept.")] = 0,
+    device: Annotated[Device, typer.Option(help="Where to compute; a CPU's classifier is the same every time.")] = (
+        Device.cpu
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Make what images are compared in: a classifier of the data set, or Inception, and the real images' features.
+
+    Example: otbench features --data digits.npz --out features/digits
+    """
+    from otbench.features.store import make_features
+
+    told = make_features(load_data(data), out, extractor, weights, steps, seed, ready(device.value))
+    said = [
+        f"{name}-{one['weights'][:8]}"
+        + (f", accuracy {one['accuracy']:.4f}" if one.get("accuracy") is not None else "")
+        for name, one in told["extractors"].items()
+    ]
+    tell(told, as_json, f"{told['dataset']}: {'; '.join(said)}, in {out}")
+
+
+def measure(
+    data: DataArgument,
+    samples: Annotated[
+        Path, typer.Option("--samples", help="Samples: .npz with `samples` (n, d) or (n, c, h, w), or .npy.")
+    ],
+    out: Out,
+    run: Annotated[str, typer.Option(help="Name of the run, a column of the table.")] = "user",
+    study: Annotated[str | None, typer.Option(help="Name of the study, a column of the table.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name of the model; default: what the file says.")] = None,
+    features: Annotated[Path | None, typer.Option(help="Of images: the folder that `features` made.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
+    curves: Annotated[Path | None, typer.Option(help="Where to write PRD's curves, .npz.")] = None,
+    device: Annotated[Device, typer.Option(help="Where features of images and metrics are computed.")] = Device.cpu,
+    as_json: AsJson = False,
+) -> None:
+    """Measure samples from anywhere against a data set; writes the tidy table (.csv or .parquet).
+
+    Example: otbench measure --dataset grid --samples mine.npz --out metrics.csv
+    """
+    from otbench.metrics.table import measure_file, write_curves, write_table
+
+    values, known, where = load_data(data), None, device.value
+    if features is not None and values.kind == "images":
+        from otbench.metrics.reference import open_features
+
+        where = ready(device.value)
+        known = open_features(features, values, weights, where)
+    elif device is not Device.cpu:  # points on a CPU are measured without torch
+        where = ready(device.value)
+    found: dict[str, Any] = {}
+    table = measure_file(values, samples, run, model, study=study, features=known, curves=found, device=where)
+    write_table(table, out)
+    if curves is not None:
+        write_curves(found, curves)
+    last = table[table["snapshot"] == table["snapshot"].max()]
+    rows = last[["seed", "metric", "value", "status", "protocol"]]
+    records = json.loads(rows.to_json(orient="records", double_precision=15))
+    for record, value in zip(records, rows["value"], strict=True):
+        if record["value"] is None:  # JSON has no infinity and no NaN
+            record["value"] = str(value)
+    tell(records, as_json, rows.to_string(index=False, max_colwidth=60))
+
+
+def gather(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run, results/<run>; holds its config.json.")],
+) -> None:
+    """Collect a run's metrics into metrics.csv and .parquet, run.json and scatter.npz.
+
+    Example: otbench gather results/default
+    """
+    from otbench.runs.check import run_of
+    from otbench.runs.gather import gather as run
+
+    said = run(run_of(folder))
+    typer.echo(f"{said['run']}: {len(said['expected'])} cells gathered in {folder}")
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder with metrics.parquet, run.json and scatter.npz.")],
+    published: Annotated[Path, typer.Option(help="Table of published figures.")] = Path("config/published.csv"),
+    reference: Annotated[Path, typer.Option(help="Folder of the reference results.")] = Path("results/reference"),
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; default: the run's own.")] = None,
+) -> None:
+    """Render tables, figures and report.html of a gathered run.
+
+    Example: otbench report results/default
+    """
+    from otbench.report import render
+
+    page = render(folder, published, reference if (reference / "metrics.parquet").exists() else None, out)
+    typer.echo(f"report: {page}")
+
+
+def status(
+    folder: Annotated[Path, typer.Argument(help="Folder of a gathered run, results/<run>.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say how many cells of a run are ok and which are not; exit status 1 where one is not.
+
+    Example: otbench status results/default
+    """
+    from otbench.report import status as module
+
+    found = module.status(folder)
+    tell(found, as_json, module.said(found))
+    if found["troubled"]:
+        raise WorkFailed(
+            f"{len(found['troubled'])} of {found['counts']['all']} cells are not ok; the report counts them"
+        )

@@ -1,0 +1,118 @@
+"""The verbs of studies beyond a table of metrics: `study`, `search`, `spread`, `theory`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from otbench.cli.options import DataArgument, Device, Out, Space, Study, budget, load_data, mapping, numbers, span
+from otbench.registry import ON_CPU, THEORIES
+from otbench.utils.devices import ready
+
+
+def study(
+    name: Annotated[Study, typer.Argument(help="Which study.")],
+    data: DataArgument,
+    fit: Annotated[Path, typer.Option("--fit", help="Folder that `fit` wrote for ae-ot.")],
+    out: Out,
+    seed: Annotated[int | None, typer.Option(help="Replica to study; default: the first that is ok.")] = None,
+    segments: Annotated[int, typer.Option(help="Random segments of the source cube.", min=1)] = 200,
+    points: Annotated[int, typer.Option(help="Most training images to embed.", min=10)] = 2000,
+) -> None:
+    """Study a fitted AE-OT itself: paths through its singular set, embeddings of images and codes; prints JSON.
+
+    Example: otbench study latent --data digits --fit fit/digits/ae-ot --out studies/latent/digits.npz
+    """
+    from otbench.studies import latent
+
+    told = latent.write(out, latent.study(load_data(data), fit, seed, segments, points))
+    typer.echo(json.dumps(told, indent=2))
+
+
+def search(
+    model: str,
+    data: DataArgument,
+    features: Annotated[Path, typer.Option(help="The folder that `features` made of the data set.")],
+    out: Out,
+    space: Annotated[Space, typer.Option(help="Ranges that the options are drawn from.")] = Space.wide,
+    trials: Annotated[str, typer.Option(help="Trials FIRST:END; trial 0 of the wide space has the defaults.")] = "0:10",
+    steps: Annotated[str, typer.Option(help="Budget of each trial in discriminator updates, or 'paper'.")] = "paper",
+    snapshots: Annotated[str, typer.Option(help="Fractions of the budget at which it is measured.")] = "1",
+    samples: Annotated[int, typer.Option(help="Samples that are measured.", min=20)] = 10_000,
+    options: Annotated[str, typer.Option(help="Options of every trial, as JSON, below those drawn.")] = "{}",
+    seed: Annotated[int, typer.Option(help="Seed of the options drawn and of the weights.")] = 0,
+    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+) -> None:
+    """Train a model with randomly drawn options (Lucic et al. 2018) and write the distances reached, as CSV.
+
+    Example: otbench search ns-gan --data digits.npz --features features/digits --trials 0:10 --out search.csv
+    """
+    from otbench.metrics.reference import open_features
+    from otbench.studies.search import Budget
+    from otbench.studies.search import search as run
+
+    values, where = load_data(data), ready(device.value)
+    marks = tuple(numbers(snapshots, float, "--snapshots"))
+    each = Budget(budget(steps), marks, samples, mapping(options), seed, where)
+    known = open_features(features, values, weights, where)
+    table = run(model, values, known, space.value, span(trials), each, out)
+    good = table[(table["metric"] == "fid") & table["value"].notna()]
+    best = f"least Frechet distance {good['value'].min():.4g}" if len(good) else "none could be measured"
+    typer.echo(f"{model} on {values.name}, {space.value}: trials {trials}, {best}, in {out}")
+
+
+def spread(
+    data: DataArgument,
+    fit: Annotated[Path, typer.Option("--fit", help="Folder that `fit` wrote.")],
+    out: Out,
+    n: Annotated[int, typer.Option("--n", help="Samples of every draw.", min=20)] = 2500,
+    draws: Annotated[int, typer.Option(help="Independent draws from every seed's final weights.", min=2)] = 3,
+    subsets: Annotated[int, typer.Option(help="Measurements of every draw, each with its own subsets.", min=2)] = 3,
+    metric: Annotated[list[str] | None, typer.Option(help="May be given several times. Default: all.")] = None,
+    features: Annotated[Path | None, typer.Option(help="Of images: the folder that `features` made.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+) -> None:
+    """Draw and measure a fitted model again and again: what splits the variance of its figures, as CSV.
+
+    Writes OUT, and beside it the Frechet distance at several numbers of samples (`<stem>.bias.csv`).
+
+    Example: otbench spread --data digits.npz --fit fit/digits/vae --features features/digits --out spread.csv
+    """
+    from otbench.metrics.reference import open_features
+    from otbench.studies.spread import spread as run
+    from otbench.studies.spread import write_spread
+
+    values, known, where = load_data(data), None, ready(device.value)
+    if features is not None and values.kind == "images":
+        known = open_features(features, values, weights, where)
+    tables = run(fit, values, n, draws, subsets, known, metric, where)
+    write_spread(tables, out)
+    typer.echo(f"{values.name}: {len(tables[0])} values of {draws} draws x {subsets} subsets in {out}")
+
+
+def theory(
+    name: Annotated[str, typer.Argument(help=f"Which study: {', '.join(THEORIES)}.")],
+    out: Out,
+    data: Annotated[
+        str | None, typer.Option("--data", "--dataset", help="Of a study of images: a data set's name or file.")
+    ] = None,
+    options: Annotated[str, typer.Option(help="Options in place of the defaults, as JSON.")] = "{}",
+    seed: Annotated[int, typer.Option(help="Seed of all that is random.", min=0)] = 0,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+) -> None:
+    """Compute one of the texts' arguments, with figures whose answer is known, and print what it found as JSON.
+
+    Example: otbench theory parallel-lines --out theory/parallel-lines.npz
+    """
+    from otbench.theory import compute
+
+    given = mapping(options)
+    where = ready("cpu" if name in ON_CPU else device.value)
+    found = compute(name, given, load_data(data) if data else None, seed, where)
+    found.write(out)
+    typer.echo(json.dumps({"name": name, "seconds": found.info["seconds"], "facts": found.facts}, indent=2))

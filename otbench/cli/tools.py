@@ -1,0 +1,73 @@
+"""Verbs beside the pipeline: list, score and transport."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from otbench.cli.options import (
+    AsJson,
+    Kind,
+    tell,
+)
+from otbench.errors import OtbenchError, WorkFailed
+
+
+def show(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.all,
+    as_json: AsJson = False,
+) -> None:
+    """What models, data sets, metrics and studies of the theory there are, with their papers.
+
+    Example: otbench list models
+    """
+    from otbench.cli.listing import listing, text
+
+    found = listing() if kind is Kind.all else {kind.value: listing()[kind.value]}
+    tell(found, as_json, text(found))
+
+
+def score(
+    real: Annotated[Path, typer.Argument(help="Features of real data, .npy (n, d).")],
+    generated: Annotated[Path, typer.Argument(help="Features of generated data, .npy (m, d).")],
+    seed: Annotated[int, typer.Option(help="Seed of k-means and subsets.")] = 0,
+) -> None:
+    """FID, KID, PRD, precision, recall, density and coverage of two feature arrays, as JSON.
+
+    Example: otbench score real.npy generated.npy
+    """
+    from otbench.data.samples import read_array
+    from otbench.metrics import score_features
+
+    typer.echo(json.dumps(score_features(read_array(real), read_array(generated), seed=seed), indent=2))
+
+
+def transport(
+    target: Annotated[Path | None, typer.Argument(help="Target points, .npy (n, d).")] = None,
+    source: Annotated[str, typer.Option(help="Source measure: cube, ball or gaussian.")] = "cube",
+    tolerance: Annotated[float | None, typer.Option(help="Relative cell error to reach.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the map, .npz.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights of the points, .npy (n,).")] = None,
+    start: Annotated[Path | None, typer.Option(help="Map to start from, .npz.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the stochastic solver.")] = 0,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds after which to stop.")] = None,
+    check: Annotated[Path | None, typer.Option(help="Recompute the certificate of this map instead.")] = None,
+) -> None:
+    """Solve semi-discrete transport to points, or check a map; prints the certificate as JSON.
+
+    Example: otbench transport codes.npy --source cube --tolerance 0.05 --out map.npz
+    """
+    from otbench.cli import transport
+
+    if (target is None) == (check is None):
+        raise OtbenchError("transport: expected either target points (.npy) or --check MAP.npz")
+    if check:
+        told = transport.check(check)
+    else:
+        told = transport.run(target, source, tolerance, out, weights, seed, time_limit, start, progress=True)
+    typer.echo(json.dumps(told, indent=2))
+    if not told.get("map_tolerance_met", 1):
+        raise WorkFailed("transport: the map missed its tolerance; the certificate says by how much")

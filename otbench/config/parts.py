@@ -1,0 +1,139 @@
+"""The parts of a config: options in place of the papers', a search, repeated measurement, ratings, the theory."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from otbench.config.search_spaces import SEARCHED
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class Override(BaseModel):
+    """Options of some models in place of the papers' values."""
+
+    model_config = ConfigDict(extra="forbid")
+    models: list[Name] = Field(min_length=1, description="models that the options are for")
+    datasets: list[Name] = Field([], description="data sets that the options are for; none given: all of the study")
+    set: dict[str, Any] = Field(description="options of those models, by name")
+
+
+class Search(BaseModel):
+    """A search over options (Lucic et al. 2018): how many draws each model gets, and what each draw is trained for."""
+
+    model_config = ConfigDict(extra="forbid")
+    models: list[Name] = Field(list(SEARCHED), min_length=1, description="models to search")
+    datasets: list[Name] = Field(min_length=1, description="data sets of the study to search on")
+    trials: dict[Literal["wide", "narrow"], Annotated[int, Field(ge=1, strict=True)]] = Field(
+        min_length=1, description="draws of every model from each space of options: the budget"
+    )
+    steps: Annotated[int, Field(ge=1, strict=True)] | Literal["paper"] = Field(
+        description="budget of every trial, as in the study"
+    )
+    snapshots: list[Fraction] = Field([1.0], description="fractions of the budget at which trials are measured")
+    samples: Annotated[int, Field(ge=20, strict=True)] = Field(10_000, description="samples that are measured")
+    set: dict[str, Any] | None = Field(
+        {}, description="options of every trial, below those drawn; null: none, not the default config's either"
+    )
+    seed: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="of the options drawn and of the weights")
+    at_once: Annotated[int, Field(ge=1, strict=True)] = Field(10, description="trials of one job")
+
+    @field_validator("models", "datasets")
+    @classmethod
+    def _names_once(cls, value: list[str]) -> list[str]:
+        return distinct(value, "a name")
+
+    @field_validator("set")
+    @classmethod
+    def _none_is_empty(cls, value: dict[str, Any] | None) -> dict[str, Any]:
+        return value or {}
+
+    @field_validator("models")
+    @classmethod
+    def _searchable(cls, value: list[str]) -> list[str]:
+        known(value, SEARCHED, "no ranges to search are known of model")
+        return value
+
+    @property
+    def jobs(self) -> list[tuple[str, str, str, str]]:
+        """(data set, model, space, trials FIRST-END) of every job."""
+        parts = [
+            (space, f"{first}-{min(first + self.at_once, trials)}")
+            for space, trials in self.trials.items()
+            for first in range(0, trials, self.at_once)
+        ]
+        return [(dataset, model, *part) for dataset in self.datasets for model in self.models for part in parts]
+
+
+class Spread(BaseModel):
+    """Drawing and measuring again: what of a figure's variance is the training seed's, the sample's, the metric's."""
+
+    model_config = ConfigDict(extra="forbid")
+    models: list[Name] = Field(
+        min_length=1, description="models to draw and measure again, of those that the study has"
+    )
+    datasets: list[Name] = Field(min_length=1, description="data sets to do so on, of those that the study has")
+    draws: Annotated[int, Field(ge=2, strict=True)] = Field(3, description="independent draws of every seed")
+    subsets: Annotated[int, Field(ge=2, strict=True)] = Field(3, description="measurements of every draw")
+    metrics: list[str] | None = Field(None, min_length=1, description="metrics to measure; default: all")
+
+    @field_validator("models", "datasets", "metrics")
+    @classmethod
+    def _names_once(cls, value: list[str] | None) -> list[str] | None:
+        return value and distinct(value, "a name")
+
+    @field_validator("metrics")
+    @classmethod
+    def _measurable(cls, value: list[str] | None) -> list[str] | None:
+        if value:
+            from otbench.metrics import METRICS  # needs numpy: only where there is something to check
+
+            known(value, tuple(METRICS), "unknown metric")
+        return value
+
+
+class Rating(BaseModel):
+    """A blind session in which people say of images whether they are real."""
+
+    model_config = ConfigDict(extra="forbid")
+    models: list[Name] = Field(min_length=1, description="models whose samples are rated, of those that the study has")
+    datasets: list[Name] = Field(
+        min_length=1, description="data sets to make a session of, of those that the study has"
+    )
+    along: list[Name] = Field([], description="those of the models that are rated at every snapshot")
+    per_cell: Annotated[int, Field(ge=1, strict=True)] = Field(4, description="images of every seed and snapshot")
+    real: Annotated[int, Field(ge=1, strict=True)] = Field(40, description="held-out real images: the ceiling")
+    checks: Annotated[int, Field(ge=0, strict=True)] = Field(10, description="real images that test attention")
+    repeats: Annotated[int, Field(ge=0, strict=True)] = Field(20, description="images that are shown a second time")
+    seed: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="of the choice and the order")
+
+    @field_validator("models", "datasets", "along")
+    @classmethod
+    def _names_once(cls, value: list[str]) -> list[str]:
+        return distinct(value, "a name")
+
+
+class Theory(BaseModel):
+    """One study of the theory: what it computes, and on which images where it is about images."""
+
+    model_config = ConfigDict(extra="forbid")
+    dataset: Name | None = Field(None, description="data set of images, for a study that is about images")
+    set: dict[str, Any] = Field({}, description="options of the study in place of its defaults")
+    seed: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="of all that is random in it")
+
+
+def distinct(values: list, what: str) -> list:
+    """Return `values`; raises ValueError where one is there twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"holds {what} twice")
+    return values
+
+
+def known(values: list[str], names: list[str] | tuple[str, ...], what: str) -> None:
+    """Raise ValueError where a value is none of `names`; `what` begins its sentence."""
+    for value in values:
+        if value not in names:
+            raise ValueError(f"{what} '{value}'; known are {', '.join(names)}")

@@ -1,0 +1,321 @@
+"""What a run is: studies with their data sets, models, seeds and budgets, validated."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Container
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from otbench.config.parts import Fraction, Name, Override, Rating, Search, Spread, Theory, distinct, known
+from otbench.data.names import IMAGES, POINTS
+from otbench.errors import OtbenchError
+from otbench.registry import OF_IMAGES, THEORIES, models_of
+
+
+def _number(value: Any) -> Any:
+    """A whole number for its digits: Snakemake's `--config seeds=[0,1]` gives lists of texts."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+Seeds = list[Annotated[int, Field(ge=0, strict=True), BeforeValidator(_number)]]
+StudyName = Literal["mode-collapse", "images", "stacked"]
+
+#: paths that need no quotes in a shell, and are no option
+PLAIN = r"[\w./~][\w./+=@%:~-]*"
+#: kind of the data that each study is about
+KINDS: dict[str, str] = {"mode-collapse": "points", "images": "images", "stacked": "images"}
+
+
+class Section(BaseModel):
+    """One study of a run: a comparison of models on data sets of one kind, under one budget."""
+
+    model_config = ConfigDict(extra="forbid")
+    datasets: list[Name] = Field(min_length=1, description="data sets by name (otbench list datasets)")
+    folders: dict[Name, str] = Field({}, description="data sets that are folders of images: name -> PATH or PATH@SIZE")
+    models: list[Name] = Field(min_length=1, description="models by name (otbench list models)")
+    seeds: Seeds | None = Field(None, min_length=1, description="one replica each; default: the run's")
+    steps: Annotated[int, Field(ge=1, strict=True)] | Literal["paper"] = Field(
+        description="budget of every model in discriminator updates or batches, or 'paper' for each paper's own"
+    )
+    snapshots: list[Fraction] = Field([1.0], description="fractions of the budget at which models are measured")
+    samples: Annotated[int, Field(ge=20, strict=True)] = Field(2500, description="samples drawn of every replica")
+    overrides: list[Override] = Field([], description="options in place of the papers' values")
+    features: list[Literal["classifier", "inception"]] = Field(
+        ["classifier"], description="networks whose features images are compared in"
+    )
+    inception_weights: str | None = Field(None, description="file of Inception's weights; default: torch-fidelity's")
+    search: Search | None = Field(None, description="a search over the options of some models")
+    spread: Spread | None = Field(None, description="drawing and measuring some models again, to split the variance")
+    rating: Rating | None = Field(None, description="a session in which people rate images by eye")
+
+    @field_validator("datasets", "models", "features")
+    @classmethod
+    def _names_once(cls, value: list[str]) -> list[str]:
+        return distinct(value, "a name")
+
+    @field_validator("seeds", "snapshots")
+    @classmethod
+    def _values_once(cls, value: list | None) -> list | None:
+        return value and distinct(value, "a value")
+
+    def options(self, model: str, dataset: str | None = None) -> dict[str, Any]:
+        """The options of `model` on `dataset` in place of its paper's values; later overrides win."""
+        chosen: dict[str, Any] = {}
+        for override in self.overrides:
+            if model in override.models and (not override.datasets or dataset in override.datasets):
+                chosen.update(override.set)
+        return chosen
+
+    @property
+    def rated(self) -> list[str]:
+        """The models of the study whose samples people rate."""
+        return [model for model in (self.rating.models if self.rating else ()) if model in self.models]
+
+    @property
+    def marks(self) -> list[float]:
+        """The snapshots in order; the end of the budget is always among them."""
+        return sorted({*self.snapshots, 1.0})
+
+
+class Run(BaseModel):
+    """One run of the benchmark."""
+
+    model_config = ConfigDict(extra="forbid")
+    run: Name = Field(description="name of the run; results go to <results>/<run>")
+    results: str = Field("results", description="folder of all runs")
+    studies: dict[StudyName, Section | None] = Field(
+        min_length=1, description="the comparisons of this run; null leaves out one that a config below asks for"
+    )
+    seeds: Seeds = Field(min_length=1, description="one replica each")
+    theory: dict[str, Theory | None] | None = Field(
+        None, description="studies of the theory by name (otbench theory --help); null leaves one, or all, out"
+    )
+    allow: list[str] = Field(
+        [], description="folders outside this one that the config may name; the command line alone says so"
+    )
+    data_root: str | None = Field(None, description="folder of downloaded data sets; default: OTBENCH_DATA or a cache")
+    unverified: bool = Field(False, description="take image files that differ from the publisher's, and say so")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where models are trained")
+    together: Annotated[int, Field(ge=0, strict=True)] = Field(
+        0, description="replicas trained at once; 0: all on a GPU, one on a CPU"
+    )
+    seeds_per_job: Annotated[int, Field(ge=1, strict=True)] | None = Field(
+        None, description="seeds that one job trains, so that a model's seeds spread over GPUs; default: all of them"
+    )
+    time_limit: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="seconds that one replica may train; one that takes longer becomes a failed cell"
+    )
+    capture: bool = Field(False, description="record training steps as CUDA graphs (GPU only)")
+    deterministic: bool = Field(False, description="on a GPU, the same bits every time, at a cost in time")
+    lean: bool = Field(False, description="delete the weights of fits once all that reads them is done")
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32", description="tf32: matrix products of a GPU with ten bits of mantissa; bfloat16: mixed precision"
+    )
+    published: str = Field("config/published.csv", description="table of published figures")
+    reference: str = Field("results/reference", description="folder of the reference results, shown beside the run's")
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_once(cls, value: list[int]) -> list[int]:
+        return distinct(value, "a value")
+
+    @field_validator("results", "published", "reference")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if not re.fullmatch(PLAIN, value):
+            raise ValueError(
+                "expected a path of letters, digits and _ - . / ~ + = @ % : alone, as it stands in commands of a shell,"
+                f" got {value!r}"
+            )
+        return value
+
+    @field_validator("studies")
+    @classmethod
+    def _known_names(cls, value: dict[str, Section | None]) -> dict[str, Section | None]:
+        for study, section in value.items():
+            if section is None:
+                continue
+            kind = KINDS[study]
+            data = [*(POINTS if kind == "points" else IMAGES), *section.folders]
+            models = models_of(kind)
+            for override in section.overrides:
+                known(override.models, models, f"study {study}: unknown model")
+                known(override.datasets, data, f"study {study}: unknown data set")
+            known(section.datasets, data, f"study {study}: unknown data set")
+            known(section.models, models, f"study {study}: unknown model")
+            if section.search:
+                known(section.search.datasets, section.datasets, f"study {study}: search on a data set it has not,")
+                if kind != "images":
+                    raise ValueError(f"study {study} compares points; a search is for images")
+            _parts_known(study, section, data, models)
+            if section.folders and kind != "images":
+                raise ValueError(f"study {study} compares points; folders hold images")
+            if clash := set(section.folders) & {*POINTS, *IMAGES}:
+                raise ValueError(f"study {study}: folder '{min(clash)}' has the name of a known data set")
+        return value
+
+    @field_validator("allow", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("theory")
+    @classmethod
+    def _known_theory(cls, value: dict[str, Theory | None] | None) -> dict[str, Theory | None] | None:
+        known(list(value or ()), THEORIES, "no such study of the theory:")
+        for name, part in (value or {}).items():
+            if part and name in OF_IMAGES:
+                known([part.dataset or ""], tuple(IMAGES), f"theory {name}: it is about images; no such data set")
+            elif part and part.dataset:
+                raise ValueError(f"theory {name} is not about images, so it takes no data set")
+        return value
+
+    @model_validator(mode="after")
+    def _one_study_each(self) -> Run:
+        if not self.sections:
+            raise ValueError("every study is null; a run needs at least one")
+        names = [name for section in self.sections.values() for name in section.datasets]
+        distinct(names, "a data set")
+        return self
+
+    @cached_property
+    def sections(self) -> dict[str, Section]:
+        """The studies of the run, by name."""
+        return {name: section for name, section in self.studies.items() if section is not None}
+
+    @cached_property
+    def study_of(self) -> dict[str, str]:
+        """Data set -> its study."""
+        return {dataset: name for name, section in self.sections.items() for dataset in section.datasets}
+
+    def section(self, dataset: str) -> Section:
+        """The study that `dataset` belongs to."""
+        return self.sections[self.study_of[dataset]]
+
+    def kind(self, dataset: str) -> str:
+        """`points` or `images`."""
+        return KINDS[self.study_of[dataset]]
+
+    def seeds_of(self, dataset: str) -> list[int]:
+        """The seeds of every model on `dataset`."""
+        return self.section(dataset).seeds or self.seeds
+
+    @property
+    def datasets(self) -> list[str]:
+        """Every data set of the run."""
+        return list(self.study_of)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Every (data set, model) of the run: one job of each kind."""
+        return [(dataset, model) for dataset in self.datasets for model in self.section(dataset).models]
+
+    def parts(self, dataset: str) -> list[str]:
+        """The seeds of each job that trains a model on `dataset`, as `0-1-2`; empty where no number is given."""
+        seeds, size = self.seeds_of(dataset), self.seeds_per_job
+        if size is None:
+            return []
+        return ["-".join(map(str, seeds[start : start + size])) for start in range(0, len(seeds), size)]
+
+    @property
+    def searches(self) -> list[tuple[str, str, str, str]]:
+        """(data set, model, space, trials) of every job of the searches."""
+        return [job for section in self.sections.values() if section.search for job in section.search.jobs]
+
+    @property
+    def spreads(self) -> list[tuple[str, str]]:
+        """Every (data set, model) that is drawn and measured again."""
+        return [
+            (dataset, model)
+            for section in self.sections.values()
+            for dataset in (section.spread.datasets if section.spread else ())
+            for model in section.spread.models
+            if dataset in section.datasets and model in section.models
+        ]
+
+    @property
+    def rated(self) -> list[str]:
+        """The data sets that a rating session is made of."""
+        return [
+            name
+            for section in self.sections.values()
+            for name in (section.rating.datasets if section.rating else ())
+            if name in section.datasets and section.rated
+        ]
+
+    @property
+    def theories(self) -> dict[str, Theory]:
+        """The studies of the theory that are computed, in the order of the report."""
+        given = self.theory or {}
+        return {name: part for name in THEORIES if (part := given.get(name)) is not None}
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Every path that the config names, by its key."""
+        found = {"results": self.results, "published": self.published, "reference": self.reference}
+        if self.data_root:
+            found["data_root"] = self.data_root
+        for name, section in self.sections.items():
+            for folder, path in section.folders.items():
+                found[f"studies.{name}.folders.{folder}"] = path.rpartition("@")[0] or path
+            if section.inception_weights:
+                found[f"studies.{name}.inception_weights"] = section.inception_weights
+        for name, part in self.theories.items():
+            if isinstance(mesh := part.set.get("mesh"), str):
+                found[f"theory.{name}.set.mesh"] = mesh
+        return found
+
+    @property
+    def outside(self) -> dict[str, str]:
+        """Those of the paths that lead out of the folder that the run is called in, and into none of `allow`."""
+        inside = [Path.cwd(), *(Path(os.path.abspath(path)) for path in self.allow)]
+        told = {key: Path(os.path.abspath(os.path.expanduser(path))) for key, path in self.paths.items()}
+        return {key: str(path) for key, path in told.items() if not any(map(path.is_relative_to, inside))}
+
+    def stay_inside(self, said: Container[str]) -> None:
+        """Raise OtbenchError where the run leaves the present folder and no key that was `said`, on the command line,
+        lets it: a config may come from anybody.
+        """
+        if self.allow and "allow" not in said:
+            raise OtbenchError("config, key 'allow': this is for the command line alone: --config allow=FOLDER")
+        for key, path in self.outside.items():
+            if key not in said:
+                raise OtbenchError(
+                    f"config, key '{key}': {path} is outside this folder; a run goes there only where the command line"
+                    f" says so: --config allow={shlex.quote(path)}"
+                )
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run's results."""
+        return Path(self.results) / self.run
+
+
+def _parts_known(study: str, section: Section, data: list[str], models: tuple[str, ...]) -> None:
+    """Raise ValueError where repeated measurement or rating is asked of a name that nobody knows.
+
+    What is known and not in the study is passed over, so that a config that takes other models or data sets than the
+    one below it need not say these parts again.
+    """
+    for what, part in (("spread", section.spread), ("rating", section.rating)):
+        if part:
+            known(part.datasets, data, f"study {study}: {what}: unknown data set")
+            known(part.models, models, f"study {study}: {what}: unknown model")
+    if section.rating:
+        known(section.rating.along, models, f"study {study}: rating: unknown model")
+        if KINDS[study] != "images":
+            raise ValueError(f"study {study} compares points; people rate images")
+
+
+if (
+    __name__ == "__main__"
+):  # the schema, for editors: python -m otbench.config.run > workflow/schemas/config.schema.yaml
+    import yaml
+
+    print(yaml.safe_dump(Run.model_json_schema(), sort_keys=False), end="")

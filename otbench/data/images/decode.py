@@ -1,0 +1,70 @@
+"""Decoding many pictures (JPEG, PNG, ...) to arrays of one size."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from otbench.errors import OtbenchError
+from otbench.utils.progress import Bar
+
+#: modes of Pillow with one channel, and with more than eight bits a channel
+GREY, DEEP = ("1", "L", "LA"), ("I", "F", "I;16", "I;16B", "I;16L")
+CHUNK = 500
+
+
+def read_from(folder: Path, name: str) -> bytes:
+    """The content of the file `name` in `folder`; raises OtbenchError where it cannot be read."""
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise OtbenchError(f"cannot read {folder / name}: {error.strerror or error}") from error
+
+
+def decoded(content: bytes, where: str) -> Image.Image:
+    """The picture in `content`; raises OtbenchError where it is none, is cut short or has over 8 bits a channel."""
+    try:
+        picture = Image.open(BytesIO(content))
+        picture.load()
+    except UnidentifiedImageError as error:
+        raise OtbenchError(f"{where}: expected a picture, found no known format") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise OtbenchError(f"{where}: the picture cannot be read ({error})") from error
+    if picture.mode in DEEP:
+        raise OtbenchError(f"{where}: expected 8 bits a channel, found a picture of mode {picture.mode}")
+    return picture
+
+
+def gathered(
+    names: Sequence[str],
+    place: Path,
+    read: Callable[[str], bytes],
+    shape: Callable[[Image.Image, str], np.ndarray],
+    size: int,
+) -> tuple[np.ndarray, bool]:
+    """Every picture called `names`, (n, 3, size, size) uint8, and whether all of them are grey.
+
+    place: the folder or archive, for errors. read: name -> content of the file. shape: (picture in RGB, where it is)
+    -> (size, size, 3) uint8. Both run in threads, for Pillow computes beside Python.
+    """
+    images = np.empty((len(names), 3, size, size), np.uint8)
+
+    def take(row: int) -> bool:
+        where = str(place / names[row])
+        picture = decoded(read(names[row]), where)
+        images[row] = shape(picture.convert("RGB"), where).transpose(2, 0, 1)
+        return picture.mode in GREY
+
+    grey = True
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, Bar("reading pictures", len(names)) as bar:
+        for start in range(0, len(names), CHUNK):
+            rows = range(start, min(start + CHUNK, len(names)))
+            grey = all(list(pool.map(take, rows))) and grey
+            bar.update(rows.stop)
+    return images, grey

@@ -1,0 +1,260 @@
+"""The samples file: where anybody's samples enter.
+
+An `.npz` with `samples` (N, ...), and optionally `seed` (N,) or one number, `snapshot` (N,) or one number (fraction
+of the budget, in (0, 1]) and `info`, a JSON text that a run writes about its cells. A bare `.npy` of samples will do.
+A cell is one seed at one snapshot. Of images it can also hold `reconstructions` (M, c, h, w), a model's reconstructions
+of the reference images in order, seed after seed, with `reconstruction_seed` (M,).
+
+Values that are not finite: in a file with `info` (a run's own) they are left in place, and the table marks their cell
+as failed, so that one bad seed does not stop a run; in a file without it they are refused on reading, with a
+sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError
+from otbench.utils.files import read_arrays, whole
+
+STATUSES = ("ok", "diverged", "failed", "missing")
+#: key of a run's info: only those samples are there that figures show (`otbench slice`); its value is `measure_version`
+THINNED = "thinned"
+DIGITS = 9
+"""Decimals of a snapshot that count, so that a fraction is the same whichever way it was written."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One seed at one snapshot: its samples (n, ...), what became of it, and a transport map's certificate numbers."""
+
+    seed: int
+    snapshot: float
+    samples: np.ndarray
+    status: str = "ok"
+    seconds: float = float("nan")
+    message: str = ""
+    certificate: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SampleFile:
+    """Samples (N, ...) float32 or uint8 with seed (N,) int64 and snapshot (N,) float64 row by row.
+
+    info: the run's own, if there is any. reconstructions: by seed, the reference images as a model gives them back
+    (m, c, h, w), in order; empty where the model reconstructs nothing.
+    """
+
+    path: Path
+    samples: np.ndarray
+    seed: np.ndarray
+    snapshot: np.ndarray
+    info: dict[str, Any] | None = None
+    reconstructions: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def check(self, dataset: DataSet) -> SampleFile:
+        """Return self; raise OtbenchError where the samples do not have the shape and type of the data set's."""
+        if self.samples.shape[1:] != dataset.shape:
+            raise OtbenchError(
+                f"{self.path}: samples have shape {self.samples.shape}, expected"
+                f" (N, {', '.join(map(str, dataset.shape))}) as in data set {dataset.name}"
+            )
+        if self.samples.dtype != dataset.train.dtype:
+            raise OtbenchError(
+                f"{self.path}: samples are {self.samples.dtype}, expected {dataset.train.dtype}"
+                f" as in data set {dataset.name}"
+            )
+        digest = (self.info or {}).get("data")
+        if digest is not None and digest != dataset.digest():
+            raise OtbenchError(
+                f"{self.path} holds samples of a model that was trained on data {digest}, expected {dataset.digest()},"
+                f" the data set {dataset.name} that is given; it changed since"
+            )
+        named = (self.info or {}).get("dataset", dataset.name)
+        if named != dataset.name:
+            raise OtbenchError(f"{self.path} holds samples of data set {named}, expected {dataset.name}")
+        return self
+
+    def cells(self) -> list[Cell]:
+        """The cells by seed and snapshot.
+
+        Those the info lists (a diverged one may have no rows), else those the rows show.
+        """
+        keys = list(zip(self.seed.tolist(), self.snapshot.tolist(), strict=True))
+        shown = set(keys)
+        listed = {_key(cell): cell for cell in (self.info or {}).get("cells", [])}
+        stray = sorted(shown - set(listed)) if listed else []
+        if stray:
+            raise OtbenchError(
+                f"{self.path}: there are samples of seed {stray[0][0]}, snapshot {stray[0][1]:g},"
+                " which the cells in info do not list"
+            )
+        return [self._cell(key, listed.get(key, {})) for key in sorted(set(listed) or shown)]
+
+    def _cell(self, key: tuple[int, float], listed: dict[str, Any]) -> Cell:
+        seconds = listed.get("seconds")
+        return Cell(
+            *key,
+            samples=self.samples[(self.seed == key[0]) & (self.snapshot == key[1])],
+            status=listed.get("status", "ok"),
+            seconds=float("nan") if seconds is None else float(seconds),
+            message=str(listed.get("message") or ""),
+            certificate=dict(listed.get("certificate") or {}),
+        )
+
+
+def _key(cell: dict[str, Any]) -> tuple[int, float]:
+    return int(cell["seed"]), round(float(cell["snapshot"]), DIGITS)
+
+
+def read_samples(path: str | Path) -> SampleFile:
+    """Read a samples `.npz`, or samples alone from a `.npy`.
+
+    Raises OtbenchError where the file is missing, truncated or no such file, where `samples` is missing, and where an
+    array is of a wrong type, shape or value.
+    """
+    path = Path(path)
+    arrays = _load(path)
+    if "samples" not in arrays:
+        found = ", ".join(sorted(arrays)) or "none"
+        raise OtbenchError(f"{path}: there is no array `samples` (found: {found})")
+    samples = _samples(arrays["samples"], path)
+    info = _info(arrays["info"], path) if "info" in arrays else None
+    bad = int((~np.isfinite(samples)).any(axis=tuple(range(1, samples.ndim))).sum())
+    if bad and info is None:
+        raise OtbenchError(
+            f"{path}: {bad} of {len(samples)} samples hold NaN or infinite values, expected finite numbers"
+        )
+    rows = _rows(arrays, len(samples), path)
+    return SampleFile(path, samples, *rows, info, _reconstructions(arrays, samples, path))
+
+
+def write_samples(
+    path: str | Path,
+    samples: np.ndarray,
+    seed: int | np.ndarray = 0,
+    snapshot: float | np.ndarray = 1.0,
+    info: dict[str, Any] | None = None,
+    reconstructions: dict[int, np.ndarray] | None = None,
+) -> None:
+    """Write a samples `.npz`, whole or not at all; one number for seed or snapshot stands for every row.
+
+    reconstructions: by seed, the reference images as the model gives them back. Raises OtbenchError on what
+    `read_samples` would refuse.
+    """
+    path = Path(path)
+    samples = _samples(np.asarray(samples), path)
+    seed, snapshot = _rows({"seed": np.asarray(seed), "snapshot": np.asarray(snapshot)}, len(samples), path)
+    arrays = {"samples": samples, "seed": seed, "snapshot": snapshot}
+    if info is not None:
+        arrays["info"] = np.array(json.dumps(info, sort_keys=True))
+        _info(arrays["info"], path)
+    if reconstructions:
+        seeds = sorted(reconstructions)
+        parts = [np.asarray(reconstructions[one]) for one in seeds]
+        try:
+            arrays["reconstructions"] = np.concatenate(parts)
+        except ValueError as error:
+            raise OtbenchError(f"{path}: the seeds' reconstructions differ in shape ({error})") from error
+        arrays["reconstruction_seed"] = np.repeat(np.array(seeds, np.int64), [len(part) for part in parts])
+        _reconstructions(arrays, samples, path)
+    with whole(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_array(path: str | Path) -> np.ndarray:
+    """The array in a `.npy` file; raises OtbenchError where it is none."""
+    arrays = _load(Path(path))
+    if list(arrays) != ["samples"]:
+        raise OtbenchError(f"{path}: expected one array as np.save writes it (.npy)")
+    return arrays["samples"]
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    found = read_arrays(path, "an .npz or .npy of plain arrays")
+    return found if isinstance(found, dict) else {"samples": found}
+
+
+def _samples(samples: np.ndarray, path: Path) -> np.ndarray:
+    if samples.ndim not in (2, 4) or 0 in samples.shape[1:]:
+        raise OtbenchError(f"{path}: samples have shape {samples.shape}, expected (N, d) points or (N, c, h, w) images")
+    if samples.dtype == np.uint8 and samples.ndim == 4:
+        return samples
+    if samples.dtype.kind not in "fiu":
+        raise OtbenchError(f"{path}: samples are {samples.dtype}, expected real numbers")
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is reported as such
+        return samples.astype(np.float32)
+
+
+def _rows(arrays: dict[str, np.ndarray], count: int, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    seed, snapshot = np.asarray(arrays.get("seed", 0)), np.asarray(arrays.get("snapshot", 1.0))
+    for name, values in (("seed", seed), ("snapshot", snapshot)):
+        if values.shape not in ((), (count,)):
+            raise OtbenchError(
+                f"{path}: {name} has shape {values.shape}, expected one number or ({count},) as samples has"
+            )
+    if seed.dtype.kind not in "iu":
+        raise OtbenchError(f"{path}: seed is {seed.dtype}, expected whole numbers")
+    if snapshot.dtype.kind not in "fiu" or not ((snapshot > 0) & (snapshot <= 1)).all():
+        raise OtbenchError(
+            f"{path}: snapshot is not a number above 0 and up to 1 in every row, expected fractions of the budget"
+        )
+    snapshot = np.round(np.broadcast_to(snapshot, (count,)).astype(np.float64), DIGITS)
+    return np.broadcast_to(seed, (count,)).astype(np.int64), snapshot
+
+
+def _reconstructions(arrays: dict[str, np.ndarray], samples: np.ndarray, path: Path) -> dict[int, np.ndarray]:
+    found, seed = arrays.get("reconstructions"), arrays.get("reconstruction_seed")
+    if found is None and seed is None:
+        return {}
+    if found is None or seed is None:
+        lacking = "reconstructions" if found is None else "reconstruction_seed"
+        raise OtbenchError(f"{path}: there is no array `{lacking}`, expected reconstructions and their seeds together")
+    if samples.ndim != 4 or found.shape[1:] != samples.shape[1:] or found.dtype != samples.dtype:
+        raise OtbenchError(
+            f"{path}: reconstructions are {found.dtype} {found.shape}, expected images like the samples,"
+            f" {samples.dtype} {samples.shape}"
+        )
+    if seed.shape != (len(found),) or seed.dtype.kind not in "iu":
+        raise OtbenchError(
+            f"{path}: reconstruction_seed is {seed.dtype} {seed.shape}, expected whole numbers ({len(found)},)"
+        )
+    return {int(one): found[seed == one] for one in np.unique(seed)}
+
+
+def _info(value: np.ndarray, path: Path) -> dict[str, Any]:
+    try:
+        info = json.loads(str(value[()])) if value.shape == () and value.dtype.kind == "U" else None
+    except ValueError as error:
+        raise OtbenchError(f"{path}: info is not valid JSON ({error})") from error
+    if not isinstance(info, dict):
+        raise OtbenchError(f"{path}: info is not one JSON object as a text, expected what a run writes about its cells")
+    cells = info.get("cells", [])
+    if not isinstance(cells, list):
+        raise OtbenchError(f"{path}: cells in info is {type(cells).__name__}, expected a list")
+    keys = [_check_cell(cell, f"{path}, info, cell {number}") for number, cell in enumerate(cells, 1)]
+    if len(keys) != len(set(keys)):
+        raise OtbenchError(f"{path}: info lists a cell twice, expected every seed and snapshot once")
+    return info
+
+
+def _check_cell(cell: Any, where: str) -> tuple[int, float]:
+    try:
+        key = _key(cell)
+        float(cell.get("seconds") or 0)
+        numbers = dict(cell.get("certificate") or {}).values()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise OtbenchError(f"{where}: expected numbers for seed, snapshot and seconds ({error!r})") from error
+    if not 0 < key[1] <= 1:
+        raise OtbenchError(f"{where}: snapshot is {key[1]:g}, expected a fraction of the budget above 0 and up to 1")
+    if cell.get("status", "ok") not in STATUSES:
+        raise OtbenchError(f"{where}: status is {cell['status']!r}, expected one of {', '.join(STATUSES)}")
+    if not all(number is None or isinstance(number, int | float) for number in numbers):
+        raise OtbenchError(f"{where}: certificate holds something that is no number, expected numbers or null")
+    return key

@@ -1,0 +1,194 @@
+"""From samples to scores: every metric that applies to a data set, shared work done once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError
+from otbench.metrics import images, mode_mixture, modes, neighbours, prd, reverse_kl, wasserstein
+from otbench.metrics.base import Score, check_rows, pair_size
+from otbench.metrics.pairs import Paired
+from otbench.metrics.registry import METRICS, applicable, settings
+from otbench.utils.protocol import protocol
+
+if TYPE_CHECKING:
+    from otbench.metrics.reference import Features
+
+MIN_POINTS = prd.CLUSTERS
+"""PRD's clusters need as many points; fewer would say little under any metric."""
+
+
+class _Work(Paired):
+    """What several metrics need of one set of samples, each computed when first asked for."""
+
+    def __init__(self, dataset: DataSet, samples: np.ndarray, seed: int, device: str):
+        self.dataset, self.samples, self.seed, self.device = dataset, samples, seed, device
+
+    @cached_property
+    def assignment(self) -> modes.Assignment:
+        return modes.assign(self.samples, self.dataset.truth)
+
+    @cached_property
+    def train_assignment(self) -> modes.Assignment:
+        return modes.assign(self.dataset.train, self.dataset.truth)
+
+    @property
+    def sides(self) -> tuple[np.ndarray, np.ndarray]:
+        """Points of the reference and generated points."""
+        return self.dataset.reference, self.samples
+
+    def counts(self, assignment: modes.Assignment, high_quality_only: bool) -> np.ndarray:
+        return modes.histogram(assignment, len(self.dataset.truth.centres), high_quality_only)
+
+    def reverse_kl(self, train: bool, high_quality_only: bool) -> float:
+        reference = self.counts(self.train_assignment, high_quality_only) if train else self.dataset.truth.weights
+        return reverse_kl.reverse_kl(self.counts(self.assignment, high_quality_only), reference)
+
+    def mode_mixture(self) -> float:
+        return mode_mixture.mode_mixture(mode_mixture.on_bridge(self.samples, self.assignment, self.dataset.truth))
+
+
+_COMPUTE = {
+    "modes": lambda work: modes.modes(work.counts(work.assignment, True)),
+    "high_quality": lambda work: modes.high_quality(work.assignment),
+    "reverse_kl": lambda work: work.reverse_kl(False, False),
+    "reverse_kl_train": lambda work: work.reverse_kl(True, False),
+    "reverse_kl_hq": lambda work: work.reverse_kl(False, True),
+    "reverse_kl_hq_train": lambda work: work.reverse_kl(True, True),
+    "mode_mixture": lambda work: work.mode_mixture(),
+    "w2": lambda work: wasserstein.w2(*work.pair),
+    "prd_f8": lambda work: work.f_pair[0],
+    "prd_f1_8": lambda work: work.f_pair[1],
+    "precision": lambda work: neighbours.precision(work.neighbours),
+    "recall": lambda work: neighbours.recall(work.neighbours),
+    "density": lambda work: neighbours.density(work.neighbours),
+    "coverage": lambda work: neighbours.coverage(work.neighbours),
+}
+
+
+def _protocol_of(name: str, dataset: DataSet, n: int) -> str:
+    """The protocol under which `measure` computes a metric from n generated points."""
+    common = {"features": "coordinates"}
+    if not METRICS[name].needs_modes:
+        size = pair_size(dataset, n)
+        return protocol(**common, n_real=size, n_generated=size, split="test", **settings(name))
+    if name.endswith("_train"):
+        return protocol(**common, n_real=len(dataset.train), n_generated=n, split="train", radius="3sigma")
+    return protocol(**common, n_generated=n, reference="truth", radius="3sigma")
+
+
+def expected(
+    dataset: DataSet,
+    n: int,
+    last: bool = True,
+    features: Features | str | Path | None = None,
+    metrics: Sequence[str] | None = None,
+    reconstructs: bool = False,
+) -> list[tuple[str, str]]:
+    """(metric, protocol) of each score that `measure` gives n samples, in its order, without any samples.
+
+    This is what a cell that failed or is missing should have had. features: of images, the features folder or what
+    `open_features` read of it; a folder that is not there counts as one with a classifier, whose hash is not known.
+    """
+    if dataset.kind == "points":
+        return [(name, _protocol_of(name, dataset, n)) for name in applicable(dataset, metrics, last=last)]
+    known = _extractors(features)
+    names = applicable(dataset, metrics, list(known), reconstructs, last)
+    found = []
+    for name, extractor in images.chosen(names, list(known), last):
+        info = known.get(extractor, {})
+        start = info.get("protocol", f"features={extractor}")
+        found.append((name, images.protocol_of(name, extractor, start, dataset, n, info)))
+    return found
+
+
+def _extractors(features: Features | str | Path | None) -> dict[str, dict]:
+    if features is None:
+        return {}
+    if isinstance(features, str | Path):
+        from otbench.features.store import read_info
+
+        if not (Path(features) / "features.json").exists():
+            return {"classifier": {}}
+        return read_info(features)["extractors"]
+    return features.info["extractors"]
+
+
+def check_features(dataset: DataSet, features: Features | None, metrics: Sequence[str] | None = None) -> None:
+    """Raise OtbenchError where metrics (None: all) are to be measured of images, need features, and there are none."""
+    if (
+        dataset.kind == "images"
+        and features is None
+        and set(applicable(dataset, metrics)) - set(applicable(dataset, metrics, extractors=()))
+    ):
+        raise OtbenchError(
+            f"data set {dataset.name} holds images, expected its features: make them with `otbench features` and"
+            " give their folder (--features)"
+        )
+
+
+def check_device(device: str) -> None:
+    """Raise OtbenchError where metrics cannot be computed on the device."""
+    if device != "cpu":
+        from otbench.metrics import torch_backend
+
+        torch_backend.place(device)
+
+
+def measure(
+    dataset: DataSet,
+    samples: np.ndarray,
+    seed: int = 0,
+    metrics: Sequence[str] | None = None,
+    features: Features | None = None,
+    reconstructions: np.ndarray | None = None,
+    curves: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    last: bool = True,
+    device: str = "cpu",
+) -> list[Score]:
+    """Scores of samples, points (n, d) or images (n, c, h, w), in registry order, under every metric that applies.
+
+    seed picks the real samples and PRD's clusterings; keep it fixed over models, so that all meet the same ones.
+    metrics: only those of these that apply. features: of images, the data set's features (`open_features`); each
+    extractor gives a score of its own. reconstructions: the reference images as the model gives them back, in order.
+    curves: is given PRD's curves (precision, recall) by extractor (`coordinates` of points), where PRD is measured.
+    last: False for a snapshot before the last, which gets the cheap metrics alone. device: where distances, clusters,
+    kernels and roots are computed; `cpu` for NumPy and scikit-learn, else `otbench.metrics.torch_backend`'s, where
+    scores are the same to rounding and so is the protocol.
+
+    Raises OtbenchError on samples of a wrong shape, fewer than 20, or not finite, on an unknown metric, on images
+    without features where a metric needs them, and on a device that is not there.
+    """
+    check_device(device)
+    if dataset.kind == "images":
+        extractors = list(features.extractors) if features else []
+        names = applicable(dataset, metrics, extractors, reconstructions is not None, last)
+        check_features(dataset, features, metrics)
+        return images.measure_images(dataset, samples, seed, names, features, reconstructions, curves, last, device)
+    names = applicable(dataset, metrics, last=last)
+    samples = check_rows(samples, "samples", MIN_POINTS)
+    if samples.shape[1:] != dataset.shape:
+        raise OtbenchError(
+            f"samples have {samples.shape[1]} columns, expected {dataset.shape[0]} as in data set {dataset.name}"
+        )
+    work = _Work(dataset, samples, seed, device)
+    scores = [Score(name, _COMPUTE[name](work), _protocol_of(name, dataset, len(samples))) for name in names]
+    if curves is not None and "curve" in vars(work):
+        curves["coordinates"] = work.curve
+    return scores
+
+
+def floors(dataset: DataSet, n: int) -> dict[str, float]:
+    """What a perfect sampler is expected to score on n points, for the metrics where that has a closed form.
+
+    A floor where lower is better, a ceiling where higher is: a sampler that averages beyond it does not draw from the
+    law, be it that its modes are too narrow or that its counts follow the training points.
+    """
+    found = {name: METRICS[name].ideal(dataset, n) for name in applicable(dataset) if METRICS[name].ideal}
+    return {name: value for name, value in found.items() if np.isfinite(value)}

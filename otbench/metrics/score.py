@@ -1,0 +1,63 @@
+"""Scores of two feature arrays, wherever the features come from: what `otbench score REAL.npy GENERATED.npy` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from otbench.errors import OtbenchError
+from otbench.metrics import frechet, kernel, neighbours, prd
+from otbench.metrics.base import check_pair
+from otbench.metrics.registry import settings
+from otbench.utils.protocol import protocol
+
+FEATURE_METRICS = ["fid", "kid", "prd_f8", "prd_f1_8", "precision", "recall", "density", "coverage"]
+MIN_ROWS = prd.CLUSTERS
+
+
+def score_features(
+    real: np.ndarray,
+    generated: np.ndarray,
+    seed: int = 0,
+    metrics: list[str] | None = None,
+    features: str = "given",
+    kid_subsets: int = kernel.SUBSETS,
+) -> dict[str, Any]:
+    """Score generated (m, d) features against real (n, d) ones; features names the extractor in the protocol.
+
+    Returns {metric: value, ..., "kid_sd": value, "protocol": {metric: text}}, ready for JSON. Raises OtbenchError on
+    an unknown metric and on arrays that are not finite real matrices of one width with at least 20 rows each, equally
+    many where PRD is asked for.
+    """
+    wanted = FEATURE_METRICS if metrics is None else metrics
+    unknown = [name for name in wanted if name not in FEATURE_METRICS]
+    if unknown:
+        raise OtbenchError(f"no feature metric is called {unknown[0]!r}, expected one of {', '.join(FEATURE_METRICS)}")
+    real, generated = check_pair(real, generated, least=MIN_ROWS)
+    found: dict[str, float] = {}
+    if {"prd_f8", "prd_f1_8"} & set(wanted):  # first, as it is the one that can still refuse the arrays
+        found["prd_f8"], found["prd_f1_8"] = prd.f_pair(*prd.prd(real, generated, seed))
+    if "fid" in wanted:
+        found["fid"] = frechet.library_fid(real, generated)
+    if "kid" in wanted:
+        found["kid"], found["kid_sd"] = kernel.library_kid(real, generated, seed, kid_subsets)
+    if {"precision", "recall"} & set(wanted):
+        found["precision"], found["recall"] = neighbours.library_precision_recall(real, generated)
+    if {"density", "coverage"} & set(wanted):
+        counts = neighbours.statistics(real, generated)
+        found["density"], found["coverage"] = neighbours.density(counts), neighbours.coverage(counts)
+    names = [name for name in FEATURE_METRICS if name in wanted]
+    result: dict[str, Any] = {name: found[name] for name in names}
+    if "kid" in wanted:
+        result["kid_sd"] = found["kid_sd"]
+    common = {"features": features, "width": real.shape[1], "n_real": len(real), "n_generated": len(generated)}
+    extra = {name: _settings(name, len(real), len(generated), kid_subsets, seed) for name in names}
+    result["protocol"] = {name: protocol(**common, **extra[name]) for name in names}
+    return result
+
+
+def _settings(name: str, n_real: int, n_generated: int, kid_subsets: int, seed: int) -> dict[str, object]:
+    if name == "kid":
+        return {"subsets": kid_subsets, "subset_size": kernel.subset_size(n_real, n_generated), "seed": seed}
+    return settings(name)

@@ -1,0 +1,1 @@
+"""What models of images share: bases, losses, networks' set-up."""

@@ -1,0 +1,82 @@
+"""Models that draw from a law of the training images' codes: fitted once the codes stand, and roughly at snapshots."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from otbench.models.images.shared.base import CHUNK, Coding, mapped
+from otbench.utils.rng import generator
+
+Law = dict[str, Tensor]
+
+
+class LatentModel(Coding):
+    """A model with an encoder and a decoder that draws codes from a law fitted to codes of training images.
+
+    A subclass says how a law is fitted (`fit_law`) and drawn from (`draw_codes`), and fits the laws of all replicas
+    with `fit_laws` in a stage of its own. A snapshot taken before that stage gets a law of the codes as they then are,
+    fitted to at most `config.early` of them, so that samples can be followed along the training.
+    """
+
+    def __init__(self, *args, **kwargs) -> None:
+        #: the law of every replica, by seed; empty until its stage
+        self.laws: dict[int, Law] = {}
+        super().__init__(*args, **kwargs)
+
+    def fit_law(self, codes: np.ndarray, seed: int) -> tuple[Law, dict[str, float]]:
+        """The law of codes (n, latent) float32 of one replica, and what can be said of it in numbers."""
+        raise AssertionError(f"{type(self).__name__} defines no law of codes")
+
+    def draw_codes(self, law: Law, n: int, stream: torch.Generator) -> Tensor:
+        """n codes (n, latent) of a law."""
+        raise AssertionError(f"{type(self).__name__} defines no law of codes")
+
+    def codes(self, rows: np.ndarray) -> Tensor:
+        """Codes (R, n, latent) on the CPU of training images; rows (R, n): which, for each replica."""
+        parts = []
+        for start in range(0, rows.shape[1], CHUNK):
+            images = torch.from_numpy(self.data.train[rows[:, start : start + CHUNK]]).to(self.device)
+            parts.append(self.means(mapped(self.networks["encoder"], images)).cpu())
+        return torch.cat(parts, 1)
+
+    def rows(self, most: int | None) -> np.ndarray:
+        """Training rows (R, n) whose codes count: all of them, or each replica's own choice of at most `most`."""
+        n = len(self.data.train)
+        if most is None or most >= n:
+            return np.tile(np.arange(n), (len(self.seeds), 1))
+        chosen = [torch.randperm(n, generator=generator(seed, "law/rows"))[:most] for seed in self.seeds]
+        return torch.stack(chosen).sort(1).values.numpy()
+
+    def fit_laws(self, most: int | None = None) -> tuple[dict[int, Law], list[dict[str, float]]]:
+        """The laws of the replicas' codes as they are now, by seed, and a record of each."""
+        codes = self.codes(self.rows(most)).numpy()
+        found = [self.fit_law(own, seed) for own, seed in zip(codes, self.seeds, strict=True)]
+        return {seed: law for seed, (law, _) in zip(self.seeds, found, strict=True)}, [told for _, told in found]
+
+    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
+        """Codes from each replica's law, decoded."""
+        codes = [self.draw_codes(self.laws[s], n, g).float() for s, g in zip(self.seeds, streams, strict=True)]
+        return self.decode(torch.stack(codes).to(self.device))
+
+    def state(self) -> dict[str, Tensor]:
+        """The networks, and the laws as `law.<name>`, each (R, ...)."""
+        laws = self.laws or self.fit_laws(self.config.early)[0]
+        own = [laws[seed] for seed in self.seeds]
+        return super().state() | {f"law.{k}": torch.stack([law[k] for law in own]) for k in own[0]}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take networks and laws from what `state` returned."""
+        super().load(state)
+        laws = {k.removeprefix("law."): v.cpu() for k, v in state.items() if k.startswith("law.")}
+        self.laws = {seed: {k: v[r] for k, v in laws.items()} for r, seed in enumerate(self.seeds)}
+
+    def training_state(self) -> dict[str, dict]:
+        """Networks, optimisers and the laws there are."""
+        return super().training_state() | {"laws": self.laws}
+
+    def load_training_state(self, state: dict[str, dict]) -> None:
+        """Go on from what `training_state` returned."""
+        super().load_training_state(state)
+        self.laws = {seed: {k: v.cpu() for k, v in law.items()} for seed, law in state["laws"].items()}

@@ -1,0 +1,1 @@
+"""Models of points in the plane, one file a model."""

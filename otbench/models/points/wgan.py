@@ -1,0 +1,93 @@
+"""Wasserstein GAN in the plane, by clipping (Arjovsky et al. 2017) or by gradient penalty (Gulrajani et al. 2017)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from otbench.models.base import Config, Losses, NoiseModel, Stage
+from otbench.models.inputs import Normal, Real, Uniform
+from otbench.nets.layers import gradients_of
+from otbench.nets.toy import Perceptron
+
+
+class WGANConfig(Config):
+    """Networks, batch and penalty of Gulrajani et al.'s toy experiments; clipping as in Arjovsky et al."""
+
+    constraint: Literal["clip", "penalty"] = "clip"
+    clip: float = Field(0.01, gt=0)
+    penalty: float = Field(0.1, ge=0)
+    critic_steps: int = Field(5, ge=1)
+    noise: int = Field(2, ge=1)
+    batch: int = Field(256, ge=2)
+    clip_rate: float = Field(5e-5, gt=0)
+    rate: float = Field(1e-4, gt=0)
+    beta1: float = Field(0.5, ge=0, lt=1)
+    beta2: float = Field(0.9, ge=0, lt=1)
+
+
+class WGAN(NoiseModel):
+    """The critic maximises E f(x) - E f(G(z)); the generator maximises E f(G(z)) once every `critic_steps` steps.
+
+    clip: RMSProp, and all critic weights held in [-clip, clip]. penalty: Adam, and penalty E (|grad f| - 1)^2 on
+    random points of segments between real and generated points (equation 3).
+    """
+
+    names = {"wgan": {"constraint": "clip"}, "wgan-gp": {"constraint": "penalty"}}
+    title = "WGAN"
+    titles = {"wgan-gp": "WGAN-GP"}
+    paper = "Arjovsky et al. 2017, algorithm 1; Gulrajani et al. 2017, algorithm 1 and toy code"
+    family = "adversarial"
+    paper_steps = 500_000
+    Config = WGANConfig
+
+    def build(self) -> None:
+        """Two perceptrons; RMSProp for clipping, Adam for the penalty."""
+        c, dimension = self.config, self.data.shape[0]
+        self.generator = self.network("generator", lambda: Perceptron(c.noise, dimension))
+        self.critic = self.network("critic", lambda: Perceptron(dimension, 1))
+        for name in ("generator", "critic"):
+            if c.constraint == "clip":
+                self.rmsprop(name, [name], c.clip_rate)
+            else:
+                self.adam(name, [name], c.rate, c.beta1, c.beta2)
+
+    def stages(self) -> list[Stage]:
+        """One stage; a step: `critic_steps` updates of the critic, each on its own batch, and one of the generator."""
+        c = self.config
+        shape = (c.critic_steps, c.batch)
+        inputs = {"real": Real(shape), "z": Normal((*shape, c.noise)), "last": Normal((c.batch, c.noise))}
+        if c.constraint == "penalty":
+            inputs["where"] = Uniform((*shape, 1))
+        return [Stage("adversarial", self.step, inputs, cost=c.critic_steps)]
+
+    def gradient_penalty(self, real: Tensor, generated: Tensor, where: Tensor) -> Tensor:
+        """E (|grad f(x)| - 1)^2 at x = real + where (generated - real); (R, B, d), (R, B, d), (R, B, 1) -> (R,)."""
+        x = (real + where * (generated - real)).requires_grad_()
+        with gradients_of([x]):
+            slope = torch.autograd.grad(self.critic(x).sum(), x, create_graph=True)[0]
+        return (slope.norm(dim=-1) - 1).square().mean(1)
+
+    def step(self, batch: dict[str, Tensor]) -> Losses:
+        """`critic_steps` updates of the critic and one of the generator."""
+        c = self.config
+        for k in range(c.critic_steps):
+            real = batch["real"][:, k]
+            with torch.no_grad():
+                generated = self.generator(batch["z"][:, k])
+            scores = self.critic(torch.cat([real, generated], 1)).squeeze(-1)
+            distance = scores[:, : c.batch].mean(1) - scores[:, c.batch :].mean(1)
+            loss = -distance
+            if c.constraint == "penalty":
+                loss = loss + c.penalty * self.gradient_penalty(real, generated, batch["where"][:, k])
+            self.descend(critic=loss)
+            if c.constraint == "clip":
+                with torch.no_grad():
+                    for tensor in self.critic.parameters():
+                        tensor.clamp_(-c.clip, c.clip)
+        g = -self.critic(self.generator(batch["last"])).squeeze(-1).mean(1)
+        self.descend(generator=g)
+        return {"distance": distance.detach(), "generator": g.detach()}

@@ -1,0 +1,82 @@
+"""What exists: models by name, kinds of data, studies of the theory; found without importing anything heavy."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+KINDS = ("points", "images")
+#: folders that models live in, and the kind of data that a model there takes where it names none
+FOLDERS = {"models": "points", "models/points": "points", "models/images": "images"}
+#: the name of each kind's models among entry points
+GROUPS = {"points": "otbench.models", "images": "otbench.models.images"}
+
+#: the studies of the theory, in the order of the report
+THEORIES = (
+    "parallel-lines",
+    "meaningful-loss",
+    "potentials",
+    "primal-dual",
+    "collaboration",
+    "singular-sets",
+    "folding",
+    "latent-geometry",
+    "blur",
+    "scaling",
+    "beyond",
+)
+
+#: those that need a data set of images
+OF_IMAGES = ("meaningful-loss", "latent-geometry", "blur")
+
+#: those that are computed on the CPU whatever device is asked for: small networks, exact plans
+ON_CPU = ("parallel-lines", "primal-dual", "collaboration", "singular-sets", "beyond")
+
+
+@cache
+def model_files(kind: str | None = None) -> dict[str, str]:
+    """The source file of every model for data of a kind, by the model's name; `` for a model of another package.
+
+    kind: `points` or `images`; None takes points first, then what only images have. One name may stand for two models,
+    one for each kind. Read from the `names` of the classes in otbench/models and its folders,
+    without running them; a class that says `kinds` is registered for those instead.
+    """
+    if kind is None:
+        return {**model_files("images"), **model_files("points")}
+    found: dict[str, str] = {entry.name: "" for entry in entry_points(group=GROUPS[kind])}
+    for folder, own in FOLDERS.items():
+        for file in sorted((ROOT / folder).glob("*.py")):
+            for names, kinds in _registered(file):
+                if kind in (kinds or (own,)):
+                    found.update(dict.fromkeys(names, f"{folder}/{file.name}"))
+    return found
+
+
+def models_of(kind: str) -> tuple[str, ...]:
+    """Names of the models for data of this kind (`points` or `images`), sorted."""
+    return tuple(sorted(model_files(kind)))
+
+
+def _registered(file: Path) -> list[tuple[list[str], tuple[str, ...] | None]]:
+    """What each class of a file registers: its `names`, and its `kinds` (or a base class's of the same file)."""
+    said: dict[str, dict[str, ast.expr]] = {}
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        values: dict[str, ast.expr] = {}
+        for base in node.bases:
+            inherited = said.get(base.id, {}) if isinstance(base, ast.Name) else {}
+            values.update({k: v for k, v in inherited.items() if k == "kinds"})
+        for part in node.body:
+            for target in part.targets if isinstance(part, ast.Assign) else []:
+                if isinstance(target, ast.Name) and target.id in ("names", "kinds"):
+                    values[target.id] = part.value
+        said[node.name] = values
+    return [
+        (list(ast.literal_eval(v["names"])), ast.literal_eval(v["kinds"]) if "kinds" in v else None)
+        for v in said.values()
+        if "names" in v
+    ]

@@ -1,0 +1,170 @@
+"""The headline tables: published, reference and this run side by side, with what true samples reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from otbench.report.labels import INCEPTION, NETWORKS, points_in, shown
+from otbench.report.recipes.base import Place, Recipe
+from otbench.report.recipes.mode_collapse import RECIPE
+from otbench.report.recipes.published import Published
+from otbench.report.results import Gathered
+from otbench.report.summary import Standing, standing, summarise
+
+MANY, FEW = 14, 8
+"""Most models that share a figure; where there are more, most that blocks of a table may have to share one."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One study of a run, the reference it is set beside (None where there is none or the run is it), the published
+    figures, and the study's recipe.
+    """
+
+    run: Gathered
+    reference: Gathered | None
+    published: tuple[Published, ...]
+    is_reference: bool = False
+    study: Recipe = RECIPE
+
+    @property
+    def label(self) -> str:
+        """What the run's own column is called."""
+        return "reference" if self.is_reference else "this run"
+
+    @cached_property
+    def controls(self) -> set[str]:
+        """The models that are controls, in either run."""
+        marked = {name for run in self.runs.values() for name, about in run.info["models"].items() if _control(about)}
+        return marked | set(self.study.controls)
+
+    @property
+    def runs(self) -> dict[str, Gathered]:
+        """Label of a column -> the run that fills it, the reference first."""
+        return ({"reference": self.reference} if self.reference else {}) | {self.label: self.run}
+
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets of this run in the study's order."""
+        return self.study.ordered(self.run.datasets)
+
+    def beside(self, dataset: str) -> dict[tuple[str, str], Published]:
+        """(model, metric) -> the published figure of the same set-up, for metrics that a run measured likewise."""
+        found = self.study.beside(list(self.published), dataset)
+        if not self.study.published_features:
+            return found
+        return {key: one for key, one in found.items() if self.has(dataset, key[1])}
+
+    def places(self, dataset: str) -> list[Place]:
+        """The rows of a data set's tables."""
+        models = [model for run in self.runs.values() for where, model in run.cells if where == dataset]
+        models = list(dict.fromkeys(models))
+        return self.study.places(models, sorted(self.controls), [model for model, _ in self.beside(dataset)])
+
+    def title(self, model: str) -> str:
+        """A model's title: as a run gives it, else as the papers name it."""
+        for run in reversed(self.runs.values()):
+            if run.info["models"].get(model, {}).get("title"):
+                return run.title("models", model)
+        return self.study.titles.get(model, model)
+
+    def place(self, dataset: str) -> str:
+        """A data set's title: as the run gives it, else as the study names it."""
+        own = self.run.info["datasets"].get(dataset, {}).get("title")
+        return str(own or self.study.data_titles.get(dataset, dataset))
+
+    def short(self, metric: str) -> str:
+        """What a metric is called where there is little room, without the features that a table is about."""
+        base, _, network = metric.partition("@")
+        if network == "inception" and base in INCEPTION:
+            return INCEPTION[base]
+        return self.study.short.get(base, shown(base).label)
+
+    def full(self, metric: str) -> str:
+        """What a metric is called where nothing else says its features."""
+        base, _, network = metric.partition("@")
+        if not network or (network == "inception" and base in INCEPTION):
+            return self.short(metric)
+        return f"{self.short(base)}, {NETWORKS.get(network, network)}"
+
+    @cached_property
+    def unranked(self) -> set[str]:
+        """Controls, and what the study does not rank."""
+        return self.controls | set(self.study.unranked)
+
+    def generative(self, dataset: str) -> list[str]:
+        """The models of this run on the data set that are to be ranked, in the study's order."""
+        return [
+            place.model
+            for place in self.places(dataset)
+            if place.model not in self.unranked and (dataset, place.model) in self.run.cells
+        ]
+
+    def families(self, dataset: str) -> list[tuple[str, str, list[str]]]:
+        """(key, title, models) of the parts that a figure of all ranked models is drawn in: one without a key or title
+        where there are few models, else neighbouring blocks of the table, together as long as they stay small.
+        """
+        blocks: dict[str, list[str]] = {}
+        ranked = self.generative(dataset)
+        for place in self.places(dataset):
+            if place.model in ranked:
+                blocks.setdefault(place.block, []).append(place.model)
+        if len(ranked) <= MANY:
+            return [("", "", ranked)]
+        found: list[tuple[str, str, list[str]]] = []
+        for block, models in blocks.items():
+            title = self.study.blocks[block]
+            if found and len(found[-1][2]) + len(models) <= FEW:
+                key, before, kept = found[-1]
+                found[-1] = (key, f"{before}; {title[:1].lower()}{title[1:]}", kept + models)
+            else:
+                found.append((block, title, models))
+        return found
+
+    def standing(self, dataset: str, metric: str) -> Standing | None:
+        """The best of this run's ranked models on the data set, and the tests against it; None where there is none."""
+        key = ("standing", dataset, metric)
+        if key not in self.run.memo:
+            held = {model: summarise(self.run, dataset, model, metric) for model in self.generative(dataset)}
+            self.run.memo[key] = standing(held, metric)
+        return self.run.memo[key]
+
+    def key(self, dataset: str, metric: str, features: str = "") -> str:
+        """The metric as a run of the comparison measured it: with these features where there are such values."""
+        found = [run.key(dataset, metric, features) for run in self.runs.values()]
+        return next((key for key in found if key != metric), metric)
+
+    def main_key(self, dataset: str, metric: str) -> str:
+        """The metric with the best features that this run measured it with: Inception's, a classifier's, or none."""
+        keys = [self.run.key(dataset, metric, features) for features in ("inception", "classifier")]
+        return next((key for key in keys if key != metric), metric)
+
+    def has(self, dataset: str, metric: str) -> bool:
+        """Whether a run measured the metric on the data set."""
+        if metric == "seconds":
+            return True
+        return any((dataset, metric) in run.protocols for run in self.runs.values())
+
+    def said(self, dataset: str, metrics: tuple[str, ...] | list[str], own: bool = False) -> str:
+        """Run, budget, seeds and number of points, for a caption; own: of this run alone, without the reference."""
+        parts = []
+        for label, run in ({self.label: self.run} if own else self.runs).items():
+            counts = sorted({len(found) for (where, _), found in run.cells.items() if where == dataset})
+            if counts:
+                number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+                plural = "" if counts[-1] == 1 else "s"
+                parts.append(f"{_capital(label)}: {run.name} ({run.budget}; {number} seed{plural})")
+        points = [points_in(self.run.protocol(dataset, metric)) for metric in metrics]
+        points = sorted({one for one in points if one})
+        if points:
+            parts.append(f"n = {' or '.join(points)} generated {self.study.kind}")
+        return ". ".join(parts) + "."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _control(about: object) -> bool:
+    return isinstance(about, dict) and bool(about.get("control"))

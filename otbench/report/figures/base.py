@@ -1,0 +1,77 @@
+"""A figure of the report: what it is, how it is saved, and its protocol in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otbench.report.comparison import Comparison
+from otbench.report.labels import shown
+from otbench.utils import plotting
+from otbench.utils.files import whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+# Dates and the versions of the drawing library would make equal figures differ.
+METADATA = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": {"Creator": None, "Date": None},
+}
+
+
+Wanted = tuple[str, str, str, str, Callable[[], "Figure"]]
+"""Name, title, caption and form of a figure, and what draws it."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure on disk: files `name`.png, .pdf, .svg in `folder`; embed is the form that a page should hold."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    folder: Path
+    embed: str
+
+    @property
+    def path(self) -> Path:
+        """The file that a page should hold."""
+        return self.folder / f"{self.name}.{self.embed}"
+
+
+def drawn(wanted: Iterable[Wanted], where: str, folder: Path) -> list[Drawn]:
+    """Draw the figures in the report's style and save them; where: what they are about, for those who cannot see."""
+    found = []
+    with plotting.styled():
+        for name, title, caption, embed, make in wanted:
+            save(make(), folder, name)
+            found.append(Drawn(name, title, caption, f"{title}, {where}", folder, embed))
+    return found
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write the figure as PNG, PDF and SVG, each whole or not at all, and close it."""
+    import matplotlib.pyplot as plt
+
+    try:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # the layout is found: saving need not look for it three times more
+        for kind, metadata in METADATA.items():
+            with whole(folder / f"{name}.{kind}") as temporary:
+                figure.savefig(temporary, format=kind, metadata=metadata)
+    finally:
+        plt.close(figure)
+
+
+def protocol_of(comparison: Comparison, dataset: str, metrics: list[str]) -> str:
+    """The metrics with the protocol each was measured under, for a caption."""
+    found: dict[str, list[str]] = {}
+    for metric in metrics:
+        found.setdefault(comparison.run.protocol(dataset, metric), []).append(shown(metric).label.split(", %")[0])
+    return " ".join(f"{'; '.join(names)}: {protocol}." for protocol, names in found.items()) + " "

@@ -1,0 +1,97 @@
+"""How a model is drawn in every figure: its colour, marker and dash pattern."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from otbench.utils.plotting import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
+
+REAL, GENERATED = ORANGE, GREEN
+PUBLISHED, REFERENCE, RUN = BLACK, BLUE, RED
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How a model is drawn: colour, marker, dash pattern; a letter where that is the marker."""
+
+    colour: str
+    marker: str = "o"
+    dash: str = "-"
+    letter: str = ""
+
+    @property
+    def shape(self) -> object:
+        """The marker as the drawing library takes it."""
+        if not self.letter:
+            return self.marker
+        from matplotlib.path import Path
+        from matplotlib.textpath import TextPath
+
+        outline = TextPath((0, 0), self.letter, size=10)
+        box = outline.get_extents()
+        return Path(outline.vertices - (box.p0 + box.p1) / 2, outline.codes)
+
+
+MARKS = {
+    "gan": Mark(BLACK, "o"),
+    "pacgan2": Mark(SKY, "s"),
+    "pacgan3": Mark(BLUE, "D"),
+    "pacgan4": Mark(PURPLE, "^"),
+    "ali": Mark(ORANGE, "v"),
+    "md-gan": Mark(RED, "P"),
+    "unrolled-gan": Mark(BLUE, "<"),
+    "veegan": Mark(PURPLE, ">"),
+    "wgan": Mark(SKY, "h"),
+    "wgan-gp": Mark(RED, "p", "--"),
+    "ae-ot": Mark(GREEN, "*"),
+    "ae-ot-10k": Mark(GREEN, "P", ":"),
+    "ae-ot-pyomt": Mark(GREEN, "X", "--"),
+    "mm-gan": Mark(BLUE, "o", "--"),
+    "ns-gan": Mark(BLACK, "o"),
+    "lsgan": Mark(YELLOW, "o", "-."),
+    "dragan": Mark(GREEN, "p", "-."),
+    "began": Mark(PURPLE, "s", "--"),
+    "vae": Mark(PURPLE, "v"),
+    "wae-vae": Mark(SKY, "v", "-."),
+    "wae-mmd": Mark(BLUE, "s"),
+    "wae-gan": Mark(RED, "s"),
+    "big-vae": Mark(SKY, "^", ":"),
+    "big-wae-mmd": Mark(BLUE, "D", ":"),
+    "big-wae-gan": Mark(RED, "D", ":"),
+    "aae": Mark(BLACK, "X", "--"),
+    "glo": Mark(YELLOW, "s", "--"),
+    "imle": Mark(BLUE, "X", "-."),
+    "glann": Mark(YELLOW, "D"),
+    "ae-ot-deep": Mark(GREEN, "d", "--"),
+    "otvae": Mark(RED, "P"),
+    "wgan-mlp": Mark(BLUE, "H", "--"),
+    "wgan-gp-standard": Mark(RED, "o"),
+    "wgan-gp-resnet": Mark(RED, "h", "--"),
+    "pggan": Mark(BLACK, "^"),
+    "sngan": Mark(BLUE, "d"),
+    "sngan-resnet": Mark(BLUE, "p", "--"),
+    "wgan-div": Mark(SKY, "P"),
+    "wgan-div-resnet": Mark(SKY, "X", "--"),
+    "wgan-qc": Mark(PURPLE, "X", "--"),
+    "ae-ot-standard": Mark(YELLOW, "*"),
+    "ae-ot-resnet": Mark(YELLOW, "p", "--"),
+    "ae-ot-gan": Mark(GREEN, "D"),
+    "ae-ot-gan-resnet": Mark(GREEN, "v", "--"),
+    "dcgan": Mark(BLACK, "s"),
+    "pacdcgan2": Mark(SKY, "s"),
+    "pacdcgan3": Mark(BLUE, "D"),
+    "pacdcgan4": Mark(PURPLE, "^"),
+    "ae": Mark(GREY, letter="A"),
+    "ae-gaussian": Mark(GREY, letter="G"),
+    "ae-gmm": Mark(GREY, letter="X"),
+    "real": Mark(GREY, letter="R"),
+    "memoriser": Mark(GREY, letter="M"),
+    "collapsed": Mark(GREY, letter="C"),
+    "noise": Mark(GREY, letter="N"),
+}
+_SPARE = [Mark(colour, "d", "-.") for colour in (RED, BLUE, BLACK, PURPLE, SKY, ORANGE)]
+
+
+def mark(model: str) -> Mark:
+    """The model's colour and marker; one that has none gets a spare that depends only on its name."""
+    return MARKS.get(model) or _SPARE[sum(model.encode()) % len(_SPARE)]

@@ -1,0 +1,82 @@
+"""The figures of a report: what is drawn for which data set, with its caption, and how it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from otbench.report.comparison import Comparison
+from otbench.report.figures import plots, point_plots
+from otbench.report.figures.base import Wanted, protocol_of
+from otbench.report.labels import points_in
+from otbench.report.summary import summarise
+from otbench.runs.formats import REAL
+
+if TYPE_CHECKING:
+    pass
+
+
+def _wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+    run, about = comparison.run, comparison.run.info["datasets"].get(dataset, {})
+    said = _said(comparison, dataset)
+    real = run.scatter.get(f"{dataset}/{REAL}")
+    if real is not None and len(real):
+        caption = (
+            "Generated points over held-out real ones, the first seed that is ok, at the end of training; all panels "
+            "have the same limits, and points outside them are counted. Under each panel: means over the seeds. "
+        )
+        yield f"{dataset}_scatter", "Samples", caption + said, "png", lambda: point_plots.scatter(comparison, dataset)
+    held = [metric for metric in comparison.study.headline if (dataset, metric) in run.protocols]
+    if held:
+        caption = "Bars are standard errors over seeds (published: as the papers give them). "
+        if comparison.beside(dataset):
+            caption += "Hollow: figure or protocol uncertain. "
+        caption += f"Dotted: what a perfect sampler is expected to reach. {protocol_of(comparison, dataset, held)}"
+        title = "Published, reference and this run" if comparison.beside(dataset) else "All models"
+        yield f"{dataset}_compare", title, caption + said, "svg", lambda: plots.dots(comparison, dataset, held)
+    curved = [metric for metric in ("modes", "reverse_kl") if metric in held]
+    if curved and plots.curve_groups(comparison, dataset):
+        caption = "Mean over seeds along training; bands are standard errors. "
+        caption += protocol_of(comparison, dataset, curved)
+        yield (
+            f"{dataset}_curves",
+            "Training curves",
+            caption + said,
+            "svg",
+            lambda: plots.curves(comparison, dataset, curved),
+        )
+    if real is not None and len(real) and about.get("centres"):
+        caption = (
+            "Share of the points nearest to each mode, for the first seed that is ok at the end of training; a perfect "
+            "sampler follows the orange line. "
+        )
+        yield (
+            f"{dataset}_histograms",
+            "Balance over modes",
+            caption + said,
+            "svg",
+            lambda: point_plots.histograms(comparison, dataset),
+        )
+    priced = [metric for metric in ("reverse_kl", "w2") if (dataset, metric) in run.protocols] or held[:1]
+    if priced and _has_cost(comparison, dataset):
+        caption = "Quality against seconds of training; bars are standard errors over seeds; controls left out. "
+        caption += protocol_of(comparison, dataset, priced)
+        yield (
+            f"{dataset}_cost",
+            "Quality against cost",
+            caption + said,
+            "svg",
+            lambda: plots.cost(comparison, dataset, priced),
+        )
+
+
+def _said(comparison: Comparison, dataset: str) -> str:
+    metrics = [metric for where, metric in comparison.run.protocols if where == dataset]
+    return comparison.said(
+        dataset, [metric for metric in metrics if points_in(comparison.run.protocol(dataset, metric))]
+    )
+
+
+def _has_cost(comparison: Comparison, dataset: str) -> bool:
+    spent = [summarise(comparison.run, dataset, model, "seconds") for model in comparison.generative(dataset)]
+    return any(one.n and one.mean > 0 for one in spent)

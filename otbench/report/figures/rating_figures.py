@@ -1,0 +1,39 @@
+"""Figures of what raters said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from otbench.report.comparison import Comparison
+from otbench.report.figures import rating_plots
+
+if TYPE_CHECKING:
+    from otbench.report.figures.base import Wanted
+from otbench.report.tables.ratings import _people, correlation
+
+
+def rating_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+    """The figures of people's ratings of a data set; none where nobody rated it."""
+    told = comparison.run.ratings.get(dataset)
+    if not told:
+        return
+    said = f"People: {_people(told)}. {comparison.said(dataset, [])}"
+    models = rating_plots.followed(told)
+    if models:
+        caption = "Share of images that people called real along training; bars: 95 % intervals over raters and images"
+        caption += " (Wilson where there is one rater); line: held-out real images. "
+        marks = rating_plots.published_rates(comparison, dataset)
+        if marks:
+            elsewhere = (
+                "" if dataset == rating_plots.MARKED else ", on MNIST, for orientation: other images, other raters"
+            )
+            caption += f"Hollow: as the OTVAE report gives it{elsewhere}; its bar spans the epochs. "
+        make = partial(rating_plots.training, comparison, dataset, told, models)
+        yield f"{dataset}_rated", "Excellence rate along training", caption + said, "svg", make
+    if any(one["proxy"] is not None for one in told["rates"]):
+        caption = "Share of images that people called real against the share that the classifier recognises as surely "
+        caption += f"as real ones, each model at its last rated snapshot; dotted: equal. {correlation(told)} "
+        make = partial(rating_plots.against_proxy, comparison, told)
+        yield f"{dataset}_rated_proxy", "People against the classifier proxy", caption + said, "svg", make

@@ -1,0 +1,86 @@
+"""Figures of searches over options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from otbench.report.comparison import Comparison
+from otbench.report.figures import marks
+from otbench.report.figures.plots import plain
+from otbench.report.labels import shown
+from otbench.utils import plotting
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from otbench.report.figures.base import Wanted
+from otbench.report.tables.searches import RULES, SPACES, _budget, band, expected_best, filled, searched
+
+
+def search_figures(comparison: Comparison) -> Iterator[Wanted]:
+    """The figure of every searched data set: name, title, caption, form and what draws it."""
+    for dataset, network in searched(comparison):
+        lost = sum(int(one["lost"].sum()) for one in filled(comparison, dataset, network).values())
+        said = f"Trials without a value ({lost}) count as the worst distance that was reached. " if lost else ""
+        caption = (
+            f"{shown(f'fid@{network}').label}, {comparison.place(dataset)}: expected best of k trials drawn at random "
+            "from all trials; bands: 90 % of bootstraps over the trials. Above, the study's rule: trial and snapshot "
+            "with the least distance to the test images. Below, those chosen on validation images; the distance shown "
+            f"is still that to the test images. {said}{_budget(comparison)}"
+        )
+        yield (
+            f"{dataset}_search",
+            "Best distance found against the budget of a search (Lucic et al.)",
+            caption,
+            "svg",
+            partial(search_figure, comparison, dataset, network),
+        )
+
+
+def search_figure(comparison: Comparison, dataset: str, network: str) -> Figure:
+    """Expected best distance against trials: a row a rule, a column a space, a line a model."""
+    import matplotlib.pyplot as plt
+
+    found = filled(comparison, dataset, network)
+    spaces = [space for space in SPACES if any(key[0] == space for key in found)]
+    figure, grid = plt.subplots(
+        len(RULES),
+        len(spaces),
+        figsize=(plotting.WIDTH, 1.1 + 2.1 * len(RULES)),
+        sharex="col",
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for row, rule in zip(grid, RULES, strict=True):
+        for axes, space in zip(row, spaces, strict=True):
+            own = {model: one for (where, model), one in found.items() if where == space}
+            for model, one in own.items():
+                score = (one["test"] if rule == "test" else one["held_out"]).to_numpy()
+                value, mark, budget = one[rule].to_numpy(), marks.mark(model), np.arange(1, len(one) + 1)
+                low, high = band(score, value)
+                line = {"color": mark.colour, "linestyle": mark.dash, "linewidth": 1.3}
+                line |= {"marker": mark.marker, "markevery": max(1, len(one) // 6), "markeredgewidth": 0}
+                axes.plot(budget, expected_best(score, value), label=comparison.title(model), **line)
+                axes.fill_between(budget, low, high, color=mark.colour, alpha=0.09, linewidth=0)
+            most = max(len(one) for one in own.values())
+            if most > 20:
+                axes.set_xscale("log")
+                plain(axes.xaxis, 1, most, wide=200)
+            else:
+                axes.set_xticks(range(1, most + 1, max(1, most // 8)))
+            axes.set_xlim(1 if most > 1 else 0.5, most if most > 1 else 1.5)
+            if rule == "test":
+                axes.set_title(SPACES[space])
+            else:
+                axes.set_xlabel("Budget: trials")
+        row[0].set_ylabel(f"Fréchet distance,\n{RULES[rule].partition(' (')[0]}")
+    grid[0, 0].set_yscale("log")
+    plain(grid[0, 0].yaxis, *grid[0, 0].get_ylim(), narrow=4)
+    handles = {label: one for axes in grid.flat for one, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, handlelength=2.6)
+    return figure

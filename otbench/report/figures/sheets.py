@@ -1,0 +1,101 @@
+"""Contact sheets, ten by ten images a file, as the figures of the OTVAE report; and their thumbnails for the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from otbench.report.comparison import Comparison
+from otbench.report.figures.image_grids import cells
+from otbench.report.figures.tiles import tile
+from otbench.runs.formats import REAL, RECONSTRUCTION, REFERENCE
+from otbench.utils.files import whole
+
+SIDE = 10
+SMALL = 6
+"""Images along the side of a sheet and of a thumbnail."""
+PIXELS = 56
+"""Least height of an image on a sheet: smaller ones are enlarged by a whole number."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One file of 100 images: path relative to the page, seed and snapshot (empty for what is no sample)."""
+
+    path: str
+    seed: str
+    snapshot: str
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """The sheets of one model: its title, a thumbnail of the last as a data URI, and all of them."""
+
+    title: str
+    thumbnail: str
+    sheets: tuple[Sheet, ...]
+
+    @property
+    def by_seed(self) -> list[tuple[str, list[Sheet]]]:
+        """The sheets seed by seed, in the order of training."""
+        found: dict[str, list[Sheet]] = {}
+        for one in self.sheets:
+            found.setdefault(one.seed, []).append(one)
+        return list(found.items())
+
+    @property
+    def first(self) -> str:
+        """The path of the first seed's last sheet, which the thumbnail shows."""
+        return self.by_seed[0][1][-1].path
+
+
+def write_sheets(comparison: Comparison, dataset: str, out: Path) -> list[Sheets]:
+    """Write `out`/sheets/<dataset>/<model>-seed<k>-<snapshot>.png for every cell of the gallery, and sheets of real and
+    of reconstructed images; returns them by model, in the study's order.
+    """
+    folder, found = Path("sheets") / dataset, []
+    for key, title in ((REAL, "Held-out real"), (REFERENCE, "Test images")):
+        images = comparison.run.gallery.get(f"{dataset}/{key}")
+        if images is not None and len(images):
+            path = _save(images, out, folder / f"{key.strip('_')}.png")
+            found.append(Sheets(title, thumbnail(images), (Sheet(path, "", ""),)))
+    by_model: dict[str, list[tuple[int, str, np.ndarray]]] = {}
+    for model, seed, snapshot, images in cells(comparison, dataset):
+        by_model.setdefault(model, []).append((seed, snapshot, images))
+    for model, own in by_model.items():
+        made = [
+            Sheet(_save(images, out, folder / f"{model}-seed{seed}-{snapshot}.png"), str(seed), snapshot)
+            for seed, snapshot, images in own
+        ]
+        first = min(seed for seed, _, _ in own)
+        last = max((one for one in own if one[0] == first), key=lambda one: float(one[1]))
+        again = comparison.run.gallery.get(f"{dataset}/{model}/{RECONSTRUCTION}")
+        if again is not None and len(again):
+            made.append(Sheet(_save(again, out, folder / f"{model}-reconstruction.png"), "", RECONSTRUCTION))
+        found.append(Sheets(comparison.title(model), thumbnail(last[2]), tuple(made)))
+    return found
+
+
+def _save(images: np.ndarray, out: Path, name: Path) -> str:
+    from PIL import Image
+
+    scale = max(1, -(-PIXELS // images.shape[2]))
+    picture = Image.fromarray(tile(images[: SIDE * SIDE], SIDE, gap=2, scale=scale))
+    with whole(out / name) as path:
+        (picture.convert("L") if images.shape[1] == 1 else picture).save(path, format="png")
+    return name.as_posix()
+
+
+def thumbnail(images: np.ndarray, side: int = 168) -> str:
+    """The first images as a small JPEG, a data URI."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    picture = Image.fromarray(tile(images[: SMALL * SMALL], SMALL))
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    picture.save(out, format="jpeg", quality=78, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")

@@ -1,0 +1,26 @@
+"""Figures of mode counts on stacked digits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from otbench.report.comparison import Comparison
+from otbench.report.figures import plots
+from otbench.report.recipes.stacked import MODES, NAME
+
+if TYPE_CHECKING:
+    from otbench.report.figures.base import Wanted
+
+
+def stacked_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+    """The tables' two metrics of every model, where this is the stacked study and they were measured."""
+    keys = [comparison.main_key(dataset, metric) for metric in MODES]
+    keys = [key for key in keys if (dataset, key) in comparison.run.protocols]
+    if comparison.study.name == NAME and keys:
+        caption = "Bars are standard errors over seeds (published: as the papers give them; hollow: figure or set-up "
+        caption += "uncertain). Models of one set-up are to be compared with one another. "
+        title = "Modes of 1,000 and reverse KL"
+        make = partial(plots.dots, comparison, dataset, keys)
+        yield f"{dataset}_modes", title, caption + comparison.said(dataset, keys), "svg", make

@@ -1,0 +1,67 @@
+"""What is said of a run and its models: budget, seeds, machine, versions, parameters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from otbench.report.comparison import Comparison
+from otbench.report.results import Gathered
+
+
+def facts(run: Gathered, reference: Gathered | None, comparisons: list[Comparison]) -> list[tuple[str, str]]:
+    """What is said of the run, as names and values."""
+    info, views = run.info, [(one.study.title, one.run) for one in comparisons]
+    machine = info.get("machine") or {}
+    devices = Counter(str(device) for device in run.table.drop_duplicates(["dataset", "model", "seed"])["device"])
+    found = [
+        ("Run", run.name),
+        *_each("Budget", [(title, view.budget) for title, view in views]),
+        *_each("Seeds", [(title, _listed(view.info.get("seeds"), str)) for title, view in views]),
+        *_each("Snapshots", [(title, _listed(view.info.get("snapshots"), _short)) for title, view in views]),
+        ("Started", str(info.get("started") or "")),
+        ("Finished", str(info.get("finished") or "")),
+        ("Machine", "; ".join(f"{name}: {value}" for name, value in machine.items() if value)),
+        ("Devices", "; ".join(f"{device}: {number} cells" for device, number in sorted(devices.items()) if device)),
+        ("Code version", str(info.get("code_version") or "")),
+        ("Config hash", str(info.get("config_hash") or "")),
+    ]
+    if reference:
+        budgets = "; ".join(dict.fromkeys(reference.of(name).budget for name in reference.studies))
+        said = f"{reference.name}, {budgets}, code {reference.info.get('code_version') or 'unstated'}"
+        found.append(("Reference", said))
+    return [(name, value) for name, value in found if value]
+
+
+def _each(name: str, values: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """One fact where all studies agree, else one a study."""
+    if len({value for _, value in values}) == 1:
+        return [(name, values[0][1])]
+    return [(f"{name}, {title}", value) for title, value in values]
+
+
+def _listed(values: list[float] | None, said: Callable[[float], str]) -> str:
+    return ", ".join(said(value) for value in values or [])
+
+
+def _short(snapshot: float) -> str:
+    return f"{float(snapshot):.3g}"
+
+
+def models(comparisons: list[Comparison]) -> list[dict[str, Any]]:
+    """Title, paper, options and number of parameters of every model of the run, study by study."""
+    rows = []
+    for own, name, about in [(one, *item) for one in comparisons for item in one.run.info["models"].items()]:
+        options, parameters = about.get("options") or {}, about.get("parameters") or {}
+        several = f" ({own.study.title})" if len(comparisons) > 1 else ""
+        rows.append(
+            {
+                "title": own.title(name) + several,
+                "name": name,
+                "paper": about.get("paper") or "–",
+                "options": ", ".join(f"{key} {value}" for key, value in options.items()) or "–",
+                "parameters": ", ".join(f"{part} {int(number):,}" for part, number in parameters.items()) or "–",
+            }
+        )
+    return rows

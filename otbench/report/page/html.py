@@ -1,0 +1,294 @@
+"""The report's page: one HTML file that opens from disk with no network."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otbench.report.comparison import Comparison
+from otbench.report.figures import drawing
+from otbench.report.figures.base import Drawn
+from otbench.report.figures.sheets import Sheets, write_sheets
+from otbench.report.page import facts
+from otbench.report.page.answers import Answer, answers, completeness, how
+from otbench.report.page.embed import data_uri
+from otbench.report.recipes.images import NAME as IMAGES
+from otbench.report.recipes.stacked import NAME as STACKED
+from otbench.report.results import Gathered
+from otbench.report.tables import certainty, costs, ledger, ratings, searches, selection
+from otbench.report.tables import images as image_tables
+from otbench.report.tables import papers as paper_tables
+from otbench.report.tables.base import Cell, Row, Table
+from otbench.report.tables.comparison import comparison_tables
+from otbench.report.tables.controls import WRONG, controls_table
+from otbench.report.tables.run import apart_table, cells_table, certificates_table, protocols_table
+from otbench.report.tables.stacked import stacked_tables
+from otbench.report.theory import Chapter
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TITLE = "Generative models and optimal transport"
+"""The page's title where it shows several studies."""
+
+FIRST = 3
+"""Data sets that the first screen shows at once."""
+
+FOLDED = ("ledger", "cells", "protocols")
+"""Tables that the page shows folded."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page shows of one data set."""
+
+    name: str
+    title: str
+    answers: list[Answer]
+    paid: list[str]
+    tables: list[Table]
+    controls: Table | None
+    apart: Table | None
+    point_figures: list[Drawn]
+    sheets: list[Sheets]
+
+    @property
+    def board(self) -> list[tuple[Answer, str]]:
+        """The answers with what their models cost besides seconds."""
+        return list(zip(self.answers, self.paid, strict=True))
+
+    @property
+    def misordered(self) -> list[str]:
+        """The metrics that rank the controls wrongly here."""
+        if self.controls is None:
+            return []
+        at = [column.key for column in self.controls.columns].index("verdict")
+        return [row.label for row in self.controls.rows if row.cells[at].text == WRONG]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the page shows of one study: its comparison, what is over all its data sets, and a section a data set."""
+
+    comparison: Comparison
+    sections: list[Section]
+    tables: list[Table]
+    point_figures: list[Drawn]
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.comparison.study.name
+
+    @property
+    def title(self) -> str:
+        """The study's title."""
+        return self.comparison.study.title
+
+    @property
+    def why_ceiling(self) -> str:
+        """Why a published figure is better than true samples reach, where such a figure is shown."""
+        held = [self.comparison.beside(dataset) for dataset in self.comparison.datasets]
+        return self.comparison.study.why_ceiling if any(self.comparison.study.ceiling in one for one in held) else ""
+
+    @property
+    def why_memoriser(self) -> str:
+        """What a memoriser shows, where there is one."""
+        there = any(model == "memoriser" for _, model in self.comparison.run.cells)
+        return self.comparison.study.why_memoriser if there else ""
+
+    @property
+    def citations(self) -> list[str]:
+        """The papers whose figures of these data sets are shown."""
+        shown, known = self.comparison.published, self.comparison.study.citations
+        papers = {one.paper for one in shown if one.dataset in self.comparison.datasets or self.tables}
+        return [known[name] for name in known if name in papers]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything the page shows, and every table that goes to disk."""
+
+    parts: list[Part]
+    theory: list[Chapter]
+    uncomputed: list[str]
+    certificates: Table | None
+    ledger: Table | None
+    agreement: str
+    incomplete: Table
+    cells: Table
+    protocols: Table
+
+    @property
+    def title(self) -> str:
+        """The title of the report."""
+        return self.parts[0].title if len(self.parts) == 1 else TITLE
+
+    @property
+    def sections(self) -> list[Section]:
+        """The sections of all parts."""
+        return [section for part in self.parts for section in part.sections]
+
+    @property
+    def tables(self) -> list[Table]:
+        """All tables that have a row."""
+        found: list[Table | None] = [table for part in self.parts for table in part.tables]
+        for section in self.sections:
+            found += [*section.tables, section.controls, section.apart]
+        found += [table for chapter in self.theory for table in chapter.tables]
+        found += [self.certificates, self.ledger, self.incomplete, self.cells, self.protocols]
+        return [table for table in found if table is not None and (table.rows or table is self.incomplete)]
+
+
+def part(comparison: Comparison, out: Path) -> Part:
+    """Collect the tables and answers of one study, and write its figures and sheets into `out`."""
+    images, sections = comparison.study.kind == "images", []
+    for dataset in comparison.datasets:
+        tables = comparison_tables(comparison, dataset)
+        if images:
+            tables += selection.selection_tables(comparison, dataset) + image_tables.split_tables(comparison, dataset)
+        tables += ratings.rating_tables(comparison, dataset) + certainty.statistics_tables(comparison, dataset)
+        tables += costs.cost_tables(comparison, dataset)
+        found = answers(comparison, dataset)
+        sections.append(
+            Section(
+                name=dataset,
+                title=comparison.run.title("datasets", dataset),
+                answers=found,
+                paid=[_paid(comparison, dataset, one) for one in found],
+                tables=tables,
+                controls=controls_table(comparison, dataset),
+                apart=apart_table(comparison, dataset),
+                figures=drawing.draw(comparison, dataset, out / "figures"),
+                sheets=write_sheets(comparison, dataset, out) if images else [],
+            )
+        )
+    overall = {IMAGES: _overall, STACKED: stacked_tables}.get(comparison.study.name, lambda _: [])(comparison)
+    overall += certainty.study_tables(comparison)
+    return Part(comparison, sections, overall, drawing.draw_study(comparison, out / "figures"))
+
+
+def _paid(comparison: Comparison, dataset: str, answer: Answer) -> str:
+    best = {*answer.winners, *answer.tied}
+    models = [model for model in comparison.generative(dataset) if comparison.title(model) in best]
+    return costs.paid(comparison, dataset, models)
+
+
+def _overall(comparison: Comparison) -> list[Table]:
+    """The tables over all data sets of the image study."""
+    found = [*image_tables.study_tables(comparison), *paper_tables.paper_tables(comparison)]
+    return found + searches.search_tables(comparison)
+
+
+def contents(parts: list[Part], theory: list[Chapter], uncomputed: list[str]) -> Contents:
+    """All parts, the theory with the titles of what of it is not there, and the tables about the run as a whole."""
+    comparisons = [part.comparison for part in parts]
+    return Contents(
+        parts,
+        theory,
+        uncomputed,
+        certificates_table(comparisons),
+        ledger.ledger_table(comparisons),
+        ledger.said(ledger.entries(comparisons)),
+        cells_table(comparisons, troubled=True),
+        cells_table(comparisons),
+        protocols_table(comparisons),
+    )
+
+
+def page(run: Gathered, reference: Gathered | None, found: Contents) -> str:
+    """The page's HTML. Everything that comes from files is escaped."""
+    citations = dict.fromkeys(one for part in found.parts for one in part.citations)
+    comparisons = [part.comparison for part in found.parts]
+    style, script = asset("page.css"), asset("page.js")
+    return (
+        _environment()
+        .get_template("template.html")
+        .render(
+            title=found.title,
+            style=style,
+            script=script,
+            policy=policy(style, script),
+            run=run,
+            found=found,
+            parts=found.parts,
+            boards=_boards(found),
+            several=len(found.parts) > 1,
+            every_control=set().union(*(one.controls for one in comparisons)),
+            count=completeness(comparisons),
+            how=how(comparisons),
+            reproduce=reproduction(run),
+            citations=list(citations),
+            facts=facts.facts(run, reference, comparisons),
+            versions=run.info.get("versions") or {},
+            config=json.dumps(run.info.get("config"), indent=2, ensure_ascii=False),
+            models=facts.models(comparisons),
+        )
+    )
+
+
+def reproduction(run: Gathered) -> str:
+    """The command that runs the first cell of the run again."""
+    cell = next((f"{dataset}/{model}/{seeds[0]}" for (dataset, model), seeds in run.cells.items()), "CELL")
+    return shlex.join(["otbench", "reproduce", f"results/{run.name}", cell])
+
+
+def asset(name: str) -> str:
+    """The style or the script of the page, to be held inside it."""
+    return (resources.files("otbench.report") / name).read_text("utf-8").strip()
+
+
+def policy(style: str, script: str) -> str:
+    """A content security policy under which the page runs its own style and script and reaches nothing else."""
+    kinds = [("style-src", style), ("script-src", script)]
+    own = [f"{kind} 'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for kind, text in kinds]
+    return "; ".join(
+        ["default-src 'none'", "img-src data: 'self' file:", *own, "base-uri 'none'", "form-action 'none'"]
+    )
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("otbench.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"data_uri": data_uri, "raw_number": raw_number, "is_long": is_long}
+    environment.tests["control_of"] = _is_control
+    return environment
+
+
+def raw_number(cell: Cell) -> str:
+    """The number that a cell is sorted by, as a script reads it; empty where it has none."""
+    try:
+        value = float(cell.raw.get("", ""))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return ""
+    return "" if math.isnan(value) else repr(value) if math.isfinite(value) else f"{'-' if value < 0 else ''}Infinity"
+
+
+def is_long(table: Table) -> bool:
+    """Whether the page shows the table folded."""
+    return table.name in FOLDED or table.name.endswith("_full")
+
+
+def _is_control(row: Row, controls: set[str]) -> bool:
+    """Whether a row is that of a control, which tables of models name the row by and those of cells the first cell."""
+    return row.name in controls or bool(row.cells) and row.cells[0].raw.get("") in controls
+
+
+def _boards(found: Contents) -> list[tuple[bool, list[Section]]]:
+    """The sections of the first screen: those that are seen at once (True), and the others (False)."""
+    held = [section for section in found.sections if section.answers]
+    return [(not at, part) for at, part in enumerate((held[:FIRST], held[FIRST:])) if part]

@@ -1,0 +1,151 @@
+"""The report as Markdown: the first screen, tables, links to figures, the ledger in short, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import quote
+
+from otbench.report.comparison import Comparison
+from otbench.report.figures.base import Drawn
+from otbench.report.page import facts
+from otbench.report.page.answers import completeness, how
+from otbench.report.page.html import Contents, Part, Section, is_long, reproduction
+from otbench.report.results import Gathered
+from otbench.report.tables import ledger
+from otbench.report.tables.base import Table, md, md_row, to_markdown
+
+HEADS = ("Question", "Best", "Not told apart from it", "Value", "Held-out real", "How sure", "Cost of training")
+
+
+def markdown(run: Gathered, reference: Gathered | None, found: Contents) -> str:
+    """The report's Markdown, to stand beside figures/ and tables/; text from files is escaped."""
+    comparisons = [part.comparison for part in found.parts]
+    blocks = [*_top(run, found, comparisons), *_answers(found, comparisons)]
+    for part in found.parts:
+        blocks += _part(part)
+    blocks += _theory(found)
+    blocks += [*_published(found), *_floors(found.parts), *_cells(run, found)]
+    blocks += _provenance(run, reference, found, comparisons)
+    return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
+
+
+def _top(run: Gathered, found: Contents, comparisons: list[Comparison]) -> Iterator[str]:
+    count = completeness(comparisons)
+    yield f"# {md(found.title)}"
+    finished = f", finished {md(str(run.info['finished']))}" if run.info.get("finished") else ""
+    yield f"Run **{md(run.name)}**{finished}. The same report with tables that sort: [report.html](report.html)."
+    for one in comparisons:
+        if one.run.small:
+            said = str(one.run.info["budget"].get("said") or one.run.budget)
+            yield f"> **Small budget, {md(one.study.title)}.** {md(said)}. Published figures: for orientation only."
+    yield (
+        f"**{count['ok']} of {count['all']} cells** ok; {count['diverged']} diverged, {count['failed']} failed, "
+        f"{count['missing']} missing."
+    )
+
+
+def _answers(found: Contents, comparisons: list[Comparison]) -> Iterator[str]:
+    yield "## Which model wins at what, how sure, at what cost"
+    for section in found.sections:
+        if section.answers:
+            yield f"### {md(section.title)}"
+            yield _controls(section)
+            lines = [md_row(list(HEADS)), md_row([":---"] * len(HEADS))]
+            for one, paid in section.board:
+                cost = f"{one.cost}; {paid}" if paid else one.cost
+                named = [f"**{md(', '.join(one.winners))}**", md(", ".join(one.tied)) or "–"]
+                texts = [md(text) for text in (one.value, one.real, one.sure, cost)]
+                lines.append(md_row([md(one.question), *named, *texts]))
+            yield "\n".join(lines)
+    yield md(how(comparisons))
+
+
+def _controls(section: Section) -> str:
+    if section.misordered:
+        return f"**Misorders the controls:** {md('; '.join(section.misordered))}. Do not rank models by these alone."
+    return "No metric misorders the controls." if section.controls else "No controls."
+
+
+def _part(part: Part) -> Iterator[str]:
+    yield f"## {md(part.title)}"
+    yield from map(_table, part.tables)
+    yield from map(_figure, part.figures)
+    for section in part.sections:
+        yield f"### {md(section.title)}"
+        yield from map(_table, section.tables[:1])
+        yield from map(_figure, section.figures)
+        yield from map(_table, section.tables[1:])
+        if section.sheets:
+            yield f"Contact sheets: [sheets/{md(section.name)}](sheets/{quote(section.name)})"
+        for table in (section.apart, section.controls):
+            if table:
+                yield _table(table)
+
+
+def _table(table: Table) -> str:
+    if is_long(table):
+        link = f"[tables/{md(table.name)}.md](tables/{quote(table.name)}.md)"
+        return f"**{md(table.title)}** ({len(table.rows)} rows): {link}"
+    return to_markdown(table)
+
+
+def _figure(figure: Drawn) -> str:
+    return f"![{md(figure.alt)}](figures/{quote(figure.name)}.png)\n\n**{md(figure.title)}.** {md(figure.caption)}"
+
+
+def _theory(found: Contents) -> Iterator[str]:
+    if found.theory or found.uncomputed:
+        yield "## The theory, drawn and checked"
+    if found.uncomputed:
+        yield f"**Not computed:** {md('; '.join(found.uncomputed))}."
+    for chapter in found.theory:
+        yield f"### {md(chapter.title)}"
+        yield f"After {md(chapter.source)}"
+        yield from map(md, chapter.paragraphs)
+        yield from map(_figure, chapter.figures)
+        yield from map(_table, chapter.tables)
+        yield md(chapter.made)
+
+
+def _published(found: Contents) -> Iterator[str]:
+    """The ledger's counts, its like figures, and where the others are."""
+    if found.ledger:
+        yield "## Published figures"
+        yield f"{md(found.agreement)}: [tables/ledger.md](tables/ledger.md)."
+        rows = tuple(row for row in found.ledger.rows if any(cell.text in ledger.TESTED for cell in row.cells))
+        if rows:
+            yield to_markdown(replace(found.ledger, title="Published figures that are like", rows=rows))
+
+
+def _floors(parts: list[Part]) -> Iterator[str]:
+    yield "## What true samples reach, and what a memoriser shows"
+    for part in parts:
+        yield from (
+            md(text) for text in (part.why_ceiling, part.comparison.study.why_floor, part.why_memoriser) if text
+        )
+
+
+def _cells(run: Gathered, found: Contents) -> Iterator[str]:
+    yield "## The run as a whole"
+    if found.certificates:
+        yield to_markdown(found.certificates)
+    if found.incomplete.rows:
+        yield to_markdown(found.incomplete)
+    yield _table(found.protocols)
+    yield _table(found.cells)
+    yield f"A cell is run again, alone, and compared by: {md(reproduction(run))}"
+
+
+def _provenance(
+    run: Gathered, reference: Gathered | None, found: Contents, comparisons: list[Comparison]
+) -> Iterator[str]:
+    yield "## Config, versions, machine"
+    said = [*facts.facts(run, reference, comparisons)]
+    versions = run.info.get("versions") or {}
+    said += [("Versions", ", ".join(f"{name} {value}" for name, value in sorted(versions.items())))] if versions else []
+    yield "\n".join(f"- {md(name)}: {md(value)}" for name, value in said)
+    citations = dict.fromkeys(one for part in found.parts for one in part.citations)
+    if citations:
+        yield "### Papers of the published figures"
+        yield "\n".join(f"- {md(one)}" for one in citations)

@@ -1,0 +1,255 @@
+"""Tables as values, and their three forms on disk: CSV with raw numbers, Markdown, LaTeX with booktabs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from otbench.report.labels import shown
+from otbench.report.summary import Summary
+from otbench.statistics.intervals import FEW, Interval
+from otbench.utils.files import write_text
+
+Raw = float | int | str | None
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "∞": r"$\infty$",
+    "−": "$-$",
+    "–": "--",
+    "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
+    "≥": r"$\ge$",
+    "≤": r"$\le$",
+    "·": r"$\cdot$",
+    "σ": r"$\sigma$",
+    "×": r"$\times$",
+    "≈": r"$\approx$",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its key (the name in the CSV), its label, and the label it shares with its neighbours."""
+
+    key: str
+    label: str
+    group: str = ""
+    align: str = "r"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell says, and its numbers for the CSV (suffix of the column's key -> number).
+
+    strong marks a best value; kind is `absent` for a cell without a number, `trouble` for one that should have one.
+    hint: what the text leaves out, for whoever asks.
+    """
+
+    text: str
+    raw: dict[str, Raw] = field(default_factory=dict)
+    strong: bool = False
+    kind: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: a name for the CSV, a label, the block it stands in, and a cell for each column."""
+
+    name: str
+    label: str
+    block: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption and notes; `name` is the stem of its files."""
+
+    name: str
+    title: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    row_head: str = "Model"
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """The labels above the columns with the number of neighbouring columns each spans."""
+        spans: list[tuple[str, int]] = []
+        for column in self.columns:
+            if spans and spans[-1][0] == column.group:
+                spans[-1] = (column.group, spans[-1][1] + 1)
+            else:
+                spans.append((column.group, 1))
+        return spans
+
+    @property
+    def blocks(self) -> list[tuple[str, list[Row]]]:
+        """The rows by block, in order."""
+        found: list[tuple[str, list[Row]]] = []
+        for row in self.rows:
+            if not found or found[-1][0] != row.block:
+                found.append((row.block, []))
+            found[-1][1].append(row)
+        return found
+
+
+ABSENT = Cell("–", {}, kind="absent")
+
+
+def measured(summary: Summary, metric: str, strong: bool = False, tied: bool = False) -> Cell:
+    """The cell of a metric over seeds: mean ± standard error, or why there is none; `tied` adds a ≈."""
+    raw: dict[str, Raw] = {"": summary.mean, "_sd": summary.sd, "_error": summary.error}
+    raw |= {"_low": summary.interval.low, "_high": summary.interval.high, "_n": summary.n}
+    if summary.n:
+        text = shown(metric).number(summary.mean, summary.error)
+        return Cell(f"{text} ≈" if tied else text, raw, strong=strong, hint=hint(summary, metric))
+    if not summary.expected:
+        return Cell("–", raw, kind="absent")
+    if summary.other:
+        return Cell("other protocol", raw, kind="absent")
+    return Cell("n/a" if summary.counts.get("ok") else summary.troubles, raw, kind="trouble")
+
+
+def hint(summary: Summary, metric: str) -> str:
+    """A figure in full: mean, standard deviation, bootstrap interval, Student's where seeds are few, n."""
+    number, parts = shown(metric).number, [f"mean {shown(metric).number(summary.mean)}"]
+    if math.isfinite(summary.sd):
+        parts.append(f"sd {number(summary.sd)}")
+    if summary.interval.known:
+        parts.append(f"95 % bootstrap interval {between(summary.interval, metric)}")
+    if summary.student.known and summary.n < FEW:
+        few = " (bootstrap of few seeds is too narrow)" if summary.interval.known else ""
+        parts.append(f"95 % Student's t interval {between(summary.student, metric)}{few}")
+    return ", ".join([*parts, f"n = {summary.n}"])
+
+
+def between(interval: Interval, metric: str) -> str:
+    """An interval in the metric's unit: `0.66 to 0.77`; empty where it is not known."""
+    number = shown(metric).number
+    return f"{number(interval.low)} to {number(interval.high)}" if interval.known else ""
+
+
+def seeds(summary: Summary) -> Cell:
+    """The cell that counts seeds: `3`, or `2/3 ok, 1 diverged`."""
+    raw: dict[str, Raw] = {"_expected": summary.expected}
+    raw |= {f"_{status}": summary.counts.get(status, 0) for status in ("ok", "diverged", "failed", "missing")}
+    if not summary.expected:
+        return Cell("–", raw, kind="absent")
+    return Cell(summary.said, raw, kind="" if summary.whole else "trouble")
+
+
+def to_csv(table: Table) -> str:
+    """The table's raw numbers: a column of the table is one of the file for each number its cells hold."""
+    keys = []
+    for position, column in enumerate(table.columns):
+        suffixes = dict.fromkeys(suffix for row in table.rows for suffix in row.cells[position].raw)
+        keys.append([(column.key + suffix, suffix) for suffix in suffixes or [""]])
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([table.row_head.lower(), "block", *(name for group in keys for name, _ in group)])
+    for row in table.rows:
+        fields = [
+            _plain(cell.raw.get(suffix, cell.text if not cell.raw and cell.kind != "absent" else None))
+            for cell, group in zip(row.cells, keys, strict=True)
+            for _, suffix in group
+        ]
+        writer.writerow([row.name, row.block, *fields])
+    return out.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """The table in Markdown, with its caption above and its notes below."""
+    head = [table.row_head]
+    head += [f"{column.group}: {column.label}" if column.group else column.label for column in table.columns]
+    lines = [f"**{md(table.title)}.** {md(table.caption)}", "", md_row([md(text) for text in head])]
+    lines.append(md_row([":---", *("---:" if column.align == "r" else ":---" for column in table.columns)]))
+    for row in table.rows:
+        texts = [f"**{md(cell.text)}**" if cell.strong else md(cell.text) for cell in row.cells]
+        lines.append(md_row([md(row.label), *texts]))
+    lines += ["", *(f"- {md(note)}" for note in table.notes)] if table.notes else []
+    return "\n".join(lines) + "\n"
+
+
+def to_tex(table: Table) -> str:
+    """The table as a LaTeX float for the package booktabs."""
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table}",
+        "\\centering",
+        f"\\caption{{{tex(table.title)}. {tex(table.caption)}}}",
+        f"\\label{{tab:{table.name}}}",
+        f"\\begin{{tabular}}{{l{''.join(column.align for column in table.columns)}}}",
+        "\\toprule",
+    ]
+    if any(group for group, _ in table.groups):
+        lines += _tex_groups(table)
+    lines.append(" & ".join([tex(table.row_head), *(tex(column.label) for column in table.columns)]) + r" \\")
+    for _, rows in table.blocks:
+        lines.append("\\midrule")
+        for row in rows:
+            texts = [f"\\textbf{{{tex(cell.text)}}}" if cell.strong else tex(cell.text) for cell in row.cells]
+            lines.append(" & ".join([tex(row.label), *texts]) + r" \\")
+    lines += ["\\bottomrule", "\\end{tabular}"]
+    if table.notes:
+        lines += ["\\par\\smallskip\\footnotesize", *(tex(note) + "\\par" for note in table.notes)]
+    return "\n".join([*lines, "\\end{table}"]) + "\n"
+
+
+def write_tables(tables: list[Table], folder: Path) -> None:
+    """Write every table as .csv, .md and .tex, each file whole or not at all."""
+    for table in tables:
+        write_text(folder / f"{table.name}.csv", to_csv(table))
+        write_text(folder / f"{table.name}.md", to_markdown(table))
+        write_text(folder / f"{table.name}.tex", to_tex(table))
+
+
+def tex(text: str) -> str:
+    """`text` with what LaTeX would read as commands escaped."""
+    return "".join(_TEX.get(character, character) for character in " ".join(text.split()))
+
+
+def _tex_groups(table: Table) -> list[str]:
+    heads, rules, at = [""], [], 2
+    for group, span in table.groups:
+        heads.append(f"\\multicolumn{{{span}}}{{c}}{{{tex(group)}}}" if group else f"\\multicolumn{{{span}}}{{c}}{{}}")
+        if group:
+            rules.append(f"\\cmidrule(lr){{{at}-{at + span - 1}}}")
+        at += span
+    return [" & ".join(heads) + r" \\", "".join(rules)]
+
+
+def _plain(value: Raw) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def md(text: str) -> str:
+    """`text` on one line, with what Markdown would read as marks escaped."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
+
+
+def md_row(texts: list[str]) -> str:
+    """A row of a Markdown table, of texts that are escaped already."""
+    return f"| {' | '.join(texts)} |"

@@ -1,0 +1,176 @@
+"""The headline tables: published, reference and this run side by side, with what true samples reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from otbench.report.comparison import Comparison, _capital
+from otbench.report.floors import floor
+from otbench.report.labels import shown
+from otbench.report.recipes.base import Columns, Place
+from otbench.report.recipes.published import ERROR_KINDS, Published
+from otbench.report.results import Gathered
+from otbench.report.summary import Summary, standing, summarise
+from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured, seeds
+
+BEST = (
+    "Bold: the best generative model by its mean; ≈: not told apart from it at 5 %, corrected for the number of tests "
+    "(Holm), by a paired permutation test over seeds or, where these are too few for it, Welch's t test."
+)
+
+
+def best_of(summaries: dict[str, Summary], metric: str) -> tuple[str | None, list[str]]:
+    """The best model by its mean, and the others that are not told apart from it.
+
+    None where no model has a value or the metric has no better side.
+    """
+    found = standing(summaries, metric)
+    return (found.best, found.tied) if found else (None, [])
+
+
+def comparison_tables(comparison: Comparison, dataset: str) -> list[Table]:
+    """The tables of one data set, as the recipe wants them."""
+    tables = [comparison_table(comparison, dataset, columns) for columns in comparison.study.tables]
+    return [table for table in tables if table]
+
+
+def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> Table | None:
+    """One table of a data set: a row a model, for each metric published | reference | this run; None without one."""
+    keys = [comparison.key(dataset, metric, columns.features) for metric in columns.metrics]
+    metrics = tuple(key for key in keys if comparison.has(dataset, key))
+    if not metrics or metrics == ("seconds",):
+        return None
+    blocks = (*columns.blocks, "control") if columns.blocks else tuple(comparison.study.blocks)
+    places = [place for place in comparison.places(dataset) if place.block in blocks]
+    models = {place.model for place in places}
+    beside = {key: one for key, one in comparison.beside(dataset).items() if key[0] in models}
+    fillers: list[tuple[Column, Callable[[str], Cell]]] = []
+    here = {label: run for label, run in comparison.runs.items() if any(where == dataset for where, _ in run.cells)}
+    for label, run in here.items():
+        fillers.append((Column(f"seeds_{_key(label)}", label, "Seeds"), _seeds(run, dataset)))
+    for metric in metrics:
+        name, group = metric.partition("@")[0], comparison.short(metric)
+        if any(one == metric for _, one in beside):
+            fillers.append((Column(f"{name}_published", "published", group), _published(beside, metric)))
+        for label, run in here.items():
+            column = Column(f"{name}_{_key(label)}", label, group)
+            fillers.append((column, _measured(comparison, run, dataset, metric, models)))
+    rows = [_row(comparison, place, fillers) for place in places]
+    if not comparison.study.empty_rows:
+        rows = [row for row in rows if any(cell.kind != "absent" for cell in row.cells[len(here) :])]
+    rows += _floor_row(comparison, dataset, [column for column, _ in fillers], metrics)
+    caption = f"Mean ± standard error over seeds. {comparison.said(dataset, metrics)} {BEST}"
+    notes = _notes(comparison, dataset, metrics, beside)
+    name = f"{dataset}_{columns.name}"
+    title = f"{comparison.run.title('datasets', dataset)}: {comparison.study.table_titles.get(name, columns.title)}"
+    return Table(name, title, caption, tuple(column for column, _ in fillers), tuple(rows), tuple(notes))
+
+
+def _row(comparison: Comparison, place: Place, fillers: list[tuple[Column, Callable[[str], Cell]]]) -> Row:
+    cells = tuple(fill(place.model) for _, fill in fillers)
+    return Row(place.model, comparison.title(place.model), comparison.study.blocks[place.block], cells)
+
+
+def _seeds(run: Gathered, dataset: str) -> Callable[[str], Cell]:
+    def fill(model: str) -> Cell:
+        return seeds(summarise(run, dataset, model, "seconds"))
+
+    return fill
+
+
+def _published(beside: dict[tuple[str, str], Published], metric: str) -> Callable[[str], Cell]:
+    def fill(model: str) -> Cell:
+        record = beside.get((model, metric))
+        if record is None:
+            return ABSENT
+        raw = {
+            "": str(record.value),
+            "_error": None if record.error is None else str(record.error),
+            "_error_kind": record.error_kind,
+            "_n": record.n_trials,
+            "_certain": "yes" if record.certain else "no",
+            "_source": record.source,
+        }
+        return Cell(record.text(shown(metric).scale) + ("" if record.certain else " †"), raw)
+
+    return fill
+
+
+def _measured(
+    comparison: Comparison, run: Gathered, dataset: str, metric: str, rows: set[str]
+) -> Callable[[str], Cell]:
+    models = [model for where, model in run.cells if where == dataset and model in rows - comparison.unranked]
+    held = {model: summarise(run, dataset, model, metric) for model in models}
+    best, equal = best_of(held, metric)
+
+    def fill(model: str) -> Cell:
+        one = summarise(run, dataset, model, metric)
+        if metric in comparison.study.inner and not one.n and one.counts.get("ok"):
+            return ABSENT  # a model without an autoencoder lacks nothing
+        strong = best is not None and model in held and one.mean == held[best].mean
+        return measured(one, metric, strong, tied=model in equal and not strong)
+
+    return fill
+
+
+def _floor_row(comparison: Comparison, dataset: str, columns: list[Column], metrics: tuple[str, ...]) -> list[Row]:
+    values = {metric: floor(comparison.run, dataset, metric) for metric in metrics}
+    if all(math.isnan(value) for value in values.values()):
+        return []
+    own = {f"{metric.partition('@')[0]}_{_key(comparison.label)}": metric for metric in metrics}
+    cells = []
+    for column in columns:
+        metric = own.get(column.key)
+        if metric is None or math.isnan(values[metric]):
+            cells.append(ABSENT)
+        else:
+            cells.append(Cell(shown(metric).number(values[metric]), {"": values[metric]}))
+    return [Row("floor", "Perfect sampler (expected)", comparison.study.blocks["floor"], tuple(cells))]
+
+
+def _notes(
+    comparison: Comparison, dataset: str, metrics: tuple[str, ...], beside: dict[tuple[str, str], Published]
+) -> list[str]:
+    used = {key: record for key, record in beside.items() if key[1] in metrics}
+    notes = []
+    for source in dict.fromkeys(record.source for record in used.values()):
+        records = [record for record in used.values() if record.source == source]
+        trials = f", {records[0].n_trials} trials" if records[0].n_trials else ", trials not stated"
+        kind = ERROR_KINDS[records[0].error_kind].replace("standard", "the standard").replace("error of", "an error of")
+        said = kind if records[0].error_kind == "none" else f"± is {kind}"
+        notes.append(f"Published, {source}: {said}{trials}. {_capital(records[0].setup)}.")
+    doubts: dict[str, dict[str, list[str]]] = {}
+    for (model, metric), record in used.items():
+        for doubt in [] if record.certain else record.note.split("; "):
+            label = shown(metric).label.split(",")[0]
+            doubts.setdefault(doubt, {}).setdefault(label, []).append(comparison.title(model))
+    for doubt, labels in doubts.items():
+        if "AE-OT Table 2" not in doubt:
+            said = "; ".join(f"{label} of {', '.join(models)}" for label, models in labels.items())
+            notes.append(f"† {_capital(doubt)} ({said}).")
+    if any("AE-OT Table 2" in record.note for record in used.values()):
+        notes.append(
+            "AE-OT Table 2 prints the rows of GAN, ALI, MD and PacGAN as copies of PacGAN Table 1; shown once."
+        )
+    return notes + (_protocol_notes(comparison, dataset, metrics) if comparison.study.kind == "images" else [])
+
+
+def _protocol_notes(comparison: Comparison, dataset: str, metrics: tuple[str, ...]) -> list[str]:
+    """Where the reference was measured otherwise than this run, which its columns cannot say."""
+    if comparison.reference is None:
+        return []
+    other: dict[tuple[str, str], list[str]] = {}
+    for metric in metrics:
+        pair = comparison.reference.protocol(dataset, metric), comparison.run.protocol(dataset, metric)
+        if all(pair) and pair[0] != pair[1]:
+            other.setdefault(pair, []).append(comparison.short(metric))
+    return [
+        f"{'; '.join(names)}: the reference ({first}) and this run ({second}) were measured under different protocols; "
+        "do not compare these columns."
+        for (first, second), names in other.items()
+    ]
+
+
+def _key(label: str) -> str:
+    return label.replace(" ", "_")

@@ -1,0 +1,249 @@
+"""The image study's own tables: loss before and after freezing, Fréchet distances over data sets, and their split."""
+
+from __future__ import annotations
+
+from otbench.report.comparison import Comparison
+from otbench.report.labels import NETWORKS, shown
+from otbench.report.recipes.images import TABLES_3_AND_4
+from otbench.report.recipes.published import Published
+from otbench.report.results import Gathered
+from otbench.report.summary import Summary, difference, summarise
+from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured
+from otbench.report.tables.comparison import BEST, best_of
+
+OWNER = "ae-ot"
+"""The model whose autoencoder Table 1 of the AE-OT paper is about."""
+
+LOSSES = (
+    ("l2_before_train", "Before freezing, training images"),
+    ("l2_train", "After freezing, training images"),
+    ("l2_before", "Before freezing, test images"),
+    ("l2", "After freezing, test images"),
+)
+SPLIT = ("fid", "train", "floor", "transport", "gap")
+
+NOT_RUN = Cell("not run", {}, kind="absent")
+"""A row of a paper's table whose model this run does not have."""
+
+
+def study_tables(comparison: Comparison) -> list[Table]:
+    """The tables over all data sets of the image study: Table 1 and Tables 3 and 4 of the AE-OT paper."""
+    tables = [loss_table(comparison), distance_table(comparison, "inception")]
+    tables += [distance_table(comparison, "classifier"), published_table(comparison)]
+    return [table for table in tables if table is not None]
+
+
+def loss_table(comparison: Comparison) -> Table | None:
+    """Table 1 of the AE-OT paper: the autoencoder's loss before and after its encoder is frozen; None without one."""
+    runs, rows = comparison.runs, []
+    owned = {(one.dataset, one.metric): one for one in comparison.published if (one.paper, one.table) == _TABLE_1}
+    names = [dataset for run in runs.values() for dataset in run.datasets] + [dataset for dataset, _ in owned]
+    names = comparison.study.ordered(list(dict.fromkeys(names)))
+    held = {
+        (label, dataset, metric): summarise(run, dataset, OWNER, metric)
+        for label, run in runs.items()
+        for dataset in names
+        for metric, _ in LOSSES
+    }
+    if not any(one.n for one in held.values()):
+        return None
+    columns = [
+        Column(f"{metric}_{label.replace(' ', '_')}", label, group)
+        for metric, group in LOSSES
+        for label in (["published"] if any(key == metric for _, key in owned) else []) + list(runs)
+    ]
+    for dataset in names:
+        cells: list[Cell] = []
+        for metric, _ in LOSSES:
+            if any(key == metric for _, key in owned):
+                cells.append(quoted(owned.get((dataset, metric)), metric))
+            cells += [measured(held[label, dataset, metric], metric) for label in runs]
+        if any(cell.kind != "absent" for cell in cells):
+            rows.append(Row(dataset, comparison.place(dataset), "", tuple(cells)))
+    notes = []
+    if owned:
+        first = next(iter(owned.values()))
+        notes.append(f"† Published, {first.source}: {first.note}. {_capital(first.setup)}.")
+    caption = (
+        f"Mean squared error per value of images on [0, 1], of {comparison.title(OWNER)}'s autoencoder: when the "
+        "encoder is frozen, and at the end of training the decoder alone. Mean ± standard error over seeds. "
+        f"{said_of_runs(comparison)}"
+    )
+    title = "AE-OT Table 1: loss of the autoencoder before and after its encoder is frozen"
+    return Table("images_loss", title, caption, tuple(columns), tuple(rows), tuple(notes), row_head="Data set")
+
+
+_TABLE_1 = ("AE-OT", "Table 1")
+
+
+def distance_table(comparison: Comparison, network: str) -> Table | None:
+    """Tables 3 and 4 of the AE-OT paper: the Fréchet distance on every data set, on one network's features; None where
+    no data set was measured with them.
+
+    Every row of the papers' tables is there, whether this run has it or not, and the controls; the other models too
+    where there are several data sets.
+    """
+    key = f"fid@{network}"
+    names = [dataset for dataset in comparison.datasets if comparison.has(dataset, key)]
+    if not names:
+        return None
+    columns, filled = [], []
+    for dataset in names:
+        group = comparison.place(dataset)
+        beside = {model: one for (model, metric), one in comparison.beside(dataset).items() if metric == key}
+        if beside:
+            columns.append(Column(f"{dataset}_published", "published", group))
+            filled.append({model: quoted(one, "fid") for model, one in beside.items()})
+        for label, run in comparison.runs.items():
+            if any(where == dataset for where, _ in run.cells):
+                columns.append(Column(f"{dataset}_{label.replace(' ', '_')}", label, group))
+                filled.append(_distances(comparison, run, dataset, key, len(names) > 1))
+    measured_ones = {model for cells in filled for model in cells}
+    kept = {*TABLES_3_AND_4, *(measured_ones if len(names) > 1 else measured_ones & comparison.controls)}
+    places = comparison.study.places(sorted(kept), sorted(comparison.controls), [])
+    rows = [
+        Row(
+            place.model,
+            comparison.title(place.model),
+            comparison.study.blocks[place.block],
+            tuple(_place(cells, place.model, column) for cells, column in zip(filled, columns, strict=True)),
+        )
+        for place in places
+    ]
+    label = shown(key).label
+    where = "all data sets" if len(names) > 1 else comparison.place(names[0])
+    title = f"AE-OT Tables 3 and 4: {label}, {where}"
+    caption = (
+        f"{label}, lower is better; WGAN-GP and DRAGAN are rows of the study that these tables quote. Mean ± standard "
+        f"error over seeds. {said_of_runs(comparison)} {BEST}"
+    )
+    return Table(f"images_fid_{network}", title, caption, tuple(columns), tuple(rows))
+
+
+def _place(cells: dict[str, Cell], model: str, column: Column) -> Cell:
+    """The cell of a model; one that the papers have and a run has not is said not to be run."""
+    if model in cells:
+        return cells[model]
+    return NOT_RUN if model in TABLES_3_AND_4 and column.label != "published" else ABSENT
+
+
+def _distances(comparison: Comparison, run: Gathered, dataset: str, key: str, every: bool) -> dict[str, Cell]:
+    """The cells of all models; ranked are all of them, or the papers' rows alone."""
+    models = [model for where, model in run.cells if where == dataset]
+    held = {model: summarise(run, dataset, model, key) for model in models}
+    ranked = [model for model in held if model not in comparison.unranked and (every or model in TABLES_3_AND_4)]
+    best, equal = best_of({model: held[model] for model in ranked}, key)
+    return {model: measured(one, key, strong=model == best, tied=model in equal) for model, one in held.items()}
+
+
+def published_table(comparison: Comparison) -> Table | None:
+    """The published FIDs of data sets that this run did not measure on Inception's features, in a table of their own;
+    None where there are none.
+    """
+    tables = {"Table 3", "Table 4", "FID table"}
+    records = [
+        one
+        for one in comparison.published
+        if (one.paper, one.table) in comparison.study.same_setup
+        and one.table in tables
+        and not comparison.has(one.dataset, "fid@inception")
+    ]
+    if not records:
+        return None
+    names = comparison.study.ordered(list(dict.fromkeys(one.dataset for one in records)))
+    models = list(dict.fromkeys(one.model for one in records))
+    rows = []
+    for place in comparison.study.places([], [], models):
+        held = {one.dataset: one for one in records if one.model == place.model}
+        cells = tuple(quoted(held.get(dataset), "fid") for dataset in names)
+        rows.append(Row(place.model, comparison.title(place.model), comparison.study.blocks[place.block], cells))
+    caption = (
+        "FID on Inception features, 10,000 test images against 10,000 generated ones, as published. This run was not "
+        "measured with Inception on these data sets, so none of its figures may stand beside these: distances on other "
+        "features are on another scale."
+    )
+    notes = [f"† {one.source}: {one.note}." for one in _first_of_each([one for one in records if not one.certain])]
+    columns = tuple(Column(dataset, comparison.place(dataset)) for dataset in names)
+    title = "Published FID (AE-OT Tables 3 and 4), not to be set beside this run's figures"
+    return Table("images_fid_published", title, caption, columns, tuple(rows), tuple(notes))
+
+
+def split_table(comparison: Comparison, dataset: str, network: str) -> Table | None:
+    """The Fréchet distance split into what the decoder cannot show, what drawing codes adds, and what generalising
+    costs; None where no model's reconstructions were measured on these features.
+    """
+    run = comparison.run
+    models = [
+        place.model
+        for place in comparison.places(dataset)
+        if place.model not in comparison.study.unranked
+        and summarise(run, dataset, place.model, f"fid_reconstruction@{network}").n
+    ]
+    if not models:
+        return None
+    rows = []
+    for model in models:
+        parts = split(comparison, dataset, model, network)
+        cells = tuple(measured(parts[part], f"fid@{network}") for part in SPLIT)
+        rows.append(Row(model, comparison.title(model), "", cells))
+    real = split(comparison, dataset, "real", network)
+    if real["fid"].n:
+        cells = [measured(real[part], f"fid@{network}") if real[part].n else ABSENT for part in SPLIT]
+        rows.append(Row("real", comparison.title("real"), comparison.study.blocks["control"], tuple(cells)))
+    name = shown(f"fid@{network}").label
+    columns = (
+        Column("fid", "test images", "Samples to"),
+        Column("train", "training images", "Samples to"),
+        Column("floor", "test images (floor)", "Reconstructions to"),
+        Column("transport", "samples − floor", "Cost of drawing codes"),
+        Column("gap", "test − training", "Generalisation gap"),
+    )
+    caption = (
+        f"{name}. The floor is what the decoder cannot show; what is above it comes from the law of the codes. Samples "
+        "nearer to the training images than to as many test images have a gap above 0; the gap of held-out real data "
+        "says how much of it is chance. Differences are taken seed by seed; mean ± standard error over seeds. "
+        f"{comparison.said(dataset, [f'fid@{network}'])}"
+    )
+    title = f"{run.title('datasets', dataset)}: {name}, split"
+    return Table(f"{dataset}_split_{network}", title, caption, columns, tuple(rows))
+
+
+def split(comparison: Comparison, dataset: str, model: str, network: str) -> dict[str, Summary]:
+    """The parts of a model's Fréchet distance (SPLIT), over seeds."""
+    run, total = comparison.run, f"fid@{network}"
+    floor, train = f"fid_reconstruction@{network}", f"fid_train@{network}"
+    return {
+        "fid": summarise(run, dataset, model, total),
+        "floor": summarise(run, dataset, model, floor),
+        "transport": difference(run, dataset, model, total, floor),
+        "train": summarise(run, dataset, model, train),
+        "gap": difference(run, dataset, model, total, train),
+    }
+
+
+def split_tables(comparison: Comparison, dataset: str) -> list[Table]:
+    """The split on every network's features."""
+    tables = [split_table(comparison, dataset, network) for network in NETWORKS]
+    return [table for table in tables if table is not None]
+
+
+def quoted(record: Published | None, metric: str) -> Cell:
+    """The cell of a published figure, with † where it is uncertain."""
+    if record is None:
+        return ABSENT
+    raw = {"": str(record.value), "_error": None if record.error is None else str(record.error)}
+    return Cell(record.text(shown(metric).scale) + ("" if record.certain else " †"), raw)
+
+
+def _first_of_each(records: list[Published]) -> list[Published]:
+    return list({(one.source, one.note): one for one in records}.values())
+
+
+def said_of_runs(comparison: Comparison) -> str:
+    """The runs with their budgets, for a caption over all data sets."""
+    said = [f"{_capital(label)}: {run.name} ({run.budget})" for label, run in comparison.runs.items()]
+    return ". ".join(said) + "."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,254 @@
+"""The ledger: every published figure beside what was measured, whether the two are alike, and whether they agree."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from otbench.report.agreement import LEVEL, Agreement, agreement
+from otbench.report.comparison import Comparison
+from otbench.report.labels import NETWORKS, shown
+from otbench.report.recipes.published import ERROR_KINDS, Published
+from otbench.report.results import Gathered
+from otbench.report.summary import Summary, summarise
+from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
+from otbench.report.tables.run import said_of
+from otbench.statistics.ties import holm
+
+AGREES, DIFFERS, UNLIKE, MISSING = "agrees", "differs", "unlike: not tested", "not measured"
+TESTED = (AGREES, DIFFERS)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A published figure as one run measured it: metric with its features, seeds, why it is unlike (empty where it is
+    like), and, where it is like, the test and its p-value after Holm's correction.
+    """
+
+    metric: str
+    summary: Summary
+    reasons: tuple[str, ...]
+    test: Agreement | None = None
+    adjusted: float = math.nan
+
+    @property
+    def verdict(self) -> str:
+        """One of AGREES, DIFFERS, UNLIKE."""
+        if self.test is None:
+            return UNLIKE
+        return DIFFERS if self.adjusted < LEVEL else AGREES
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A published figure, its study (None where the run has not its data set), and what each run found."""
+
+    record: Published
+    comparison: Comparison | None
+    found: dict[str, Finding] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """Of this run where it is like, else of the reference; else UNLIKE, or MISSING where no run measured it."""
+        tested = [one.verdict for one in self.found.values() if one.test]
+        return tested[-1] if tested else UNLIKE if self.found else MISSING
+
+
+def entries(comparisons: list[Comparison]) -> list[Entry]:
+    """One entry a published figure, in the order of the file, tested where it is like; Holm over all tests."""
+    records = dict.fromkeys(one for comparison in comparisons for one in comparison.published)
+    held = [_entry(record, comparisons) for record in records]
+    tests = [(at, label, one) for at, entry in enumerate(held) for label, one in entry.found.items() if one.test]
+    adjusted = holm(np.array([one.test.p for _, _, one in tests if one.test]))
+    for (at, label, one), p in zip(tests, adjusted, strict=True):
+        held[at].found[label] = replace(one, adjusted=float(p))
+    return held
+
+
+def counts(held: list[Entry]) -> dict[str, int]:
+    """Number of published figures: `all`, `like`, and one a verdict."""
+    verdicts = [entry.verdict for entry in held]
+    found = {verdict: verdicts.count(verdict) for verdict in (AGREES, DIFFERS, UNLIKE, MISSING)}
+    return found | {"all": len(verdicts), "like": found[AGREES] + found[DIFFERS]}
+
+
+def said(held: list[Entry]) -> str:
+    """The counts in words, with which run the like figures were tested on."""
+    number = counts(held)
+    tested = dict.fromkeys(label for entry in held for label, one in entry.found.items() if one.test)
+    where = f", measured in {' and '.join(label if 'run' in label else f'the {label}' for label in tested)}"
+    return (
+        f"{number['all']} published figures: {number['like']} like{where if tested else ''} ({number[AGREES]} agree, "
+        f"{number[DIFFERS]} differ), {number[UNLIKE]} unlike, {number[MISSING]} not measured"
+    )
+
+
+def ledger_table(comparisons: list[Comparison]) -> Table | None:
+    """A row a published figure; None where there is none."""
+    held = entries(comparisons)
+    if not held:
+        return None
+    labels = list(dict.fromkeys(label for comparison in comparisons for label in comparison.runs))
+    order = (DIFFERS, AGREES, UNLIKE, MISSING)
+    rows = tuple(_row(entry, labels) for entry in sorted(held, key=lambda entry: order.index(entry.verdict)))
+    columns = [
+        Column("dataset", "Data set", align="l"),
+        Column("model", "Model", align="l"),
+        Column("metric", "Metric", align="l"),
+        Column("published", "value", "Published"),
+        Column("kind", "± is", "Published", "l"),
+    ]
+    for label in labels:
+        key = label.replace(" ", "_")
+        columns += [Column(key, "mean ± se", label), Column(f"{key}_verdict", "verdict", label, "l")]
+    columns.append(Column("why", "Why", align="l"))
+    caption = (
+        f"{said(held)}. A figure is like where data set, set-up, features, number of samples and budget "
+        "are the paper's, the figure is certain and its error is of a known kind; only these are tested, by Welch's t "
+        "test from the printed statistics (one seed: as one more trial of the paper), at 5 % after Holm's correction "
+        "over the ledger. ± of a published figure: se (standard error), sd (of one trial) or a range, of so many "
+        "trials; †: uncertain. In brackets: seeds. Failing to differ is no proof of agreement where seeds are few. "
+        f"{said_of(comparisons)}"
+    )
+    return Table("ledger", "Ledger of published figures", caption, tuple(columns), rows, row_head="Published in")
+
+
+def _entry(record: Published, comparisons: list[Comparison]) -> Entry:
+    for comparison in comparisons:
+        if any(record.dataset in run.datasets for run in comparison.runs.values()):
+            return Entry(record, comparison, dict(_findings(record, comparison)))
+    return Entry(record, None)
+
+
+def _findings(record: Published, comparison: Comparison) -> Iterator[tuple[str, Finding]]:
+    for label, run in comparison.runs.items():
+        metric = _key(record, comparison, run)
+        own = summarise(run, record.dataset, record.model, metric)
+        if not own.n:
+            continue
+        reasons = tuple(_reasons(record, comparison, run, metric, own))
+        test = None if reasons else agreement(record, own)
+        if not reasons and test is None:
+            reasons = ("too few seeds or trials for a test",)
+        yield label, Finding(metric, own, reasons, test)
+
+
+def _key(record: Published, comparison: Comparison, run: Gathered) -> str:
+    """The metric on the published features where the run has it for the model, else on those it has."""
+    wanted = comparison.study.published_key(record.metric)
+    keys = [wanted, *(run.key(record.dataset, record.metric, network) for network in NETWORKS), record.metric]
+    return next((key for key in keys if summarise(run, record.dataset, record.model, key).n), wanted)
+
+
+def _reasons(record: Published, comparison: Comparison, run: Gathered, metric: str, own: Summary) -> Iterator[str]:
+    """Why the two are unlike, in words; nothing where they are like."""
+    study = comparison.study
+    if (record.paper, record.table) not in study.same_setup:
+        yield f"another set-up: {record.setup}"
+    wanted = study.published_key(record.metric)
+    if metric != wanted:
+        yield f"published on {_features(wanted)}, measured on {_features(metric)}"
+    yield from _samples(record, run.protocol(record.dataset, metric))
+    yield from _budget(run, record.dataset, record.model)
+    left = {status: own.counts.get(status, 0) for status in ("diverged", "failed")}
+    if any(left.values()):
+        yield "the mean leaves out " + " and ".join(f"{number} {status}" for status, number in left.items() if number)
+    if not record.certain:
+        yield f"published figure uncertain: {record.note or 'not read in its source'}"
+    if record.error_kind not in ("se", "sd"):
+        yield {"none": "no error published"}.get(record.error_kind, ERROR_KINDS[record.error_kind])
+
+
+def _features(metric: str) -> str:
+    network = metric.partition("@")[2]
+    return NETWORKS.get(network, network or "no features")
+
+
+def _samples(record: Published, protocol: str) -> Iterator[str]:
+    found = re.search(r"\bn_generated=(\d+)", protocol)
+    own = int(found[1]) if found else None
+    if record.n_samples is None:
+        yield "number of samples not published"
+    elif own is None:
+        yield "number of samples not in the protocol"
+    elif own != record.n_samples:
+        yield f"{record.n_samples:,} samples published, {own:,} measured"
+
+
+def _budget(run: Gathered, dataset: str, model: str) -> Iterator[str]:
+    """Why the model's budget is not the paper's; a model that has no steps always has its full budget."""
+    about = run.info["models"].get(model, {})
+    paper = run.paper_steps(dataset, model)
+    if "paper_steps" in about and not paper:
+        return
+    steps = run.steps(dataset, model)
+    if paper and steps != paper:
+        yield f"{steps:,.0f} of the paper's {paper:,.0f} steps"
+    elif not paper and run.small:
+        yield "small budget"
+
+
+def _row(entry: Entry, labels: list[str]) -> Row:
+    record, comparison = entry.record, entry.comparison
+    place = comparison.place(record.dataset) if comparison else record.dataset
+    model = comparison.title(record.model) if comparison else record.model
+    metric = comparison.study.published_key(record.metric) if comparison else record.metric
+    label = comparison.full(metric) if comparison else shown(metric).label
+    cells = [Cell(place, {"": record.dataset}), Cell(model, {"": record.model}), Cell(label, {"": metric})]
+    cells += [_value(record, shown(metric).scale), _kind(record)]
+    for label in labels:
+        cells += _found(entry.found.get(label))
+    name = "/".join((record.paper, record.table, record.dataset, record.model, record.metric))
+    return Row(name, record.source, entry.verdict, (*cells, _why(entry)))
+
+
+def _value(record: Published, scale: int) -> Cell:
+    error = None if record.error is None else str(record.error)
+    raw = {"": str(record.value), "_error": error, "_n_samples": record.n_samples, "_setup": record.setup}
+    return Cell(record.text(scale) + ("" if record.certain else " †"), raw)
+
+
+def _kind(record: Published) -> Cell:
+    trials = f" of {record.n_trials}" if record.n_trials else ""
+    said = {"none": "not given", "unstated": "not stated"}.get(record.error_kind, record.error_kind)
+    return Cell(said + trials, {"": record.error_kind, "_trials": record.n_trials})
+
+
+def _found(one: Finding | None) -> tuple[Cell, Cell]:
+    if one is None:
+        return ABSENT, Cell(MISSING, {"": MISSING}, kind="absent")
+    own, raw = one.summary, {"": one.verdict}
+    number = shown(one.metric).number(own.mean, own.error)
+    measured = Cell(f"{number} ({own.n})", {"": own.mean, "_error": own.error, "_n": own.n})
+    if one.test is None:
+        return measured, Cell(UNLIKE, raw, kind="absent")
+    raw |= {"_test": one.test.test, "_statistic": one.test.statistic, "_p": one.test.p, "_p_holm": one.adjusted}
+    return measured, Cell(one.verdict, raw, kind="trouble" if one.verdict == DIFFERS else "good")
+
+
+def _why(entry: Entry) -> Cell:
+    """The reasons or the test of each run; what holds for all is said once, first."""
+    if not entry.found:
+        return ABSENT if entry.comparison else Cell("data set not in the run", {})
+    told = {label: one.reasons or (_tested(one),) for label, one in entry.found.items()}
+    shared = [text for text in next(iter(told.values())) if all(text in texts for texts in told.values())]
+    parts = ["; ".join(shared)] if shared else []
+    for label, texts in told.items():
+        own = "; ".join(text for text in texts if text not in shared)
+        parts += [f"{label}: {own}"] if own and len(told) > 1 else [own] if own else []
+    return Cell(". ".join(part[:1].upper() + part[1:] for part in parts), {})
+
+
+def _tested(one: Finding) -> str:
+    if one.test is None:
+        return ""
+    seeds = f"{one.summary.n} seed" + ("s" if one.summary.n > 1 else "")
+    away = one.test.trials_away
+    spread = "" if math.isnan(away) else f"; {away:.1f} standard deviations of one published trial away"
+    side = "" if math.isnan(away) else ", inside its scatter" if away <= 2 else ", outside its scatter"
+    p = "p < 0.001" if one.adjusted < 0.001 else f"p = {one.adjusted:.3f}"
+    return f"{one.test.test} test, {seeds}: {p} after Holm{spread}{side}"

@@ -1,0 +1,182 @@
+"""Tables of papers with rows and networks of their own: WAE's (distance and sharpness) and AE-OT-GAN's (two networks).
+
+Published figures stand beside this run's only where both are on Inception's features of the same data set; else in a
+table of their own.
+"""
+
+from __future__ import annotations
+
+from otbench.report.comparison import Comparison
+from otbench.report.labels import INCEPTION, NETWORKS, shown
+from otbench.report.recipes.images import AE_OT_GAN_ROWS, WAE_ROWS
+from otbench.report.recipes.published import Published
+from otbench.report.results import Gathered
+from otbench.report.summary import summarise
+from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured
+from otbench.report.tables.comparison import BEST, best_of
+from otbench.report.tables.images import NOT_RUN, quoted, said_of_runs
+
+WAE, AE_OT_GAN = ("WAE", "Table 1"), ("AE-OT-GAN", "Table 1")
+KINDS = ("standard", "ResNet")
+
+
+def paper_tables(comparison: Comparison) -> list[Table]:
+    """The tables of WAE and AE-OT-GAN, on every network's features and as published."""
+    found: list[Table | None] = []
+    for make, apart in ((wae_table, wae_published), (ae_ot_gan_table, ae_ot_gan_published)):
+        made = [table for table in (make(comparison, network) for network in NETWORKS) if table is not None]
+        found += [*made, apart(comparison)] if made else []
+    return [table for table in found if table is not None]
+
+
+def wae_table(comparison: Comparison, network: str) -> Table | None:
+    """Table 1 of WAE on one network's features, a group of columns a data set; None where none of its models was
+    measured so.
+    """
+    names = _with(comparison, list(WAE_ROWS), network)
+    if not names:
+        return None
+    records = _records(comparison, WAE)
+    columns: list[Column] = []
+    filled: list[dict[str, Cell]] = []
+    for dataset in names:
+        for metric in (f"fid@{network}", "sharpness"):
+            base, group = metric.partition("@")[0], f"{comparison.place(dataset)}: {_label(comparison, metric)}"
+            own = {one.model: one for one in records if (one.dataset, one.metric) == (dataset, base)}
+            if own and network == "inception":
+                columns.append(Column(f"{dataset}_{base}_published", "published", group))
+                filled.append({model: quoted(own.get(model), base) for model in WAE_ROWS})
+            for label, run in comparison.runs.items():
+                columns.append(Column(f"{dataset}_{base}_{label.replace(' ', '_')}", label, group))
+                filled.append(_cells(comparison, run, dataset, list(WAE_ROWS), metric))
+    rows = [Row(model, title, "", tuple(one[model] for one in filled)) for model, title in WAE_ROWS.items()]
+    caption = (
+        "Samples of every model; true data are held-out images. A lower distance is better; sharpness is the mean over "
+        "images of the variance of an image's Laplacian, on [0, 1], to be read against true data's: noise is sharper "
+        f"than any image. Mean ± standard error over seeds. {said_of_runs(comparison)} {BEST}"
+    )
+    title = f"WAE Table 1: distance and sharpness, {NETWORKS[network]}"
+    notes = doubts(records) if any(column.label == "published" for column in columns) else []
+    return Table(f"images_wae_{network}", title, caption, tuple(columns), tuple(rows), tuple(notes))
+
+
+def wae_published(comparison: Comparison) -> Table | None:
+    """Table 1 of WAE as published, where this run cannot stand beside it; None where it does."""
+    records = _records(comparison, WAE)
+    if not records or comparison.has(records[0].dataset, "fid@inception"):
+        return None
+    held = {(one.model, one.metric): one for one in records}
+    columns = (Column("fid", "FID"), Column("sharpness", "Sharpness"))
+    rows = tuple(
+        Row(model, title, "", tuple(quoted(held.get((model, column.key)), column.key) for column in columns))
+        for model, title in WAE_ROWS.items()
+    )
+    caption = (
+        f"{comparison.place(records[0].dataset)}, Inception features, as published. This run measured no Inception "
+        "features of that data set: compare the order of the rows, not the figures."
+    )
+    title = "Published: WAE Table 1, not to be set beside this run's figures"
+    return Table("images_wae_published", title, caption, columns, rows, tuple(doubts(records)))
+
+
+def ae_ot_gan_table(comparison: Comparison, network: str) -> Table | None:
+    """Table 1 of AE-OT-GAN on one network's features, standard network and ResNet side by side; None where none of its
+    models was measured so.
+    """
+    models = [model for pair in AE_OT_GAN_ROWS.values() for model in pair if model]
+    names, key = _with(comparison, models, network), f"fid@{network}"
+    if not names:
+        return None
+    records = _records(comparison, AE_OT_GAN)
+    columns: list[Column] = []
+    filled: list[list[Cell]] = []
+    for dataset in names:
+        own = {one.model: one for one in records if one.dataset == dataset} if network == "inception" else {}
+        for at, kind in enumerate(KINDS):
+            pairs = [pair[at] for pair in AE_OT_GAN_ROWS.values()]
+            group = f"{comparison.place(dataset)}, {kind}"
+            if own:
+                columns.append(Column(f"{dataset}_{kind.lower()}_published", "published", group))
+                filled.append([quoted(own.get(model), "fid") for model in pairs])
+            for label, run in comparison.runs.items():
+                cells = _cells(comparison, run, dataset, [model for model in pairs if model], key, among=models)
+                columns.append(Column(f"{dataset}_{kind.lower()}_{label.replace(' ', '_')}", label, group))
+                filled.append([cells.get(model, ABSENT) for model in pairs])
+    rows = [Row(row, row, "", tuple(cells[at] for cells in filled)) for at, row in enumerate(AE_OT_GAN_ROWS)]
+    caption = (
+        f"{shown(key).label}, lower is better, of larger networks than those of AE-OT's tables: the “standard” CNN of "
+        "SNGAN, and ResNets (PGGAN: its own). –: the paper has no such row. Mean ± standard error over seeds. "
+        f"{said_of_runs(comparison)} {BEST.replace('generative model', 'model of either network')}"
+    )
+    title = f"AE-OT-GAN Table 1: standard networks and ResNets, {NETWORKS[network]}"
+    notes = doubts(records) if any(column.label == "published" for column in columns) else []
+    return Table(f"images_ae_ot_gan_{network}", title, caption, tuple(columns), tuple(rows), tuple(notes))
+
+
+def ae_ot_gan_published(comparison: Comparison) -> Table | None:
+    """Table 1 of AE-OT-GAN as published, on the data sets where this run cannot stand beside it; None without one."""
+    records = [one for one in _records(comparison, AE_OT_GAN) if not comparison.has(one.dataset, "fid@inception")]
+    if not records:
+        return None
+    held = {(one.dataset, one.model): one for one in records}
+    names = list(dict.fromkeys(one.dataset for one in records))
+    columns = tuple(
+        Column(f"{dataset}_{kind.lower()}", kind, comparison.place(dataset)) for dataset in names for kind in KINDS
+    )
+    rows = tuple(
+        Row(row, row, "", tuple(quoted(held.get((dataset, model)), "fid") for dataset in names for model in pair))
+        for row, pair in AE_OT_GAN_ROWS.items()
+    )
+    caption = (
+        "FID on Inception features, as published. This run measured no Inception features of these data sets: compare "
+        "the order of the rows, not the figures."
+    )
+    title = "Published: AE-OT-GAN Table 1, not to be set beside this run's figures"
+    return Table("images_ae_ot_gan_published", title, caption, columns, rows, tuple(doubts(records)))
+
+
+def _with(comparison: Comparison, models: list[str], network: str) -> list[str]:
+    """The data sets on which one of the models, not a control, was measured on these features."""
+    own = [model for model in models if model not in comparison.controls]
+    return [
+        dataset
+        for dataset in comparison.datasets
+        if any(summarise(run, dataset, model, f"fid@{network}").n for run in comparison.runs.values() for model in own)
+    ]
+
+
+def _cells(
+    comparison: Comparison, run: Gathered, dataset: str, models: list[str], metric: str, among: list[str] | None = None
+) -> dict[str, Cell]:
+    """The cell of every model, the best one among `among` (default: these) marked; controls are not ranked."""
+    ranked = [model for model in among or models if model not in comparison.unranked]
+    best, equal = best_of({model: summarise(run, dataset, model, metric) for model in ranked}, metric)
+    return {
+        model: measured(summarise(run, dataset, model, metric), metric, strong=model == best, tied=model in equal)
+        if (dataset, model) in run.cells
+        else NOT_RUN
+        for model in models
+    }
+
+
+def _label(comparison: Comparison, metric: str) -> str:
+    base, _, network = metric.partition("@")
+    if network == "inception":
+        return INCEPTION[base]
+    return (
+        "Fréchet distance" if base == "fid" else comparison.study.short.get(base, shown(base).label.partition(",")[0])
+    )
+
+
+def _records(comparison: Comparison, table: tuple[str, str]) -> list[Published]:
+    return [one for one in comparison.published if (one.paper, one.table) == table]
+
+
+def doubts(records: list[Published]) -> list[str]:
+    """What is uncertain of published figures, each doubt once, with the metrics that it is about."""
+    held: dict[tuple[str, str], list[str]] = {}
+    for one in records:
+        if not one.certain:
+            label = INCEPTION.get(one.metric, shown(one.metric).label.partition(",")[0])
+            held.setdefault((one.source, one.note), []).append(label)
+    return [f"† {source}, {', '.join(dict.fromkeys(labels))}: {note}." for (source, note), labels in held.items()]

@@ -1,0 +1,145 @@
+"""Average ranks of the models over the data sets of a study, question by question."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from otbench.report.comparison import Comparison
+from otbench.report.labels import NETWORKS, shown
+from otbench.report.summary import summarise
+from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
+from otbench.statistics.ranks import Ranks, rank
+
+ENOUGH = 5
+"""Data sets from which on each is one block; below, every data set and seed is one."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The ranks of one question's metric.
+
+    name, label: the metric. models: those ranked, in the order of `ranks`. per_seed: whether a block is a data set and
+    seed. left_out: titles of the models that a block lacks. said: what was run.
+    """
+
+    name: str
+    label: str
+    models: tuple[str, ...]
+    ranks: Ranks
+    per_seed: bool
+    datasets: tuple[str, ...]
+    left_out: tuple[str, ...]
+    said: str
+
+    @property
+    def blocks(self) -> str:
+        """What a block is, and what that means for the test."""
+        if not self.per_seed:
+            return f"Rank 1 is the best, averaged over {self.ranks.blocks} data sets (means over seeds). "
+        number = f"{len(self.datasets)} data set" + ("s" if len(self.datasets) > 1 else "")
+        return (
+            f"Rank 1 is the best, averaged over {self.ranks.blocks} blocks, the seeds of {number}. Such blocks are not "
+            "independent, so the test finds too much: it speaks of these data sets alone. "
+        )
+
+    @property
+    def test(self) -> str:
+        """What Friedman's test and Nemenyi's say, and who was left out."""
+        p, critical = self.ranks.p, self.ranks.critical
+        friedman = "not defined" if math.isnan(p) else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+        said = f"Friedman's test: {friedman}; Nemenyi's critical difference at 5 %: {critical:.2f}. "
+        return said + (f"Left out, as a block lacks them: {', '.join(self.left_out)}. " if self.left_out else "")
+
+    @property
+    def caption(self) -> str:
+        """What the ranks are of, and what the tests say."""
+        bars = "Models joined by a bar differ by no more than the critical difference and are not told apart. "
+        return self.blocks + self.test + bars + self.said
+
+
+def rankings(comparison: Comparison) -> list[Ranking]:
+    """A ranking for every question whose metric all data sets have; none where there are fewer than two blocks."""
+    key = ("rankings",)
+    if key not in comparison.run.memo:
+        found = [_ranking(comparison, name) for name in comparison.study.questions]
+        comparison.run.memo[key] = [one for one in found if one is not None]
+    return comparison.run.memo[key]
+
+
+def _ranking(comparison: Comparison, name: str) -> Ranking | None:
+    run, datasets = comparison.run, comparison.datasets
+    keys = {dataset: comparison.main_key(dataset, name) for dataset in datasets}
+    direction = shown(name).direction
+    if not datasets or direction == "none" or any((dataset, key) not in run.protocols for dataset, key in keys.items()):
+        return None
+    per_seed = len(datasets) < ENOUGH
+    held = _blocks(comparison, keys, per_seed)
+    models = [model for model in held if held[model]]
+    counts: dict[tuple[str, int], int] = {}
+    for model in models:
+        for block in held[model]:
+            counts[block] = counts.get(block, 0) + 1
+    blocks = [block for block, number in counts.items() if 2 * number >= len(models)]
+    kept = [model for model in models if all(block in held[model] for block in blocks)]
+    if len(blocks) < 2 or len(kept) < 2:
+        return None
+    ranks = rank(np.array([[held[model][block] for model in kept] for block in blocks]), direction)
+    networks = dict.fromkeys(key.partition("@")[2] for key in keys.values())
+    on = " and ".join(NETWORKS.get(one, one) for one in networks if one)
+    label = comparison.full(next(iter(keys.values()))) if len(networks) == 1 else f"{comparison.short(name)}, {on}"
+    left = tuple(comparison.title(model) for model in models if model not in kept)
+    said = " ".join(dict.fromkeys(comparison.said(dataset, [keys[dataset]], own=True) for dataset in datasets))
+    return Ranking(name, label, tuple(kept), ranks, per_seed, tuple(datasets), left, said)
+
+
+def _blocks(comparison: Comparison, keys: dict[str, str], per_seed: bool) -> dict[str, dict[tuple[str, int], float]]:
+    """Model -> (data set, seed) -> value; the seed is -1 where a block is the mean of a data set."""
+    held: dict[str, dict[tuple[str, int], float]] = {}
+    for dataset, key in keys.items():
+        for model in comparison.generative(dataset):
+            one = summarise(comparison.run, dataset, model, key)
+            own = held.setdefault(model, {})
+            if per_seed:
+                own |= {(dataset, seed): value for seed, value in zip(one.seeds, one.values, strict=True)}
+            elif one.n and not math.isnan(one.mean):
+                own[dataset, -1] = one.mean
+    return held
+
+
+def ranking_table(comparison: Comparison) -> Table | None:
+    """A row a model, a column a question: the average rank; None without a ranking."""
+    found = rankings(comparison)
+    if not found:
+        return None
+    places = {
+        place.model: comparison.study.blocks[place.block]
+        for where in found[0].datasets
+        for place in comparison.places(where)
+    }
+    best = [float(np.min(one.ranks.average)) for one in found]
+    rows = []
+    for model, block in places.items():
+        if any(model in one.models for one in found):
+            cells = tuple(_cell(one, model, least) for one, least in zip(found, best, strict=True))
+            rows.append(Row(model, comparison.title(model), block, cells))
+    columns = tuple(Column(one.name, one.label, "Average rank") for one in found)
+    notes = [f"{one.label}: {one.test.strip()}" for one in found]
+    same = len({one.blocks for one in found}) == 1
+    notes = notes if same else [f"{note} {one.blocks.strip()}" for note, one in zip(notes, found, strict=True)]
+    caption = (
+        f"{found[0].blocks if same else ''}Bold: the best average rank; ≈: within Nemenyi's critical difference of it; "
+        f"–: not ranked. {found[0].said}"
+    )
+    title = f"{comparison.study.title}: average ranks over data sets"
+    return Table(f"{comparison.study.name}_ranks", title, caption, columns, tuple(rows), tuple(notes))
+
+
+def _cell(one: Ranking, model: str, least: float) -> Cell:
+    if model not in one.models:
+        return ABSENT
+    value = float(one.ranks.average[one.models.index(model)])
+    tied = value != least and value - least <= one.ranks.critical
+    return Cell(f"{value:.2f}{' ≈' if tied else ''}", {"": value}, strong=value == least)

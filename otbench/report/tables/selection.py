@@ -1,0 +1,127 @@
+"""Which snapshot of a model is shown: the last, the one chosen on validation images, or the best on the test images.
+
+The study of Lucic et al. reports the best of all checkpoints on the very test images that the FID is measured on. What
+that gains over an honest choice is its optimism.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from otbench.report.comparison import Comparison
+from otbench.report.labels import NETWORKS, shown
+from otbench.report.results import Gathered
+from otbench.report.summary import Summary, counts_of, of_seeds
+from otbench.report.tables.base import Cell, Column, Row, Table, measured, seeds
+from otbench.report.tables.comparison import BEST, best_of
+
+RULES = {"last": "last", "validation": "chosen on validation", "test": "best on test (the study's rule)"}
+"""Rule -> what its column is called."""
+OPTIMISM = {"optimism": "chosen on validation − best", "optimism_last": "last − best"}
+
+
+def choices(run: Gathered, dataset: str, model: str, network: str) -> pd.DataFrame:
+    """Index seed: the Fréchet distance to the test images of the snapshot that each rule chooses.
+
+    Columns last, validation, test; at_validation and at_test, the shares of the budget chosen; snapshots, how many
+    there were to choose from. Only snapshots that are ok and have both distances count; `last` is NaN where the last
+    one is not among them. Ties go to the earlier snapshot.
+    """
+    keys = {f"fid@{network}": "fid", f"fid_validation@{network}": "held_out"}
+    rows = run.rows(dataset, model)
+    same = [
+        metric in keys and protocol == run.protocol(dataset, metric)
+        for metric, protocol in zip(rows["metric"], rows["protocol"], strict=True)
+    ]
+    rows = rows[np.array(same, dtype=bool) & (rows["status"] == "ok").to_numpy()]
+    table = rows.assign(metric=rows["metric"].map(keys)).pivot(
+        index=["seed", "snapshot"], columns="metric", values="value"
+    )
+    table = table.reindex(columns=["fid", "held_out"]).dropna()
+    found = {}
+    for seed, own in table.groupby(level="seed"):
+        own = own.droplevel("seed").sort_index()
+        on_validation, on_test = own["held_out"].idxmin(), own["fid"].idxmin()
+        last = own["fid"][np.isclose(own.index, run.last)]
+        found[seed] = {
+            "last": float(last.iloc[0]) if len(last) else np.nan,
+            "validation": float(own["fid"][on_validation]),
+            "test": float(own["fid"][on_test]),
+            "at_validation": float(on_validation),
+            "at_test": float(on_test),
+            "snapshots": len(own),
+        }
+    names = [*RULES, "at_validation", "at_test", "snapshots"]
+    return pd.DataFrame.from_dict(found, orient="index", columns=names).rename_axis("seed")
+
+
+def selection_table(comparison: Comparison, dataset: str, network: str) -> Table | None:
+    """A row a model with several snapshots: its distance under every rule, and the optimism of the study's; None where
+    no model has the choice.
+    """
+    run, metric = comparison.run, f"fid@{network}"
+    held = {model: choices(run, dataset, model, network) for model in comparison.generative(dataset)}
+    held = {model: one for model, one in held.items() if len(one) and one["snapshots"].max() > 1}
+    if not held:
+        return None
+    values = {
+        rule: {model: _over_seeds(run, dataset, model, one[rule]) for model, one in held.items()} for rule in RULES
+    }
+    best = {rule: best_of(found, metric) for rule, found in values.items()}
+    blocks = {place.model: comparison.study.blocks[place.block] for place in comparison.places(dataset)}
+    rows = []
+    for model, one in held.items():
+        cells = [seeds(_over_seeds(run, dataset, model, one["test"]))]
+        cells += [
+            measured(values[rule][model], metric, strong=model == best[rule][0], tied=model in best[rule][1])
+            for rule in RULES
+        ]
+        for rule in ("validation", "last"):
+            cells.append(measured(_over_seeds(run, dataset, model, one[rule] - one["test"]), metric))
+        cells += [_share(one[name]) for name in ("at_validation", "at_test")]
+        rows.append(Row(model, comparison.title(model), blocks[model], tuple(cells)))
+    name = shown(metric).label
+    columns = [Column("seeds", "Seeds")]
+    columns += [Column(rule, label, f"{name}, test images") for rule, label in RULES.items()]
+    columns += [Column(key, label, "Optimism of the best") for key, label in OPTIMISM.items()]
+    columns += [
+        Column("at_validation", "on validation", "Share of the budget chosen"),
+        Column("at_test", "on test", "Share of the budget chosen"),
+    ]
+    caption = (
+        "The distance is to the test images under every rule. “Chosen on validation” is the snapshot nearest to "
+        "validation images, which the distance shown does not use; “best on test” is the least of all snapshots, as "
+        "the study of Lucic et al. reports it, and so for no seed above the others. Choices and differences are made "
+        "seed by seed. A seed that diverged has no last snapshot, but the two other rules may choose from its earlier "
+        f"ones. Mean ± standard error over seeds. {comparison.said(dataset, [metric])} {BEST}"
+    )
+    title = f"{run.title('datasets', dataset)}: which snapshot is shown, {NETWORKS[network]}"
+    return Table(
+        f"{dataset}_selection_{network}", title, caption, tuple(columns), tuple(rows), tuple(_notes(comparison, best))
+    )
+
+
+def selection_tables(comparison: Comparison, dataset: str) -> list[Table]:
+    """The choice on every network's features that was followed along training."""
+    tables = [selection_table(comparison, dataset, network) for network in NETWORKS]
+    return [table for table in tables if table is not None]
+
+
+def _notes(comparison: Comparison, best: dict[str, tuple[str | None, list[str]]]) -> list[str]:
+    """Whether the rule decides which model is best."""
+    first = {rule: model for rule, (model, _) in best.items() if model is not None}
+    if len(set(first.values())) < 2:
+        return []
+    said = [f"{comparison.title(model)} ({RULES[rule]})" for rule, model in first.items()]
+    return [f"The rule decides which model has the least mean: {'; '.join(said)}."]
+
+
+def _over_seeds(run: Gathered, dataset: str, model: str, values: pd.Series) -> Summary:
+    kept = values.dropna().sort_index()
+    return of_seeds(kept, counts_of(run, dataset, model))
+
+
+def _share(values: pd.Series) -> Cell:
+    """The mean share of the budget, in per cent."""
+    return Cell(f"{100 * values.mean():.3g} %", {"": float(values.mean())})

@@ -1,0 +1,91 @@
+"""The stacked study's own table: Tables 2 and 3 of PacGAN as published, and what this run made of their rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from otbench.report.comparison import Comparison
+from otbench.report.recipes.published import Published
+from otbench.report.recipes.stacked import MODES
+from otbench.report.summary import summarise
+from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured
+from otbench.report.tables.images import NOT_RUN, quoted, said_of_runs
+
+if TYPE_CHECKING:
+    pass
+
+PUBLISHED = "stacked-mnist"
+"""The data set that the published figures are of."""
+
+
+def stacked_tables(comparison: Comparison) -> list[Table]:
+    """Every row of the papers' tables, published and as this run and its reference measured it on each data set.
+
+    A set-up is a block of rows; no value is marked as best, as set-ups and data sets differ.
+    """
+    study, records = comparison.study, [one for one in comparison.published if one.dataset == PUBLISHED]
+    own = {(one.model, one.metric): one for one in records if (one.paper, one.table) in study.same_setup}
+    other = {(one.model, one.metric): one for one in records if (one.paper, one.table) in study.other_setup}
+    columns: list[Column] = []
+    for metric in MODES:
+        columns.append(Column(f"{metric}_published", f"published, {_place(comparison)}", study.short[metric]))
+        for dataset, label in _runs(comparison):
+            key = f"{metric}_{dataset}_{label.replace(' ', '_')}"
+            columns.append(Column(key, f"{label}, {comparison.place(dataset)}", study.short[metric]))
+    rows = []
+    for group in study.groups:
+        for model in group.models:
+            rows.append(Row(model, comparison.title(model), study.blocks[group.block], _cells(comparison, model, own)))
+            if any(one == model for one, _ in other):
+                title = f"{comparison.title(model)} (VEEGAN's run)"
+                cells = _cells(comparison, model, other, run=False)
+                rows.append(Row(f"{model}-veegan", title, study.blocks[group.block], cells))
+    for model in study.controls:
+        if any((dataset, model) in run.cells for run in comparison.runs.values() for dataset in run.datasets):
+            rows.append(Row(model, comparison.title(model), study.blocks["control"], _cells(comparison, model, {})))
+    caption = (
+        "Modes hit of 1,000, and reverse KL of the modes' histogram to the uniform law. Published figures are of "
+        f"{_place(comparison)}, 26,000 samples (Table 3: 25,600), at the papers' budgets: other data sets, numbers of "
+        "samples and budgets are not to be compared with them figure by figure, but in their order. Mean ± standard "
+        f"error over seeds. {said_of_runs(comparison)}"
+    )
+    doubts: dict[str, list[str]] = {}
+    for one in own.values():
+        if not one.certain:
+            doubts.setdefault(one.note, []).append(comparison.title(one.model))
+    notes = [f"† {note} ({', '.join(dict.fromkeys(models))})." for note, models in doubts.items()]
+    title = "PacGAN Tables 2 and 3: modes of 1,000 and reverse KL"
+    return [Table("stacked_pacgan", title, caption, tuple(columns), tuple(rows), tuple(notes))]
+
+
+def _place(comparison: Comparison) -> str:
+    return comparison.study.data_titles[PUBLISHED]
+
+
+def _runs(comparison: Comparison) -> list[tuple[str, str]]:
+    """(data set, label of the run) of every pair that has cells, the reference's first."""
+    return [
+        (dataset, label)
+        for label, run in comparison.runs.items()
+        for dataset in comparison.study.ordered(run.datasets)
+        if any(where == dataset for where, _ in run.cells)
+    ]
+
+
+def _cells(
+    comparison: Comparison, model: str, published: dict[tuple[str, str], Published], run: bool = True
+) -> tuple[Cell, ...]:
+    """The cells of one row; run: whether the model's own values belong to it."""
+    cells = []
+    for metric in MODES:
+        cells.append(quoted(published.get((model, metric)), metric))
+        for dataset, label in _runs(comparison):
+            values = comparison.runs[label]
+            if not run:
+                cells.append(ABSENT)
+            elif (dataset, model) not in values.cells:
+                cells.append(NOT_RUN)
+            else:
+                key = values.key(dataset, metric, "classifier")
+                cells.append(measured(summarise(values, dataset, model, key), key))
+    return tuple(cells)

@@ -1,0 +1,1 @@
+"""A run on disk: its layout, its cells, and what gathers, checks, repeats and archives them."""

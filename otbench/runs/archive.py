@@ -1,0 +1,345 @@
+"""What of a run travels between machines, as parts of a compressed tar file: pack and unpack.
+
+The parts, one after another, are a tar file (`cat part-*.tar.xz | tar xJ`); manifest.json says what they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import lzma
+import os
+import re
+import tarfile
+import tempfile
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from otbench.config.run import Run
+from otbench.data.samples import THINNED
+from otbench.errors import OtbenchError
+from otbench.fingerprints import measure_version
+from otbench.provenance import code_version
+from otbench.utils.files import DAMAGED, read_json, whole, write_json
+from otbench.utils.progress import Bar
+
+MANIFEST = "manifest.json"
+FORMAT = "otbench-slice-2"
+TEXTS = ("run", "code_version", "measure_version")
+#: a part's place and the beginning of its checksum: a parcel is written beside the one before and never over it
+PART = r"part-\d\d+-[0-9a-f]{12}\.tar\.xz"
+PARTS = "part-*.tar.xz"
+#: what a slice leaves that is killed while it writes a part
+HALF = ".part-*.xz"
+MIB = 2**20
+#: what of a run's folder travels, and Snakemake's records of it
+FOLDERS = ("metrics", "samples", "spread", "search", "studies", "theory", "ratings", "features", "fit")
+RECORDS = ".snakemake"
+FIT = ("fit.json", "losses.csv")
+WEIGHTS = "weights.safetensors"
+#: a filter of what is extracted, from Python 3.11.4 on; what is no file in the run's folder is refused before
+SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+#: bytes of small files that are compressed together
+TOGETHER = 4 * MIB
+#: weights hardly compress: what is larger than this share of the room is not tried
+SHARE = 0.6
+
+
+def pack(run: Run, out: Path, part_size: float, parts: int, told: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Write what is needed to go on with a run into `out`: at most `parts` files of at most `part_size` MiB.
+
+    What models that are under way have so far goes as far as there is room, the smallest first. Returns what
+    manifest.json holds, `told` and the files left out among it. Raises OtbenchError where the finished cells do not
+    fit, and where `out` holds another run; nothing is written then.
+    """
+    check_folder(run, out)
+    size = int(part_size * MIB)
+    limit = size * parts
+    needed, spare = _chosen(run)
+    thin = sum((run.folder / name).stat().st_size for name in needed) > limit
+    if thin:
+        needed = [name for name in needed if not _made_again(name)]
+    found = _streams(run, needed, thin)
+    end = lzma.compress(bytes(1024))
+    left = limit - sum(map(len, found)) - len(end)
+    if left < 0:
+        raise OtbenchError(
+            f"the finished cells of run {run.run} take {(limit - left) / MIB:,.1f} MiB packed, and {parts} parts of"
+            f" {part_size:g} MiB hold {limit / MIB:,.1f}; expected more room (--part-size, --parts). Nothing was packed"
+        )
+    spare = sorted(spare, key=lambda name: (run.folder / name).stat().st_size)
+    while spare and (run.folder / spare[0]).stat().st_size * SHARE < left:
+        stream = _compressed(run, [spare[0]], False)
+        if len(stream) > left:
+            break
+        found.append(stream)
+        left -= len(stream)
+        spare = spare[1:]
+    content = b"".join([*found, end])
+    chunks = [content[start : start + size] for start in range(0, len(content), size)]
+    said = {
+        "format": FORMAT,
+        "run": run.run,
+        "code_version": code_version(),
+        "measure_version": measure_version(),
+        "thinned": thin or bool(partial(run)),
+        "left_out": spare,
+        **(told or {}),
+        "parts": _named(chunks),
+    }
+    _write(out, said, chunks)
+    return said
+
+
+def _named(chunks: list[bytes]) -> list[dict[str, Any]]:
+    """Name, size and checksum of the parts; the names are in order, and equal ones have equal content."""
+    sums = [hashlib.sha256(chunk).hexdigest() for chunk in chunks]
+    wide = max(2, len(str(len(chunks) - 1)))
+    return [
+        {"name": f"part-{number:0{wide}d}-{one[:12]}.tar.xz", "bytes": len(chunk), "sha256": one}
+        for number, (chunk, one) in enumerate(zip(chunks, sums, strict=True))
+    ]
+
+
+def _write(out: Path, said: dict[str, Any], chunks: list[bytes]) -> None:
+    """Write the parts beside those of the parcel before, then the manifest in place of its, and delete the others."""
+    try:
+        for part, chunk in zip(said["parts"], chunks, strict=True):
+            with whole(out / part["name"]) as path:
+                path.write_bytes(chunk)
+        write_json(out / MANIFEST, said)
+    finally:
+        manifest = out / MANIFEST
+        named = {part["name"] for part in read_json(manifest)["parts"]} if manifest.exists() else set()
+        for other in (*out.glob(PARTS), *out.glob(HALF)):
+            if other.name not in named:
+                other.unlink()
+
+
+def _chosen(run: Run) -> tuple[list[str], list[str]]:
+    """The files that travel, as paths in the run's folder: those needed, and what models under way have so far."""
+    needed, spare = ["config.json"] * (run.folder / "config.json").exists(), []
+    for path in sorted(path for name in FOLDERS for path in (run.folder / name).rglob("*")):
+        name = path.relative_to(run.folder).as_posix()
+        if path.is_symlink() or not path.is_file() or (_record(str(path), "incomplete")).exists():
+            continue
+        if _resumes(name):
+            done = path.parent.parent / FIT[0]  # a checkpoint older than its fit is of no use any more
+            if not path.name.startswith(".") and not _newer(done, path):
+                spare.append(name)
+        elif any(part.startswith(".") for part in name.split("/")):
+            continue
+        elif path.name == WEIGHTS or (name.startswith("samples/") and not _newer(table(run, path), path)):
+            spare.append(name)
+        elif not name.startswith("fit/") or path.name in FIT:
+            needed.append(name)
+    return needed, spare
+
+
+def _resumes(name: str) -> bool:
+    return name.startswith("fit/") and name.split("/")[-2].startswith(".resume-")
+
+
+def _newer(path: Path, than: Path) -> bool:
+    return path.exists() and path.stat().st_mtime >= than.stat().st_mtime
+
+
+def table(run: Run, samples: Path) -> Path:
+    """The metrics that were measured on a file of samples."""
+    return run.folder / "metrics" / samples.parent.name / f"{samples.stem}.csv"
+
+
+def partial(run: Run) -> list[Path]:
+    """The samples files of a run that hold a part of the samples that were drawn and measured."""
+    return [path for path in sorted((run.folder / "samples").glob("*/*.npz")) if _thinned_under(path) is not None]
+
+
+def _thinned_under(samples: Path) -> str | None:
+    """The version of the measuring under which a samples file was thinned; None where it holds all samples."""
+    try:
+        with np.load(samples, allow_pickle=False) as file:
+            found = json.loads(str(file["info"])).get(THINNED)
+    except (*DAMAGED, TypeError):  # what is no samples file is refused by those that read the samples
+        return None
+    return None if found is None else str(found)
+
+
+def _made_again(name: str) -> bool:
+    """Whether it is the features of real images: large, and made again from the extractor."""
+    return name.startswith("features/") and name.endswith(".npz")
+
+
+def _streams(run: Run, names: list[str], thin: bool) -> list[bytes]:
+    """The files compressed, small ones together."""
+    groups: list[list[str]] = []
+    held = TOGETHER
+    for name in names:
+        size = (run.folder / name).stat().st_size
+        if held + size > TOGETHER:
+            groups.append([])
+            held = 0
+        groups[-1].append(name)
+        held += size
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool, Bar("packing", len(groups)) as bar:
+        found = []
+        for stream in pool.map(lambda group: _compressed(run, group, thin), groups):
+            found.append(stream)
+            bar.update(len(found))
+    return found
+
+
+def _compressed(run: Run, names: list[str], thin: bool) -> bytes:
+    """Files of a run and Snakemake's records of them, as a part of a tar file, compressed."""
+    buffer = io.BytesIO()
+    for name in names:
+        path = run.folder / name
+        content = _thinned(path) if thin and name.startswith("samples/") else path.read_bytes()
+        _add(buffer, f"{run.run}/{name}", content, path.stat().st_mtime)
+        # those of weights stay when these are deleted: without them Snakemake compares no parameters
+        records = [name, f"{name.removesuffix(FIT[0])}{WEIGHTS}"] if path.name == FIT[0] else [name]
+        for record in records:
+            known = _record(str(run.folder / record), "metadata")
+            if known.exists():
+                _add(buffer, f"{run.run}/{RECORDS}/{record}", known.read_bytes(), known.stat().st_mtime)
+    return lzma.compress(buffer.getvalue(), preset=1)
+
+
+def _add(buffer: io.BytesIO, name: str, content: bytes, changed: float) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mtime = len(content), changed
+    buffer.write(member.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict"))
+    buffer.write(content + bytes(-len(content) % tarfile.BLOCKSIZE))
+
+
+def _thinned(path: Path) -> bytes:
+    """Samples without those that no figure shows: of every seed and snapshot the first. The info says so."""
+    from otbench.data.samples import read_samples, write_samples
+    from otbench.runs.arrays import IMAGES, POINTS
+
+    file = read_samples(path)
+    most = IMAGES if file.samples.ndim == 4 else POINTS
+    cells = np.unique(np.stack([file.seed, file.snapshot], axis=1), axis=0)
+    rows = [np.flatnonzero((file.seed == seed) & (file.snapshot == mark))[:most] for seed, mark in cells]
+    kept = np.sort(np.concatenate([np.empty(0, int), *rows]))
+    again = {seed: images[:most] for seed, images in file.reconstructions.items()}
+    before = len(file.samples) + sum(map(len, file.reconstructions.values()))
+    if len(kept) + sum(map(len, again.values())) == before:
+        return path.read_bytes()
+    info = {**(file.info or {}), THINNED: measure_version()}
+    with tempfile.TemporaryDirectory() as folder:
+        thin = Path(folder) / path.name
+        write_samples(thin, file.samples[kept], file.seed[kept], file.snapshot[kept], info, again)
+        return thin.read_bytes()
+
+
+def _record(path: str, kind: str) -> Path:
+    """Where Snakemake keeps its record of a file: named by the path in base64, cut where a file's name must end."""
+    name, most = urlsafe_b64encode(path.encode()).decode(), os.pathconf(".", "PC_NAME_MAX") - 1
+    cut = [name[start : start + most] for start in range(0, len(name), most)]
+    return Path(RECORDS, kind, *(f"@{part}" for part in cut[:-1]), cut[-1])
+
+
+# ---------------------------------------------------------------------- unpacking
+
+
+def check_folder(run: Run, folder: Path) -> dict[str, Any] | None:
+    """What the manifest in `folder` says; None where nothing was packed there yet.
+
+    Raises OtbenchError where it is damaged, or of another run.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        if any(folder.glob(PARTS)):
+            raise OtbenchError(
+                f"{folder} holds parts, but no {MANIFEST}; expected all that `otbench slice` wrote, or an empty folder"
+            )
+        return None
+    said = read_json(path)
+    try:
+        good = said["format"] == FORMAT and all(isinstance(said[name], str) for name in TEXTS)
+        good &= all(re.fullmatch(PART, part["name"]) and part["sha256"] for part in said["parts"])
+    except (KeyError, TypeError):
+        good = False
+    if not good:
+        raise OtbenchError(f"{path}: expected what `otbench slice` writes, in format {FORMAT}")
+    if said["run"] != run.run:
+        raise OtbenchError(f"{folder} holds run {said['run']}, expected {run.run}: one folder for each run")
+    return said
+
+
+def unpack(run: Run, folder: Path) -> int:
+    """Put what is packed in `folder` into the run's folder; returns the number of files that were not there yet.
+
+    Files that are there stay as they are. Raises OtbenchError where a part is missing or damaged, or holds anything
+    that does not belong to this run; nothing is written then.
+    """
+    said = check_folder(run, folder)
+    if said is None:
+        return 0
+    content = b"".join(_part(folder / part["name"], part["sha256"]) for part in said["parts"])
+    try:
+        names = [_checked(member, run, folder) for member in _members(content)]
+    except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
+        raise OtbenchError(f"{folder}: its parts are no tar file, compressed with xz ({error})") from error
+    run.folder.mkdir(parents=True, exist_ok=True)
+    # without this folder Snakemake takes the records for those of an old release, and looks through them all
+    Path(RECORDS, "incomplete").mkdir(parents=True, exist_ok=True)
+    written = 0
+    with tempfile.TemporaryDirectory(dir=run.folder, prefix=".slice-") as where:
+        for name, member in zip(names, _members(content, where), strict=True):
+            record = name.startswith(f"{RECORDS}/")
+            known = _record(str(run.folder / name.removeprefix(f"{RECORDS}/")), "metadata")
+            target = known if record else run.folder / name
+            if target.exists() or (name.startswith("samples/") and _outdated(Path(where) / member.name)):
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if record:  # it may be on another disk than the results
+                with whole(target) as temporary:
+                    temporary.write_bytes((Path(where) / member.name).read_bytes())
+            else:
+                os.replace(Path(where) / member.name, target)
+            written += 1
+    return written
+
+
+def _outdated(samples: Path) -> bool:
+    """Whether a samples file holds a part of the samples and would be measured again, by a measuring that is new."""
+    return _thinned_under(samples) not in (None, measure_version())
+
+
+def _part(path: Path, expected: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise OtbenchError(f"{path} is damaged: its content does not have the checksum in {MANIFEST}")
+    return content
+
+
+def _members(content: bytes, where: str | None = None) -> Iterator[tarfile.TarInfo]:
+    """The members of a compressed tar file, one after another; each is extracted into `where`, if that is given."""
+    with lzma.open(io.BytesIO(content)) as file, tarfile.open(fileobj=file, mode="r|") as tar:
+        for member in tar:
+            if where is not None:
+                tar.extract(member, where, **SAFELY)
+            yield member
+
+
+def _checked(member: tarfile.TarInfo, run: Run, folder: Path) -> str:
+    """The path of a member in the run's folder; raises OtbenchError where it is none of what travels."""
+    parts = PurePosixPath(member.name).parts
+    inner = parts[2:] if parts[1:2] == (RECORDS,) else parts[1:]
+    known = inner[:1] == ("config.json",) or (len(inner) > 1 and inner[0] in FOLDERS)
+    if not (member.isreg() and parts[:1] == (run.run,) and known and ".." not in parts):
+        kind = "a file" if member.isreg() else "a link or the like"
+        raise OtbenchError(
+            f"{folder} holds {kind} '{member.name}'; expected files of run {run.run} alone. Nothing was unpacked"
+        )
+    return "/".join(parts[1:])

@@ -1,0 +1,100 @@
+"""What a run's figures show beside numbers: points, images, curves and the latent study, one `.npz` each.
+
+A report is made of these and the tidy table alone, so that it can be rendered again where the samples are gone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from otbench.config.run import Run
+from otbench.data.base import DataSet
+from otbench.data.samples import read_samples
+from otbench.errors import OtbenchError
+from otbench.runs.formats import REAL, RECONSTRUCTION, REFERENCE
+from otbench.utils.files import read_npz, whole
+
+#: points of each model in a scatter figure
+POINTS = 2500
+#: images of a contact sheet, ten by ten
+IMAGES = 100
+
+Arrays = dict[str, np.ndarray]
+
+
+def write(run: Run, data: dict[str, DataSet], table: pd.DataFrame) -> None:
+    """Write scatter.npz, gallery.npz, curves.npz and latent.npz of a run into its folder, each whole or not at all.
+
+    table: the run's tidy table, which says the cells that are ok. Raises OtbenchError where a file cannot be read.
+    """
+    ok = table[table["status"] == "ok"]
+    cells = set(ok[["dataset", "model", "seed", "snapshot"]].drop_duplicates().itertuples(index=False, name=None))
+    scatter: Arrays = {}
+    gallery: Arrays = {}
+    for name, values in data.items():
+        arrays = scatter if values.kind == "points" else gallery
+        arrays |= _real(name, values)
+        for model in run.section(name).models:
+            path = run.folder / "samples" / name / f"{model}.npz"
+            shown = {(seed, mark) for dataset, who, seed, mark in cells if (dataset, who) == (name, model)}
+            if path.exists() and shown:
+                arrays |= (
+                    _points(path, name, model, shown) if values.kind == "points" else _images(path, name, model, shown)
+                )
+    _save(run.folder / "scatter.npz", scatter)
+    _save(run.folder / "gallery.npz", gallery)
+    _save(run.folder / "curves.npz", _collected(run.folder / "metrics", run.pairs, ".curves.npz"))
+    latent = [(dataset,) for dataset in run.datasets]
+    _save(run.folder / "latent.npz", _collected(run.folder / "studies" / "latent", latent, ".npz"))
+
+
+def _real(name: str, values: DataSet) -> Arrays:
+    if values.kind == "points":
+        return {f"{name}/{REAL}": values.held_out[:POINTS]}
+    return {f"{name}/{REAL}": values.held_out[:IMAGES], f"{name}/{REFERENCE}": values.reference[:IMAGES]}
+
+
+def _points(path: Path, name: str, model: str, shown: set[tuple[int, float]]) -> Arrays:
+    """Points of the model's first seed at its last snapshot."""
+    file = read_samples(path)
+    rows = (file.seed == min(seed for seed, _ in shown)) & np.isclose(file.snapshot, max(mark for _, mark in shown))
+    return {f"{name}/{model}": file.samples[rows][:POINTS].astype(np.float32)}
+
+
+def _images(path: Path, name: str, model: str, shown: set[tuple[int, float]]) -> Arrays:
+    """The first images of every seed and snapshot, and the first seed's reconstructions."""
+    file = read_samples(path)
+    found: Arrays = {}
+    for seed, mark in sorted(shown):
+        rows = np.flatnonzero((file.seed == seed) & np.isclose(file.snapshot, mark))[:IMAGES]
+        found[f"{name}/{model}/{seed}/{mark:g}"] = as_bytes(file.samples[rows])
+    if file.reconstructions:
+        found[f"{name}/{model}/{RECONSTRUCTION}"] = file.reconstructions[min(file.reconstructions)][:IMAGES]
+    return found
+
+
+def as_bytes(images: np.ndarray) -> np.ndarray:
+    """Images as uint8: bytes as they are, floats in [0, 1] scaled to 255 and rounded."""
+    if images.dtype == np.uint8:
+        return images
+    return np.clip(np.round(255 * images.astype(np.float64)), 0, 255).astype(np.uint8)
+
+
+def _collected(folder: Path, names: list[tuple[str, ...]], suffix: str) -> Arrays:
+    """The arrays of many files, each under its file's name."""
+    found: Arrays = {}
+    for name in names:
+        path = folder.joinpath(*name[:-1], name[-1] + suffix)
+        if path.exists():
+            found |= {"/".join((*name, key)): value for key, value in read_npz(path).items()}
+    return found
+
+
+def _save(path: Path, arrays: Arrays) -> None:
+    if wrong := [key for key, value in arrays.items() if value.dtype.hasobject]:
+        raise OtbenchError(f"{path}: array {wrong[0]} holds Python objects, expected numbers or text")
+    with whole(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)

@@ -1,0 +1,76 @@
+"""One cell of a run: the commands that make it, and what made it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otbench.errors import OtbenchError
+from otbench.utils.files import read_json
+
+if TYPE_CHECKING:
+    from otbench.config.run import Run
+
+
+def planned(run: Run, dataset: str, model: str, drawn: dict[str, Any] | None = None) -> dict[str, str]:
+    """The commands by which the workflow makes a model's cells, `fit`, `draw` and `measure`, all seeds in one job.
+
+    drawn: number of samples and device of `draw`, where they are known to have been others.
+    """
+    section, folder = run.section(dataset), run.folder
+    data, fit = str(folder / "data" / f"{dataset}.npz"), str(folder / "fit" / dataset / model)
+    samples, table = str(folder / "samples" / dataset / f"{model}.npz"), folder / "metrics" / dataset
+    options = json.dumps(section.options(model, dataset), sort_keys=True)
+    seeds, marks = (",".join(map(str, values)) for values in (run.seeds_of(dataset), section.marks))
+    fitting = [model, "--data", data, "--out", fit, "--seeds", seeds, "--steps", str(section.steps)]
+    fitting += ["--snapshots", marks, "--options", options, "--device", run.device]
+    fitting += ["--together", str(run.together), "--precision", run.precision, *["--capture"] * run.capture]
+    fitting += ["--deterministic"] * run.deterministic
+    drawing = ["--fit", fit, "--data", data, "--n", str((drawn or {}).get("n", section.samples))]
+    drawing += [*(["--device", drawn["device"]] if drawn else []), "--out", samples]
+    measuring = ["--data", data, "--samples", samples, "--run", run.run, "--study", run.study_of[dataset]]
+    measuring += ["--model", model]
+    if run.kind(dataset) == "images":
+        measuring += ["--features", str(folder / "features" / dataset), "--device", run.device]
+        measuring += ["--weights", section.inception_weights] if section.inception_weights else []
+    measuring += ["--curves", str(table / f"{model}.curves.npz"), "--out", str(table / f"{model}.csv")]
+    words = {"fit": fitting, "draw": drawing, "measure": measuring}
+    return {verb: shlex.join(["otbench", verb, *said]) for verb, said in words.items()}
+
+
+def cell(folder: str | Path, dataset: str, model: str, seed: int) -> dict[str, Any]:
+    """What made one cell of the run in `folder`: commands, config hash, code version, versions, device, seed, times.
+
+    commands: `fit` as fit.json recorded it, `draw` with what the samples recorded, `measure` as the workflow runs it
+    (so too the others, of files that recorded nothing); `reproduce` runs the cell alone again. started, finished: of
+    the training of all seeds. Raises OtbenchError where the run has no such cell, or no files of it.
+    """
+    from otbench.data.samples import read_samples
+    from otbench.runs.check import run_of
+
+    run = run_of(Path(folder))
+    check_cell(run, dataset, model, seed)
+    fitted = read_json(run.folder / "fit" / dataset / model / "fit.json")
+    states = {one["snapshot"]: one["status"] for one in fitted["cells"] if one["seed"] == seed}
+    if not states:
+        raise OtbenchError(f"{run.folder}: {model} on {dataset} was fitted without seed {seed}")
+    drawn = (read_samples(run.folder / "samples" / dataset / f"{model}.npz").info or {}).get("drawn")
+    commands = planned(run, dataset, model, drawn)
+    commands["fit"] = fitted.get("command") or commands["fit"]
+    commands["reproduce"] = shlex.join(["otbench", "reproduce", str(folder), f"{dataset}/{model}/{seed}"])
+    names = ("config_hash", "code_version", "versions", "device", "machine", "started", "finished", "precision")
+    told = {name: fitted.get(name) for name in names}
+    return {"dataset": dataset, "model": model, "seed": seed, "status": states, "commands": commands, **told}
+
+
+def check_cell(run: Run, dataset: str, model: str, seed: int) -> None:
+    """Raise OtbenchError where the run is not asked for this cell; the sentence says what it has."""
+    where = f"run {run.run}: there is no cell {dataset}/{model}/{seed}"
+    if dataset not in run.datasets:
+        raise OtbenchError(f"{where}, as its data sets are {', '.join(run.datasets)}")
+    if model not in run.section(dataset).models:
+        raise OtbenchError(f"{where}, as its models on {dataset} are {', '.join(run.section(dataset).models)}")
+    if seed not in run.seeds_of(dataset):
+        raise OtbenchError(f"{where}, as its seeds on {dataset} are {', '.join(map(str, run.seeds_of(dataset)))}")

@@ -1,0 +1,69 @@
+"""A run from its config, checked: read from a file, from Snakemake, or from a results folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from otbench.config.messages import _sentence
+from otbench.config.run import KINDS, Run
+from otbench.errors import OtbenchError
+
+
+def checked(values: dict[str, Any], where: str = "config", options: bool = True) -> Run:
+    """The run that a config describes; raises OtbenchError with one sentence that names the key that is wrong.
+
+    options: check those of models and studies too, which takes torch and seconds.
+    """
+    try:
+        run = Run(**values)
+    except ValidationError as error:
+        raise OtbenchError(_sentence(error, where)) from error
+    except TypeError as error:
+        raise OtbenchError(f"{where}: expected a mapping of keys to values") from error
+    if options:
+        _check_options(run)
+    return run
+
+
+def _check_options(run: Run) -> None:
+    for name, section in run.sections.items():
+        overridden = {model for override in section.overrides for model in override.models}
+        wanted = [(model, section.options(model, dataset)) for model in overridden for dataset in section.datasets]
+        searched = section.search.models if section.search and section.search.set else []
+        wanted += [(model, section.search.set) for model in searched]
+        for model, options in wanted:
+            from otbench.models import configure  # needs torch: only where there is something to check
+
+            configure(model, options, KINDS[name])
+    for name, part in run.theories.items():
+        if part.set:
+            from otbench import theory
+
+            theory.configure(name, part.set)
+
+
+def read(path: str | Path) -> Run:
+    """The run that the YAML or JSON file `path` describes."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise OtbenchError(f"{path} is no text in UTF-8 (byte {error.start})") from error
+    except yaml.YAMLError as error:
+        raise OtbenchError(f"{path} is not valid YAML ({' '.join(str(error).split())})") from error
+    return checked(values, str(path))
+
+
+def run_of(folder: Path) -> Run:
+    """The run whose results are in `folder`; raises OtbenchError where its config is missing."""
+
+    run = read(folder / "config.json")
+    if run.folder.resolve() != Path(folder).resolve():
+        raise OtbenchError(f"{folder}/config.json describes {run.folder}, not this folder")
+    return run

@@ -1,0 +1,224 @@
+"""From the files of a run to those that a report is made of: the verb `gather`."""
+
+from __future__ import annotations
+
+import math
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from otbench.config.run import KINDS, Run, Section
+from otbench.data import load
+from otbench.data.base import DataSet
+from otbench.metrics.measure import expected
+from otbench.metrics.table import COLUMNS, check_table, read_table, write_table
+from otbench.models import find
+from otbench.provenance import code_version, digest, machine, versions
+from otbench.runs import arrays, losses
+from otbench.studies.search import COLUMNS as SEARCH
+from otbench.studies.search import read_search, write_search
+from otbench.utils.files import read_json, write_json
+
+KEY = ["dataset", "model", "seed", "snapshot"]
+
+
+def gather(run: Run) -> dict[str, Any]:
+    """Write the files of a run that its report is made of; returns what run.json holds.
+
+    metrics.csv and .parquet (the tidy table), run.json, losses.parquet, spread.csv, bias.csv, ratings.json, search.csv
+    where the run searches, and the pictures (see `pictures`).
+
+    Cells that the config asks for and that were not measured become rows of status `missing`. Raises OtbenchError
+    where a file of the run cannot be read.
+    """
+    folder = run.folder
+    files = {name: folder / "data" / f"{name}.npz" for name in run.datasets}
+    # one that could not be made, for want of a network say, leaves the others their report
+    data = {name: load(str(path)) for name, path in files.items() if path.exists()}
+    tables, fits = [], {}
+    for name, model in run.pairs:
+        path = folder / "metrics" / name / f"{model}.csv"
+        tables.append(read_table(path) if path.exists() else _nothing())
+        fitted = folder / "fit" / name / model / "fit.json"
+        if fitted.exists():
+            fits[name, model] = read_json(fitted)
+    table = pd.concat([t for t in tables if len(t)] or [_nothing()], ignore_index=True)
+    table = check_table(pd.concat([table, _missing(run, table, data)], ignore_index=True), str(folder))
+    table, said_of_images = rated(run, table)
+    table = table.sort_values(KEY, kind="stable").reset_index(drop=True)
+    said = _describe(run, data, fits)
+    for suffix in (".csv", ".parquet"):
+        write_table(table, folder / f"metrics{suffix}")
+    arrays.write(run, data, table)
+    losses.write(run)
+    write_json(folder / "ratings.json", said_of_images)
+    if run.searches:
+        write_search(_searched(run), folder / "search.csv")
+    write_json(folder / "run.json", said)
+    if (table["status"] == "missing").any():
+        # older than whatever it was made of, so that the workflow makes what is missing and gathers again
+        os.utime(folder / "metrics.parquet", (1, 1))
+    return said
+
+
+def rated(run: Run, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The tidy table with people's excellence rates, and what their ratings say of every data set that was rated.
+
+    Answers to a session that is not the present one are counted there and left out of the rates. Raises OtbenchError
+    where a key or an answers file is wrong.
+    """
+    from otbench.ratings.analysis import gathered, tidy_rows
+
+    said, rows = {}, []
+    cells = table.drop_duplicates(KEY).set_index(KEY)[["seconds", "device", "code_version", "config_hash"]]
+    for dataset in run.rated:
+        folder = run.folder / "ratings" / dataset
+        found = gathered(folder, table[table["dataset"] == dataset])
+        if found is None:
+            continue
+        said[dataset] = found
+        for row in tidy_rows(folder):
+            row |= {"dataset": dataset, "run": run.run, "study": run.study_of[dataset], "status": "ok"}
+            cell = tuple(row[name] for name in KEY)
+            if cell in cells.index:
+                rows.append(row | {"metric": "excellence"} | cells.loc[cell].to_dict())
+    return (pd.concat([table, pd.DataFrame(rows, columns=COLUMNS)], ignore_index=True) if rows else table), said
+
+
+def _searched(run: Run) -> pd.DataFrame:
+    """The searches of the run in one table; a job whose file is not there leaves no rows."""
+    files = [run.folder / "search" / d / f"{m}-{s}-{trials}.csv" for d, m, s, trials in run.searches]
+    tables = [read_search(path) for path in files if path.exists()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SEARCH)
+
+
+def _nothing() -> pd.DataFrame:
+    return pd.DataFrame(columns=COLUMNS)
+
+
+def features_folder(run: Run, dataset: str) -> Path:
+    """Where the features that images of `dataset` are compared in are kept."""
+    return run.folder / "features" / dataset
+
+
+def _missing(run: Run, table: pd.DataFrame, data: dict[str, DataSet]) -> pd.DataFrame:
+    present = set(table[KEY].itertuples(index=False, name=None))
+    rows = []
+    for dataset, model in run.pairs:
+        section, found = run.section(dataset), find(model, run.kind(dataset))
+        marks = section.marks if found.paper_budget(dataset) else [1.0]
+        absent = [
+            (seed, mark)
+            for seed in run.seeds_of(dataset)
+            for mark in marks
+            if (dataset, model, seed, mark) not in present
+        ]
+        wanted = {mark: _wanted(run, dataset, mark, data) for _, mark in absent}
+        for seed, mark in absent:
+            cell = dict(zip(KEY, (dataset, model, seed, mark), strict=True))
+            cell |= {"run": run.run, "study": run.study_of[dataset], "value": math.nan, "status": "missing"}
+            cell |= {"seconds": math.nan, "device": "", "code_version": "", "config_hash": ""}
+            rows += [cell | {"metric": metric, "protocol": protocol} for metric, protocol in wanted[mark]]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _wanted(run: Run, dataset: str, mark: float, data: dict[str, DataSet]) -> list[tuple[str, str]]:
+    """(metric, protocol) of every value that a cell should have; of a data set that is not there what all have."""
+    if dataset not in data:
+        return [("peak_memory", "cost")]
+    return expected(data[dataset], run.section(dataset).samples, mark == 1.0, features_folder(run, dataset))
+
+
+def _describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
+    started = [f["started"] for f in fits.values() if "started" in f]
+    config = run.model_dump(mode="json")
+    return {
+        "run": run.run,
+        "config": config,
+        "config_hash": digest(config),
+        "code_version": code_version(),
+        "versions": versions(),
+        "machine": machine(),
+        "started": min(started) if started else None,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "expected": [[dataset, model, seed] for dataset, model in run.pairs for seed in run.seeds_of(dataset)],
+        "studies": {name: _study(name, section) for name, section in run.sections.items()},
+        "models": _models(run, fits),
+        "datasets": {name: _data(run, name, values) for name, values in data.items()},
+        "seeds": run.seeds,
+    }
+
+
+def _study(name: str, section: Section) -> dict[str, Any]:
+    return {
+        "datasets": section.datasets,
+        "models": section.models,
+        "budget": _budget(section, KINDS[name]),
+        "snapshots": section.marks,
+        "samples": section.samples,
+        "seeds": section.seeds,
+        "features": section.features if KINDS[name] == "images" else [],
+        "search": section.search.model_dump(mode="json") if section.search else None,
+    }
+
+
+def _models(run: Run, fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
+    """Every model of the run by name; one that stands in several studies has `by_study` for what differs."""
+    about: dict[str, Any] = {}
+    for study, section in run.sections.items():
+        for name in section.models:
+            told = _model(name, study, section, fits)
+            about.setdefault(name, {**told, "by_study": {}})["by_study"][study] = told
+    return about
+
+
+def _model(name: str, study: str, section: Section, fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
+    model = find(name, KINDS[study])
+    fitted = next((f for (d, m), f in fits.items() if m == name and d in section.datasets), {})
+    return {
+        "title": model.title_of(name),
+        "paper": model.paper,
+        "family": model.family,
+        "control": model.control,
+        "options": fitted.get("options", section.options(name)),
+        "parameters": fitted.get("parameters", {}),
+        "steps": fitted.get("steps"),
+        "paper_steps": {dataset: model.paper_budget(dataset) for dataset in section.datasets},
+    }
+
+
+def _data(run: Run, name: str, values: DataSet) -> dict[str, Any]:
+    truth, described = values.truth, features_folder(run, name) / "features.json"
+    return {
+        "title": values.title,
+        "source": values.source,
+        "study": run.study_of[name],
+        "kind": values.kind,
+        "shape": list(values.shape),
+        "classes": list(values.classes),
+        "n_train": len(values.train),
+        "n_test": len(values.test),
+        "n_validation": 0 if values.validation is None else len(values.validation),
+        "features": read_json(described) if described.exists() else {},
+        "modes": len(truth.centres) if truth else None,
+        "sigma": truth.sigma if truth else None,
+        "centres": truth.centres.tolist() if truth else None,
+        "weights": truth.weights.tolist() if truth else None,
+    }
+
+
+def _budget(section: Section, kind: str) -> dict[str, Any]:
+    """The least of the papers' budgets in the section, the section's own, and both in words."""
+    unit = "discriminator updates" if kind == "points" else "training steps"
+    budgets = {find(m, kind).paper_budget(d) for m in section.models for d in section.datasets}
+    least = min(budgets - {None}, default=None)
+    if section.steps == "paper":
+        said = "the papers' full budgets"
+    elif least and section.steps < least:
+        said = f"{section.steps:,} {unit} of the papers' {least:,} or more ({100 * section.steps / least:.2g} %)"
+    else:
+        said = f"{section.steps:,} {unit}"
+    return {"steps": least if section.steps == "paper" else section.steps, "paper_steps": least, "said": said}

@@ -1,0 +1,58 @@
+"""What a report shows beside the tidy table in numbers: losses along training, and repeated measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from otbench.config.run import Run
+from otbench.runs.formats import LOSSES
+from otbench.studies.spread import BIAS, SPREAD, read_spread
+from otbench.utils.files import read_columns, whole
+
+POINTS = 100
+"""Most steps of a curve of losses that are kept."""
+
+
+def write(run: Run) -> None:
+    """Write losses.parquet, spread.csv and bias.csv of a run into its folder, each whole or not at all.
+
+    A file that is not there leaves no rows. Raises OtbenchError where one cannot be read.
+    """
+    losses = [_losses(run, dataset, model) for dataset, model in run.pairs]
+    with whole(run.folder / "losses.parquet") as temporary:
+        _joined(losses, LOSSES).to_parquet(temporary, index=False, write_page_checksum=True)
+    for name, columns, suffix in (("spread", SPREAD, ".csv"), ("bias", BIAS, ".bias.csv")):
+        files = [run.folder / "spread" / dataset / f"{model}{suffix}" for dataset, model in run.spreads]
+        found = [read_spread(path, columns) for path in files if path.exists()]
+        with whole(run.folder / f"{name}.csv") as temporary:
+            _joined(found, columns).to_csv(temporary, index=False)
+
+
+def _joined(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    held = [table for table in tables if len(table)]
+    return pd.concat(held, ignore_index=True) if held else pd.DataFrame(columns=columns)
+
+
+def _losses(run: Run, dataset: str, model: str) -> pd.DataFrame:
+    """The losses of a model, every stage thinned to POINTS steps."""
+    path = run.folder / "fit" / dataset / model / "losses.csv"
+    if not path.exists():
+        return pd.DataFrame(columns=LOSSES)
+    table = read_losses(path)
+    kept = [part[part["step"].isin(thinned(part["step"].unique()))] for _, part in table.groupby("stage", sort=False)]
+    return _joined(kept, LOSSES).assign(dataset=dataset, model=model)[LOSSES]
+
+
+def thinned(steps: np.ndarray, points: int = POINTS) -> np.ndarray:
+    """At most `points` of the steps, evenly spread, the first and the last among them."""
+    steps = np.sort(steps)
+    return steps[np.unique(np.linspace(0, len(steps) - 1, min(points, len(steps))).round().astype(int))]
+
+
+def read_losses(path: Path) -> pd.DataFrame:
+    """The table stage, step, seed, loss, value that `fit` writes; raises OtbenchError where it is none."""
+    types = {"stage": "str", "loss": "str", "step": int, "seed": int, "value": float}
+    return read_columns(path, ["stage", "step", "seed", "loss", "value"], types, "table of losses")

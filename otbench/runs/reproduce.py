@@ -1,0 +1,189 @@
+"""One cell of a run again, alone, and whether it comes out as it did: what the verb `reproduce` does.
+
+A cell here is one seed of one model on one data set, at all its snapshots. It is trained, drawn from and measured as
+the workflow does it (`provenance.planned`), from the run's own data and features, in one process with one thread. On a
+CPU that gives the same bits where code, versions and processor are the same. Elsewhere the question is whether the
+values lie where those of a new seed of the model would.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otbench.errors import OtbenchError
+from otbench.metrics.registry import COSTS
+from otbench.runs.cells import cell as provenance_of
+from otbench.runs.differences import compare, differences, judge, same_samples
+from otbench.utils.files import read_json, write_json
+from otbench.utils.threads import one_thread
+
+if TYPE_CHECKING:
+    import pandas
+
+    from otbench.config.run import Run
+    from otbench.data.base import DataSet
+    from otbench.data.samples import SampleFile
+
+# ---------------------------------------------------------------------------------------------------- comparisons
+
+
+# ------------------------------------------------------------------------------------------------- the work itself
+
+
+def reproduce(folder: str | Path, cell: str, out: str | Path | None = None) -> dict[str, Any]:
+    """Train, draw and measure one cell (`DATASET/MODEL/SEED`) of the run in `folder` again, and compare.
+
+    out: a folder to keep fit, samples and table in; default: a temporary one. Returns what was compared: rows, samples,
+    differences, costs, verdict, reproduced. Raises OtbenchError for a cell that the run has not, that is not ok there,
+    or of which a file is missing.
+    """
+    from otbench.runs.check import run_of
+
+    run = run_of(Path(folder))
+    dataset, model, seed = parsed(cell)
+    if out and Path(out).resolve().is_relative_to(run.folder.resolve()):
+        raise OtbenchError(f"{out} is in the run's own folder, expected another to keep the cell in")
+    told = provenance_of(run.folder, dataset, model, seed)
+    then = _fitted(run, dataset, model)
+    table, last = _table(run, dataset, model), max(told["status"])
+    own = table[(table["seed"] == seed) & (table["snapshot"] == last)]
+    if told["status"][last] != "ok" or not (own["status"] == "ok").any():
+        state = told["status"][last] if told["status"][last] != "ok" or own.empty else own["status"].iloc[0]
+        raise OtbenchError(f"{run.folder}: cell {cell} is {state}, expected one that is ok")
+    with nullcontext(out) if out else tempfile.TemporaryDirectory(prefix="otbench-") as where:
+        now, samples, again = _again(run, dataset, model, seed, then["training"]["device"], Path(where))
+        drawn = same_samples(_samples(run, dataset, model), samples, seed)
+        result = _compiled(cell, told | {"run": run.run}, then, now, table, again, drawn, seed)
+        if out:
+            write_json(Path(out) / "reproduce.json", finite(result))
+    return result
+
+
+def _compiled(cell, told, then, now, table, again, drawn, seed) -> dict[str, Any]:
+    changed = differences(then, now)
+    promised = not changed and str(now["training"]["device"]) == "cpu"
+    rows = compare(table, again, seed)
+    verdict, good = judge(rows, drawn["equal"], promised)
+    return {
+        "cell": cell,
+        "run": told["run"],
+        "commands": told["commands"],
+        "differences": changed,
+        "promised": promised,
+        "rows": rows,
+        "samples": drawn,
+        "costs": [_costs(frame, seed) for frame in (table, again)],
+        "verdict": verdict,
+        "reproduced": good,
+    }
+
+
+def parsed(cell: str) -> tuple[str, str, int]:
+    """Data set, model and seed of `DATASET/MODEL/SEED`; raises OtbenchError on anything else."""
+    parts = cell.split("/")
+    if len(parts) != 3 or not parts[2].isdecimal():
+        raise OtbenchError(f"expected a cell as DATASET/MODEL/SEED, such as grid/gan/0, got '{cell}'")
+    return parts[0], parts[1], int(parts[2])
+
+
+def _fitted(run: Run, dataset: str, model: str) -> dict[str, Any]:
+    """What fit.json says; the processor, where it does not say it, as the run was gathered on."""
+    then = read_json(run.folder / "fit" / dataset / model / "fit.json")
+    gathered = run.folder / "run.json"
+    if "machine" not in then and gathered.exists():
+        then["machine"] = read_json(gathered).get("machine")
+    return then
+
+
+def _table(run: Run, dataset: str, model: str) -> pandas.DataFrame:
+    """What the run measured of a model: its own table, else its part of the gathered one, without people's ratings."""
+    from otbench.metrics.table import read_table
+
+    own, gathered = run.folder / "metrics" / dataset / f"{model}.csv", run.folder / "metrics.parquet"
+    if own.exists() or not gathered.exists():
+        return read_table(own)
+    table = read_table(gathered)
+    ours = (table["dataset"] == dataset) & (table["model"] == model) & ~table["protocol"].str.startswith("rated=")
+    return table[ours].reset_index(drop=True)
+
+
+def _samples(run: Run, dataset: str, model: str) -> SampleFile:
+    from otbench.data.samples import read_samples
+
+    return read_samples(run.folder / "samples" / dataset / f"{model}.npz")
+
+
+def _again(
+    run: Run, dataset: str, model: str, seed: int, device: str, out: Path
+) -> tuple[dict[str, Any], SampleFile, pandas.DataFrame]:
+    """fit.json's record, samples and table of one seed alone, by the steps of workflow/rules/samples.smk."""
+    import torch
+
+    from otbench.data import load
+    from otbench.data.samples import read_samples
+    from otbench.metrics.table import measure_file, write_table
+    from otbench.training.draw import draw
+    from otbench.training.fit import fit
+    from otbench.training.trainer import Options
+    from otbench.utils.devices import prepare
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        device = "cpu"
+    section, path = run.section(dataset), run.folder / "data" / f"{dataset}.npz"
+    data = load(str(path))
+    features = _features(run, dataset, data, device)
+    training = Options(
+        device, run.together, run.capture and device != "cpu", run.precision, deterministic=run.deterministic
+    )
+    steps, options = None if section.steps == "paper" else section.steps, section.options(model, dataset)
+    with one_thread():
+        _say(f"{dataset}/{model}/{seed}: training")
+        marks = section.marks
+        now = fit(model, data, [seed], out / "fit", steps, marks, options, training, given=str(path))
+        _say(f"{dataset}/{model}/{seed}: drawing and measuring")
+        draw(out / "fit", data, section.samples, out / "samples.npz")
+        prepare(device)
+        if data.kind == "points":  # as in a process that has trained nothing
+            torch.set_flush_denormal(False)
+        study = run.study_of[dataset]
+        where = device if data.kind == "images" else "cpu"
+        table = measure_file(
+            data, out / "samples.npz", run.run, model, study=study, features=features, curves={}, device=where
+        )
+    write_table(table, out / "metrics.csv")
+    return now, read_samples(out / "samples.npz"), table
+
+
+def _features(run: Run, dataset: str, data: DataSet, device: str) -> Any:
+    if data.kind == "points":
+        return None
+    from otbench.metrics.reference import open_features
+
+    return open_features(run.folder / "features" / dataset, data, run.section(dataset).inception_weights, device)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _costs(table: pandas.DataFrame, seed: int) -> dict[str, float]:
+    """Seconds, and peak memory (bytes) and energy (J) where they were measured, of the whole training of a seed."""
+    last = table[(table["seed"] == seed) & (table["snapshot"] == table["snapshot"].max())]
+    paid = last[last["metric"].isin(COSTS)]
+    return {"seconds": float(last["seconds"].iloc[0])} | dict(
+        zip(paid["metric"], paid["value"].map(float), strict=True)
+    )
+
+
+def finite(value: Any) -> Any:
+    """The value with numbers that JSON has not written as text: `nan`, `inf`, `-inf`."""
+    if isinstance(value, dict):
+        return {str(name): finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,76 @@
+"""Studies of the theory: each computes one of the texts' arguments, beside an answer that is known.
+
+A study is a module with `TITLE`, `SOURCE` (where the texts argue it), `DATA` (whether it needs a data set of images),
+`Options` (what it computes and how much of it; the defaults are for a first look on two cores) and
+`compute(options, data, seed, device) -> Findings`. Its counterpart in `otbench.report.theory` says and draws what was
+found.
+"""
+
+from __future__ import annotations
+
+import time
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from otbench.errors import OtbenchError
+from otbench.registry import ON_CPU, THEORIES
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from otbench.data.base import DataSet
+    from otbench.theory.findings import Findings
+
+
+def module(name: str) -> ModuleType:
+    """The module of the study `name`; raises OtbenchError where there is none."""
+    if name not in THEORIES:
+        raise OtbenchError(f"no study of the theory is called '{name}', expected one of {', '.join(THEORIES)}")
+    return import_module(f"otbench.theory.{name.replace('-', '_')}")
+
+
+def configure(name: str, options: dict[str, Any]) -> BaseModel:
+    """The options of a study, checked; raises OtbenchError with a sentence that names the one that is wrong."""
+    from pydantic import ValidationError
+
+    known = module(name).Options
+    try:
+        return known(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message = f"there is no such option; options are {', '.join(known.model_fields)}"
+        raise OtbenchError(f"theory {name}, option '{key}': {message}") from error
+
+
+def compute(
+    name: str, options: dict[str, Any] | None = None, data: DataSet | None = None, seed: int = 0, device: str = "cpu"
+) -> Findings:
+    """What the study `name` finds, with what made it in `info`.
+
+    Raises OtbenchError for options that are wrong and where a study of images is given none.
+    """
+    from otbench.provenance import code_version, machine, versions
+    from otbench.theory.findings import Findings
+
+    study, chosen = module(name), configure(name, options or {})
+    if study.DATA and (data is None or data.kind != "images"):
+        given = "none" if data is None else f"the points of {data.name}"
+        raise OtbenchError(f"theory {name}: it is about images and needs a data set of them, got {given}")
+    device = "cpu" if name in ON_CPU else device
+    began = time.perf_counter()
+    found = study.compute(chosen, data if study.DATA else None, seed, device)
+    info = {
+        "options": chosen.model_dump(mode="json"),
+        "dataset": data.title if study.DATA and data else "",
+        "seed": seed,
+        "device": device,
+        "seconds": time.perf_counter() - began,
+        "code_version": code_version(),
+        "versions": versions(),
+        "machine": machine(),
+    }
+    return Findings(name, found.facts, found.tables, found.arrays, info)

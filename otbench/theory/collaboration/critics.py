@@ -1,0 +1,133 @@
+"""Critics of the quadratic cost |x - y|^2 / 2, and the generator's step that each implies.
+
+A critic is a Kantorovich potential phi on generated points; the step is Eq. 33 of Lei et al. 2020, x - grad phi(x).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from otbench.metrics.wasserstein import import_ot
+from otbench.theory.collaboration.problems import Map
+from otbench.theory.shared.maps import sinkhorn
+from otbench.theory.shared.perceptrons import perceptron
+from otbench.transport import Source, solve
+from otbench.utils.rng import generator
+
+Potential = Callable[[Tensor], Tensor]
+
+
+def stepped(phi: Potential, x: np.ndarray) -> np.ndarray:
+    """Eq. 33: x - grad phi(x) for points x (m, 2), in float64; the gradient by automatic differentiation."""
+    at = torch.as_tensor(x, dtype=torch.float64).requires_grad_()
+    gradient = torch.autograd.grad(phi(at).sum(), at)[0]
+    return (at - gradient).detach().numpy()
+
+
+def halved(x: Tensor, y: Tensor) -> Tensor:
+    """The cost |x - y|^2 / 2 between all x (m, d) and y (n, d), (m, n)."""
+    return (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T) / 2
+
+
+def transformed(y: np.ndarray, psi: np.ndarray, softness: float = 0.0) -> Potential:
+    """The c-transform phi(x) = min_j |x - y_j|^2 / 2 - psi_j of a potential psi (n,) on real points y (n, d).
+
+    softness > 0: the soft minimum -eps log mean_j exp((psi_j - c) / eps), the smooth potential of entropic transport.
+    """
+    y, psi = torch.as_tensor(y, dtype=torch.float64), torch.as_tensor(psi, dtype=torch.float64)
+
+    def phi(x: Tensor) -> Tensor:
+        left = halved(x, y) - psi
+        if not softness:
+            return left.min(1).values
+        return -softness * (torch.logsumexp(-left / softness, 1) - np.log(len(y)))
+
+    return phi
+
+
+def closed(optimal: Map) -> Potential:
+    """The potential of an affine optimal map T(x) = A x + b: phi(x) = |x|^2 / 2 - <x, A x> / 2 - <b, x>."""
+    b = optimal(np.zeros((1, 2)))[0]
+    a, b = torch.as_tensor(optimal(np.eye(2)) - b), torch.as_tensor(b)
+    return lambda x: (x.square().sum(1) - (x @ a * x).sum(1)) / 2 - x @ b
+
+
+def semidiscrete(real: np.ndarray, source: Source) -> Potential:
+    """The exact critic between a law uniform on a square and real points (n, 2): heights by Newton."""
+    solved = solve(real, source=source)
+    return transformed(real, solved.kantorovich_target)
+
+
+def discrete(generated: np.ndarray, real: np.ndarray) -> tuple[Potential, float]:
+    """The critic between two samples (n, 2) by POT's network simplex, extended by the c-transform; and W2^2 / 2."""
+    ot = import_ot()
+    cost = ot.dist(generated, real) / 2
+    value, log = ot.emd2([], [], cost, log=True, numItermax=10_000_000)
+    return transformed(real, log["v"]), float(value)
+
+
+def entropic(generated: np.ndarray, real: np.ndarray, share: float) -> Potential:
+    """The critic of entropic transport by POT's Sinkhorn; regularisation: `share` of the mean cost."""
+    ot = import_ot()
+    cost = ot.dist(generated, real) / 2
+    mean = float(cost.mean())
+    # POT's scaling vector holds the weights too, which the soft minimum's mean brings in again.
+    return transformed(real, share * mean * (sinkhorn(cost / mean, share) + np.log(len(real))), share * mean)
+
+
+def paired(x: Tensor, y: Tensor) -> Tensor:
+    """Places (m,) in y (m, d) of the partners of x (m, d) under the exact plan for the quadratic cost, by POT."""
+    ot = import_ot()
+    cost = ot.dist(x.double().numpy(), y.double().numpy())
+    return torch.as_tensor(ot.emd([], [], cost).argmax(1))
+
+
+class Smooth(nn.Module):
+    """A critic (m, 2) -> (m,): three hidden layers with SiLU, the last layer zero, so that it starts at phi = 0."""
+
+    def __init__(self, width: int, stream: torch.Generator) -> None:
+        super().__init__()
+        self.body = perceptron(2, 1, width, nn.SiLU, stream)
+        nn.init.zeros_(self.body[-1].weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x).squeeze(1)
+
+
+def warm() -> None:
+    """Do once what a first training step imports and sets up, so that it is not counted with a critic's seconds."""
+    one = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.Adam([one])
+    one.square().sum().backward()
+    optimiser.step()
+
+
+def dual(phi: Potential, x: Tensor, y: Tensor) -> Tensor:
+    """Kantorovich's dual value: mean of phi over x (m, 2) and of its c-transform over y (n, 2), taken over x."""
+    values = phi(x)
+    return values.mean() + (halved(y, x) - values).min(1).values.mean()
+
+
+def trained(
+    generated: np.ndarray, real: np.ndarray, steps: list[int], width: int, rate: float, seed: int
+) -> Iterator[tuple[int, Potential, float]]:
+    """A network as critic, ascending the dual on the two samples: at each of `steps` (rising) the step, the potential
+    so far and its dual value, a lower bound of W2^2 / 2 between the samples.
+    """
+    critic = Smooth(width, generator(seed, "collaboration/critic"))
+    optimiser = torch.optim.Adam(critic.parameters(), rate)
+    x, y = (torch.as_tensor(one, dtype=torch.float32) for one in (generated, real))
+    done = 0
+    for last in steps:
+        for _ in range(last - done):
+            optimiser.zero_grad()
+            (-dual(critic, x, y)).backward()
+            optimiser.step()
+        done = last
+        with torch.no_grad():
+            value = float(dual(critic, x, y))
+        yield last, lambda z: critic(z.float()).double(), value

@@ -1,0 +1,61 @@
+"""What a study of the theory found, as one file: facts, tables, arrays, and what made them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from otbench.errors import OtbenchError
+from otbench.utils.files import read_npz, whole
+
+Fact = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a study found.
+
+    facts: the numbers that its paragraph states, by name. tables: by name, columns of numbers or text. arrays: what its
+    figures draw. info: options, seed, device, seconds, versions, machine.
+    """
+
+    name: str
+    facts: dict[str, Fact] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, path: str | Path) -> None:
+        """Write all to an `.npz`, whole or not at all."""
+        tables = {name: _columns(table) for name, table in self.tables.items()}
+        told = {"name": self.name, "facts": _plain(self.facts), "tables": tables, "info": _plain(self.info)}
+        arrays = {f"array/{name}": np.asarray(value) for name, value in self.arrays.items()}
+        with whole(path) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, told=np.array(json.dumps(told)), **arrays)
+
+
+def read_findings(path: str | Path) -> Findings:
+    """Read what `Findings.write` wrote; raises OtbenchError where the file is missing, damaged or another."""
+    held = read_npz(path, "what `otbench theory` writes")
+    try:
+        told = json.loads(str(held["told"]))
+        tables = {name: pd.DataFrame(columns) for name, columns in told["tables"].items()}
+        facts, info, name = dict(told["facts"]), dict(told["info"]), str(told["name"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise OtbenchError(f"{path}: it is not what `otbench theory` writes ({error})") from error
+    arrays = {key.removeprefix("array/"): value for key, value in held.items() if key.startswith("array/")}
+    return Findings(name, facts, tables, arrays, info)
+
+
+def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    return {str(name): table[name].tolist() for name in table}
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with NumPy's numbers as Python's."""
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}

@@ -1,0 +1,1 @@
+"""What studies of the theory share."""

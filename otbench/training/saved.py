@@ -1,0 +1,63 @@
+"""A fit on disk: its weights, checked and opened."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from otbench.data.base import DataSet
+from otbench.errors import OtbenchError
+from otbench.models import configure, find
+from otbench.models.base import Model
+from otbench.utils.files import read_json
+
+
+def mark_of(summary: dict[str, Any]) -> str:
+    """What weights carry of their fit; one text, as safetensors writes several in any order."""
+    return f"config {summary['config_hash']}, code {summary['code_version']}"
+
+
+def check_weights(path: Path, summary: dict[str, Any]) -> None:
+    """Raise OtbenchError where weights are not those that fit.json was written with."""
+    try:
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise OtbenchError(f"cannot read the weights in {path}: {error.strerror or error}") from error
+    if found != summary.get("weights_sha256", found):
+        raise OtbenchError(f"cannot read the weights in {path}: they are damaged, or of another fit; fit again")
+
+
+def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str, Any], Any]:
+    """A fitted model's summary, and a function (seed, snapshot) -> the model of that cell, ready to draw.
+
+    Raises OtbenchError where a file is missing, cut short, or belongs to other data.
+    """
+    summary = read_json(folder / "fit.json")
+    if summary.get("data") != data.digest():
+        raise OtbenchError(
+            f"{folder} was fitted on {summary.get('dataset')} with digest {summary.get('data')}, "
+            f"but the data given are {data.name} with digest {data.digest()}"
+        )
+    model_class = find(summary["model"], data.kind)
+    config = configure(summary["model"], summary["options"], data.kind)
+    path = folder / "weights.safetensors"
+    check_weights(path, summary)
+    try:
+        weights = safe_open(path, "pt", device=device)
+    except (OSError, SafetensorError) as error:
+        raise OtbenchError(f"cannot read the weights in {path}: {error}") from error
+    if (weights.metadata() or {}).get("fit") != mark_of(summary):
+        raise OtbenchError(f"{folder}: weights.safetensors and fit.json are of different fits; fit again")
+    names = list(weights.keys())
+
+    def load(seed: int, snapshot: float) -> Model:
+        start = f"{seed}/{snapshot:g}/"
+        model = model_class(config, data, [seed], device, training=False)
+        model.load({n.removeprefix(start): weights.get_tensor(n).unsqueeze(0) for n in names if n.startswith(start)})
+        return model
+
+    return summary, load

@@ -1,0 +1,111 @@
+"""Which of several GPUs a process computes on: one that no other job of this user has."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from otbench.errors import OtbenchError
+
+#: jobs on one GPU that are told apart; more than these all go to the first GPU
+SHARES = 64
+#: the lock of this process; the system lets go of it when the process ends, in whatever way
+_held: list[IO[str]] = []
+
+
+def claim() -> int | None:
+    """Make the least used of the visible GPUs the current one, for as long as this process lives; returns its index.
+
+    Each is taken once before any is taken twice, so that jobs share a GPU only where more run at once than there are
+    GPUs. None where there is nothing to choose, where this process has chosen before, and where no lock can be had; the
+    current GPU then stays what it was.
+    """
+    count = torch.cuda.device_count()
+    if count < 2 or _held:
+        return None
+    # what a device is called here may be another elsewhere: a scheduler shows each job its own
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    names = visible if len(visible) == count else [str(index) for index in range(count)]
+    folder = Path(tempfile.gettempdir()) / f"otbench-gpus-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for share in range(SHARES):
+            for index, name in enumerate(names):
+                if _locked(folder / f"{name.replace(os.sep, '-')}.{share}"):
+                    torch.cuda.set_device(index)
+                    return index
+    except OSError:
+        pass
+    return None
+
+
+def _locked(path: Path) -> bool:
+    """Whether this process now holds the lock of that file."""
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    _held.append(file)
+    return True
+
+
+def prepare(device: str, deterministic: bool = False, precision: str = "float32") -> None:
+    """Set the process up for training: one CPU thread, no denormal numbers, of several GPUs one that no other job has.
+
+    Raises OtbenchError for a missing GPU, and for TF32, which only a GPU's matrix units have, without one.
+
+    One thread, because results must not depend on the number of cores; jobs run side by side instead. deterministic:
+    of a GPU's kernels only those that give the same bits every time, an error where an operation has none. precision:
+    of a GPU's products of float32 matrices and convolutions. PyTorch's default, TF32 in convolutions alone, is neither
+    of ours.
+    """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise OtbenchError("device 'cuda' was asked for but this machine has no usable GPU; use 'cpu' or 'auto'")
+    if precision == "tf32" and not device.startswith("cuda"):
+        raise OtbenchError(
+            "precision 'tf32' is arithmetic of a GPU's matrix units, and this fit is on a CPU; use float32"
+        )
+    if device == "cuda":
+        claim()
+    torch.set_num_threads(int(os.environ.get("OTBENCH_THREADS", "1")))
+    torch.set_flush_denormal(True)
+    if device.startswith("cuda"):
+        if deterministic:  # read when cuBLAS starts, so before anything runs on the device
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(deterministic)
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
+
+
+def flags(device: str) -> dict[str, Any]:
+    """The switches of this process that a GPU's bits depend on; empty on a CPU, where one thread settles them."""
+    if not device.startswith("cuda"):
+        return {}
+    return {
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cublas_workspace": os.environ.get("CUBLAS_WORKSPACE_CONFIG", ""),
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
+        "tf32_convolution": torch.backends.cudnn.allow_tf32,
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+    }
+
+
+def resolve(device: str) -> str:
+    """`auto` becomes `cuda` where there is a GPU, else `cpu`."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def ready(device: str) -> str:
+    """Set the process up for the device, and say which it is."""
+    prepare(resolve(device))
+    return resolve(device)

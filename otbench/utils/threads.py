@@ -1,0 +1,29 @@
+"""Threads of the libraries of linear algebra, and the modules that bring these libraries."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+MODULES = ("torch", "pandas", "safetensors.torch", "sklearn.cluster", "scipy.stats", "scipy.linalg", "otbench.cli.app")
+
+
+#: what tells the libraries of linear algebra how many threads to start
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for every library of linear algebra, as each job of a run has (`threads: 1`)."""
+    from threadpoolctl import threadpool_limits
+
+    for name in MODULES:  # a library that is loaded later would not know
+        importlib.import_module(name)
+    with threadpool_limits(1):
+        yield

@@ -1,0 +1,122 @@
+"""The command line: what it prints, what it writes, how it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from otbench.cli.app import app
+from otbench.data import load
+from otbench.errors import OtbenchError
+from otbench.registry import THEORIES
+from tests.conftest import ROOT, otbench
+
+VERBS = (
+    "data features fit join draw measure spread study search theory gather status report list score transport"
+    " reproduce slice"
+).split()
+
+
+def call(*words: object):
+    return CliRunner().invoke(app, [str(w) for w in words])
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb):
+    done = call(verb, "--help")
+    assert done.exit_code == 0 and f"otbench {verb}" in re.sub(r"\s+", " ", done.output)
+
+
+def test_the_way_of_the_data_by_hand(tmp_path):
+    d, f, s, m = tmp_path / "d.npz", tmp_path / "fit", tmp_path / "s.npz", tmp_path / "m.csv"
+    assert call("data", "ring-pyomt", "--out", d).exit_code == 0
+    options = json.dumps({"width": 16, "maxout": 8})
+    words = ["fit", "gan", "--data", d, "--out", f, "--seeds", "0,2", "--steps", 60, "--snapshots", "0.5", "--json"]
+    done = call(*words, "--options", options)
+    assert done.exit_code == 0 and json.loads(done.output)["parameters"]["generator"] == 16 * 2 + 3 * 256 + 4 * 32 + 34
+    assert call("draw", "--fit", f, "--data", d, "--n", 100, "--out", s).exit_code == 0
+    done = call("measure", "--data", d, "--samples", s, "--out", m, "--json")
+    assert done.exit_code == 0
+    printed, table = pd.DataFrame(json.loads(done.output)), pd.read_csv(m)
+    assert set(table["seed"]) == {0, 2} and set(table["snapshot"]) == {0.5, 1.0}
+    last = table[table["snapshot"] == 1.0]
+    merged = last.merge(printed, on=["seed", "metric"])
+    assert len(merged) == len(last) and np.allclose(merged["value_x"], merged["value_y"].astype(float), equal_nan=True)
+
+
+def test_anyones_samples_are_measured(tmp_path):
+    data = load("grid")
+    np.savez(tmp_path / "mine.npz", samples=data.truth.sample(2500, np.random.default_rng(5)))
+    done = call("measure", "--dataset", "grid", "--samples", tmp_path / "mine.npz", "--out", tmp_path / "metrics.csv")
+    assert done.exit_code == 0
+    table = pd.read_csv(tmp_path / "metrics.csv").set_index("metric")["value"]
+    assert table["modes"] == 25 and table["high_quality"] == pytest.approx(0.9889, abs=0.007)
+    assert table["reverse_kl"] < 0.012 and table["coverage"] > 0.9
+
+
+def test_score_prints_all_feature_metrics(tmp_path):
+    draw = np.random.default_rng(0)
+    real, shifted = draw.standard_normal((300, 8)), draw.standard_normal((300, 8))
+    shifted[:, 0] += 3
+    np.save(tmp_path / "r.npy", real)
+    np.save(tmp_path / "g.npy", shifted)
+    done = call("score", tmp_path / "r.npy", tmp_path / "g.npy")
+    assert done.exit_code == 0
+    scores = json.loads(done.output)
+    assert {"fid", "kid", "prd_f8", "prd_f1_8", "precision", "recall", "density", "coverage"} <= set(scores)
+    assert scores["fid"] == pytest.approx(9, rel=0.15), "the distance of the means squared, plus sampling error"
+
+
+def test_list_shows_models_data_sets_metrics_and_the_theory():
+    done = call("list", "--json")
+    found = json.loads(done.output)
+    names = {row["name"]: row for row in found["models"]}
+    assert names["gan"]["parameters"] == {"generator": 484_802, "discriminator": 405_201}
+    assert all(row["paper"] for row in found["models"])
+    assert {"grid", "swissroll"} <= {row["name"] for row in found["datasets"]}
+    assert {"modes", "w2", "fid"} <= {row["name"] for row in found["metrics"]}
+    along = {row["name"]: row["along_training"] for row in found["metrics"]}
+    assert along["modes"] == ["points", "images"] and along["w2"] == [] and along["fid"] == ["images"]
+    assert "also before the end of training, of points and images" in call("list", "metrics").output
+    assert "PacGAN" in call("list", "models").output
+    studies = {row["name"]: row for row in found["theory"]}
+    assert tuple(studies) == THEORIES and studies["folding"]["options"]["points"]["default"] == 1000
+    assert "jump (0.3): " in call("list", "theory").output
+
+
+def test_a_wrong_request_ends_with_one_sentence_and_status_2(tmp_path):
+    done = otbench("fit", "gan", "--data", "gird", "--out", tmp_path / "f")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("otbench: unknown data set 'gird'") and done.stderr.count("\n") == 1
+    assert not (tmp_path / "f").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["fit", "gam", "--data", "ring-pyomt", "--out", "x"], "unknown model 'gam'"),
+        (["fit", "gan", "--data", "ring-pyomt", "--out", "x", "--seeds", "a"], "--seeds: expected numbers"),
+        (["fit", "gan", "--data", "ring-pyomt", "--out", "x", "--seeds", "1,1"], "seeds"),
+        (["fit", "gan", "--data", "ring-pyomt", "--out", "x", "--seeds", "-1"], "seeds"),
+        (["fit", "gan", "--data", "ring-pyomt", "--out", "x", "--steps", "0"], "--steps: expected one whole number"),
+        (["fit", "gan", "--data", "ring-pyomt", "--out", "x", "--snapshots", "2"], "snapshots"),
+        (["fit", "gan", "--data", "ring-pyomt", "--out", "x", "--options", "{"], "--options: expected JSON"),
+        (["fit", "gan", "--data", "ring-pyomt", "--out", "x", "--options", '{"rate": "fast"}'], "option 'rate'"),
+        (["draw", "--fit", "nowhere", "--data", "ring-pyomt", "--out", "x.npz"], "cannot read nowhere/fit.json"),
+        (["measure", "--data", "ring-pyomt", "--samples", "no.npz", "--out", "x.csv"], "no.npz"),
+        (["gather", "nowhere"], "cannot read nowhere/config.json"),
+        (["report", "nowhere", "--published", ROOT / "config" / "published.csv"], "nowhere"),
+        (["score", "no.npy", "no.npy"], "no.npy"),
+    ],
+)
+def test_wrong_requests_are_named(words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = call(*words)
+    assert isinstance(done.exception, OtbenchError) and said in str(done.exception)
+    assert not list(Path(tmp_path).iterdir()), "nothing half-written"
