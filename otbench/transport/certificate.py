@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy.stats import beta
 
-if TYPE_CHECKING:
-    from otbench.transport.map import TransportMap
-    from otbench.transport.sampling import Sampled
+from otbench.transport.duality import dual, dual_gap, transport_cost, wasserstein
+from otbench.transport.envelope import Envelope
+from otbench.transport.sampling import Sampled, sampled
 
 CONFIDENCE = 0.95
 
 
-def certificate(transport: TransportMap, points: int | None = None, seed: int = 1) -> dict[str, float]:
+def certificate(transport: Envelope, points: int | None = None, seed: int = 1) -> dict[str, float]:
     """How far the map is from optimal transport onto its weights, all of it floats.
 
     map_max_cell_error, map_mean_cell_error: largest and mean |w_i - nu_i| / nu_i over distinct targets;
@@ -33,8 +31,6 @@ def certificate(transport: TransportMap, points: int | None = None, seed: int = 
     """
     if transport.exact:
         return _exact(transport)
-    from otbench.transport.sampling import sampled
-
     first, _ = transport.groups
     drawn = sampled(transport, points or enough(len(first), transport.info.get("tolerance") or 0.05), seed)
     return _sampled(transport, drawn)
@@ -49,12 +45,8 @@ def enough(n: int, tolerance: float) -> int:
     return int(min(max(200_000, 4 * n, 24 * (2 * n) ** 0.5 / tolerance**2), max(2_000_000, 20 * n)))
 
 
-def _group_weights(transport: TransportMap) -> np.ndarray:
-    return np.bincount(transport.groups[1], weights=transport.weights)
-
-
-def _exact(transport: TransportMap) -> dict[str, float]:
-    cells, weights = transport.cells, _group_weights(transport)
+def _exact(transport: Envelope) -> dict[str, float]:
+    cells, weights = transport.cells, transport.group_weights
     mass = cells.sizes / cells.sizes.sum()
     error = np.abs(mass - weights) / weights
     numbers = {
@@ -62,10 +54,10 @@ def _exact(transport: TransportMap) -> dict[str, float]:
         "map_mean_cell_error": error.mean(),
         "map_empty_cells": (mass == 0).sum(),
         "map_marginal_chi2": (error**2 * weights).sum(),
-        "map_dual_value": transport.dual(),
+        "map_dual_value": dual(transport),
         "map_dual_gap": dual_gap(transport, mass, cells.centroids),
-        "map_cost": _cost(transport, mass, cells.centroids),
-        "map_w2": transport.wasserstein(),
+        "map_cost": transport_cost(transport, mass, cells.centroids),
+        "map_w2": wasserstein(transport),
         "map_exact": 1.0,
     }
     # A stochastic solve was asked for a mean error, also where the certificate can be exact.
@@ -73,8 +65,8 @@ def _exact(transport: TransportMap) -> dict[str, float]:
     return _judged(transport, numbers, numbers["map_mean_cell_error" if stochastic else "map_max_cell_error"])
 
 
-def _sampled(transport: TransportMap, drawn: Sampled) -> dict[str, float]:
-    weights, points = _group_weights(transport), drawn.points
+def _sampled(transport: Envelope, drawn: Sampled) -> dict[str, float]:
+    weights, points = transport.group_weights, drawn.points
     counts, mass = drawn.counts.sum(0), drawn.mass
     error = np.abs(mass - weights) / weights
     mean, spread, floor = _mean_error(drawn.counts, weights)
@@ -83,7 +75,7 @@ def _sampled(transport: TransportMap, drawn: Sampled) -> dict[str, float]:
     high = beta.ppf(1 - tail, counts + 1, np.maximum(points - counts, 1e-9))
     inside = np.maximum(0, np.maximum(low - weights, weights - high)) / weights
     outside = np.maximum(high - weights, weights - low) / weights
-    dual = drawn.mean_potential - float(transport.weights @ transport.heights)
+    value = drawn.mean_potential - float(transport.weights @ transport.heights)
     half = 2.131 * drawn.potentials.std(ddof=1) / np.sqrt(len(drawn.potentials))
     spread_all = transport.source.second_moment + transport.weights @ (transport.target**2).sum(1)
     numbers = {
@@ -97,19 +89,19 @@ def _sampled(transport: TransportMap, drawn: Sampled) -> dict[str, float]:
         "map_mean_cell_error_floor": floor,
         "map_empty_cells": (counts == 0).sum(),
         "map_marginal_chi2": (counts * (counts - 1.0) / (points * (points - 1.0)) / weights).sum() - 1,
-        "map_dual_value": dual,
-        "map_dual_value_low": dual - half,
-        "map_dual_value_high": dual + half,
+        "map_dual_value": value,
+        "map_dual_value_low": value - half,
+        "map_dual_value_high": value + half,
         "map_dual_gap": dual_gap(transport, mass, drawn.centroids),
-        "map_cost": _cost(transport, mass, drawn.centroids),
-        "map_w2": np.sqrt(max(0.0, spread_all - 2 * dual)),
+        "map_cost": transport_cost(transport, mass, drawn.centroids),
+        "map_w2": np.sqrt(max(0.0, spread_all - 2 * value)),
         "map_points": points,
         "map_exact": 0.0,
     }
     return _judged(transport, numbers, numbers["map_mean_cell_error_high"])
 
 
-def _judged(transport: TransportMap, numbers: dict[str, float], error: float) -> dict[str, float]:
+def _judged(transport: Envelope, numbers: dict[str, float], error: float) -> dict[str, float]:
     tolerance = transport.info.get("tolerance")
     if tolerance is not None:
         numbers |= {"map_tolerance": tolerance, "map_tolerance_met": error <= tolerance}
@@ -136,38 +128,3 @@ def _mean_error(counts: np.ndarray, weights: np.ndarray) -> tuple[float, float, 
     left_out = np.array([corrected(everything - row)[0] for row in counts])
     groups = len(counts)
     return mean, float(np.sqrt((groups - 1) / groups * ((left_out - left_out.mean()) ** 2).sum())), floor
-
-
-def _cost(transport: TransportMap, mass: np.ndarray, centroids: np.ndarray) -> float:
-    """Mean |x - T(x)|^2 over the source (exactly known second moment, cells' masses and centroids)."""
-    first, _ = transport.groups
-    # About the mean of the target, so that a far target costs no digits.
-    y = transport.target[first]
-    about = mass @ y
-    inner = (mass[:, None] * np.nan_to_num(centroids) * (y - about)).sum()
-    mean = transport.source.mean
-    spread = np.trace(transport.source.covariance) + ((mean - about) ** 2).sum()
-    return float(spread + mass @ ((y - about) ** 2).sum(1) - 2 * inner)
-
-
-def dual_gap(transport: TransportMap, mass: np.ndarray, centroids: np.ndarray) -> float:
-    """Cost of a feasible plan less the dual value, in units of |x - y|^2; an upper bound of how far either is from
-    optimal.
-
-    The plan follows the map but sends the surplus e_i = (w_i - nu_i)+ of each cell, spread evenly over it, to the
-    deficits d_j in proportion:
-    gap = 2 sum_ij e_i d_j / m [<b_i, y_i> + h_i - <b_i, y_j> - h_j], b_i the cells' centroids; no term is negative as
-    b_i lies in its cell.
-    """
-    first, _ = transport.groups
-    y, h = transport.target[first], transport.heights[first]
-    y = y - (y.max(0) + y.min(0)) / 2
-    difference = mass - _group_weights(transport)
-    surplus, deficit = np.maximum(difference, 0), np.maximum(-difference, 0)
-    moved = surplus.sum()
-    if moved <= 0:
-        return 0.0
-    b = np.nan_to_num(centroids)
-    here = surplus @ ((b * y).sum(1) + h)
-    there = (surplus @ b) @ (deficit @ y) / moved + deficit @ h
-    return float(max(0.0, 2 * (here - there)))

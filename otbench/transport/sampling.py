@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from otbench.transport.map import TransportMap
+from otbench.transport.envelope import Envelope
 
 BATCH = 65_536
 GROUPS = 16
@@ -47,7 +45,7 @@ class Sampled:
         return float(self.potentials.mean())
 
 
-def sampled(transport: TransportMap, points: int, seed: int, device: str | None = None) -> Sampled:
+def sampled(transport: Envelope, points: int, seed: int, device: str | None = None) -> Sampled:
     """Draw `points` fresh source points (rounded up to whole groups) and sum over the cells of the distinct targets.
 
     The stream is the seed's alone; float32 in high dimension on the map's device (GPU where there is one), float64 up
@@ -83,14 +81,14 @@ def sampled(transport: TransportMap, points: int, seed: int, device: str | None 
     return Sampled(counts, potentials, sums.cpu().numpy())
 
 
-def highest_pairs(transport: TransportMap, points: int, seed: int) -> np.ndarray:
+def highest_pairs(transport: Envelope, points: int, seed: int) -> np.ndarray:
     """Indices (m, 2) of the highest and the second highest plane at `points` fresh source points, among distinct
     targets.
     """
     return highest_at(transport, transport.source.sample(points, np.random.default_rng(seed)), 2)
 
 
-def highest_at(transport: TransportMap, x: np.ndarray, k: int) -> np.ndarray:
+def highest_at(transport: Envelope, x: np.ndarray, k: int) -> np.ndarray:
     """Indices (m, k) of the k highest planes at given points x (m, d), highest first, among distinct targets."""
     import torch
 

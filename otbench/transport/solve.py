@@ -8,7 +8,8 @@ import numpy as np
 
 from otbench.errors import OtbenchError
 from otbench.transport.cells3d import MISSING, can, newton3d
-from otbench.transport.map import TransportMap, distinct
+from otbench.transport.envelope import distinct
+from otbench.transport.map import TransportMap
 from otbench.transport.newton2d import newton
 from otbench.transport.sources import Source, named
 
