@@ -35,13 +35,12 @@ from otbench.data import DataSet, save
 from otbench.features.base import Extracted
 from otbench.features.store import make_features
 from otbench.metrics import measure, neighbours, prd
-from otbench.metrics.images import PIXELWISE, VIEWED, View
 from otbench.metrics.inception_score import splits
 from otbench.metrics.kernel import subset_size
 from otbench.metrics.reference import Features, Known, open_features
-from otbench.metrics.registry import applicable
-from otbench.metrics.sharpness import laplacian_variance
+from otbench.metrics.registry import METRICS, applicable
 from otbench.metrics.torch_backend import ON_CPU
+from otbench.metrics.views import ImageView, PixelView
 from otbench.provenance import code_version, machine, versions
 from otbench.utils.devices import prepare
 from otbench.utils.files import whole, write_json
@@ -142,8 +141,8 @@ class Metrics:
         self.derived(features.extractors["classifier"], where)
         yield TOGETHER, least(lambda: self.measured(self.images, where, features), self.repeats)[0]
 
-    def view(self, known: Known, where: str) -> View:
-        return View(known, self.data, self.images, 0, self.back, where)
+    def view(self, known: Known, where: str) -> ImageView:
+        return ImageView(known, self.data, self.images, 0, self.back, where)
 
     def derived(self, known: Known, where: str) -> None:
         real = self.view(known, where).real
@@ -151,11 +150,12 @@ class Metrics:
             getattr(real, part)
 
     def scored(self, known: Known, group: tuple[str, ...], seen: Extracted, where: str) -> list[float]:
-        if group[0] in PIXELWISE:
-            return [PIXELWISE[name](laplacian_variance(self.images)) for name in group]
+        if METRICS[group[0]].uses == "pixels":
+            pixels = PixelView(self.data, self.images)
+            return [METRICS[name].of_images(pixels) for name in group]
         view = self.view(known, where)
         vars(view)["generated"] = seen
-        return [VIEWED[name](view) for name in group]
+        return [METRICS[name].of_images(view) for name in group]
 
 
 def metrics(chosen: argparse.Namespace) -> Iterator[Row]:

@@ -12,6 +12,7 @@ KINDS = ("points", "images")
 #: folders that models live in, and the kind of data that a model there takes where it names none
 FOLDERS = {"models": "points", "models/points": "points", "models/images": "images"}
 #: the name of each kind's models among entry points
+METRIC_GROUP = "otbench.metrics"
 GROUPS = {"points": "otbench.models", "images": "otbench.models.images"}
 
 #: the studies of the theory, in the order of the report
@@ -80,3 +81,28 @@ def _registered(file: Path) -> list[tuple[list[str], tuple[str, ...] | None]]:
         for v in said.values()
         if "names" in v
     ]
+
+
+#: the order of the metrics' files in lists and tables; a file that is not named here follows by its name
+METRIC_ORDER = (
+    *("modes", "reverse_kl", "mode_mixture", "wasserstein", "frechet", "kernel", "inception_score", "prd"),
+    *("neighbours", "memorisation", "excellence", "sharpness", "reconstruction", "cost"),
+)
+
+
+@cache
+def metric_modules() -> tuple[str, ...]:
+    """Names of the modules in otbench/metrics that register metrics: those with a tuple `METRICS`."""
+    found = [file.stem for file in (ROOT / "metrics").glob("*.py") if _assigns(file, "METRICS")]
+    last = len(METRIC_ORDER)
+    return tuple(sorted(found, key=lambda name: (METRIC_ORDER.index(name) if name in METRIC_ORDER else last, name)))
+
+
+def _assigns(file: Path, name: str) -> bool:
+    """Whether a file assigns a plain top-level variable of this name."""
+    return any(
+        isinstance(target, ast.Name) and target.id == name
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    )

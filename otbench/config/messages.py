@@ -8,7 +8,7 @@ from otbench.config.parts import Override, Rating, Search, Spread, Theory
 from otbench.config.run import Run, Section
 
 
-def _sentence(error: ValidationError, where: str) -> str:
+def sentence(error: ValidationError, where: str) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"]) or "studies"
     message = first["msg"].removeprefix("Value error, ")

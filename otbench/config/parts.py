@@ -85,15 +85,6 @@ class Spread(BaseModel):
     def _names_once(cls, value: list[str] | None) -> list[str] | None:
         return value and distinct(value, "a name")
 
-    @field_validator("metrics")
-    @classmethod
-    def _measurable(cls, value: list[str] | None) -> list[str] | None:
-        if value:
-            from otbench.metrics import METRICS  # needs numpy: only where there is something to check
-
-            known(value, tuple(METRICS), "unknown metric")
-        return value
-
 
 class Rating(BaseModel):
     """A blind session in which people say of images whether they are real."""

@@ -3,28 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 
+POINTS, IMAGES = ("points",), ("images",)
+BOTH = POINTS + IMAGES
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a score's protocol states: the data set, n generated samples, and an extractor's part of features.json.
+
+    Attributes:
+        dataset: the data set that samples are measured against.
+        n: number of generated samples.
+        info: of images, what features.json says of the extractor; empty for points and where nothing is known.
+    """
+
+    dataset: DataSet
+    n: int
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_real(self) -> int:
+        """Number of reference samples."""
+        return self.info.get("n", {}).get("reference", len(self.dataset.reference))
+
+    @property
+    def n_train(self) -> int:
+        """Number of training samples that features are known of."""
+        return self.info.get("n", {}).get("train", len(self.dataset.train))
+
+    @property
+    def n_held_out(self) -> int:
+        """Number of held-out samples, those that a snapshot may be chosen on."""
+        return self.info.get("n", {}).get("held_out", len(self.dataset.held_out))
+
+
+Parts = dict[str, object]
+"""Parts of a protocol, in the order in which it states them."""
+
+
+def mode_parts(setting: Setting) -> Parts:
+    """Protocol of a metric that counts points at the true modes, against their true weights."""
+    return {"n_generated": setting.n, "reference": "truth", "radius": "3sigma"}
+
+
+def pair_parts(setting: Setting) -> Parts:
+    """Protocol of a metric that compares equal numbers of real and generated samples."""
+    size = pair_size(setting.dataset, setting.n)
+    return {"n_real": size, "n_generated": size, "split": "test"}
+
+
+def split_parts(setting: Setting) -> Parts:
+    """Protocol of a metric that compares all generated images with all of the test set."""
+    return {"n_real": setting.n_real, "n_generated": setting.n, "split": "test"}
+
 
 @dataclass(frozen=True)
 class Metric:
-    """What is to be known of a metric without computing it.
+    """Everything that is to be known of a metric: what it is, how it is computed, measured and shown.
 
-    direction: `higher` or `lower` is better, or `none` where neither is. kinds: data it is defined on (`points`,
-    `images`). needs_modes: of points, it needs the true mixture. cheap: the kinds on which it is also computed at the
-    snapshots before the last. ideal(dataset, n): what a perfect sampler is expected to score on n samples, or None.
-    uses: what it takes of images, one of
-
-    - `features`: each extractor's, a score each;
-    - `classes`: what the classifier that is trained on the data set sees;
-    - `reconstructions`: features of the reference images as the model gives them back;
-    - `pixels`: the images themselves;
-    - `model`: nothing, as it is a number that the model's training states of itself (`certificate`).
+    Attributes:
+        name: key in tables and on the command line.
+        title: what `otbench list metrics` calls it.
+        unit: unit of its values.
+        direction: `higher` or `lower` where that is better, `none` where neither is.
+        kinds: data that it is defined on, of `points` and `images`.
+        paper: its source.
+        description: what it measures, in one sentence.
+        of_points: its value from a `PointView`; None where it is not defined on points.
+        of_images: its value from an `ImageView` (from a `PixelView` where it uses pixels).
+        point_parts, image_parts: what its protocol states beyond the features.
+        needs_modes: of points, it needs the true mixture.
+        cheap: the kinds on which it is also computed at the snapshots before the last.
+        ideal: ideal(dataset, n) is what a perfect sampler is expected to score on n samples.
+        uses: what it takes of images: `features` (each extractor's, a score each), `classes` (those of the classifier
+            that is trained on the data set), `reconstructions` (features of the reference images as the model gives
+            them back), `pixels`, or `model` (a number that the model's training states of itself).
+        label: what a table calls it; the title where empty.
+        factor: what its values are multiplied by in a table: 100 for percent.
+        digits: decimals in a table.
+        significant: significant digits in a table, in place of decimals; with neither, at least three decimals and two
+            significant digits.
     """
 
     name: str
@@ -34,10 +100,18 @@ class Metric:
     kinds: tuple[str, ...]
     paper: str
     description: str
+    of_points: Callable[[Any], float] | None = None
+    of_images: Callable[[Any], float] | None = None
+    point_parts: Callable[[Setting], Parts] = pair_parts
+    image_parts: Callable[[Setting], Parts] = split_parts
     needs_modes: bool = False
     cheap: tuple[str, ...] = ()
     ideal: Callable[[DataSet, int], float] | None = None
     uses: str = "features"
+    label: str = ""
+    factor: int = 1
+    digits: int | None = None
+    significant: int | None = None
 
     def applies_to(
         self, dataset: DataSet, extractors: Sequence[str] = ("classifier",), reconstructs: bool = False

@@ -7,9 +7,12 @@ takes longer than to measure a model, so the runs do without. The two agree (tes
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from otbench.metrics.base import check_pair
+from otbench.metrics.base import IMAGES, Metric, Parts, Setting, check_pair, split_parts
 
 
 def statistics(features: np.ndarray, device: str = "cpu") -> dict[str, np.ndarray]:
@@ -61,3 +64,81 @@ def library_fid(real: np.ndarray, generated: np.ndarray) -> float:
     for one in found:  # a single column's covariance comes as a scalar
         one["sigma"] = np.atleast_2d(one["sigma"])
     return float(fid_statistics_to_metric(*found, verbose=False)[KEY_METRIC_FID])
+
+
+def _train_parts(setting: Setting) -> Parts:
+    return {"n_real": min(setting.n_real, setting.n_train), "n_generated": setting.n, "split": "train"}
+
+
+def _validation_parts(setting: Setting) -> Parts:
+    split = "validation" if setting.dataset.validation is not None else "test-held-out"
+    return {"n_real": setting.n_held_out, "n_generated": setting.n, "split": split}
+
+
+def _reconstruction_parts(setting: Setting) -> Parts:
+    return {"n_real": setting.n_real, "n_generated": setting.n_real, "split": "test"}
+
+
+def _distance(
+    name: str,
+    title: str,
+    label: str,
+    description: str,
+    of_images: Callable[[Any], float],
+    image_parts: Callable[[Setting], Parts] = split_parts,
+    cheap: tuple[str, ...] = (),
+    uses: str = "features",
+) -> Metric:
+    return Metric(
+        name,
+        title,
+        "squared feature units",
+        "lower",
+        IMAGES,
+        "Heusel et al. 2017, GANs trained by a two time-scale update rule",
+        description,
+        of_images=of_images,
+        image_parts=image_parts,
+        cheap=cheap,
+        uses=uses,
+        label=label,
+        significant=3,
+    )
+
+
+METRICS = (
+    _distance(
+        "fid",
+        "Frechet distance",
+        "Fréchet distance",
+        "Frechet distance of Gaussians fitted to features of the test images and of the generated ones.",
+        lambda view: view.frechet(view.real.reference_statistics),
+        cheap=IMAGES,
+    ),
+    _distance(
+        "fid_train",
+        "Frechet distance to the training set",
+        "Fréchet distance to training images",
+        "As the Frechet distance, against as many training images; test minus train is the generalisation gap.",
+        lambda view: view.frechet(view.real.train_statistics),
+        _train_parts,
+    ),
+    _distance(
+        "fid_validation",
+        "Frechet distance to the validation set",
+        "Fréchet distance to validation images",
+        "As the Frechet distance, against validation images, to choose by; void for `real`, which draws from these.",
+        lambda view: view.frechet(view.real.held_out_statistics),
+        _validation_parts,
+        cheap=IMAGES,
+    ),
+    _distance(
+        "fid_reconstruction",
+        "Frechet distance of reconstructions",
+        "Fréchet distance of reconstructions",
+        "Frechet distance of the test images and their reconstructions: the floor of a model that draws codes.",
+        lambda view: frechet(view.real.reference_statistics, view.reconstruction_statistics, view.device),
+        _reconstruction_parts,
+        uses="reconstructions",
+    ),
+)

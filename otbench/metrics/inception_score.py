@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from otbench.metrics.base import check_rows
+from otbench.metrics.base import IMAGES, Metric, Parts, Setting, check_rows
 
 MOST_SPLITS, SPLIT_ROWS = 10, 1000
 
@@ -34,3 +34,24 @@ def inception_score(logits: np.ndarray, seed: int = 0, parts: int | None = None)
         log_q = logsumexp(rows, axis=0) - np.log(len(rows))
         found.append(np.exp(np.mean(np.sum(np.exp(rows) * (rows - log_q), axis=1))))
     return float(np.mean(found))
+
+
+def _image_parts(setting: Setting) -> Parts:
+    return {"n_generated": setting.n, "splits": splits(setting.n)}
+
+
+METRICS = (
+    Metric(
+        "is",
+        "Inception score",
+        "1",
+        "higher",
+        IMAGES,
+        "Salimans et al. 2016, Improved techniques for training GANs",
+        "exp of the mean KL of each image's predicted classes against all images'; at most the number of classes.",
+        of_images=lambda view: inception_score(view.generated.logits, view.seed),
+        image_parts=_image_parts,
+        label="Class score (as the Inception score)",
+        digits=2,
+    ),
+)

@@ -8,9 +8,11 @@ the runs do without. The two draw the same subsets and agree (tests).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from otbench.metrics.base import check_pair
+from otbench.metrics.base import IMAGES, Metric, Parts, Setting, check_pair, split_parts
 
 SUBSETS, SUBSET_SIZE = 100, 1000
 
@@ -76,3 +78,36 @@ def library_kid(
         verbose=False,
     )
     return float(found[KEY_METRIC_KID_MEAN]), float(found[KEY_METRIC_KID_STD])
+
+
+def subset_count(n_real: int, n_generated: int) -> int:
+    """Number of subsets: 100, but 1 where a subset is all there is of both sides, as every other would be the same."""
+    return 1 if n_real == n_generated == subset_size(n_real, n_generated) else SUBSETS
+
+
+def _of_images(view: Any) -> float:
+    real = view.known.reference.features
+    subsets = subset_count(len(real), len(view.samples))
+    return kid(real, view.generated.features, view.seed, subsets, device=view.device)[0]
+
+
+def _image_parts(setting: Setting) -> Parts:
+    sizes = setting.n_real, setting.n
+    return split_parts(setting) | {"subsets": subset_count(*sizes), "subset_size": subset_size(*sizes)}
+
+
+METRICS = (
+    Metric(
+        "kid",
+        "Kernel distance",
+        "squared MMD",
+        "lower",
+        IMAGES,
+        "Binkowski et al. 2018, Demystifying MMD GANs",
+        "Squared MMD of the features under a cubic kernel, mean over subsets.",
+        of_images=_of_images,
+        image_parts=_image_parts,
+        label="Kernel distance",
+        significant=3,
+    ),
+)

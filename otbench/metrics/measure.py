@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,10 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.metrics import images, mode_mixture, modes, neighbours, prd, reverse_kl, wasserstein
-from otbench.metrics.base import Score, check_rows, pair_size
-from otbench.metrics.pairs import Paired
-from otbench.metrics.registry import METRICS, applicable, settings
+from otbench.metrics import images, prd
+from otbench.metrics.base import Score, Setting, check_rows
+from otbench.metrics.registry import METRICS, applicable
+from otbench.metrics.views import PointView
 from otbench.utils.protocol import protocol
 
 if TYPE_CHECKING:
@@ -24,63 +23,9 @@ MIN_POINTS = prd.CLUSTERS
 """PRD's clusters need as many points; fewer would say little under any metric."""
 
 
-class _Work(Paired):
-    """What several metrics need of one set of samples, each computed when first asked for."""
-
-    def __init__(self, dataset: DataSet, samples: np.ndarray, seed: int, device: str):
-        self.dataset, self.samples, self.seed, self.device = dataset, samples, seed, device
-
-    @cached_property
-    def assignment(self) -> modes.Assignment:
-        return modes.assign(self.samples, self.dataset.truth)
-
-    @cached_property
-    def train_assignment(self) -> modes.Assignment:
-        return modes.assign(self.dataset.train, self.dataset.truth)
-
-    @property
-    def sides(self) -> tuple[np.ndarray, np.ndarray]:
-        """Points of the reference and generated points."""
-        return self.dataset.reference, self.samples
-
-    def counts(self, assignment: modes.Assignment, high_quality_only: bool) -> np.ndarray:
-        return modes.histogram(assignment, len(self.dataset.truth.centres), high_quality_only)
-
-    def reverse_kl(self, train: bool, high_quality_only: bool) -> float:
-        reference = self.counts(self.train_assignment, high_quality_only) if train else self.dataset.truth.weights
-        return reverse_kl.reverse_kl(self.counts(self.assignment, high_quality_only), reference)
-
-    def mode_mixture(self) -> float:
-        return mode_mixture.mode_mixture(mode_mixture.on_bridge(self.samples, self.assignment, self.dataset.truth))
-
-
-_COMPUTE = {
-    "modes": lambda work: modes.modes(work.counts(work.assignment, True)),
-    "high_quality": lambda work: modes.high_quality(work.assignment),
-    "reverse_kl": lambda work: work.reverse_kl(False, False),
-    "reverse_kl_train": lambda work: work.reverse_kl(True, False),
-    "reverse_kl_hq": lambda work: work.reverse_kl(False, True),
-    "reverse_kl_hq_train": lambda work: work.reverse_kl(True, True),
-    "mode_mixture": lambda work: work.mode_mixture(),
-    "w2": lambda work: wasserstein.w2(*work.pair),
-    "prd_f8": lambda work: work.f_pair[0],
-    "prd_f1_8": lambda work: work.f_pair[1],
-    "precision": lambda work: neighbours.precision(work.neighbours),
-    "recall": lambda work: neighbours.recall(work.neighbours),
-    "density": lambda work: neighbours.density(work.neighbours),
-    "coverage": lambda work: neighbours.coverage(work.neighbours),
-}
-
-
 def _protocol_of(name: str, dataset: DataSet, n: int) -> str:
     """The protocol under which `measure` computes a metric from n generated points."""
-    common = {"features": "coordinates"}
-    if not METRICS[name].needs_modes:
-        size = pair_size(dataset, n)
-        return protocol(**common, n_real=size, n_generated=size, split="test", **settings(name))
-    if name.endswith("_train"):
-        return protocol(**common, n_real=len(dataset.train), n_generated=n, split="train", radius="3sigma")
-    return protocol(**common, n_generated=n, reference="truth", radius="3sigma")
+    return protocol(features="coordinates", **METRICS[name].point_parts(Setting(dataset, n)))
 
 
 def expected(
@@ -177,10 +122,10 @@ def measure(
         raise OtbenchError(
             f"samples have {samples.shape[1]} columns, expected {dataset.shape[0]} as in data set {dataset.name}"
         )
-    work = _Work(dataset, samples, seed, device)
-    scores = [Score(name, _COMPUTE[name](work), _protocol_of(name, dataset, len(samples))) for name in names]
-    if curves is not None and "curve" in vars(work):
-        curves["coordinates"] = work.curve
+    view = PointView(dataset, samples, seed, device)
+    scores = [Score(name, METRICS[name].of_points(view), _protocol_of(name, dataset, len(samples))) for name in names]
+    if curves is not None and "curve" in vars(view):
+        curves["coordinates"] = view.curve
     return scores
 
 

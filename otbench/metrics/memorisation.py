@@ -20,7 +20,7 @@ import math
 
 import numpy as np
 
-from otbench.metrics.base import check_pair
+from otbench.metrics.base import IMAGES, Metric, Parts, Setting, check_pair
 from otbench.metrics.neighbours import ROWS, distances
 
 QUANTILE = 0.05
@@ -65,3 +65,44 @@ def data_copying(test_distance: np.ndarray, generated_distance: np.ndarray) -> f
     ranks = rankdata(np.concatenate([generated_distance, test_distance]))
     larger = ranks[:m].sum() - m * (m + 1) / 2
     return float((larger - m * n / 2) / math.sqrt(m * n * (m + n + 1) / 12))
+
+
+def _parts(setting: Setting) -> Parts:
+    return {"n_train": setting.n_train, "n_real": setting.n_real, "n_generated": setting.n, "split": "test"}
+
+
+def _memorised_parts(setting: Setting) -> Parts:
+    return _parts(setting) | {"quantile": QUANTILE}
+
+
+METRICS = (
+    Metric(
+        "memorised",
+        "Memorised share",
+        "share",
+        "none",
+        IMAGES,
+        "after Meehan et al. 2020, A non-parametric test to detect data-copying",
+        "Share of images nearer to a training image, in features, than 95 % of the test images are; above 5 % copies.",
+        of_images=lambda view: memorised(view.real.reference_distance, view.distance),
+        image_parts=_memorised_parts,
+        ideal=lambda dataset, n: QUANTILE,
+        label="Memorised, %",
+        factor=100,
+        digits=1,
+    ),
+    Metric(
+        "data_copying",
+        "Data-copying score C_T",
+        "standard deviations",
+        "none",
+        IMAGES,
+        "Meehan et al. 2020, A non-parametric test to detect data-copying",
+        "z-score of distances to the training set against the test images'; far below 0 copies, far above underfits.",
+        of_images=lambda view: data_copying(view.real.reference_distance, view.distance),
+        image_parts=_parts,
+        ideal=lambda dataset, n: 0.0,
+        label="Data copying, C_T",
+        digits=1,
+    ),
+)

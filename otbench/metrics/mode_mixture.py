@@ -24,6 +24,7 @@ from __future__ import annotations
 import numpy as np
 
 from otbench.data.base import DataSet, Mixture
+from otbench.metrics.base import POINTS, Metric, mode_parts
 from otbench.metrics.modes import RADIUS, Assignment, assign
 
 
@@ -65,3 +66,24 @@ def ideal(dataset: DataSet, n: int) -> float:
         points = centre + truth.sigma * offsets
         shares.append(on_bridge(points, assign(points, truth), truth).mean())
     return float(np.exp(-(RADIUS**2) / 2) * np.dot(truth.weights, shares))
+
+
+METRICS = (
+    Metric(
+        "mode_mixture",
+        "Mode mixture",
+        "share",
+        "lower",
+        POINTS,
+        "after An et al. 2020, AE-OT",
+        "Share of all points outside every mode and between their two nearest modes.",
+        of_points=lambda view: mode_mixture(on_bridge(view.samples, view.assignment, view.dataset.truth)),
+        point_parts=mode_parts,
+        needs_modes=True,
+        cheap=POINTS,
+        ideal=ideal,
+        label="Mode mixture, %",
+        factor=100,
+        digits=2,
+    ),
+)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otbench.data.base import DataSet, Mixture
+from otbench.metrics.base import BOTH, POINTS, Metric, Parts, Setting, mode_parts
 
 RADIUS = 3.0
 """A point nearer than this many standard deviations (strictly) to its mode is of high quality."""
@@ -90,3 +91,50 @@ def ideal_modes(dataset: DataSet, n: int) -> float:
         share = dataset.truth.weights * within_radius(dataset.truth.centres.shape[1])
     with np.errstate(divide="ignore"):  # a single class has share 1
         return float(-np.expm1(n * np.log1p(-share)).sum())
+
+
+PACGAN = "Lin et al. 2018, PacGAN"
+
+
+def _image_parts(setting: Setting) -> Parts:
+    return {"n_generated": setting.n, "classes": setting.info.get("classes", len(setting.dataset.classes))}
+
+
+METRICS = (
+    Metric(
+        "modes",
+        "Modes captured",
+        "modes",
+        "higher",
+        BOTH,
+        PACGAN,
+        "Modes with a point within three sigma; of images, the classes that the classifier finds among them.",
+        of_points=lambda view: modes(view.mode_counts(view.assignment, True)),
+        of_images=lambda view: modes(view.class_counts(view.generated)),
+        point_parts=mode_parts,
+        image_parts=_image_parts,
+        needs_modes=True,
+        cheap=BOTH,
+        ideal=ideal_modes,
+        uses="classes",
+        label="Modes",
+        digits=1,
+    ),
+    Metric(
+        "high_quality",
+        "High-quality share",
+        "share",
+        "higher",
+        POINTS,
+        PACGAN,
+        "Share of points within three sigma of the nearest mode; true samples reach 98.89 % in the plane.",
+        of_points=lambda view: high_quality(view.assignment),
+        point_parts=mode_parts,
+        needs_modes=True,
+        cheap=POINTS,
+        ideal=ideal_high_quality,
+        label="High quality, %",
+        factor=100,
+        digits=2,
+    ),
+)

@@ -9,14 +9,14 @@ that library anyway; on points, loading it would cost more time and memory than 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.metrics.base import check_pair
+from otbench.metrics.base import BOTH, IMAGES, Metric, Parts, Setting, check_pair, pair_parts, pair_size
 
 K_PRECISION, K_DENSITY = 3, 5
 ROWS = 2000
@@ -156,3 +156,81 @@ def library_precision_recall(real: np.ndarray, generated: np.ndarray) -> tuple[f
         verbose=False,
     )
     return float(found[KEY_METRIC_PRECISION]), float(found[KEY_METRIC_RECALL])
+
+
+def _pair_ideal_coverage(dataset: DataSet, n: int) -> float:
+    size = pair_size(dataset, n)
+    return ideal_coverage(size, size)
+
+
+def _of_pairs(
+    name: str,
+    unit: str,
+    paper: str,
+    description: str,
+    score: Callable[[Neighbours], float],
+    k: int,
+    cheap: tuple[str, ...] = (),
+    ideal: Callable[[DataSet, int], float] | None = None,
+) -> Metric:
+    def parts(setting: Setting) -> Parts:
+        return pair_parts(setting) | {"k": k}
+
+    return Metric(
+        name,
+        name.capitalize(),
+        unit,
+        "higher",
+        BOTH,
+        paper,
+        description,
+        of_points=lambda view: score(view.neighbours),
+        of_images=lambda view: score(view.neighbours),
+        point_parts=parts,
+        image_parts=parts,
+        cheap=cheap,
+        ideal=ideal,
+    )
+
+
+KYNKAANNIEMI = "Kynkaanniemi et al. 2019, Improved precision and recall"
+NAEEM = "Naeem et al. 2020, Reliable fidelity and diversity metrics"
+
+METRICS = (
+    _of_pairs(
+        "precision",
+        "share",
+        KYNKAANNIEMI,
+        "Share of generated points within reach of the third neighbour of some real point.",
+        precision,
+        K_PRECISION,
+        cheap=IMAGES,
+    ),
+    _of_pairs(
+        "recall",
+        "share",
+        KYNKAANNIEMI,
+        "Share of real points within reach of the third neighbour of some generated point.",
+        recall,
+        K_PRECISION,
+        cheap=IMAGES,
+    ),
+    _of_pairs(
+        "density",
+        "1",
+        NAEEM,
+        "Mean number of real balls (fifth neighbour) around a generated point, over 5; can exceed 1.",
+        density,
+        K_DENSITY,
+        ideal=ideal_density,
+    ),
+    _of_pairs(
+        "coverage",
+        "share",
+        NAEEM,
+        "Share of real balls (fifth neighbour) that hold a generated point.",
+        coverage,
+        K_DENSITY,
+        ideal=_pair_ideal_coverage,
+    ),
+)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from otbench.errors import OtbenchError
-from otbench.metrics.base import check_pair
+from otbench.metrics.base import BOTH, IMAGES, Metric, Parts, Setting, check_pair, pair_parts
 
 CLUSTERS, ANGLES, RUNS, INITS, BATCH = 20, 1001, 10, 10, 100
 EPSILON = 1e-10
@@ -86,3 +86,43 @@ def f_beta(precision: np.ndarray, recall: np.ndarray, beta: float) -> float:
 def f_pair(precision: np.ndarray, recall: np.ndarray) -> tuple[float, float]:
     """(F_8, F_1/8): the first weighs recall, the second precision."""
     return f_beta(precision, recall, 8.0), f_beta(precision, recall, 1 / 8)
+
+
+SAJJADI = "Sajjadi et al. 2018, Assessing generative models via precision and recall"
+SETTINGS: Parts = {"clusters": CLUSTERS, "angles": ANGLES, "runs": RUNS, "batch": BATCH}
+
+
+def _parts(setting: Setting) -> Parts:
+    return pair_parts(setting) | SETTINGS
+
+
+METRICS = (
+    Metric(
+        "prd_f8",
+        "PRD F8",
+        "1",
+        "higher",
+        BOTH,
+        SAJJADI,
+        "Largest F8 on the PRD curve: weighs recall.",
+        of_points=lambda view: view.f_pair[0],
+        of_images=lambda view: view.f_pair[0],
+        point_parts=_parts,
+        image_parts=_parts,
+        cheap=IMAGES,
+    ),
+    Metric(
+        "prd_f1_8",
+        "PRD F1/8",
+        "1",
+        "higher",
+        BOTH,
+        SAJJADI,
+        "Largest F1/8 on the PRD curve: weighs precision.",
+        of_points=lambda view: view.f_pair[1],
+        of_images=lambda view: view.f_pair[1],
+        point_parts=_parts,
+        image_parts=_parts,
+        cheap=IMAGES,
+    ),
+)

@@ -10,10 +10,13 @@ statistics: `otbench.metrics.modes.histogram`; score: `reverse_kl`.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from otbench.data.base import DataSet
-from otbench.metrics.modes import within_radius
+from otbench.metrics.base import BOTH, POINTS, Metric, Parts, Setting, mode_parts
+from otbench.metrics.modes import PACGAN, within_radius
 
 
 def reverse_kl(counts: np.ndarray, reference: np.ndarray) -> float:
@@ -51,3 +54,68 @@ def ideal(dataset: DataSet, n: int, train: bool = False, high_quality_only: bool
     kept = within_radius(dataset.truth.centres.shape[1]) if high_quality_only else 1.0
     spread = 1 / n + (1 / len(dataset.train) if train else 0.0)
     return float((count - 1) / 2 * spread / kept)
+
+
+def _train_parts(setting: Setting) -> Parts:
+    return {"n_real": len(setting.dataset.train), "n_generated": setting.n, "split": "train", "radius": "3sigma"}
+
+
+def _variant(name: str, title: str, label: str, description: str, **options: bool) -> Metric:
+    return Metric(
+        name,
+        title,
+        "nats",
+        "lower",
+        POINTS,
+        PACGAN,
+        description,
+        of_points=lambda view: view.reverse_kl(**options),
+        point_parts=_train_parts if options.get("train") else mode_parts,
+        needs_modes=True,
+        cheap=POINTS,
+        ideal=partial(ideal, **options),
+        label=label,
+    )
+
+
+METRICS = (
+    Metric(
+        "reverse_kl",
+        "Reverse KL",
+        "nats",
+        "lower",
+        BOTH,
+        PACGAN,
+        "KL of the histogram over modes against the true weights; of images, over classes, against the test's.",
+        of_points=lambda view: view.reverse_kl(),
+        of_images=lambda view: reverse_kl(view.class_counts(view.generated), view.class_counts(view.known.reference)),
+        point_parts=mode_parts,
+        needs_modes=True,
+        cheap=BOTH,
+        ideal=ideal,
+        uses="classes",
+        label="Reverse KL, all points to true weights",
+    ),
+    _variant(
+        "reverse_kl_train",
+        "Reverse KL, training histogram",
+        "Reverse KL, all points to training histogram",
+        "KL of the histogram of all points over modes against that of the training set.",
+        train=True,
+    ),
+    _variant(
+        "reverse_kl_hq",
+        "Reverse KL, high quality",
+        "Reverse KL, high-quality points to true weights",
+        "KL of the histogram of high-quality points over modes against the true weights.",
+        high_quality_only=True,
+    ),
+    _variant(
+        "reverse_kl_hq_train",
+        "Reverse KL, high quality, training histogram",
+        "Reverse KL, high-quality points to training histogram",
+        "KL of the histogram of high-quality points over modes against that of the training set's high-quality points.",
+        train=True,
+        high_quality_only=True,
+    ),
+)

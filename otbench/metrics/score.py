@@ -9,7 +9,6 @@ import numpy as np
 from otbench.errors import OtbenchError
 from otbench.metrics import frechet, kernel, neighbours, prd
 from otbench.metrics.base import check_pair
-from otbench.metrics.registry import settings
 from otbench.utils.protocol import protocol
 
 FEATURE_METRICS = ["fid", "kid", "prd_f8", "prd_f1_8", "precision", "recall", "density", "coverage"]
@@ -60,4 +59,8 @@ def score_features(
 def _settings(name: str, n_real: int, n_generated: int, kid_subsets: int, seed: int) -> dict[str, object]:
     if name == "kid":
         return {"subsets": kid_subsets, "subset_size": kernel.subset_size(n_real, n_generated), "seed": seed}
-    return settings(name)
+    if name.startswith("prd"):
+        return prd.SETTINGS
+    if name in ("precision", "recall"):
+        return {"k": neighbours.K_PRECISION}
+    return {"k": neighbours.K_DENSITY} if name in ("density", "coverage") else {}

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from otbench.errors import OtbenchError
+from otbench.metrics.base import IMAGES, Metric, Parts, Setting
 
 GREY = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue (ITU-R BT.601, as TensorFlow rounds them)."""
@@ -33,3 +34,43 @@ def laplacian_variance(images: np.ndarray) -> np.ndarray:
         around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
         found[start : start + 1000] = (around - 4 * middle).var(axis=(1, 2))
     return found
+
+
+TOLSTIKHIN = "Tolstikhin et al. 2018, Wasserstein auto-encoders"
+
+
+def _parts(setting: Setting) -> Parts:
+    return {"n_generated": setting.n, "range": "0..1"}
+
+
+METRICS = (
+    Metric(
+        "sharpness",
+        "Sharpness",
+        "squared intensity",
+        "none",
+        IMAGES,
+        TOLSTIKHIN,
+        "Variance of an image's Laplacian, on [0, 1], mean over images; noise is sharper than any image.",
+        of_images=lambda view: float(view.laplacian_variance.mean()),
+        image_parts=_parts,
+        cheap=IMAGES,
+        uses="pixels",
+        label="Sharpness, mean",
+        significant=3,
+    ),
+    Metric(
+        "sharpness_min",
+        "Sharpness, minimum",
+        "squared intensity",
+        "none",
+        IMAGES,
+        TOLSTIKHIN,
+        "Variance of the Laplacian of the least sharp image, as the authors' code prints per batch.",
+        of_images=lambda view: float(view.laplacian_variance.min()),
+        image_parts=_parts,
+        uses="pixels",
+        label="Sharpness, minimum",
+        significant=3,
+    ),
+)

@@ -19,8 +19,9 @@ from otbench.data.base import DataSet
 from otbench.data.samples import STATUSES, THINNED, Cell, SampleFile, read_samples
 from otbench.errors import OtbenchError
 from otbench.metrics.base import PAIR_IMAGES, Score, pair_size
+from otbench.metrics.cost import COSTS
 from otbench.metrics.measure import check_device, check_features, expected, measure
-from otbench.metrics.registry import COSTS, METRICS
+from otbench.metrics.registry import METRICS
 from otbench.utils.files import read_parquet, whole
 
 if TYPE_CHECKING:

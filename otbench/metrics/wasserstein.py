@@ -14,7 +14,7 @@ from types import ModuleType
 import numpy as np
 
 from otbench.errors import WorkFailed
-from otbench.metrics.base import check_pair
+from otbench.metrics.base import POINTS, Metric, check_pair
 
 MAX_ITERATIONS = 20_000_000
 """Bound on simplex pivots: 2,500 x 2,500 takes some 1e5, so reaching it is a failure, not a matter of patience."""
@@ -56,3 +56,18 @@ def w2(real: np.ndarray, generated: np.ndarray) -> float:
     if log["warning"] is not None:
         raise WorkFailed(f"w2: the network simplex found no optimal plan for {costs.shape} points ({log['warning']})")
     return float(np.sqrt(max(0.0, float(value)) * scale))
+
+
+METRICS = (
+    Metric(
+        "w2",
+        "Wasserstein-2",
+        "data units",
+        "lower",
+        POINTS,
+        "Flamary et al. 2021, POT: Python Optimal Transport",
+        "Exact W2 between generated points and as many held-out real points.",
+        of_points=lambda view: w2(*view.pair),
+        label="W2",
+    ),
+)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+from otbench.metrics import METRICS
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Shown:
     name: str
     label: str
     direction: str
-    scale: int = 1
+    factor: int = 1
     digits: int | None = None
     significant: int | None = None
 
@@ -34,10 +32,10 @@ class Shown:
             return "∞" if value > 0 else "−∞"
         digits = self.digits
         if self.significant is not None:
-            digits = min(6, max(0, self.significant - 1 - magnitude(value * self.scale)))
+            digits = min(6, max(0, self.significant - 1 - magnitude(value * self.factor)))
         elif digits is None:
-            digits = min(6, max(3, 1 - magnitude(value * self.scale)))
-        parts = [f"{number * self.scale:.{digits}f}" for number in (value, error) if math.isfinite(number)]
+            digits = min(6, max(3, 1 - magnitude(value * self.factor)))
+        parts = [f"{number * self.factor:.{digits}f}" for number in (value, error) if math.isfinite(number)]
         return " ± ".join(parts)
 
 
@@ -59,42 +57,14 @@ INCEPTION = {
 }
 """What a metric is called on Inception's features alone: the names that papers mean."""
 
-_SHOWN = {
-    shown.name: shown
-    for shown in (
-        Shown("modes", "Modes", "higher", digits=1),
-        Shown("high_quality", "High quality, %", "higher", scale=100, digits=2),
-        Shown("reverse_kl", "Reverse KL, all points to true weights", "lower"),
-        Shown("reverse_kl_train", "Reverse KL, all points to training histogram", "lower"),
-        Shown("reverse_kl_hq", "Reverse KL, high-quality points to true weights", "lower"),
-        Shown("reverse_kl_hq_train", "Reverse KL, high-quality points to training histogram", "lower"),
-        Shown("mode_mixture", "Mode mixture, %", "lower", scale=100, digits=2),
-        Shown("w2", "W2", "lower"),
-        Shown("prd_f8", "PRD F8", "higher"),
-        Shown("prd_f1_8", "PRD F1/8", "higher"),
-        Shown("precision", "Precision", "higher"),
-        Shown("recall", "Recall", "higher"),
-        Shown("density", "Density", "higher"),
-        Shown("coverage", "Coverage", "higher"),
-        Shown("fid", "Fréchet distance", "lower", significant=3),
-        Shown("fid_train", "Fréchet distance to training images", "lower", significant=3),
-        Shown("fid_validation", "Fréchet distance to validation images", "lower", significant=3),
-        Shown("fid_reconstruction", "Fréchet distance of reconstructions", "lower", significant=3),
-        Shown("kid", "Kernel distance", "lower", significant=3),
-        Shown("is", "Class score (as the Inception score)", "higher", digits=2),
-        Shown("sharpness", "Sharpness, mean", "none", significant=3),
-        Shown("sharpness_min", "Sharpness, minimum", "none", significant=3),
-        Shown("excellence_proxy", "Excellence (proxy), %", "higher", scale=100, digits=1),
-        Shown("excellence", "Excellence (people), %", "higher", scale=100, digits=1),
-        Shown("memorised", "Memorised, %", "none", scale=100, digits=1),
-        Shown("data_copying", "Data copying, C_T", "none", digits=1),
-        Shown("l2", "L2 on test images, per value", "lower"),
-        Shown("l2_train", "L2 on training images, per value", "lower"),
-        Shown("l2_before", "L2 on test images before freezing, per value", "lower"),
-        Shown("l2_before_train", "L2 on training images before freezing, per value", "lower"),
+OWN = {
+    label.name: label
+    for label in (
+        Shown("excellence", "Excellence (people), %", "higher", factor=100, digits=1),
         Shown("seconds", "Training, s", "lower", significant=3),
     )
 }
+"""What the report shows beside the metrics: people's ratings and the time of training."""
 
 
 def shown(name: str) -> Shown:
@@ -107,12 +77,13 @@ def shown(name: str) -> Shown:
         found = shown(base)
         said = INCEPTION.get(base) if network == "inception" else None
         return replace(found, name=name, label=said or f"{found.label}, {NETWORKS.get(network, network)}")
-    if name in _SHOWN:
-        return _SHOWN[name]
-    from otbench.metrics import METRICS
-
-    entry = METRICS.get(name)
-    return Shown(name, entry.title, entry.direction) if entry else Shown(name, name, "none")
+    if name in OWN:
+        return OWN[name]
+    metric = METRICS.get(name)
+    if metric is None:
+        return Shown(name, name, "none")
+    label = metric.label or metric.title
+    return Shown(name, label, metric.direction, metric.factor, metric.digits, metric.significant)
 
 
 def points_in(protocol: str) -> str:

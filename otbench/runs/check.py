@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from otbench.config.messages import _sentence
+from otbench.config.messages import sentence
 from otbench.config.run import KINDS, Run
 from otbench.errors import OtbenchError
 
@@ -20,16 +20,25 @@ def checked(values: dict[str, Any], where: str = "config", options: bool = True)
     try:
         run = Run(**values)
     except ValidationError as error:
-        raise OtbenchError(_sentence(error, where)) from error
+        raise OtbenchError(sentence(error, where)) from error
     except TypeError as error:
         raise OtbenchError(f"{where}: expected a mapping of keys to values") from error
     if options:
-        _check_options(run)
+        _check_options(run, where)
     return run
 
 
-def _check_options(run: Run) -> None:
+def _check_options(run: Run, where: str) -> None:
     for name, section in run.sections.items():
+        if section.spread and section.spread.metrics:
+            from otbench.metrics import METRICS  # needs numpy: only where there is something to check
+
+            for metric in section.spread.metrics:
+                if metric not in METRICS:
+                    raise OtbenchError(
+                        f"{where}, key 'studies.{name}.spread.metrics': unknown metric '{metric}';"
+                        f" known are {', '.join(METRICS)}"
+                    )
         overridden = {model for override in section.overrides for model in override.models}
         wanted = [(model, section.options(model, dataset)) for model in overridden for dataset in section.datasets]
         searched = section.search.models if section.search and section.search.set else []
@@ -62,7 +71,6 @@ def read(path: str | Path) -> Run:
 
 def run_of(folder: Path) -> Run:
     """The run whose results are in `folder`; raises OtbenchError where its config is missing."""
-
     run = read(folder / "config.json")
     if run.folder.resolve() != Path(folder).resolve():
         raise OtbenchError(f"{folder}/config.json describes {run.folder}, not this folder")

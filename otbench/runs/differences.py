@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from otbench.metrics.registry import COSTS
+from otbench.metrics.cost import COSTS
 
 if TYPE_CHECKING:
     import pandas

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otbench.errors import OtbenchError
-from otbench.metrics.registry import COSTS
+from otbench.metrics.cost import COSTS
 from otbench.runs.cells import cell as provenance_of
 from otbench.runs.differences import compare, differences, judge, same_samples
 from otbench.utils.files import read_json, write_json

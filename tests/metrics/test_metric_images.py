@@ -13,8 +13,8 @@ from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted
 from otbench.metrics import expected, measure
-from otbench.metrics.images import kid_subsets
 from otbench.metrics.inception_score import inception_score, splits
+from otbench.metrics.kernel import subset_count
 from otbench.metrics.reference import Features, Known
 from otbench.metrics.table import measure_file, write_curves
 
@@ -137,7 +137,7 @@ def test_kid_is_the_unbiased_mmd_by_torch_fidelity(scores, arrays):
     one, many = (kid_features_to_metric(*pair, kid_subsets=k, **options)[KEY_METRIC_KID_MEAN] for k in (1, 100))
     assert scores["kid"].value == pytest.approx(one, abs=1e-6)
     assert one == pytest.approx(many, abs=1e-12), "a subset is all there is, so one is enough"
-    assert kid_subsets(150, 150) == 1 and kid_subsets(150, 149) == kid_subsets(2_000, 2_000) == 100
+    assert subset_count(150, 150) == 1 and subset_count(150, 149) == subset_count(2_000, 2_000) == 100
 
 
 def direct_inception_score(logits):

@@ -28,8 +28,8 @@ from otbench.features.store import make_features
 from otbench.metrics.reference import open_features
 from otbench.runs import archive, slices
 from otbench.utils import locks
-from tests.runs import test_archive
 from tests.cluster.test_slurm import tables
+from tests.runs import test_archive
 from tests.runs.test_archive import ROOM, STUDY, content_of, inside
 from tests.test_workflow import copy, jobs, small, snakemake
 

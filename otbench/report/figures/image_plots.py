@@ -139,7 +139,7 @@ def _handles(grid: np.ndarray) -> tuple[list, list]:
 
 
 def _along(axes: Axes, comparison: Comparison, dataset: str, model: str, metric: str, unit: str) -> None:
-    points, mark, scale = curve(comparison.run, dataset, model, metric), marks.mark(model), shown(metric).scale
+    points, mark, scale = curve(comparison.run, dataset, model, metric), marks.mark(model), shown(metric).factor
     at = points["seconds"] if unit == "seconds" else points["snapshot"] * _spent(comparison, dataset, model, unit)
     error = points["error"].fillna(0)
     low = (points["mean"] - error).clip(lower=points["mean"] / 10 if metric.startswith(("fid", "kid")) else None)
@@ -165,7 +165,7 @@ def epochs(comparison: Comparison, dataset: str, model: str) -> float:
 def _real_level(axes: Axes, comparison: Comparison, dataset: str, metric: str) -> None:
     real = summarise(comparison.run, dataset, "real", metric).mean
     if math.isfinite(real):
-        value = real * shown(metric).scale
+        value = real * shown(metric).factor
         axes.axhline(value, color=marks.REAL, linewidth=1.0, label="held-out real")
 
 

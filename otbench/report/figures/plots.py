@@ -117,7 +117,7 @@ def _curve(axes: Axes, comparison: Comparison, dataset: str, model: str, metric:
     points, mark = curve(comparison.run, dataset, model, metric), marks.mark(model)
     if not len(points):
         return
-    scale, steps = shown(metric).scale, points["snapshot"] * _steps(comparison.run, model)
+    scale, steps = shown(metric).factor, points["snapshot"] * _steps(comparison.run, model)
     low, high = points["mean"] - points["error"], points["mean"] + points["error"]
     if metric.startswith("reverse_kl"):  # a band below zero has no place on a log axis
         low = low.clip(lower=points["mean"] / 10)
@@ -128,7 +128,7 @@ def _curve(axes: Axes, comparison: Comparison, dataset: str, model: str, metric:
 
 def _levels(row: list[Axes], comparison: Comparison, dataset: str, metric: str) -> None:
     """Lines across the panels: AE-OT, which has no steps, and what a perfect sampler is expected to reach."""
-    scale, ot = shown(metric).scale, summarise(comparison.run, dataset, "ae-ot", metric).mean
+    scale, ot = shown(metric).factor, summarise(comparison.run, dataset, "ae-ot", metric).mean
     ideal = floor(comparison.run, dataset, metric)
     for axes in row:
         if math.isfinite(ot):
@@ -188,7 +188,7 @@ def dots(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
     series = (["published"] if beside else []) + list(comparison.runs)
     offsets = dict(zip(series, np.linspace(-0.24, 0.24, len(series)) if len(series) > 1 else [0.0], strict=True))
     for axes, metric in zip(panels[0], metrics, strict=True):
-        scale = shown(metric).scale
+        scale = shown(metric).factor
         for height, place in enumerate(places):
             record = beside.get((place.model, metric))
             if record is not None:
@@ -331,7 +331,7 @@ def cost(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
 
 
 def _price_axis(axes: Axes, comparison: Comparison, dataset: str, metric: str) -> None:
-    scale, ideal = shown(metric).scale, floor(comparison.run, dataset, metric)
+    scale, ideal = shown(metric).factor, floor(comparison.run, dataset, metric)
     real = summarise(comparison.run, dataset, "real", metric).mean
     if math.isfinite(real):
         axes.axhline(real * scale, color=marks.REAL, linestyle="-", linewidth=1, label="held-out real")
@@ -350,7 +350,7 @@ def _price_axis(axes: Axes, comparison: Comparison, dataset: str, metric: str) -
 def _priced(axes: Axes, comparison: Comparison, dataset: str, metric: str, model: str, quiet: bool) -> None:
     """A model's point with its errors; quiet: a small grey one without."""
     spent = summarise(comparison.run, dataset, model, "seconds")
-    one, mark, scale = summarise(comparison.run, dataset, model, metric), marks.mark(model), shown(metric).scale
+    one, mark, scale = summarise(comparison.run, dataset, model, metric), marks.mark(model), shown(metric).factor
     if not (spent.n and spent.mean > 0 and one.n and math.isfinite(one.mean)):
         return
     if quiet:

@@ -117,7 +117,7 @@ def _figures(comparison: Comparison, dataset: str, model: str) -> str:
         one = summarise(comparison.run, dataset, model, metric)
         if one.n:
             digits = shown(metric).digits or 0
-            parts.append(f"{one.mean * shown(metric).scale:.{min(digits, 1)}f} {label}")
+            parts.append(f"{one.mean * shown(metric).factor:.{min(digits, 1)}f} {label}")
     return " · ".join(parts)
 
 

@@ -92,7 +92,7 @@ def _published(beside: dict[tuple[str, str], Published], metric: str) -> Callabl
             "_certain": "yes" if record.certain else "no",
             "_source": record.source,
         }
-        return Cell(record.text(shown(metric).scale) + ("" if record.certain else " †"), raw)
+        return Cell(record.text(shown(metric).factor) + ("" if record.certain else " †"), raw)
 
     return fill
 

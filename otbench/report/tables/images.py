@@ -232,7 +232,7 @@ def quoted(record: Published | None, metric: str) -> Cell:
     if record is None:
         return ABSENT
     raw = {"": str(record.value), "_error": None if record.error is None else str(record.error)}
-    return Cell(record.text(shown(metric).scale) + ("" if record.certain else " †"), raw)
+    return Cell(record.text(shown(metric).factor) + ("" if record.certain else " †"), raw)
 
 
 def _first_of_each(records: list[Published]) -> list[Published]:

@@ -199,7 +199,7 @@ def _row(entry: Entry, labels: list[str]) -> Row:
     metric = comparison.study.published_key(record.metric) if comparison else record.metric
     label = comparison.full(metric) if comparison else shown(metric).label
     cells = [Cell(place, {"": record.dataset}), Cell(model, {"": record.model}), Cell(label, {"": metric})]
-    cells += [_value(record, shown(metric).scale), _kind(record)]
+    cells += [_value(record, shown(metric).factor), _kind(record)]
     for label in labels:
         cells += _found(entry.found.get(label))
     name = "/".join((record.paper, record.table, record.dataset, record.model, record.metric))

@@ -155,7 +155,7 @@ def apart_table(comparison: Comparison, dataset: str) -> Table | None:
 
 def _apart(one: Published) -> Cell:
     mark = "" if one.certain else " †"
-    return Cell(one.text(shown(one.metric).scale) + mark, {"": str(one.value)})
+    return Cell(one.text(shown(one.metric).factor) + mark, {"": str(one.value)})
 
 
 def _number(value: float, text: str) -> Cell:

@@ -1,0 +1,117 @@
+"""What metrics see of one set of samples: points, images through an extractor, or pixels; shared work done once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from otbench.data.base import DataSet
+from otbench.metrics import frechet, memorisation, modes, reverse_kl, sharpness
+from otbench.metrics.pairs import Paired
+
+if TYPE_CHECKING:
+    from otbench.features.base import Extracted
+    from otbench.metrics.reference import Known
+
+
+class PointView(Paired):
+    """What metrics see of one set of points (n, d), each part computed when first asked for."""
+
+    def __init__(self, dataset: DataSet, samples: np.ndarray, seed: int, device: str):
+        self.dataset, self.samples, self.seed, self.device = dataset, samples, seed, device
+
+    @cached_property
+    def assignment(self) -> modes.Assignment:
+        """The generated points' nearest modes."""
+        return modes.assign(self.samples, self.dataset.truth)
+
+    @cached_property
+    def train_assignment(self) -> modes.Assignment:
+        """The training points' nearest modes."""
+        return modes.assign(self.dataset.train, self.dataset.truth)
+
+    @property
+    def sides(self) -> tuple[np.ndarray, np.ndarray]:
+        """Points of the reference and generated points."""
+        return self.dataset.reference, self.samples
+
+    def mode_counts(self, assignment: modes.Assignment, high_quality_only: bool) -> np.ndarray:
+        """Points per mode (K,), of all points or of those of high quality."""
+        return modes.histogram(assignment, len(self.dataset.truth.centres), high_quality_only)
+
+    def reverse_kl(self, train: bool = False, high_quality_only: bool = False) -> float:
+        """KL of the histogram over modes against the true weights, or against the training points' histogram."""
+        reference = self.mode_counts(self.train_assignment, high_quality_only) if train else self.dataset.truth.weights
+        return reverse_kl.reverse_kl(self.mode_counts(self.assignment, high_quality_only), reference)
+
+
+class ImageView(Paired):
+    """What one extractor sees of one set of images, each part computed when first asked for.
+
+    Attributes:
+        known: the extractor and its features of the real images.
+        samples: generated images (n, c, h, w), uint8.
+        reconstructions: the reference images as the model gives them back, or None.
+    """
+
+    def __init__(
+        self,
+        known: Known,
+        dataset: DataSet,
+        samples: np.ndarray,
+        seed: int,
+        reconstructions: np.ndarray | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.known, self.dataset, self.samples, self.seed = known, dataset, samples, seed
+        self.reconstructions, self.device = reconstructions, device
+
+    @cached_property
+    def generated(self) -> Extracted:
+        return self.known.extractor.extract(self.samples)
+
+    @cached_property
+    def statistics(self) -> dict[str, np.ndarray]:
+        return frechet.statistics(self.generated.features, self.device)
+
+    @property
+    def real(self) -> Known:
+        """What the metrics need of the real images, computed once for all samples."""
+        return self.known.on(self.device)
+
+    @property
+    def sides(self) -> tuple[np.ndarray, np.ndarray]:
+        """Features of test images and of generated ones."""
+        return self.known.reference.features, self.generated.features
+
+    @cached_property
+    def distance(self) -> np.ndarray:
+        return memorisation.nearest(self.known.train, self.generated.features, self.device)
+
+    @cached_property
+    def reconstruction_statistics(self) -> dict[str, np.ndarray]:
+        """Mean and covariance of the features of the reconstructions."""
+        found = self.known.extractor.extract(self.reconstructions)
+        return frechet.statistics(found.features, self.device)
+
+    def frechet(self, statistics: dict[str, np.ndarray]) -> float:
+        """Frechet distance of the generated images to real ones of these statistics."""
+        return frechet.frechet(statistics, self.statistics, self.device)
+
+    def class_counts(self, seen: Extracted) -> np.ndarray:
+        """Images per class (K,) that the extractor finds."""
+        return np.bincount(seen.classes, minlength=seen.logits.shape[1])
+
+
+class PixelView:
+    """What metrics of the pixels themselves see of one set of images (n, c, h, w), uint8."""
+
+    def __init__(self, dataset: DataSet, samples: np.ndarray):
+        self.dataset, self.samples = dataset, samples
+
+    @cached_property
+    def laplacian_variance(self) -> np.ndarray:
+        """Variance (n,) of each image's Laplacian, on [0, 1]."""
+        return sharpness.laplacian_variance(self.samples)
