@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,6 +14,7 @@ KINDS = ("points", "images")
 FOLDERS = {"models": "points", "models/points": "points", "models/images": "images"}
 #: the name of each kind's models among entry points
 METRIC_GROUP = "otbench.metrics"
+DATASET_GROUPS = {"points": "otbench.datasets", "images": "otbench.datasets.images"}
 GROUPS = {"points": "otbench.models", "images": "otbench.models.images"}
 
 #: the studies of the theory, in the order of the report
@@ -106,3 +108,25 @@ def _assigns(file: Path, name: str) -> bool:
         if isinstance(node, ast.Assign)
         for target in node.targets
     )
+
+
+@cache
+def dataset_names(kind: str) -> dict[str, str]:
+    """Every data set of a kind (`points` or `images`) by name, with one line about it."""
+    found = {name: about for _, names in _datasets(kind) for name, about in names.items()}
+    return found | {entry.name: f"registered by {entry.value}" for entry in entry_points(group=DATASET_GROUPS[kind])}
+
+
+@cache
+def dataset_files(kind: str) -> dict[str, str]:
+    """The module in otbench/data (`images.digits`) of every data set of a kind; `` for one of another package."""
+    found = {name: f"{kind}.{module}" for module, names in _datasets(kind) for name in names}
+    return found | {entry.name: "" for entry in entry_points(group=DATASET_GROUPS[kind])}
+
+
+def _datasets(kind: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each module of a kind that registers data sets, with its `NAMES`, read without running it."""
+    for file in sorted((ROOT / "data" / kind).glob("*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "NAMES" for t in node.targets):
+                yield file.stem, ast.literal_eval(node.value)

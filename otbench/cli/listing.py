@@ -13,13 +13,12 @@ def listing() -> dict[str, list[dict[str, Any]]]:
     """Models, data sets, metrics and studies of the theory, each with its paper and what it is about."""
     import torch
 
-    from otbench.data import known
-    from otbench.data.points import POINTS
+    from otbench.data import known, load
     from otbench.metrics import METRICS
     from otbench.models import configure, models
 
     rows = []
-    for kind, data in (("points", POINTS["grid-pyomt"]()), ("images", _like_mnist())):
+    for kind, data in (("points", load("grid-pyomt")), ("images", _like_mnist())):
         found = models(kind)
         for name in sorted(found, key=lambda n: (found[n].control, found[n].family, n)):
             model = found[name]

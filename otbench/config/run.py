@@ -13,9 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from otbench.config.parts import Fraction, Name, Override, Rating, Search, Spread, Theory, distinct, known
-from otbench.data.names import IMAGES, POINTS
 from otbench.errors import OtbenchError
-from otbench.registry import OF_IMAGES, THEORIES, models_of
+from otbench.registry import OF_IMAGES, THEORIES, dataset_names, models_of
 
 
 def _number(value: Any) -> Any:
@@ -142,7 +141,7 @@ class Run(BaseModel):
             if section is None:
                 continue
             kind = KINDS[study]
-            data = [*(POINTS if kind == "points" else IMAGES), *section.folders]
+            data = [*dataset_names(kind), *section.folders]
             models = models_of(kind)
             for override in section.overrides:
                 known(override.models, models, f"study {study}: unknown model")
@@ -156,7 +155,7 @@ class Run(BaseModel):
             _parts_known(study, section, data, models)
             if section.folders and kind != "images":
                 raise ValueError(f"study {study} compares points; folders hold images")
-            if clash := set(section.folders) & {*POINTS, *IMAGES}:
+            if clash := set(section.folders) & {*dataset_names("points"), *dataset_names("images")}:
                 raise ValueError(f"study {study}: folder '{min(clash)}' has the name of a known data set")
         return value
 
@@ -171,7 +170,11 @@ class Run(BaseModel):
         known(list(value or ()), THEORIES, "no such study of the theory:")
         for name, part in (value or {}).items():
             if part and name in OF_IMAGES:
-                known([part.dataset or ""], tuple(IMAGES), f"theory {name}: it is about images; no such data set")
+                known(
+                    [part.dataset or ""],
+                    tuple(dataset_names("images")),
+                    f"theory {name}: it is about images; no such data set",
+                )
             elif part and part.dataset:
                 raise ValueError(f"theory {name} is not about images, so it takes no data set")
         return value

@@ -1,15 +1,23 @@
-"""Data sets: `load` makes or reads one and checks it."""
+"""Data sets: `load` makes or reads one and checks it.
+
+A file in `points` or `images` registers the data sets of its `NAMES` (name -> one line about it) and makes them with
+`load(name, root, unverified)`. A package elsewhere registers through the entry point groups `otbench.datasets` (points)
+and `otbench.datasets.images`: the entry's name is the data set's, its value such a function.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
 
-from otbench.data import names
+from otbench.data import roots
 from otbench.data.base import SPLITS, DataSet, Mixture
-from otbench.data.points import POINTS
 from otbench.errors import OtbenchError
+from otbench.registry import DATASET_GROUPS, KINDS, dataset_files, dataset_names
 from otbench.utils.files import read_npz, whole
 
 __all__ = ["DataSet", "Mixture", "known", "load", "save"]
@@ -17,7 +25,7 @@ __all__ = ["DataSet", "Mixture", "known", "load", "save"]
 
 def known() -> dict[str, str]:
     """Every data set that `load` knows by name, with one line about it."""
-    return names.POINTS | names.IMAGES
+    return dataset_names("points") | dataset_names("images")
 
 
 def load(name: str, root: str | Path | None = None, unverified: bool | None = None) -> DataSet:
@@ -31,17 +39,29 @@ def load(name: str, root: str | Path | None = None, unverified: bool | None = No
     WorkFailed where a download fails.
     """
     name = str(name)
-    if name in POINTS:
-        return POINTS[name]().check()
-    if name in names.IMAGES or name.startswith(names.FOLDER):
-        from otbench.data.images import make
+    if name.startswith(roots.FOLDER):
+        from otbench.data.images import folder
 
-        return make(name, names.data_root(root), names.allows_unverified(unverified)).check()
+        return folder.load(name.removeprefix(roots.FOLDER)).check()
+    if name in known():
+        return _maker(name)(name, roots.data_root(root), roots.allows_unverified(unverified)).check()
     if name.endswith(".npz"):
         return _read(Path(name))
     raise OtbenchError(
         f"unknown data set '{name}'; known are {', '.join(known())}, folder:PATH, or the path of a data .npz"
     )
+
+
+def _maker(name: str) -> Callable[[str, Path, bool], DataSet]:
+    """The function that makes the data set of this name."""
+    for kind in KINDS:
+        module = dataset_files(kind).get(name)
+        if module:
+            return import_module(f"otbench.data.{module}").load
+        if module is not None:
+            (entry,) = entry_points(group=DATASET_GROUPS[kind], name=name)
+            return entry.load()
+    raise AssertionError(f"{name} is registered nowhere")
 
 
 def save(data: DataSet, path: str | Path) -> None:

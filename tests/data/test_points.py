@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from otbench.data import known, load, save
-from otbench.data.names import POINTS
 from otbench.errors import OtbenchError
+from otbench.registry import dataset_names
 
 SCALES = {
     "grid": (25, 0.05, 100_000, [-4, -2, 0, 2, 4]),
@@ -74,7 +74,9 @@ def test_written_data_read_back_the_same(name, tmp_path):
 
 
 def test_every_known_name_loads():
-    assert all(load(name).name == name for name in POINTS) and set(POINTS) < set(known())
+    assert all(load(name).name == name for name in dataset_names("points")) and set(dataset_names("points")) < set(
+        known()
+    )
 
 
 def test_wrong_files_get_a_sentence(tmp_path):

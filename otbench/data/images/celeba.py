@@ -17,6 +17,12 @@ from otbench.data.images.publisher import Checksums
 from otbench.errors import OtbenchError
 from otbench.utils.files import DAMAGED
 
+NAMES = {
+    "celeba": "CelebA, centre crop of 160 brought to 64x64 as in Lucic et al.; from your own copy.",
+    "celeba-140": "CelebA, centre crop of 140 brought to 64x64 as in the WAE paper; from your own copy.",
+}
+
+
 SOURCE = "Liu, Luo, Wang and Tang 2015 (CelebA, aligned and cropped)"
 HOME = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 FOLDER, ARCHIVE, PARTITION = "img_align_celeba", "img_align_celeba.zip", "list_eval_partition.txt"

@@ -12,6 +12,11 @@ from otbench.data.images.publisher import Checksums, read, read_tar
 from otbench.data.images.splits import Labelled, carved
 from otbench.errors import OtbenchError
 
+NAMES = {
+    "cifar10": "CIFAR-10, 32x32 in colour: 40,000 to train on, 10,000 for validation, 10,000 test.",
+}
+
+
 SOURCE = "Krizhevsky 2009 (CIFAR-10)"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FOLDER = "cifar-10-batches-bin"

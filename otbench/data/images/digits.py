@@ -9,6 +9,11 @@ import numpy as np
 from otbench.data.base import DataSet
 from otbench.data.images.splits import permutation
 
+NAMES = {
+    "digits": "scikit-learn's 1,797 handwritten digits brought to 16x16; 797 to train on; needs no download.",
+}
+
+
 SOURCE = (
     "scikit-learn's load_digits, the test part of the UCI set of Alpaydin and Kaynak 1998; "
     "8x8 brought to 16x16 by bilinear interpolation"

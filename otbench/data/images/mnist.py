@@ -11,6 +11,12 @@ from otbench.data.images.idx import read_idx
 from otbench.data.images.publisher import Checksums
 from otbench.data.images.splits import Labelled, carved
 
+NAMES = {
+    "mnist": "MNIST, 28x28 digits: 50,000 to train on, 10,000 for validation, 10,000 test.",
+    "fashion-mnist": "Fashion-MNIST, 28x28 clothes: 50,000 to train on, 10,000 for validation, 10,000 test.",
+}
+
+
 #: the files' names, for training and test
 FILES = {"train": "train-{kind}", "test": "t10k-{kind}"}
 KINDS = {"images": "images-idx3-ubyte", "labels": "labels-idx1-ubyte"}

@@ -11,6 +11,12 @@ from otbench.data.images import digits as small
 from otbench.data.images import mnist
 from otbench.data.images.splits import Labelled
 
+NAMES = {
+    "stacked-mnist": "Three random MNIST digits as the channels of one image, 1,000 modes; 128,000 to train on.",
+    "stacked-digits": "As stacked-mnist, of scikit-learn's digits at 16x16; 12,800 to train on; needs no download.",
+}
+
+
 Counts = dict[str, tuple[int, int]]
 #: images of each split and the seed that its digits are picked with
 COUNTS: Counts = {"train": (128_000, 301), "test": (26_000, 302), "validation": (26_000, 303)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otbench.data.base import Mixture
-from otbench.data.points import ring_modes
+from otbench.data.mixtures import ring_modes
 from otbench.transport import Source, box
 
 Sampler = Callable[[int, np.random.Generator], np.ndarray]

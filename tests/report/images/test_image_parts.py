@@ -132,5 +132,5 @@ def test_many_models_are_shared_out_by_family(run: Gathered) -> None:
 
 def test_marks_of_the_study_differ() -> None:
     models = [model for group in RECIPE.groups for model in group.models]
-    marks = [(marks.MARKS[model].colour, marks.MARKS[model].marker, marks.MARKS[model].letter) for model in models]
-    assert len(set(marks)) == len(models)
+    drawn = [(marks.MARKS[model].colour, marks.MARKS[model].marker, marks.MARKS[model].letter) for model in models]
+    assert len(set(drawn)) == len(models)

@@ -7,22 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from otbench.data import known, load, names, points
-from otbench.data.images import MODULES
+from otbench.data import known, load, roots
 from otbench.errors import OtbenchError
+from otbench.registry import dataset_files, dataset_names
 
 
 def test_names_and_makers_agree():
-    assert list(names.POINTS) == list(points.POINTS) and known() == names.POINTS | names.IMAGES
-    for name, make in points.POINTS.items():
-        assert make.__doc__.splitlines()[0] == names.POINTS[name]
-    for name in names.IMAGES:
-        assert callable(import_module(f"otbench.data.images.{MODULES.get(name, name)}").load)
-    assert set(MODULES) <= set(names.IMAGES)
+    assert known() == dataset_names("points") | dataset_names("images") and len(known()) == 13
+    for kind in ("points", "images"):
+        assert list(dataset_files(kind)) == list(dataset_names(kind))
+        for name, module in dataset_files(kind).items():
+            assert callable(import_module(f"otbench.data.{module}").load) and dataset_names(kind)[name].endswith(".")
 
 
 def test_names_are_light():
-    code = "import sys; import otbench.data.names; print({'torch', 'sklearn', 'PIL', 'pandas'} & set(sys.modules))"
+    code = (
+        "import sys; from otbench.registry import dataset_names; dataset_names('images');"
+        " print({'torch', 'numpy', 'sklearn', 'PIL', 'pandas'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -30,21 +32,21 @@ def test_names_are_light():
 def test_the_data_root_is_the_argument_then_the_variable_then_a_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("OTBENCH_DATA", "/somewhere")
-    assert names.data_root("~/here") == tmp_path / "here" and names.data_root() == Path("/somewhere")
+    assert roots.data_root("~/here") == tmp_path / "here" and roots.data_root() == Path("/somewhere")
     for nothing in (lambda: monkeypatch.setenv("OTBENCH_DATA", ""), lambda: monkeypatch.delenv("OTBENCH_DATA")):
         nothing()
-        assert names.data_root() == tmp_path / ".cache" / "otbench"
+        assert roots.data_root() == tmp_path / ".cache" / "otbench"
 
 
 def test_unverified_files_are_let_in_by_argument_or_variable(monkeypatch):
-    assert names.allows_unverified() is False
+    assert roots.allows_unverified() is False
     monkeypatch.setenv("OTBENCH_UNVERIFIED", "1")
-    assert names.allows_unverified() is True and names.allows_unverified(False) is False
+    assert roots.allows_unverified() is True and roots.allows_unverified(False) is False
     monkeypatch.setenv("OTBENCH_UNVERIFIED", "0")
-    assert names.allows_unverified() is False and names.allows_unverified(True) is True
+    assert roots.allows_unverified() is False and roots.allows_unverified(True) is True
     monkeypatch.setenv("OTBENCH_UNVERIFIED", "yes")
     with pytest.raises(OtbenchError, match="OTBENCH_UNVERIFIED: expected 1 or 0, got 'yes'"):
-        names.allows_unverified()
+        roots.allows_unverified()
 
 
 def test_an_unknown_name_lists_the_known_ones():

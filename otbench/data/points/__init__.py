@@ -1,0 +1,1 @@
+"""Sets of points, one file a family; a file registers itself by its `NAMES`."""
