@@ -56,7 +56,7 @@ class Section:
     tables: list[Table]
     controls: Table | None
     apart: Table | None
-    point_figures: list[Drawn]
+    figures: list[Drawn]
     sheets: list[Sheets]
 
     @property
@@ -80,7 +80,7 @@ class Part:
     comparison: Comparison
     sections: list[Section]
     tables: list[Table]
-    point_figures: list[Drawn]
+    figures: list[Drawn]
 
     @property
     def name(self) -> str:
@@ -242,7 +242,7 @@ def reproduction(run: Gathered) -> str:
 
 def asset(name: str) -> str:
     """The style or the script of the page, to be held inside it."""
-    return (resources.files("otbench.report") / name).read_text("utf-8").strip()
+    return (resources.files("otbench.report.page") / name).read_text("utf-8").strip()
 
 
 def policy(style: str, script: str) -> str:
@@ -258,7 +258,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("otbench.report", "."),
+        loader=PackageLoader("otbench.report.page", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
