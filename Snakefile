@@ -35,7 +35,7 @@ onerror:
 # Jobs on this machine end with the run, and one process imports PyTorch for them all; elsewhere each imports its own.
 onstart:
     try:
-        locks.hold(FOLDER)
+        locks.acquire(FOLDER)
     except OtbenchError as error:
         raise WorkflowError(str(error)) from None
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:

@@ -102,7 +102,7 @@ def run(
     command += ["--nolock", "--configfile", str(config), "--config", "lean=True", *(words or [])]
     # a first signal is only noted, whatever goes on: what is there is packed
     with stoppable() as stop, stop.held():
-        locks.hold(wanted.folder)
+        locks.acquire(wanted.folder)
         try:
             if source is not None and before:
                 _unpack(wanted, source, before)
@@ -263,7 +263,7 @@ def _snakemake(run: Run, command: list[str], ends: float, stop: Stop) -> int | N
     try:
         return _wait(command, ends, stop, environment)
     finally:
-        locks.hold(run.folder)
+        locks.acquire(run.folder)
 
 
 def _environment() -> dict[str, str]:

@@ -31,7 +31,7 @@ from otbench.training.trainer import Options, Record, Trainer, key
 from otbench.utils.devices import flags, prepare, resolve
 from otbench.utils.files import whole, write_json
 from otbench.utils.interrupt import Interrupted
-from otbench.utils.locks import alone
+from otbench.utils.locks import exclusive
 
 
 def fit(
@@ -107,7 +107,7 @@ def fit(
 
     record, counts = Record(), {}
     out.mkdir(parents=True, exist_ok=True)
-    with settled(bool(model_class.paper_steps)), alone(out):
+    with settled(bool(model_class.paper_steps)), exclusive(out):
         for start in range(0, len(seeds), together):
             part, found = train(seeds[start : start + together])
             record.add(part)

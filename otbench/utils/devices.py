@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 
 from otbench.errors import OtbenchError
+from otbench.utils.locks import Lock, try_take
 
 #: jobs on one GPU that are told apart; more than these all go to the first GPU
 SHARES = 64
 #: the lock of this process; the system lets go of it when the process ends, in whatever way
-_held: list[IO[str]] = []
+_held: list[Lock] = []
 
 
 def claim() -> int | None:
@@ -34,26 +34,18 @@ def claim() -> int | None:
     folder = Path(tempfile.gettempdir()) / f"otbench-gpus-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():  # others may write where it lies
+            return None
         for share in range(SHARES):
             for index, name in enumerate(names):
-                if _locked(folder / f"{name.replace(os.sep, '-')}.{share}"):
+                lock = try_take(folder / f"{name.replace(os.sep, '-')}.{share}")
+                if lock is not None:
+                    _held.append(lock)
                     torch.cuda.set_device(index)
                     return index
-    except OSError:
+    except (OSError, OtbenchError):
         pass
     return None
-
-
-def _locked(path: Path) -> bool:
-    """Whether this process now holds the lock of that file."""
-    file = path.open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return False
-    _held.append(file)
-    return True
 
 
 def prepare(device: str, deterministic: bool = False, precision: str = "float32") -> None:

@@ -18,8 +18,8 @@ def gpus(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(devices, "_held", [])
     yield chosen
-    for file in devices._held:
-        file.close()
+    for lock in devices._held:
+        lock.release()
 
 
 def job(monkeypatch) -> int | None:
@@ -38,7 +38,7 @@ def test_each_gpu_is_taken_once_before_any_is_taken_twice(gpus, monkeypatch):
 
 def test_a_gpu_is_free_again_when_its_job_has_ended(gpus, monkeypatch):
     assert [job(monkeypatch) for _ in range(3)] == [0, 1, 2]
-    devices._held[1].close()
+    devices._held[1].release()
     assert job(monkeypatch) == 1
 
 

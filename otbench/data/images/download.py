@@ -10,13 +10,12 @@ import re
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from otbench.errors import OtbenchError, WorkFailed
+from otbench.utils.locks import exclusive
 from otbench.utils.progress import Bar
 
 CHUNK = 1 << 18
@@ -60,7 +59,7 @@ def fetch(remote: Remote, root: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OtbenchError(f"cannot write {path}: {error.strerror or error}") from error
-    with _alone(path.parent):
+    with exclusive(path.parent, leave=False):
         if path.exists():  # another process was faster
             return path
         failures = []
@@ -150,23 +149,3 @@ def _reason(error: Exception) -> str:
         return f"HTTP {error.code}"
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     return str(getattr(reason, "strerror", None) or reason)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes of this machine from downloading to the same folder meanwhile, where that can be done."""
-    try:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):  # no such locks here
-        yield
-        return
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        except OSError:  # a network file system may refuse
-            pass
-        yield
-    finally:
-        os.close(handle)
