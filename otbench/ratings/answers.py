@@ -1,4 +1,4 @@
-"""Raters' files: reading them, checking them against the session, merging them into answers.csv.
+"""Raters' files: reading them, checking them against the session, merging them into the journal and answers.csv.
 
 Files come from outside: whatever is in them, reading ends with answers or with one sentence.
 """
@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import re
+import sys
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,12 @@ from typing import Any, Literal, NoReturn
 
 from pydantic import Field, ValidationError, field_validator
 
-from otbench.errors import OtbenchError
+from otbench.errors import OtbenchError, WorkFailed
+from otbench.ratings.journal import Entry, append, read_journal
 from otbench.ratings.key import SESSION, Key, Strict, reason
 from otbench.ratings.sheet import FIELDS
 from otbench.utils.files import write_text
+from otbench.utils.locks import exclusive
 
 FORMAT = "otbench-ratings-1"
 LARGEST = 4_000_000
@@ -222,32 +225,87 @@ def check_answers(answers: list[Answer], key: Key, path: Path, partial: bool = F
 
 
 def merge(paths: list[Path], key: Key, folder: Path, partial: bool = False) -> list[Answer]:
-    """Add the answers in the files to answers.csv in `folder`; returns those added.
+    """Add the answers in the files to the journal of `folder`, then to answers.csv; returns those added.
 
-    All files are checked before anything is written. Raises OtbenchError where one is wrong, or a rater's answers to
-    this session are there already.
+    All files are checked before anything is written. Of imports at once, each waits for the other. Raters whom an
+    interrupted import left in the journal alone are put into answers.csv too, and may be imported again.
+
+    Raises:
+        OtbenchError: a file is wrong, a rater's answers to this session are there already, or journal and answers.csv
+            disagree.
+        WorkFailed: the disk is full.
     """
-    target = Path(folder) / "answers.csv"
-    known = stored(folder)
-    owners = {one.rater.casefold(): f"in {target} already" for one in known if one.session == key.session}
-    added: list[Answer] = []
+    with exclusive(folder):
+        target, journal, known = Path(folder) / "answers.csv", read_journal(folder), _by_rater(stored(folder))
+        logged = {(entry.session, entry.rater): _answers_of(entry) for entry in journal.entries}
+        for name in known.keys() & logged.keys():
+            if known[name] != logged[name]:
+                raise OtbenchError(
+                    f"{target} and {journal.path} hold different answers of {name[1]!r}; expected the same: delete"
+                    " the rater's lines from the one that is wrong"
+                )
+        lost = {name: answers for name, answers in logged.items() if name not in known}
+        owners = {rater.casefold(): f"in {target} already" for session, rater in known if session == key.session}
+        owners |= {rater.casefold(): f"in {journal.path} already" for session, rater in lost if session == key.session}
+        added = _read_new(paths, key, partial, owners, lost)
+        every = known | lost | added
+        append(journal, [_entry(every[name]) for name in every if name not in logged])
+        try:
+            _write(target, every)
+        except WorkFailed as error:
+            raise WorkFailed(f"{error}; {journal.path} keeps the answers, and the next import adds them") from error
+    again = ", ".join(sorted(name[1] for name in lost if name not in added))
+    if again:
+        text = f"{target} has the answers of {again} again, which {journal.path} kept"
+        print(f"{text}; to take a rater out, delete the rater's lines from both", file=sys.stderr, flush=True)
+    return [answer for answers in added.values() for answer in answers]
+
+
+ByRater = dict[tuple[str, str], list[Answer]]
+"""The answers of each session and rater, by item."""
+
+
+def _read_new(paths: list[Path], key: Key, partial: bool, owners: dict[str, str], lost: ByRater) -> ByRater:
+    """The answers in the files, checked.
+
+    owners: where a rater's answers to this session are already, by the name in lower case. lost: those of which an
+    interrupted import wrote the journal alone; the same answers may come again.
+    """
+    added: ByRater = {}
     for path in paths:
-        found = check_answers(read_answers(path), key, path, partial)
-        rater = found[0].rater
-        if rater.casefold() in owners:
-            raise OtbenchError(
-                f"{path}: the answers of {rater!r} are {owners[rater.casefold()]}; each rater counts once"
-            )
-        owners[rater.casefold()] = f"in {path} too"
-        added += found
+        ((name, answers),) = _by_rater(check_answers(read_answers(path), key, path, partial)).items()
+        owner = owners.get(name[1].casefold())
+        if owner is not None and (name in added or lost.get(name) != answers):
+            raise OtbenchError(f"{path}: the answers of {name[1]!r} are {owner}; each rater counts once")
+        owners[name[1].casefold()] = f"in {path} too"
+        added[name] = answers
+    return added
+
+
+def _by_rater(answers: list[Answer]) -> ByRater:
+    groups: ByRater = {}
+    for answer in sorted(answers, key=lambda one: one.order):
+        groups.setdefault((answer.session, answer.rater), []).append(answer)
+    return groups
+
+
+def _answers_of(entry: Entry) -> list[Answer]:
+    return [Answer(entry.session, entry.rater, *rest) for rest in entry.answers]
+
+
+def _entry(answers: list[Answer]) -> Entry:
+    rows = [(one.item, one.answer, one.milliseconds) for one in answers]
+    return Entry(session=answers[0].session, rater=answers[0].rater, answers=rows)
+
+
+def _write(target: Path, by_rater: ByRater) -> None:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(FIELDS)
-    for one in sorted([*known, *added], key=lambda one: one.order):
+    for one in sorted((answer for own in by_rater.values() for answer in own), key=lambda one: one.order):
         time = "" if one.milliseconds is None else one.milliseconds
         writer.writerow([one.session, one.rater, one.item, one.answer, time])
     write_text(target, out.getvalue())
-    return added
 
 
 def stored(folder: str | Path) -> list[Answer]:

@@ -60,7 +60,7 @@ def whole(path: str | Path) -> Iterator[Path]:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         os.replace(temporary, path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         if error.filename not in (None, name):  # another file's trouble
             raise
@@ -69,7 +69,7 @@ def whole(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Have the folder's entries reach the disk, where the system can."""
     handle = os.open(folder, os.O_RDONLY)
     try:

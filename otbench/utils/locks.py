@@ -35,8 +35,8 @@ UNSUPPORTED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errn
 NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
 #: bytes of the longest content that a lock file may have
 LARGEST = 1000
-#: seconds between tries at a lock, and until a soft lock of another machine is no longer waited for
-POLL, PATIENCE = 0.1, 600.0
+#: seconds between the first tries at a lock and between later ones, and until a soft lock that may be stale is given up
+SOON, LATER, PATIENCE = 0.02, 0.5, 600.0
 _held: dict[Path, Lock] = {}
 
 
@@ -143,7 +143,7 @@ def exclusive(folder: str | Path, leave: bool = True) -> Iterator[None]:
     Raises:
         OtbenchError: the lock cannot be taken there, or is the soft lock of another machine for `PATIENCE` seconds.
     """
-    path, since, waits = Path(folder) / NAME, time.monotonic(), False
+    path, since, pause = Path(folder) / NAME, time.monotonic(), SOON
     while True:
         try:
             lock = take(path, folder)
@@ -151,11 +151,11 @@ def exclusive(folder: str | Path, leave: bool = True) -> Iterator[None]:
         except Busy as busy:
             if busy.may_be_stale and time.monotonic() - since > PATIENCE:
                 raise OtbenchError(f"{folder} was in use for {PATIENCE:g} s by {busy.who}") from None
-            if not waits:
+            if pause == SOON:
                 who = busy.who if busy.may_be_stale else "another process"
                 print(f"waiting for {who} to end its work in {folder}", file=sys.stderr, flush=True)
-            waits = True
-        time.sleep(POLL * random.uniform(0.5, 1))  # those that wait do not ask all at once
+        time.sleep(pause * random.uniform(0.5, 1))  # those that wait do not ask all at once
+        pause = min(1.5 * pause, LATER)
     try:
         yield
     finally:
