@@ -43,7 +43,7 @@ from otbench.metrics.torch_backend import ON_CPU
 from otbench.metrics.views import ImageView, PixelView
 from otbench.provenance import code_version, machine, versions
 from otbench.utils.devices import prepare
-from otbench.utils.files import whole, write_json
+from otbench.utils.files import atomic_write, write_json
 
 ROOT = Path(__file__).parent.parent
 COLUMNS = ("part", "what", "where", "n", "seconds", "peer", "peer_seconds", "ratio", "value", "peer_value")
@@ -312,12 +312,12 @@ def write(out: Path, record: dict[str, Any], rows: list[Row]) -> str:
     """Write machine.json, times.csv and table.md into `out`, and return the table."""
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "machine.json", record)
-    with whole(out / "times.csv") as path, open(path, "w", newline="") as file:
+    with atomic_write(out / "times.csv") as path, open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
     text = table(record, rows)
-    with whole(out / "table.md") as path:
+    with atomic_write(out / "table.md") as path:
         path.write_text(text)
     return text
 

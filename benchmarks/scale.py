@@ -30,7 +30,7 @@ from otbench.metrics.measure import expected
 from otbench.metrics.table import COLUMNS, write_table
 from otbench.provenance import machine, versions
 from otbench.runs.check import checked
-from otbench.utils.files import whole, write_json
+from otbench.utils.files import atomic_write, write_json
 
 ROOT = Path(__file__).parents[1]
 DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll")
@@ -70,7 +70,10 @@ def make(run: Run, root: Path) -> None:
                 for metric, text in wanted
             ]
             write_table(pd.DataFrame(rows), root / run.folder / "metrics" / name / f"{model}.csv")
-            with whole(root / run.folder / "metrics" / name / f"{model}.curves.npz") as path, open(path, "wb") as file:
+            with (
+                atomic_write(root / run.folder / "metrics" / name / f"{model}.curves.npz") as path,
+                open(path, "wb") as file,
+            ):
                 np.savez(file)
             samples = draw.normal(size=(20 * len(seeds), 2)).astype(np.float32)
             write_samples(root / run.folder / "samples" / name / f"{model}.npz", samples, np.repeat(seeds, 20))

@@ -40,7 +40,7 @@ from otbench.training.feed import Feed
 from otbench.training.trainer import Options, Trainer
 from otbench.transport import solve
 from otbench.utils.devices import prepare
-from otbench.utils.files import whole, write_json
+from otbench.utils.files import atomic_write, write_json
 
 PLAIN, ALONE, TOGETHER, CAPTURED = "plain loop", "one seed", "all at once", ", captured"
 #: the papers' budgets, steps of `Stage.cost` 1 and seeds: what forecasts are for
@@ -305,7 +305,7 @@ class Bench:
         record |= {"peak": self.roofs.peak, "bandwidth": self.roofs.bandwidth}
         write_json(out / "machine.json", record)
         for name, columns in (("times", TIMES), ("roofline", ROOFLINE), ("profile", PROFILE)):
-            with whole(out / f"{name}.csv") as path, open(path, "w", newline="") as file:
+            with atomic_write(out / f"{name}.csv") as path, open(path, "w", newline="") as file:
                 writer = csv.DictWriter(file, columns)
                 writer.writeheader()
                 writer.writerows(self.rows[name])

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from otbench.utils.files import read_json, whole
+from otbench.utils.files import atomic_write, read_json
 
 PLAIN, ALONE, TOGETHER, CAPTURED = "plain loop", "one seed", "all at once", ", captured"
 #: the suite's ways, in the order of the tables' columns
@@ -33,7 +33,7 @@ def write(folder: Path) -> str:
     times, counts = rows(folder / "times.csv"), rows(folder / "roofline.csv")
     parts = [said(record), times_table(times), forecast_table(times), roofline_table(record, counts)]
     text = "\n".join(part for part in parts if part)
-    with whole(folder / "table.md") as path:
+    with atomic_write(folder / "table.md") as path:
         path.write_text(text)
     return text
 
@@ -167,7 +167,7 @@ def figure(folder: Path) -> None:
         axis.set_title(
             f"A training step on {where(record)}:\none seed (hollow), all seeds at once (filled)", loc="left"
         )
-        with whole(folder / "roofline.png") as path:
+        with atomic_write(folder / "roofline.png") as path:
             fig.savefig(path, format="png")
         plt.close(fig)
 

@@ -18,7 +18,7 @@ from otbench.data import roots
 from otbench.data.base import SPLITS, DataSet, Mixture
 from otbench.errors import OtbenchError
 from otbench.registry import DATASET_GROUPS, KINDS, dataset_files, dataset_names
-from otbench.utils.files import read_npz, whole
+from otbench.utils.files import atomic_write, read_npz
 
 __all__ = ["DataSet", "Mixture", "known", "load", "save"]
 
@@ -72,7 +72,7 @@ def save(data: DataSet, path: str | Path) -> None:
         arrays["classes"] = np.array(data.classes)
     if data.truth:
         arrays |= {"centres": data.truth.centres, "sigma": data.truth.sigma, "weights": data.truth.weights}
-    with whole(path) as temporary, open(temporary, "wb") as file:
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays, name=data.name, title=data.title, source=data.source)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.utils.files import read_arrays, whole
+from otbench.utils.files import atomic_write, read_arrays
 
 STATUSES = ("ok", "diverged", "failed", "missing")
 #: key of a run's info: only those samples are there that figures show (`otbench slice`); its value is `measure_version`
@@ -164,7 +164,7 @@ def write_samples(
             raise OtbenchError(f"{path}: the seeds' reconstructions differ in shape ({error})") from error
         arrays["reconstruction_seed"] = np.repeat(np.array(seeds, np.int64), [len(part) for part in parts])
         _reconstructions(arrays, samples, path)
-    with whole(path) as temporary, open(temporary, "wb") as file:
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
 
 

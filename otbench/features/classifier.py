@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted, file_hash
-from otbench.utils.files import whole
+from otbench.utils.files import atomic_write
 from otbench.utils.progress import Bar
 from otbench.utils.rng import generator
 
@@ -164,7 +164,7 @@ class Classifier:
         from safetensors.torch import save_file
 
         state = {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             # one entry, as the order of several is not fixed and the hash is the file's
             save_file(state, temporary, {"form": json.dumps(asdict(self.form))})
         self.hash = file_hash(path)

@@ -20,7 +20,7 @@ import numpy as np
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted, Extractor
-from otbench.utils.files import read_json, read_npz, whole, write_json
+from otbench.utils.files import atomic_write, read_json, read_npz, write_json
 from otbench.utils.protocol import protocol
 
 FORMAT = 1
@@ -124,7 +124,7 @@ def write_extracted(
         told["accuracy"] = _accuracy(reference, data.labels_of("reference"))
         told["accuracy_held_out"] = _accuracy(held_out, data.labels_of("held_out"))
     told["protocol"] = protocol_start(extractor.name, told)
-    with whole(folder / f"{extractor.name}.npz") as path, open(path, "wb") as file:
+    with atomic_write(folder / f"{extractor.name}.npz") as path, open(path, "wb") as file:
         np.savez(
             file,
             key=np.array(_key(data.digest(), told)),

@@ -22,7 +22,7 @@ from otbench.metrics.base import PAIR_IMAGES, Score, pair_size
 from otbench.metrics.cost import COSTS
 from otbench.metrics.measure import check_device, check_features, expected, measure
 from otbench.metrics.registry import METRICS
-from otbench.utils.files import read_parquet, whole
+from otbench.utils.files import atomic_write, read_parquet
 
 if TYPE_CHECKING:
     import pandas
@@ -156,7 +156,7 @@ def _stated(cell: Cell) -> Iterator[dict[str, Any]]:
 
 def write_curves(curves: dict[str, np.ndarray], path: str | Path) -> None:
     """Write what `measure_file` put into `curves` to an .npz, whole or not at all."""
-    with whole(path) as temporary, open(temporary, "wb") as file:
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **curves)
 
 
@@ -204,7 +204,7 @@ def write_table(frame: pandas.DataFrame, path: str | Path) -> None:
     frame = check_table(frame, str(path))
     if path.suffix not in (".csv", ".parquet"):
         raise OtbenchError(f"cannot write a table to {path}, expected a name that ends in .csv or .parquet")
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         if path.suffix == ".csv":
             frame.to_csv(temporary, index=False)
         else:

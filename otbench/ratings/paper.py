@@ -10,7 +10,7 @@ import numpy as np
 from otbench.ratings.key import Key
 from otbench.ratings.page import enlargement
 from otbench.utils import plotting
-from otbench.utils.files import whole
+from otbench.utils.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def write_pdf(path: str | Path, key: Key, images: np.ndarray) -> None:
     sheets, forms = _chunks(len(images), COLUMNS * ROWS), _chunks(len(images), FORM_COLUMNS * FORM_ROWS)
     pages = len(sheets) + len(forms)
     nothing = {"Creator": None, "Producer": None, "CreationDate": None}
-    with plotting.styled(), whole(path) as temporary, PdfPages(temporary, metadata=nothing) as pdf:
+    with plotting.styled(), atomic_write(path) as temporary, PdfPages(temporary, metadata=nothing) as pdf:
         for number, numbers in enumerate(sheets, 1):
             _page(pdf, key, "Images", f"page {number} of {pages}", numbers, images)
         for number, numbers in enumerate(forms, len(sheets) + 1):

@@ -69,7 +69,7 @@ class Summary:
         return intervals.student(self.values)
 
     @property
-    def whole(self) -> bool:
+    def atomic_write(self) -> bool:
         """Whether every expected seed is ok."""
         return self.counts.get("ok", 0) == self.expected
 

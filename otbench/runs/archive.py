@@ -26,7 +26,7 @@ from otbench.data.samples import THINNED
 from otbench.errors import OtbenchError
 from otbench.fingerprints import measure_version
 from otbench.provenance import code_version
-from otbench.utils.files import DAMAGED, read_json, whole, write_json
+from otbench.utils.files import DAMAGED, atomic_write, read_json, write_json
 from otbench.utils.progress import Bar
 
 MANIFEST = "manifest.json"
@@ -111,7 +111,7 @@ def _write(out: Path, said: dict[str, Any], chunks: list[bytes]) -> None:
     """Write the parts beside those of the parcel before, then the manifest in place of its, and delete the others."""
     try:
         for part, chunk in zip(said["parts"], chunks, strict=True):
-            with whole(out / part["name"]) as path:
+            with atomic_write(out / part["name"]) as path:
                 path.write_bytes(chunk)
         write_json(out / MANIFEST, said)
     finally:
@@ -300,7 +300,7 @@ def unpack(run: Run, folder: Path) -> int:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             if record:  # it may be on another disk than the results
-                with whole(target) as temporary:
+                with atomic_write(target) as temporary:
                     temporary.write_bytes((Path(where) / member.name).read_bytes())
             else:
                 os.replace(Path(where) / member.name, target)

@@ -15,7 +15,7 @@ from otbench.data.base import DataSet
 from otbench.data.samples import read_samples
 from otbench.errors import OtbenchError
 from otbench.runs.formats import REAL, RECONSTRUCTION, REFERENCE
-from otbench.utils.files import read_npz, whole
+from otbench.utils.files import atomic_write, read_npz
 
 #: points of each model in a scatter figure
 POINTS = 2500
@@ -96,5 +96,5 @@ def _collected(folder: Path, names: list[tuple[str, ...]], suffix: str) -> Array
 def _save(path: Path, arrays: Arrays) -> None:
     if wrong := [key for key, value in arrays.items() if value.dtype.hasobject]:
         raise OtbenchError(f"{path}: array {wrong[0]} holds Python objects, expected numbers or text")
-    with whole(path) as temporary, open(temporary, "wb") as file:
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)

@@ -10,7 +10,7 @@ import pandas as pd
 from otbench.config.run import Run
 from otbench.runs.formats import LOSSES
 from otbench.studies.spread import BIAS, SPREAD, read_spread
-from otbench.utils.files import read_columns, whole
+from otbench.utils.files import atomic_write, read_columns
 
 POINTS = 100
 """Most steps of a curve of losses that are kept."""
@@ -22,12 +22,12 @@ def write(run: Run) -> None:
     A file that is not there leaves no rows. Raises OtbenchError where one cannot be read.
     """
     losses = [_losses(run, dataset, model) for dataset, model in run.pairs]
-    with whole(run.folder / "losses.parquet") as temporary:
+    with atomic_write(run.folder / "losses.parquet") as temporary:
         _joined(losses, LOSSES).to_parquet(temporary, index=False, write_page_checksum=True)
     for name, columns, suffix in (("spread", SPREAD, ".csv"), ("bias", BIAS, ".bias.csv")):
         files = [run.folder / "spread" / dataset / f"{model}{suffix}" for dataset, model in run.spreads]
         found = [read_spread(path, columns) for path in files if path.exists()]
-        with whole(run.folder / f"{name}.csv") as temporary:
+        with atomic_write(run.folder / f"{name}.csv") as temporary:
             _joined(found, columns).to_csv(temporary, index=False)
 
 

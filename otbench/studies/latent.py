@@ -24,7 +24,7 @@ import numpy as np
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.transport import AngleRule, TransportMap
-from otbench.utils.files import whole
+from otbench.utils.files import atomic_write
 
 SEGMENTS = 200
 """Random segments whose facets are counted."""
@@ -237,7 +237,7 @@ def _embeddings(model: Any, data: DataSet, embedded: int) -> dict[str, np.ndarra
 
 def write(path: str | Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Write the arrays to an `.npz`, whole or not at all; returns what the paths counted."""
-    with whole(path) as temporary, open(temporary, "wb") as file:
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
     facets, singular = arrays["path/facets"], arrays["path/singular"]
     return {

@@ -16,7 +16,7 @@ from otbench.config.search_spaces import RANGES, SPACES, options_of
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.provenance import digest
-from otbench.utils.files import read_columns, read_json, whole, write_json
+from otbench.utils.files import atomic_write, read_columns, read_json, write_json
 
 if TYPE_CHECKING:
     import pandas
@@ -153,7 +153,7 @@ def _scores(
 
 def write_search(table: pandas.DataFrame, path: Path) -> None:
     """Write the table COLUMNS as CSV, whole or not at all."""
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.utils.files import read_columns, whole
+from otbench.utils.files import atomic_write, read_columns
 
 if TYPE_CHECKING:
     import pandas
@@ -133,7 +133,7 @@ def _sized(
 def write_spread(tables: tuple[pandas.DataFrame, pandas.DataFrame], out: Path) -> None:
     """Write SPREAD to `out` and BIAS beside it (`<stem>.bias.csv`), each whole or not at all."""
     for table, path in zip(tables, (out, out.with_suffix(".bias.csv")), strict=True):
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             table.to_csv(temporary, index=False)
 
 

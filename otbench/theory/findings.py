@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from otbench.errors import OtbenchError
-from otbench.utils.files import read_npz, whole
+from otbench.utils.files import atomic_write, read_npz
 
 Fact = bool | int | float | str
 
@@ -35,7 +35,7 @@ class Findings:
         tables = {name: _columns(table) for name, table in self.tables.items()}
         told = {"name": self.name, "facts": _plain(self.facts), "tables": tables, "info": _plain(self.info)}
         arrays = {f"array/{name}": np.asarray(value) for name, value in self.arrays.items()}
-        with whole(path) as temporary, open(temporary, "wb") as file:
+        with atomic_write(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, told=np.array(json.dumps(told)), **arrays)
 
 

@@ -29,7 +29,7 @@ from otbench.training.meter import Meter, settled
 from otbench.training.saved import mark_of
 from otbench.training.trainer import Options, Record, Trainer, key
 from otbench.utils.devices import flags, prepare, resolve
-from otbench.utils.files import whole, write_json
+from otbench.utils.files import atomic_write, write_json
 from otbench.utils.interrupt import Interrupted
 from otbench.utils.locks import exclusive
 
@@ -210,9 +210,9 @@ def _write(out: Path, record: Record, summary: dict[str, Any]) -> None:
     tensors = {f"{cell}/{k}": v.contiguous() for cell, state in record.snapshots.items() for k, v in state.items()}
     content = save(tensors, {"fit": mark_of(summary)})
     summary["weights_sha256"] = hashlib.sha256(content).hexdigest()
-    with whole(out / "weights.safetensors") as path:
+    with atomic_write(out / "weights.safetensors") as path:
         path.write_bytes(content)
-    with whole(out / "losses.csv") as path, open(path, "w", newline="") as file:
+    with atomic_write(out / "losses.csv") as path, open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["stage", "step", "seed", "loss", "value"])
         writer.writerows(record.losses)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from otbench.errors import OtbenchError
-from otbench.utils.files import read_json, whole, write_json
+from otbench.utils.files import atomic_write, read_json, write_json
 
 SAME = ("model", "options", "data", "dataset", "steps", "snapshots", "precision", "code_version", "config_hash")
 """What fits of one model must share."""
@@ -48,9 +48,9 @@ def join(folders: list[Path], out: Path) -> dict[str, Any]:
     }
     content = save(tensors, {"fit": mark_of(first)})
     joined["weights_sha256"] = hashlib.sha256(content).hexdigest()
-    with whole(out / "weights.safetensors") as path:
+    with atomic_write(out / "weights.safetensors") as path:
         path.write_bytes(content)
-    with whole(out / "losses.csv") as path, open(path, "w", encoding="utf-8", newline="") as file:
+    with atomic_write(out / "losses.csv") as path, open(path, "w", encoding="utf-8", newline="") as file:
         file.writelines(_losses(folders))
     write_json(out / "fit.json", joined)
     return joined

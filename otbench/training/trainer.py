@@ -17,7 +17,7 @@ from torch import Tensor
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.models.base import Model, Stage
 from otbench.training.feed import Feed
-from otbench.utils.files import whole
+from otbench.utils.files import atomic_write
 from otbench.utils.interrupt import Interrupted, Stop, stoppable
 from otbench.utils.progress import Bar
 
@@ -284,7 +284,7 @@ class Trainer:
         }
         content = io.BytesIO()
         torch.save(value, content)
-        with whole(self.saved) as path, open(path, "wb") as file:
+        with atomic_write(self.saved) as path, open(path, "wb") as file:
             file.write(hashlib.sha256(content.getbuffer()).digest())
             file.write(content.getbuffer())
 

@@ -14,7 +14,7 @@ from otbench.transport.duality import dual, wasserstein
 from otbench.transport.envelope import Envelope
 from otbench.transport.sampling import highest_pairs, sampled
 from otbench.transport.sources import from_arrays
-from otbench.utils.files import read_npz, whole
+from otbench.utils.files import atomic_write, read_npz
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class TransportMap(Envelope):
     def save(self, path: str | Path) -> None:
         """Write the map to an .npz file, whole or not at all."""
         arrays = {f"source_{name}": value for name, value in self.source.arrays().items()}
-        with whole(path) as temporary, open(temporary, "wb") as file:
+        with atomic_write(path) as temporary, open(temporary, "wb") as file:
             np.savez(
                 file,
                 target=self.target,

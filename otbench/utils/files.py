@@ -38,7 +38,7 @@ DAMAGED = (
 
 
 @contextmanager
-def whole(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it onto `path` when the block ends without an error.
 
     Raises OtbenchError where the folder cannot be written to, and WorkFailed where the disk is full or fails meanwhile;
@@ -82,7 +82,7 @@ def sync_folder(folder: Path) -> None:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save
 
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.utils.files import read_json, read_npz, whole, write_json, write_text
+from otbench.utils.files import atomic_write, read_json, read_npz, write_json, write_text
 from tests.disks import disk, read_only
 
 LARGE = np.random.default_rng(0).random(50_000)
@@ -29,10 +29,10 @@ def test_a_full_disk_gets_a_sentence_and_leaves_what_was_there(kind, tmp_path):
         with pytest.raises(
             WorkFailed, match=f"cannot write .*file.{kind}: .*No space left on device.*as it was before"
         ):
-            with whole(path) as temporary:
+            with atomic_write(path) as temporary:
                 WRITERS[kind](temporary)
         assert path.read_text() == "before" and [p.name for p in folder.iterdir()] == [path.name]
-        with whole(folder / "tiny") as temporary:
+        with atomic_write(folder / "tiny") as temporary:
             temporary.write_text("there is room again")
 
 
@@ -47,7 +47,7 @@ def test_a_read_only_folder_gets_a_sentence(tmp_path):
 
 def test_an_error_of_the_work_is_its_own_and_leaves_nothing(tmp_path):
     for error in (ValueError("x"), FileNotFoundError(2, "none", "other")):
-        with pytest.raises(type(error)), whole(tmp_path / "file"):
+        with pytest.raises(type(error)), atomic_write(tmp_path / "file"):
             raise error
     assert not list(tmp_path.iterdir())
 

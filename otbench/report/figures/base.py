@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from otbench.report.comparison import Comparison
 from otbench.report.labels import shown
 from otbench.utils import plotting
-from otbench.utils.files import whole
+from otbench.utils.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +63,7 @@ def save(figure: Figure, folder: Path, name: str) -> None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # the layout is found: saving need not look for it three times more
         for kind, metadata in METADATA.items():
-            with whole(folder / f"{name}.{kind}") as temporary:
+            with atomic_write(folder / f"{name}.{kind}") as temporary:
                 figure.savefig(temporary, format=kind, metadata=metadata)
     finally:
         plt.close(figure)

@@ -13,7 +13,7 @@ from otbench.report.comparison import Comparison
 from otbench.report.figures.image_grids import cells
 from otbench.report.figures.tiles import tile
 from otbench.runs.formats import REAL, RECONSTRUCTION, REFERENCE
-from otbench.utils.files import whole
+from otbench.utils.files import atomic_write
 
 SIDE = 10
 SMALL = 6
@@ -85,7 +85,7 @@ def _save(images: np.ndarray, out: Path, name: Path) -> str:
 
     scale = max(1, -(-PIXELS // images.shape[2]))
     picture = Image.fromarray(tile(images[: SIDE * SIDE], SIDE, gap=2, scale=scale))
-    with whole(out / name) as path:
+    with atomic_write(out / name) as path:
         (picture.convert("L") if images.shape[1] == 1 else picture).save(path, format="png")
     return name.as_posix()
 
