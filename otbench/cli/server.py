@@ -15,7 +15,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -35,7 +34,9 @@ KILLED = 137
 
 def start(parent: int) -> None:
     """Start the process in the background and name its socket in the environment; it ends with `parent`."""
-    path = str(Path(tempfile.mkdtemp(prefix="otbench-")) / "warm")
+    from otbench.utils.files import make_temporary_folder
+
+    path = str(make_temporary_folder("otbench") / "warm")
     command = [sys.executable, "-m", "otbench.cli.server", path, str(parent)]
     # libraries take their number of threads when they are loaded: one, as the jobs of a run have
     environment = os.environ | dict.fromkeys(THREADS, "1")

@@ -26,7 +26,7 @@ from otbench.data.samples import THINNED
 from otbench.errors import OtbenchError
 from otbench.fingerprints import measure_version
 from otbench.provenance import code_version
-from otbench.utils.files import DAMAGED, atomic_write, read_json, write_json
+from otbench.utils.files import DAMAGED, atomic_write, read_json, remove_stale, temporary_prefix, write_json
 from otbench.utils.progress import Bar
 
 MANIFEST = "manifest.json"
@@ -291,7 +291,8 @@ def unpack(run: Run, folder: Path) -> int:
     # without this folder Snakemake takes the records for those of an old release, and looks through them all
     Path(RECORDS, "incomplete").mkdir(parents=True, exist_ok=True)
     written = 0
-    with tempfile.TemporaryDirectory(dir=run.folder, prefix=".slice-") as where:
+    remove_stale(run.folder)
+    with tempfile.TemporaryDirectory(dir=run.folder, prefix=temporary_prefix(".slice")) as where:
         for name, member in zip(names, _members(content, where), strict=True):
             record = name.startswith(f"{RECORDS}/")
             known = _record(str(run.folder / name.removeprefix(f"{RECORDS}/")), "metadata")

@@ -23,6 +23,8 @@ from pathlib import Path
 
 import torch
 
+from otbench.utils.files import make_temporary_folder
+
 SOURCE = r"""
 #include <math.h>
 #include <stdint.h>
@@ -144,7 +146,7 @@ def _folder() -> Path:
             return folder
     except OSError:
         pass
-    return Path(tempfile.mkdtemp(prefix="otbench-"))
+    return make_temporary_folder("otbench")
 
 
 def _key(compiler: str) -> str:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import lzma
 import os
+import re
+import shutil
 import struct
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otbench.errors import OtbenchError, WorkFailed
+from otbench.utils.owners import host_name, is_running, start_of
 
 if TYPE_CHECKING:
     import numpy
@@ -37,17 +42,72 @@ DAMAGED = (
 )
 
 
+#: in the name of what is temporary: a sign, the host, the process and its start; random letters and an ending follow
+_TEMPORARY = re.compile(
+    r".*-tmp-(?P<host>[0-9a-f]{6})-(?P<pid>[0-9]{1,10})-(?P<start>[0-9a-f]{6})-[a-z0-9_]+(\..*)?", re.DOTALL
+)
+#: seconds without a change after which what another host's process was writing is taken for left behind
+STALE = 3600.0
+
+
+def temporary_prefix(name: str) -> str:
+    """How the name of a temporary file or folder of this process begins, by which `remove_stale` knows it."""
+    return f"{name[:40]}-tmp-{_short(host_name())}-{os.getpid()}-{_short(start_of(os.getpid()))}-"
+
+
+def _short(text: str | None) -> str:
+    return sha256(str(text).encode()).hexdigest()[:6]
+
+
+def make_temporary_folder(name: str) -> Path:
+    """A new folder among the system's temporary ones; those that ended processes left under this name are removed."""
+    remove_stale(tempfile.gettempdir(), f"{name}-tmp-")
+    return Path(tempfile.mkdtemp(prefix=temporary_prefix(name)))
+
+
+def remove_stale(folder: str | Path, beginning: str = ".") -> None:
+    """Remove from a folder what interrupted processes left there under names of `temporary_prefix`; nothing else.
+
+    What a process of this host was writing goes once the process has ended, what one of another host was writing once
+    nothing has changed it for an hour. Another user's stays, and so does what cannot be removed.
+
+    Args:
+        beginning: How the names begin that are looked at.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _TEMPORARY.fullmatch(entry.name) if entry.name.startswith(beginning) else None
+            if match is None:
+                continue
+            with suppress(OSError):
+                status = entry.stat(follow_symlinks=False)
+                if status.st_uid != os.geteuid() or not _is_stale(status.st_mtime, **match.groupdict()):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    os.unlink(entry.path)
+
+
+def _is_stale(changed: float, host: str, pid: str, start: str) -> bool:
+    if host != _short(host_name()):
+        return time.time() - changed > STALE
+    return not is_running(int(pid)) or _short(start_of(int(pid))) != start
+
+
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it onto `path` when the block ends without an error.
 
-    Raises OtbenchError where the folder cannot be written to, and WorkFailed where the disk is full or fails meanwhile;
-    what stood at `path` then still stands there.
+    What interrupted writes left in the folder is removed, see `remove_stale`. Raises OtbenchError where the folder
+    cannot be written to, and WorkFailed where the disk is full or fails meanwhile; what stood at `path` then still
+    stands there.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        remove_stale(path.parent)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(f".{path.stem}"), suffix=path.suffix)
         os.close(handle)
     except OSError as error:
         raise OtbenchError(f"cannot write {path}: {error.strerror or error}") from error

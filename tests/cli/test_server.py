@@ -183,8 +183,8 @@ def test_a_call_with_more_threads_runs_itself(environment, monkeypatch):
 
 
 def test_it_ends_with_its_parent_and_cleans_up(tmp_path):
-    code = "import os, time; from otbench import warm; warm.start(os.getpid()); "
-    code += "print(os.environ[warm.VARIABLE], flush=True); time.sleep(60)"
+    code = "import os, time; from otbench.cli import server; server.start(os.getpid()); "
+    code += "print(os.environ[server.VARIABLE], flush=True); time.sleep(60)"
     where = {**os.environ, "PYTHONPATH": str(ROOT)}
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=where)
     path = Path(parent.stdout.readline().strip())

@@ -17,6 +17,8 @@ from otbench.config.run import Run
 from otbench.data.samples import read_samples, write_samples
 from otbench.errors import OtbenchError
 from otbench.runs import archive
+from otbench.runs import archive as parcel
+from otbench.utils import files
 from otbench.utils.files import write_json
 from tests.test_workflow import small
 
@@ -105,6 +107,18 @@ def test_a_run_unpacked_is_the_run_packed(made, tmp_path):
     known = archive._record(str(there.folder / "fit/grid-pyomt/real/weights.safetensors"), "metadata")
     assert known.read_text() == "{}"
     assert not list(there.folder.glob(".slice-*"))
+
+
+def test_what_a_killed_unpacking_left_in_the_run_goes(made, tmp_path, monkeypatch):
+    parcel.pack(made, tmp_path / "out", **ROOM)
+    there = run_in(tmp_path / "there")
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "start_of", lambda pid: "an earlier process of this number")
+        left = there.folder / f"{files.temporary_prefix('.slice')}abc" / "small"
+    left.mkdir(parents=True)
+    (left / "config.json").write_text("{}")
+    assert parcel.unpack(there, tmp_path / "out") == 8
+    assert not [path for path in there.folder.iterdir() if path.name.startswith(".")]
 
 
 def test_files_that_are_there_stay(made, tmp_path):
