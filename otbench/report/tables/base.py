@@ -167,14 +167,15 @@ def to_csv(table: Table) -> str:
         keys.append([(column.key + suffix, suffix) for suffix in suffixes or [""]])
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([table.row_head.lower(), "block", *(name for group in keys for name, _ in group)])
+    names = [name for group in keys for name, _ in group]
+    writer.writerow(map(spreadsheet_text, [table.row_head.lower(), "block", *names]))
     for row in table.rows:
         fields = [
             _plain(cell.raw.get(suffix, cell.text if not cell.raw and cell.kind != "absent" else None))
             for cell, group in zip(row.cells, keys, strict=True)
             for _, suffix in group
         ]
-        writer.writerow([row.name, row.block, *fields])
+        writer.writerow(map(spreadsheet_text, [row.name, row.block, *fields]))
     return out.getvalue()
 
 
@@ -243,6 +244,22 @@ def _plain(value: Raw) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def spreadsheet_text(text: str) -> str:
+    """`text` for a cell of a CSV, with an apostrophe before what a spreadsheet would run as a formula.
+
+    Names come from files that others made. Numbers stay as they are, negative ones too. A carriage return becomes a
+    space: the csv module puts no quotes around it, and it would begin another row.
+    """
+    line = text.replace("\r", " ")
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return line
+    try:
+        float(text)
+    except ValueError:
+        return f"'{line}"
+    return line
 
 
 def md(text: str) -> str:
