@@ -1,7 +1,8 @@
 """The theory in the report: a chapter for every study of it, with paragraphs, tables and figures.
 
 A study's counterpart here is a module of the same name with `said(findings) -> list[str]` (paragraphs),
-`tables(findings) -> list[Table]` and `figures(findings) -> Iterator[Wanted]`.
+`tables(findings) -> list[Table]`, `figures(findings) -> Iterator[Wanted]`, and `derived(findings)`: what its sentences
+need besides the study's facts. The sentences and the captions stand in templates/, in a template of the same name.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from otbench.registry import THEORIES
 from otbench.report.figures.base import Drawn, drawn
 from otbench.report.tables.base import Table
+from otbench.report.theory.prose import fill
 from otbench.theory import module
 
 if TYPE_CHECKING:
@@ -36,7 +38,15 @@ class Chapter:
 
 
 def chapters(found: dict[str, Findings], out: Path) -> Iterator[Chapter]:
-    """The chapters of the studies that were computed, in the order of the report; figures go to `out`/figures."""
+    """Makes the chapters of the studies that were computed, in the order of the report.
+
+    Args:
+        found: What each study found, by the study's name.
+        out: Folder of the report; the figures go to its folder `figures`.
+
+    Yields:
+        A chapter for each study in `found`.
+    """
     for name in THEORIES:
         if name in found:
             study, shown = module(name), import_module(f"otbench.report.theory.{name.replace('-', '_')}")
@@ -46,16 +56,40 @@ def chapters(found: dict[str, Findings], out: Path) -> Iterator[Chapter]:
 
 
 def uncomputed(run: Gathered) -> list[str]:
-    """The titles of the studies that the run's config asks for and that are not there."""
+    """Lists the studies that the run's config asks for and that are not there.
+
+    Args:
+        run: The gathered run.
+
+    Returns:
+        The studies' titles.
+    """
     asked = (run.info.get("config") or {}).get("theory") or {}
     return [module(name).TITLE for name in THEORIES if asked.get(name) is not None and name not in run.theory]
 
 
+@dataclass(frozen=True)
+class Made:
+    """What made a study's findings; `settings` are its options in words."""
+
+    has_dataset: bool
+    dataset: str
+    seconds: float
+    device: str
+    settings: str
+
+
 def made(found: Findings) -> str:
-    """A line that says what was run."""
+    """Says what was run.
+
+    Args:
+        found: What the study found.
+
+    Returns:
+        A line with the data set, the seconds, the device and the options.
+    """
     info = found.info
-    options = ", ".join(f"{name} {value}" for name, value in (info.get("options") or {}).items())
-    where = f" on {info['dataset']}" if info.get("dataset") else ""
-    return (
-        f"Computed{where} in {float(info.get('seconds', 0)):.0f} s ({info.get('device', 'cpu')}); options: {options}."
-    )
+    dataset = info.get("dataset") or ""
+    settings = ", ".join(f"{name} {value}" for name, value in (info.get("options") or {}).items())
+    known = Made(bool(dataset), dataset, float(info.get("seconds", 0)), info.get("device", "cpu"), settings)
+    return fill("chapter", found, known)("made")

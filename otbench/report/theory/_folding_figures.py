@@ -24,7 +24,14 @@ def _solids(findings: Findings) -> list[str]:
 
 
 def torn(findings: Findings) -> list[str]:
-    """The solids to which the map jumps somewhere."""
+    """Lists the solids to which the map jumps somewhere.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        Names of the solids.
+    """
     return [name for name in _solids(findings) if len(findings.arrays[f"{name}/ridge"])]
 
 
@@ -44,12 +51,26 @@ def _directions(x: np.ndarray) -> np.ndarray:
 
 
 def paths(findings: Findings) -> Figure:
-    """A row a solid, a column a time."""
+    """Draws a row for each solid, and a column for each time.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     return _columns_of_times(findings, turn=25, tilt=20, sliced=False)
 
 
 def slices(findings: Findings) -> Figure:
-    """The same of the cells that start near the middle plane, from the front."""
+    """Draws the cells that start near the middle plane, from the front, in a row for each solid.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     return _columns_of_times(findings, turn=0, tilt=0, sliced=True)
 
 
@@ -88,7 +109,14 @@ def _bare(axis, reach: float) -> None:
 
 
 def singular(findings: Findings) -> Figure:
-    """The singular facets in the ball from two sides, and how far the map jumps across them."""
+    """Draws the singular facets in the ball from two sides, and how far the map jumps across them.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
     from matplotlib.patches import Circle
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report.figures.marks import BLACK, BLUE, PURPLE, RED
 from otbench.theory.singular_sets.targets import AWAY, HOLE, OUTER, RADIUS, TARGETS, TITLES, distance_to
-from otbench.utils.plotting import GREEN, GREY, LIGHT, ORANGE, SKY, WIDTH
+from otbench.utils.plotting import BLACK, BLUE, GREEN, GREY, LIGHT, ORANGE, PURPLE, RED, SKY, WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +21,14 @@ TAUGHT = ("clusters", "annulus")
 
 
 def maps(findings: Findings) -> Figure:
-    """A column a target: dual triangulation, power diagram, potential."""
+    """Draws a column for each target: dual triangulation, power diagram, and potential.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(3, len(TARGETS), figsize=(WIDTH, 4.7), layout="constrained")
@@ -91,7 +97,14 @@ def _potential(axis: Axes, held: dict[str, np.ndarray]) -> None:
 
 
 def networks(findings: Findings) -> Figure:
-    """Share in the gap against width, and against the largest stretching, for the clusters and the ring."""
+    """Draws the share in the gap against width and against the largest stretching, for clusters and ring.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 4.6), layout="constrained", sharey="row")
@@ -145,7 +158,14 @@ def _bound(axis: Axes, findings: Findings, name: str) -> None:
 
 
 def astray(findings: Findings) -> Figure:
-    """For one network a target: source points, generated points, distances from the singular set."""
+    """Draws source points, generated points and distances from the singular set, for one network a target.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(2, 3, figsize=(WIDTH, 4.7), layout="constrained")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from otbench.report.figures import marks
-from otbench.report.theory.parts import seeds, table
+from otbench.report.theory.parts import table
+from otbench.report.theory.prose import fill, percent
 from otbench.utils import plotting
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from otbench.report.tables.base import Table
     from otbench.theory.findings import Findings
 
+CHAPTER = "beyond"
+NAME = f"theory_{CHAPTER}"
 WHERE = {
     "gaussian": "Gaussian to Gaussian, d = 2",
     "gaussian-8": "Gaussian to Gaussian, d = 8",
@@ -45,121 +50,154 @@ STEADY = 0.1
 
 
 def title(name: str) -> str:
-    """What a map is called."""
+    """Names a map in words.
+
+    Args:
+        name: The map's name in the study.
+
+    Returns:
+        The title by which tables and sentences call it.
+    """
     return MAPS.get(name) or f"entropic map, {name.removeprefix('entropic ')}"
 
 
-def said(findings: Findings) -> list[str]:
-    """What was computed, and what the numbers say to each open question."""
-    f = findings.facts
-    names = _order(findings)
-    text = (
-        "The OTVAE report leaves open whether regularised Sinkhorn can give the transport map, whether interpolation "
-        "in high dimensions can extend it to new points, and what would cost less. "
-        f"{len(names) - 2} maps were fitted to {f['points']} points a problem: from N(0, I) to a Gaussian (the optimal "
-        "map is Bures' closed form; L2-UVP is the mean squared error over the target's variance), from a square to a "
-        f"ring of 8 modes, and from N(0, I) to {f['dimension']} principal components of scikit-learn's digits, scored "
-        f"against its test split; means over {seeds(f)}. In its limits the entropic map is what theory says: "
-        f"{_percent(f['limit_mean'], 2)} of the target's spread from the mean at a regularisation of 1,000 and "
-        f"{_percent(f['limit_plan'])} from the exact plan's map at 0.0001 (60 points)."
-    )
-    return [text, f"{_sinkhorn(findings)} {_interpolation(findings)}", f"{_networks(findings)} {_verdict(findings)}"]
+@dataclass(frozen=True)
+class Entropic:
+    """The map of regularised Sinkhorn at one regularisation, over the mean cost."""
+
+    regularisation: str
+    uvp: float
+    copies: float
+    near: float
 
 
-def _sinkhorn(findings: Findings) -> str:
-    f, entropic = findings.facts, _entropic(findings)
-    low, high = entropic[0], entropic[-1]
-    best = {one: min(entropic, key=lambda name: f[f"{one}/{name}/uvp"]) for one in ("gaussian", "gaussian-8")}
-    text = "Regularised Sinkhorn: "
-    for one, dimension in (("gaussian", 2), ("gaussian-8", 8)):
-        text += (
-            f"in {dimension} dimensions the best of its maps (regularisation {_number(best[one])} of the mean cost) "
-            f"has an L2-UVP of {f[f'{one}/{best[one]}/uvp']:.1f} %, the semi-discrete map "
-            f"{f[f'{one}/semi-discrete/uvp']:.1f} % and AE-OT's extension {f[f'{one}/ae-ot/uvp']:.1f} %; "
-        )
-    text += f"at {_number(low)} {_percent(f[f'gaussian-8/{low}/copies'], 0)} of the samples in 8 dimensions are copies"
-    if len(entropic) > 1:
-        text += f", at {_number(high)} its L2-UVP is {f[f'gaussian-8/{high}/uvp']:.0f} % (the constant mean: 100 %)"
-    shares = [f"{_percent(f[f'ring/{name}/quality'], 0)} at {_number(name)}" for name in entropic]
-    text += (
-        f". On the ring {', '.join(shares)} of its points lie within three standard deviations of a mode, against "
-        f"{_percent(f['ring/semi-discrete/quality'])} for the semi-discrete map."
-    )
-    return text
+@dataclass(frozen=True)
+class Network:
+    """A network's error in 8 dimensions."""
+
+    title: str
+    uvp: float
 
 
-def _interpolation(findings: Findings) -> str:
-    f = findings.facts
-    kinds = ("plan, nearest", "plan, two nearest", "plan, interpolated")
-    uvp = [f[f"gaussian-8/{name}/uvp"] for name in kinds]
-    near = [_percent(f[f"ring/{name}/quality"], 0) for name in kinds]
-    best = int(np.argmin(uvp))
-    text = (
-        f"Extension of the exact plan: in 8 dimensions taking the nearest point's image has L2-UVP {uvp[0]:.0f} %, "
-        f"OTVAE's random mix of two {uvp[1]:.0f} %, interpolation by radial functions {uvp[2]:.1f} %. "
-    )
-    text += (
-        "So interpolation does extend a smooth map"
-        if best == 2
-        else f"So interpolation does not help here; best is: {title(kinds[best])}"
-    )
-    text += f"; on the ring, where the map must jump, the shares near a mode are {', '.join(near)} in that order."
-    return text
+@dataclass(frozen=True)
+class Derived:
+    """What the sentences need besides the study's facts; maps are named by their titles, and `near` is near a mode."""
+
+    maps: int
+    entropic: tuple[Entropic, ...]
+    several_entropic: bool
+    best_in_2: Entropic
+    best_in_8: Entropic
+    interpolation_helps: bool
+    best_extension: str
+    has_steps: bool
+    steps: int
+    nets: tuple[Network, ...]
+    averaging: bool
+    some_new: bool
+    nearest_new: str
+    nearest_new_frechet: float
+    nearest_new_by_w2: str
+    some_steady: bool
+    best_steady: str
+    best_steady_near: float
+    cheapest: str
+    cheapest_seconds: float
+    dearest: str
+    dearest_seconds: float
+    semi_discrete_seconds: float
 
 
-def _networks(findings: Findings) -> str:
-    f = findings.facts
-    uvp = {name: f[f"gaussian-8/{name}/uvp"] for name in NETWORKS}
-    least = min(uvp, key=uvp.get)
-    listed = ", ".join(f"{title(name)} {uvp[name]:.1f} %" for name in NETWORKS)
-    steps = (findings.info.get("options") or {}).get("steps")
-    text = f"Networks{f' after {steps:,} steps' if steps else ''}, L2-UVP in 8 dimensions: {listed}. "
-    steady = uvp[least] < f["gaussian-8/semi-discrete/uvp"]
-    text += (
-        f"The best is below the semi-discrete map's {f['gaussian-8/semi-discrete/uvp']:.0f} %, though two of them were "
-        "fitted to that very map: a smooth fit averages out the noise of few points. "
-        if steady and min(uvp["regression"], uvp["convex"]) < f["gaussian-8/semi-discrete/uvp"]
-        else ""
-    )
-    new = [n for n in _order(findings) if n not in ("real", "memoriser") and f[f"digits/{n}/copies"] < NEW]
-    ranked = sorted(new, key=lambda name: f[f"digits/{name}/frechet"])
-    if ranked:
-        first = ranked[0]
-        text += (
-            f"On the digits' codes, of the maps that give new samples {title(first)} comes nearest, Frechet distance "
-            f"{f[f'digits/{first}/frechet']:.3f} (held-out real codes {f['digits/real/frechet']:.3f}, memoriser "
-            f"{f['digits/memoriser/frechet']:.3f}, AE-OT's extension {f['digits/ae-ot/frechet']:.3f}, OTVAE's "
-            f"{f['digits/plan, two nearest/frechet']:.3f}); by W2 it is "
-            f"{title(min(new, key=lambda name: f[f'digits/{name}/w2']))}."
-        )
-    return text
+def derived(findings: Findings) -> Derived:
+    """Decides what the paragraphs may say to each of the report's open questions.
 
+    Args:
+        findings: What the study found.
 
-def _verdict(findings: Findings) -> str:
+    Returns:
+        What the sentences need besides the study's facts.
+    """
     f = findings.facts
     every = [name for name in _order(findings) if name not in ("real", "memoriser")]
-    rejecting = [name for name in every if f.get(f"ring/{name}/kept", 1) < 1]
-    steady = [name for name in every if f[f"ring/{name}/jump"] < STEADY and name not in rejecting]
-    text = ""
-    if steady:
-        best = max(steady, key=lambda name: f[f"ring/{name}/quality"])
-        text += (
-            f"Of the maps without a jump none has more than {_percent(f[f'ring/{best}/quality'], 0)} of its points "
-            f"near a mode ({title(best)}); AE-OT's extension, which rejects {_percent(1 - f['ring/ae-ot/kept'])} of "
-            f"the source, has {_percent(f['ring/ae-ot/quality'])} and gives new points. "
-        )
+    uvp = {name: f[f"gaussian-8/{name}/uvp"] for name in every}
     seconds = {name: np.mean([f[f"{one}/{name}/seconds"] for one in WHERE]) for name in every}
-    cheap, dear = min(seconds, key=seconds.get), max(seconds, key=seconds.get)
-    text += (
-        f"Cost: from {seconds[cheap]:.3f} s ({title(cheap)}) to {seconds[dear]:.2f} s ({title(dear)}) a fit; the "
-        f"semi-discrete map {seconds['semi-discrete']:.2f} s."
+    cheapest, dearest = min(seconds, key=seconds.__getitem__), max(seconds, key=seconds.__getitem__)
+    entropic, kinds = _entropic(findings), ("plan, nearest", "plan, two nearest", "plan, interpolated")
+    extension = min(kinds, key=uvp.__getitem__)
+    steps = int((findings.info.get("options") or {}).get("steps") or 0)
+    return Derived(
+        maps=len(every),
+        entropic=tuple(_entropic_map(f, "gaussian-8", name) for name in entropic),
+        several_entropic=len(entropic) > 1,
+        best_in_2=min((_entropic_map(f, "gaussian", name) for name in entropic), key=lambda one: one.uvp),
+        best_in_8=min((_entropic_map(f, "gaussian-8", name) for name in entropic), key=lambda one: one.uvp),
+        interpolation_helps=extension == "plan, interpolated",
+        best_extension=title(extension),
+        has_steps=steps > 0,
+        steps=steps,
+        nets=tuple(Network(title(name), uvp[name]) for name in NETWORKS),
+        averaging=min(uvp["regression"], uvp["convex"]) < uvp["semi-discrete"],
+        cheapest=title(cheapest),
+        cheapest_seconds=seconds[cheapest],
+        dearest=title(dearest),
+        dearest_seconds=seconds[dearest],
+        semi_discrete_seconds=seconds["semi-discrete"],
+        **_new(f, every),
+        **_steady(f, every),
     )
-    return text
+
+
+def _entropic_map(f: dict, where: str, name: str) -> Entropic:
+    scores = (f[f"{where}/{name}/{score}"] for score in ("uvp", "copies"))
+    return Entropic(name.removeprefix("entropic "), *scores, f[f"ring/{name}/quality"])
+
+
+def _new(f: dict, every: list[str]) -> dict:
+    """The maps that come nearest to the digits' codes, of those that give new samples."""
+    new = [name for name in every if f[f"digits/{name}/copies"] < NEW]
+    nearest = {score: min(new, key=lambda name: f[f"digits/{name}/{score}"], default="") for score in ("frechet", "w2")}
+    return {
+        "some_new": bool(new),
+        "nearest_new": title(nearest["frechet"]),
+        "nearest_new_frechet": f.get(f"digits/{nearest['frechet']}/frechet", math.nan),
+        "nearest_new_by_w2": title(nearest["w2"]),
+    }
+
+
+def _steady(f: dict, every: list[str]) -> dict:
+    """The map with most points near a mode, of those that neither jump nor reject source points."""
+    steady = [name for name in every if f[f"ring/{name}/jump"] < STEADY and not f.get(f"ring/{name}/kept", 1) < 1]
+    best = max(steady, key=lambda name: f[f"ring/{name}/quality"], default="")
+    return {
+        "some_steady": bool(steady),
+        "best_steady": title(best),
+        "best_steady_near": f.get(f"ring/{best}/quality", math.nan),
+    }
+
+
+def said(findings: Findings) -> list[str]:
+    """Says what the numbers answer to each open question.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        Three paragraphs: what was computed, the maps of plans, and the networks with the cost.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    return [text("problems"), text("plans"), text("networks")]
 
 
 def tables(findings: Findings) -> list[Table]:
-    """All scores, a block a problem."""
-    f, order = findings.facts, _order(findings)
+    """Makes the chapter's table.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The table of all scores, with a block for each problem.
+    """
+    order, text = _order(findings), fill(CHAPTER, findings, derived(findings))
     frame = findings.tables["scores"].copy()
     frame["rank"] = frame["map"].map({name: k for k, name in enumerate(order)})
     frame["place"] = frame["problem"].map({name: k for k, name in enumerate(WHERE)})
@@ -169,13 +207,9 @@ def tables(findings: Findings) -> list[Table]:
         frame[name] *= 100
     return [
         table(
-            "theory_beyond_scores",
+            f"{NAME}_scores",
             "Maps in place of the piecewise one",
-            f"Means over {seeds(f)}; {f['points']} training points. L2-UVP: mean squared error against the closed "
-            "form over the target's variance. W2: to fresh real points. Near a mode: within three standard deviations, "
-            "98.9 % for true samples. Between modes: share on a bridge between two. Frechet: on the codes, to the test "
-            "split. Copies: samples that are training points. Jump: largest change of the map between neighbours of "
-            "4,001 points on a line through the source, over the target's spread. Seconds: processor time of the fit.",
+            text("scores_table"),
             frame,
             "title",
             [
@@ -196,30 +230,29 @@ def tables(findings: Findings) -> list[Table]:
 
 
 def figures(findings: Findings) -> Iterator[Wanted]:
-    """The ring under every map; the scores with a known best."""
-    f = findings.facts
-    yield (
-        "theory_beyond_ring",
-        "A ring of eight modes under every map",
-        f"{f['points']} samples of every map from a square (green) over held-out real points (orange), first seed. "
-        "Percent: points within three standard deviations of a mode, mean over seeds.",
-        "png",
-        lambda: ring_figure(findings),
-    )
-    yield (
-        "theory_beyond_scores",
-        "Scores of the maps",
-        f"Means over {seeds(f)}. A, B: error against the closed form, percent of the target's variance. C: share of "
-        "points within three standard deviations of a mode. D: Frechet distance between codes of digits. Green: "
-        "semi-discrete; red: from plans; blue: networks. Hollow: more than 1 % of the samples are training points. "
-        "Dashes: held-out real points (C, D).",
-        "svg",
-        lambda: scores_figure(findings),
-    )
+    """Describes the chapter's figures.
+
+    Args:
+        findings: What the study found.
+
+    Yields:
+        The figure of the ring under every map, and that of the scores with a known best.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    title, caption = "A ring of eight modes under every map", text("ring_figure")
+    yield f"{NAME}_ring", title, caption, "png", lambda: ring_figure(findings)
+    yield f"{NAME}_scores", "Scores of the maps", text("scores_figure"), "svg", lambda: scores_figure(findings)
 
 
 def ring_figure(findings: Findings) -> Figure:
-    """A panel a map, all with the same limits."""
+    """Draws a panel for each map, all with the same limits.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     names = [name for name in _order(findings) if f"made/{name}" in findings.arrays]
@@ -231,7 +264,7 @@ def ring_figure(findings: Findings) -> Figure:
     for axes, name in zip(grid.flat, names, strict=False):
         axes.scatter(*findings.arrays["real"].T, s=4, color=marks.REAL, linewidths=0, rasterized=True)
         axes.scatter(*findings.arrays[f"made/{name}"].T, s=1.8, color=marks.GENERATED, linewidths=0, rasterized=True)
-        share = _percent(findings.facts[f"ring/{name}/quality"], 0)
+        share = percent(findings.facts[f"ring/{name}/quality"])
         axes.set_title(f"{_brief(name)}, {share}", fontsize=7, pad=2)
         axes.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xticks=[-2, 0, 2], yticks=[-2, 0, 2], aspect="equal")
     for at, axes in enumerate(grid.flat):
@@ -241,7 +274,14 @@ def ring_figure(findings: Findings) -> Figure:
 
 
 def scores_figure(findings: Findings) -> Figure:
-    """Four panels of dots that share the maps on the vertical axis."""
+    """Draws four panels of dots that share the maps on the vertical axis.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
     from matplotlib.ticker import NullFormatter
 
@@ -303,11 +343,3 @@ def _order(findings: Findings) -> list[str]:
 
 def _entropic(findings: Findings) -> list[str]:
     return [f"entropic {value}" for value in sorted(str(findings.facts["regularisations"]).split(), key=float)]
-
-
-def _number(name: str) -> str:
-    return name.removeprefix("entropic ")
-
-
-def _percent(share: float, digits: int = 1) -> str:
-    return f"{100 * share:.{digits}f} %"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from otbench.report.figures import marks, plots
 from otbench.report.figures.base import Wanted
 from otbench.report.tables.base import Table
 from otbench.report.theory.parts import table
+from otbench.report.theory.prose import fill
 from otbench.utils import plotting
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
     from otbench.theory.findings import Findings
 
-NAME = "theory_blur"
+CHAPTER = "blur"
+NAME = f"theory_{CHAPTER}"
 MARKS = {
     "AE-OT": marks.Mark(plotting.GREEN, "*"),
     "AE + Gaussian": marks.Mark(plotting.BLACK, "D"),
@@ -31,106 +34,100 @@ MARKS = {
 SYMBOLS = {"WAE-MMD": "λ", "VAE": "β"}
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """What a penalty's factor changes from its least to its most, and where samples are best."""
+
+    title: str
+    factor: str
+    rises: bool
+    inner: bool
+    weight: float
+    frechet: float
+    least_weight: float
+    most_weight: float
+    least_l2: float
+    most_l2: float
+    least_frechet_back: float
+    most_frechet_back: float
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What the sentences need besides the study's facts."""
+
+    sweeps: tuple[Sweep, ...]
+    wae_blurs: bool
+    vae_blurs: bool
+    best: float
+    """Least Frechet distance of the matched models."""
+    some_better: bool
+    better_than_all: bool
+    within_chance: bool
+    codes_suffice: bool
+    codes_help: bool
+    stays_near: bool
+    seeds: int
+
+
+def derived(findings: Findings) -> Derived:
+    """Decides what the paragraphs may say of what matching the prior costs, and of where AE-OT lies.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        What the sentences need besides the study's facts.
+    """
+    f = findings.facts
+    best, ot, gaussian = min(f["wae_frechet"], f["vae_frechet"]), f["ot_frechet"], f["gaussian_frechet"]
+    return Derived(
+        sweeps=(_sweep(f, "wae", "WAE", "lambda"), _sweep(f, "vae", "VAE", "beta")),
+        wae_blurs=_blurs(f, "wae"),
+        vae_blurs=_blurs(f, "vae"),
+        best=best,
+        some_better=f["dominating"] > 0,
+        better_than_all=f["dominated"] == f["matched"],
+        within_chance=abs(f["lead_l2"]) < 2 * f["lead_l2_se"],
+        codes_suffice=ot < gaussian < best and gaussian - ot < best - gaussian,
+        codes_help=gaussian < best,
+        stays_near=f["ot_novelty"] < 0.95,
+        seeds=int(findings.tables["settings"]["seeds"].min()),
+    )
+
+
+def _sweep(f: dict, model: str, title: str, factor: str) -> Sweep:
+    ends = [f"{end}_{key}" for end in ("least", "most") for key in ("weight", "l2", "frechet_back")]
+    values = {key: f[f"{model}_{key}"] for key in ("inner", "weight", "frechet", *ends)}
+    return Sweep(title, factor, values["most_l2"] > values["least_l2"], **values)
+
+
+def _blurs(f: dict, model: str) -> bool:
+    return f[f"{model}_sharpness"] < 0.95 * f["sharpness_real"]
+
+
 def said(findings: Findings) -> list[str]:
-    """Two paragraphs: what matching the prior costs, and where AE-OT lies."""
-    return [_matching(findings), _transport(findings)]
+    """Says what blurs, and why.
 
+    Args:
+        findings: What the study found.
 
-def _setup(findings: Findings) -> str:
-    f, o = findings.facts, findings.info.get("options", {})
-    return (
-        f"One autoencoder (AE-OT's, {o.get('latent', '')} latent dimensions) was trained on {f['train']:,} images with "
-        f"a penalty that pulls its codes to N(0, I): MMD with factor lambda (WAE) or the divergence with factor beta "
-        f"(VAE), each against the squared error summed over an image; {o.get('steps', '')} batches of "
-        f"{o.get('batch', '')}, mean of {o.get('seeds', '')} seeds. L2 is the mean squared error per pixel of "
-        f"{f['held_out']:,} held-out images given back, values in [0, 1]; the Frechet distance of as many samples from "
-        f"the same images is in {f['features']} (training images themselves: {f['frechet_floor']:.2f}). "
-    )
-
-
-def _matching(findings: Findings) -> str:
-    f = findings.facts
-    text = _setup(findings)
-    text += (
-        f"Without a penalty L2 is {f['prior_l2']:.4f}, and codes from N(0, I) give a Frechet distance of "
-        f"{f['prior_frechet']:.1f}. "
-    )
-    for short, name, symbol in (("wae", "WAE", "lambda"), ("vae", "VAE", "beta")):
-        least, most = f[f"{short}_least_l2"], f[f"{short}_most_l2"]
-        moved = "rises" if most > least else "goes"
-        text += (
-            f"From {symbol} = {f[f'{short}_least_weight']:g} to {f[f'{short}_most_weight']:g} the {name}'s L2 {moved} "
-            f"from {least:.4f} to {most:.4f}, and the Frechet distance of its reconstructions goes from "
-            f"{f[f'{short}_least_frechet_back']:.2f} to {f[f'{short}_most_frechet_back']:.2f}; its samples are best at "
-            f"{symbol} = {f[f'{short}_weight']:g}, with {f[f'{short}_frechet']:.2f}"
-        )
-        text += (
-            ", between too little match and too little reconstruction. "
-            if f[f"{short}_inner"]
-            else ", an end of the sweep. "
-        )
-    real = f["sharpness_real"]
-    blurred = [n for s, n in (("wae", "WAE"), ("vae", "VAE")) if f[f"{s}_sharpness"] < 0.95 * real]
-    text += (
-        f"Sharpness (the Laplacian's variance) of samples at those best settings is {f['wae_sharpness']:.4f} (WAE) and "
-        f"{f['vae_sharpness']:.4f} (VAE), of held-out images {real:.4f}: "
-    )
-    if len(blurred) == 2:
-        return text + "both blur."
-    if blurred:
-        other = "VAE" if blurred == ["WAE"] else "WAE"
-        text += f"by this measure the {blurred[0]} blurs and the {other} does not"
-        return text + f", so blur is not all that is wrong with the {other}'s samples."
-    return text + "by this measure neither blurs, against what the texts say of them."
-
-
-def _transport(findings: Findings) -> str:
-    f = findings.facts
-    text = (
-        f"AE-OT's transport onto the codes of the autoencoder without penalty gives a Frechet distance of "
-        f"{f['ot_frechet']:.2f} at L2 {f['ot_l2']:.4f}"
-    )
-    best = min(f["wae_frechet"], f["vae_frechet"])
-    n, dominated, dominating = f["matched"], f["dominated"], f["dominating"]
-    if dominating:
-        text += f"; {dominating} of {n} settings of WAE and VAE are better in both at once. "
-    elif dominated == n:
-        text += f", better in both than all {n} settings of WAE and VAE: it lies off their frontier. "
-    else:
-        text += (
-            f". None of the {n} settings of WAE and VAE is better in both, and it is better in both than {dominated} "
-            f"of them. "
-        )
-    text += (
-        f"The best of theirs has {best:.2f}, which is {f['lead_frechet']:.2f} more (standard error of the difference "
-        f"over seeds: {f['lead_frechet_se']:.2f}); the least L2 of theirs differs from AE-OT's by "
-        f"{f['lead_l2']:+.1e} (standard error {f['lead_l2_se']:.1e})"
-    )
-    chance = abs(f["lead_l2"]) < 2 * f["lead_l2_se"]
-    text += ", no more than chance: matched weakly, an autoencoder gives back as well. " if chance else ". "
-    gaussian = f["gaussian_frechet"]
-    if gaussian < best:
-        text += (
-            f"But a Gaussian fitted to the same codes already gives {gaussian:.2f}: most of the gain here is from "
-            f"leaving the codes as they are, and {gaussian - f['ot_frechet']:.2f} of it from the transport. "
-            if gaussian - f["ot_frechet"] < best - gaussian and gaussian > f["ot_frechet"]
-            else f"But a Gaussian fitted to the same codes gives {gaussian:.2f}, so that a part of the gain is from "
-            f"leaving the codes as they are, not from the transport. "
-        )
-    else:
-        text += f"A Gaussian fitted to the same codes gives {gaussian:.2f}, so that the gain is the transport's. "
-    text += (
-        f"Nor is AE-OT's advantage free: a sample's mean distance to the nearest training image is "
-        f"{f['ot_novelty']:.2f} of a held-out image's ({f['gaussian_novelty']:.2f} with the Gaussian, "
-        f"{f['wae_novelty']:.2f} for the WAE and {f['vae_novelty']:.2f} for the VAE at their best)"
-    )
-    if f["ot_novelty"] < 0.95:
-        return text + ": it interpolates between codes of training images and stays nearer to them than new images are."
-    return text + "."
+    Returns:
+        Two paragraphs: what matching the prior costs, and where AE-OT lies.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    return [text("matching"), text("transport")]
 
 
 def tables(findings: Findings) -> list[Table]:
-    """Every setting, with standard errors."""
+    """Makes the chapter's table.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The table of every setting, with standard errors.
+    """
     settings = findings.tables["settings"]
     columns = [
         ("l2", "L2 per pixel"),
@@ -143,32 +140,35 @@ def tables(findings: Findings) -> list[Table]:
         ("novelty", "novelty"),
         ("frontier", "on the frontier"),
     ]
-    caption = (
-        f"Means over {int(settings['seeds'].min())} seeds and their standard errors. Frechet distances are in "
-        f"{findings.facts['features']}. Novelty: mean distance of a sample to the nearest training image, over that of "
-        f"a held-out image. On the frontier: no other row is as good in both L2 and the Frechet distance of samples."
-    )
+    caption = fill(CHAPTER, findings, derived(findings))("settings_table")
     return [table(f"{NAME}_settings", "Reconstruction and samples", caption, settings, "name", columns, "model")]
 
 
 def figures(findings: Findings) -> Iterator[Wanted]:
-    """The frontier, and samples of every setting."""
-    f = findings.facts
-    caption = (
-        f"(a) L2 of {f['held_out']:,} held-out images given back against the Frechet distance of samples "
-        f"({f['features']}); down and to the left is better. (b) L2 against the sharpness of samples. Bars: standard "
-        f"errors over seeds; lines join settings in order of the factor, which (a) has beside them."
-    )
-    yield f"{NAME}_frontier", "Reconstruction against samples", caption, "svg", lambda: frontier(findings)
-    caption = (
-        "Samples of the first seed, each model from its own law of codes; the first two rows are held-out images and "
-        "what the autoencoder without penalty gives back of them."
-    )
-    yield f"{NAME}_samples", "Samples along the frontier", caption, "png", lambda: samples(findings)
+    """Describes the chapter's figures.
+
+    Args:
+        findings: What the study found.
+
+    Yields:
+        The figure of the frontier, and the samples of every setting.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    title, caption = "Reconstruction against samples", text("frontier_figure")
+    yield f"{NAME}_frontier", title, caption, "svg", lambda: frontier(findings)
+    title, caption = "Samples along the frontier", text("samples_figure")
+    yield f"{NAME}_samples", title, caption, "png", lambda: samples(findings)
 
 
 def frontier(findings: Findings) -> Figure:
-    """Two panels over the same L2."""
+    """Draws two panels over the same L2.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(1, 2, figsize=(plotting.WIDTH, 3.1), layout="constrained")
@@ -225,7 +225,14 @@ def _curve(axes: Axes, family: str, own: pd.DataFrame, measure: str) -> None:
 
 
 def samples(findings: Findings) -> Figure:
-    """A row of images for each setting."""
+    """Draws a row of images for each setting.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     sheet, names = findings.arrays["sheet"], list(findings.tables["sheet"]["sheet"])
@@ -245,5 +252,12 @@ def samples(findings: Findings) -> Figure:
 
 
 def shown(name: str) -> str:
-    """A row's name on the sheet, broken where it is long."""
+    """Shortens a row's name for the sheet.
+
+    Args:
+        name: The row's name in the study's table.
+
+    Returns:
+        The name that stands beside the row.
+    """
     return name.replace("AE, held-out images given back", "given back").replace("AE + prior", "AE + N(0, I)")

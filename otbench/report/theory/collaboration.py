@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from otbench.report.figures import marks
-from otbench.report.theory.parts import seeds, table
+from otbench.report.theory.parts import table
+from otbench.report.theory.prose import fill
 from otbench.theory.collaboration.problems import problem
 from otbench.theory.collaboration.training import WAYS
 from otbench.utils import plotting
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from otbench.report.tables.base import Table
     from otbench.theory.findings import Findings
 
+CHAPTER = "collaboration"
+NAME = f"theory_{CHAPTER}"
 CRITICS = {
     "none": "no step: the generated measure",
     "closed": "critic in closed form",
@@ -41,105 +46,128 @@ LOOKS = {
 SHORT = {"wgan-gp": "WGAN-GP", "quadratic": "quadratic critic", "plan": "exact critic"}
 
 
-def said(findings: Findings) -> list[str]:
-    """What was computed and what it shows."""
-    return [_one_step(findings), _compared(findings)]
+@dataclass(frozen=True)
+class Trained:
+    """Where a generator that is trained ends; `steps` and `caught` (seconds) are those until it was level."""
+
+    title: str
+    level: bool
+    reached: int
+    steps: float
+    caught: float
+    seconds: float
+    w2: float
+    quality: float
 
 
-def _one_step(findings: Findings) -> str:
-    f = findings.facts
-    best = exact(findings)
-    text = (
-        "Under the cost |x - y|^2 / 2 the critic at its optimum is Kantorovich's potential phi, and Eq. 33 replaces "
-        "the generator g by (id - grad phi) o g. One such step was made on four problems in the plane, with "
-        f"{f['points']} training points a side and {seeds(f)}; W2 is taken between as many fresh generated points and "
-        "held-out real ones. "
-    )
-    text += (
-        f"With phi in closed form W2 falls from {f['translation/none']:.2f} to {f['translation/closed']:.3f} for a "
-        f"translation and from {f['affine/none']:.2f} to {f['affine/closed']:.3f} for an affine map; two samples of "
-        f"the real law are {f['translation/floor']:.3f} and {f['affine/floor']:.3f} apart. With phi computed from "
-        f"samples it falls to {f['translation/semi-discrete']:.3f} and {f['affine/semi-discrete']:.3f}. "
-    )
-    name = f["compete"]
-    text += (
-        f"On the problem '{problem(name).title}' it falls from {f[f'{name}/none']:.2f} to {best:.3f} (the "
-        f"training points themselves {f[f'{name}/training']:.3f}), floor "
-        f"{f[f'{name}/floor']:.3f}; the critic took {f[f'{name}/{_critic(f)}/seconds']:.2f} s. From a generator "
-        f"that had collapsed onto two modes of eight, W2 falls from {f['collapsed/none']:.2f} to "
-        f"{f['collapsed/discrete']:.3f}, floor {f['collapsed/floor']:.3f}. "
-    )
-    text += (
-        "With finitely many real points the exact step returns these very points, with their uneven modes: it is a "
-        "memoriser, and smooth only where the critic is smoothed. "
-    )
-    w1 = f["translation/w1"]
-    text += (
-        f"The cost matters: the same step with W1's critic, whose slope is 1 everywhere, leaves W2 = {w1:.2f} of the "
-        f"translation, as |t| - 1 = {f['w1_left']:.2f} says."
-    )
-    return text
+@dataclass(frozen=True)
+class Critic:
+    """What Eq. 33 gives with a critic network after so many steps."""
+
+    steps: int
+    w2: float
+    attained: float
+    has_modes: bool
+    quality: float
 
 
-def _compared(findings: Findings) -> str:
-    f, best = findings.facts, exact(findings)
-    name, parts = f["compete"], []
-    for way in WAYS:
-        reached = int(f[f"{way}/reached"])
-        end = f"W2 {f[f'{way}/w2']:.3f} at the end ({f[f'{way}/seconds']:.1f} s)"
-        if reached:
-            parts.append(
-                f"{LOOKS[way][3]}: {reached} of {f['seeds']} seeds, after {f[f'{way}/steps']:.0f} steps and "
-                f"{f[f'{way}/caught']:.2f} s, {end}"
-            )
-        else:
-            parts.append(f"{LOOKS[way][3]}: not within {_last(findings)} steps, {end}")
-    text = (
-        f"A generator network trained by gradient descent from the same start ('{problem(name).title}') was called "
-        f"level once its W2 was within 10 % of that one step's. {'; '.join(parts)}. "
-    )
-    better = [LOOKS[way][3] for way in WAYS if f[f"{way}/w2"] < best]
-    slowest = min((f[f"{way}/caught"] for way in WAYS if f[f"{way}/reached"]), default=np.nan)
-    cost = f[f"{name}/{_critic(f)}/seconds"]
-    if np.isfinite(slowest):
-        text += f"The quickest of them took {slowest / max(cost, 1e-9):.0f} times the seconds of the one step. "
-    if better:
-        text += (
-            f"By W2 alone training was no worse in the end: below the one step's {best:.3f} ended {_listed(better)}. "
-        )
-    else:
-        text += f"None ended below the one step's {best:.3f}. "
-    key = f"{name}/{_critic(f)}/quality"
-    if key in f and np.isfinite(f[key]):
-        shares = [f"{LOOKS[way][3]} {100 * f[f'{way}/quality']:.0f} %" for way in WAYS]
-        text += (
-            f"Within three standard deviations of a mode lie {100 * f[key]:.1f} % of the points after one step, and of "
-            f"the trained generators' {', '.join(shares)}; W2 hardly sees the points between modes. A continuous map "
-            "must cross the gaps; the exact step need not. "
-        )
-    last = f["critic_steps"]
+@dataclass(frozen=True)
+class Derived:
+    """What the sentences need besides the study's facts; times are in seconds, all but `trained` is of one step."""
+
+    problem: str
+    start: float
+    best: float
+    memoriser: float
+    floor: float
+    seconds: float
+    has_modes: bool
+    quality: float
+    trained: tuple[Trained, ...]
+    last_step: int
+    some_level: bool
+    times_seconds: float
+    some_better: bool
+    better: list[str]
+    halfway: Critic
+    last: Critic
+    critic_far: bool
+    slope_wrong: bool
+
+
+def derived(findings: Findings) -> Derived:
+    """Decides what the paragraphs may say of one step beside the generators that are trained.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        What the sentences need besides the study's facts.
+    """
+    f, best, name = findings.facts, exact(findings), findings.facts["compete"]
+    step = f"{name}/{_critic(f)}"
+    quality, seconds = f.get(f"{step}/quality", math.nan), f[f"{step}/seconds"]
+    trained = tuple(_trained(f, way) for way in WAYS)
     marks = sorted(int(one.split("/")[1]) for one in f if one.startswith("network/") and one.endswith("/w2"))
-    middle = marks[len(marks) // 2]
-    text += (
-        f"Half way, with a smooth network as critic, Eq. 33 gives W2 {f[f'network/{middle}/w2']:.3f} after {middle} "
-        f"steps of the critic (dual value {100 * f[f'network/{middle}/attained']:.0f} % of the optimum) and "
-        f"{f[f'network/{last}/w2']:.3f} after {last} ({100 * f[f'network/{last}/attained']:.1f} %"
+    last = _network(f, f["critic_steps"])
+    quickest = min((one.caught for one in trained if one.level), default=math.nan)
+    better = [one.title for one in trained if one.w2 < best]
+    return Derived(
+        problem=problem(name).title,
+        start=f[f"{name}/none"],
+        best=best,
+        memoriser=f[f"{name}/training"],
+        floor=f[f"{name}/floor"],
+        seconds=seconds,
+        has_modes=math.isfinite(quality),
+        quality=quality,
+        trained=trained,
+        last_step=_last(findings),
+        some_level=math.isfinite(quickest),
+        times_seconds=quickest / max(seconds, 1e-9),
+        some_better=bool(better),
+        better=better,
+        halfway=_network(f, marks[len(marks) // 2]),
+        last=last,
+        critic_far=last.w2 > 1.25 * best,
+        slope_wrong=last.quality < quality - 0.05,
     )
-    if np.isfinite(f.get(f"network/{last}/quality", np.nan)):
-        text += f"; {100 * f[f'network/{last}/quality']:.0f} % of the points near a mode"
-    text += "). "
-    if f[f"network/{last}/w2"] > 1.25 * best:
-        return text + "A critic so far from its optimum cannot stand in for a generator's training."
-    text += "The generator's training can be skipped, as the text says, but not the critic's way to its optimum"
-    if f.get(f"network/{last}/quality", np.nan) < f.get(key, np.nan) - 0.05:
-        text += ": near the optimal value its gradient, and so the map, is still wrong between the modes"
-    text += "."
-    return text
+
+
+def _trained(f: dict, way: str) -> Trained:
+    reached = int(f[f"{way}/reached"])
+    rest = {key: f.get(f"{way}/{key}", math.nan) for key in ("steps", "caught", "seconds", "w2", "quality")}
+    return Trained(LOOKS[way][3], reached > 0, reached, **rest)
+
+
+def _network(f: dict, steps: int) -> Critic:
+    quality = f.get(f"network/{steps}/quality", math.nan)
+    return Critic(steps, f[f"network/{steps}/w2"], f[f"network/{steps}/attained"], math.isfinite(quality), quality)
+
+
+def said(findings: Findings) -> list[str]:
+    """Says what one step reaches, and what training reaches.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        Two paragraphs: one step with every critic, and the generators that are trained.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    return [text("one_step"), text("compared")]
 
 
 def tables(findings: Findings) -> list[Table]:
-    """One step with every critic; the trained generators."""
-    f = findings.facts
+    """Makes the chapter's tables.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The tables of one step with every critic, and of the trained generators.
+    """
+    f, text = findings.facts, fill(CHAPTER, findings, derived(findings))
     steps = findings.tables["steps"].copy()
     order = [name for name in CRITICS if name in set(steps["critic"])]
     steps["rank"] = steps["critic"].map({name: k for k, name in enumerate(order)})
@@ -149,17 +177,15 @@ def tables(findings: Findings) -> list[Table]:
     steps["quality"] *= 100
     blocks = {name: k for k, name in enumerate(("translation", "affine", "ring", "collapsed"))}
     steps = steps.sort_values("problem", key=lambda names: names.map(blocks), kind="stable")
-    measured = f"means over {seeds(f)}; {f['points']} points a side"
     against = findings.tables["against"].copy()
     against["title"] = against["way"].map(WAYS)
     against["quality"] *= 100
     columns = [("w2", "W2 after"), ("spread", "s.d. over seeds"), ("quality", "Near a mode, %"), ("seconds", "Seconds")]
     return [
         table(
-            "theory_collaboration_steps",
+            f"{NAME}_steps",
             "One step of Eq. 33",
-            f"W2 between fresh generated points after the step and held-out real ones, {measured}. Seconds: processor "
-            "time of the critic. Near a mode: within three standard deviations, 98.9 % for true samples.",
+            text("steps_table"),
             steps,
             "title",
             columns,
@@ -167,11 +193,9 @@ def tables(findings: Findings) -> list[Table]:
             block="where",
         ),
         table(
-            "theory_collaboration_against",
+            f"{NAME}_against",
             "Generators trained by gradient descent",
-            f"From the same generated measure, on '{problem(f['compete']).title}', {measured}. Level: W2 within 10 % "
-            "of that of one step with the exact critic; steps and processor seconds are means over the seeds that got "
-            "there.",
+            text("against_table"),
             against,
             "title",
             [
@@ -189,32 +213,30 @@ def tables(findings: Findings) -> list[Table]:
 
 
 def figures(findings: Findings) -> Iterator[Wanted]:
-    """Samples of the first seed; W2 against steps and seconds, and against the critic's training."""
-    f = findings.facts
-    where = problem(f["compete"]).title
-    yield (
-        "theory_collaboration_samples",
-        "One step against many",
-        f"Generated points (green) over held-out real ones (orange), {f['points']} each, first seed, on '{where}': at "
-        "the start, after one step of Eq. 33 (critic exact, entropic, or a network after so many own steps), and "
-        "after so many steps of gradient descent of a generator network.",
-        "png",
-        lambda: samples_figure(findings),
-    )
-    yield (
-        "theory_collaboration_curves",
-        "W2 against steps and seconds",
-        f"On '{where}', means over {seeds(f)}, bands the range. A: W2 against the generator's steps. B: against "
-        "processor seconds of training (star: the exact critic). C: after a step of Eq. 33 with a critic network that "
-        "was trained for so many steps. D: share of points within three standard deviations of a mode. Black: one step "
-        "with the exact critic; grey dashes: two samples of the real law (floor).",
-        "svg",
-        lambda: curves_figure(findings),
-    )
+    """Describes the chapter's figures.
+
+    Args:
+        findings: What the study found.
+
+    Yields:
+        The figure of the first seed's samples, and that of W2 against steps, seconds and the critic's training.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    title, caption = "One step against many", text("samples_figure")
+    yield f"{NAME}_samples", title, caption, "png", lambda: samples_figure(findings)
+    title, caption = "W2 against steps and seconds", text("curves_figure")
+    yield f"{NAME}_curves", title, caption, "svg", lambda: curves_figure(findings)
 
 
 def samples_figure(findings: Findings) -> Figure:
-    """Eight panels of points at most, all with the same limits."""
+    """Draws at most eight panels of points, all with the same limits.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     arrays, last = findings.arrays, findings.facts["critic_steps"]
@@ -239,7 +261,14 @@ def samples_figure(findings: Findings) -> Figure:
 
 
 def curves_figure(findings: Findings) -> Figure:
-    """W2 against the generator's steps, seconds and the critic's steps; with modes, the share of points near them."""
+    """Draws W2 against the generator's steps, seconds and the critic's steps, and the share of points near a mode.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure, of four panels.
+    """
     import matplotlib.pyplot as plt
     from matplotlib.ticker import NullFormatter
 
@@ -292,7 +321,14 @@ def _line(axes: Axes, rows: pd.DataFrame, x: str, y: str, look: dict) -> None:
 
 
 def exact(findings: Findings) -> float:
-    """W2 after one step with the exact critic, on the problem of the competition."""
+    """Reads W2 after one step with the exact critic, on the problem of the competition.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The distance, a mean over seeds.
+    """
     f = findings.facts
     return float(f[f"{f['compete']}/{_critic(f)}"])
 
@@ -304,7 +340,3 @@ def _critic(f: dict) -> str:
 def _last(findings: Findings) -> int:
     curves: pd.DataFrame = findings.tables["curves"]
     return int(curves["step"].max())
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

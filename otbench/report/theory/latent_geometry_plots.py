@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report.figures.marks import BLACK, BLUE, RED
 from otbench.theory.latent_geometry.distances import DISTANCES
-from otbench.utils.plotting import GREY, LIGHT, ORANGE, SKY, WIDTH
+from otbench.utils.plotting import BLACK, BLUE, GREY, LIGHT, ORANGE, RED, SKY, WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +19,14 @@ METRICS = {"deterministic": ORANGE, "stochastic": SKY}
 
 
 def maps(findings: Findings) -> Figure:
-    """The magnification under both metrics, with codes, straight lines and geodesics."""
+    """Draws the magnification under both metrics, with codes, straight lines and geodesics.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.5), layout="constrained", sharex=True, sharey=True)
@@ -63,7 +69,14 @@ def _map(axis: Axes, findings: Findings, name: str) -> None:
 
 
 def images(findings: Findings) -> Figure:
-    """Decoded images along the straight line and both geodesics, with the steps between them."""
+    """Draws decoded images along the straight line and both geodesics, with the steps between them.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     arrays = findings.arrays
@@ -95,7 +108,14 @@ def _picture(axis: Axes, flat: np.ndarray, shape: np.ndarray) -> None:
 
 
 def distances(findings: Findings) -> Figure:
-    """Triples ranked wrongly, and accuracy of neighbours, a row a distance; dots are seeds."""
+    """Draws triples ranked wrongly and the accuracy of neighbours, in a row for each distance; dots are seeds.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     frame, facts = findings.tables["distances"], findings.facts
@@ -126,7 +146,14 @@ def distances(findings: Findings) -> Figure:
 
 
 def example(findings: Findings) -> Figure:
-    """A triple of decoded images, and its two distances by every measure."""
+    """Draws a triple of decoded images, and its two distances by every measure.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     facts, arrays = findings.facts, findings.arrays

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from otbench.report.figures import plots
 from otbench.report.figures.base import Wanted
 from otbench.report.tables.base import Table
 from otbench.report.theory.parts import table
+from otbench.report.theory.prose import fill
 from otbench.theory.meaningful_loss import GENERATORS, LOSSES
 from otbench.utils import plotting
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
     from otbench.theory.findings import Findings
 
-NAME = "theory_meaningful_loss"
+CHAPTER = "meaningful_loss"
+NAME = f"theory_{CHAPTER}"
 COLOURS = (plotting.BLUE, plotting.RED)
 PLAYERS = ("WGAN", "GAN")
 #: rank correlations from here on are called strong
@@ -31,27 +34,54 @@ STRONG = 0.6
 NEAR = 0.8
 
 
-def said(findings: Findings) -> list[str]:
-    """Two paragraphs: what was run and the Wasserstein estimate; the Jensen-Shannon estimate and what disagrees."""
-    return [_setup(findings) + _wasserstein(findings), _jensen_shannon(findings) + _verdict(findings)]
+@dataclass(frozen=True)
+class Derived:
+    """What the sentences need besides the study's facts."""
+
+    checkpoints: int
+    moments: int
+    generators: int
+    ahead: int
+    """Generators with which the critic's estimate follows W1 along a training better than the discriminator's."""
+    judge_steps: int
+    judged: bool
+    judge_helps: bool
+    above_w1: bool
+    near_ceiling: bool
+    only_critic_follows: bool
+    critic_follows: bool
+    critic_ahead_over_all: bool
+    js_w1_least: float
+    js_w1_greatest: float
 
 
-def _setup(findings: Findings) -> str:
-    f, o = findings.facts, findings.info.get("options", {})
-    asked = "both were asked, as they stood, "
-    if _steps(findings):
-        asked = (
-            f"a copy of each was trained on against the generator as it was then ({_steps(findings)} updates on "
-            f"training images, at the same rate and clip; the game went on without it) and asked "
-        )
-    return (
-        f"A WGAN's critic (weights clipped to {o.get('clip', 0):g}, RMSProp, {o.get('critic_steps', '')} updates to "
-        f"each of the generator's) and a standard GAN's discriminator, the same network without batch normalisation, "
-        f"were trained on {f['train']:,} images against three generators, {f['updates']:,} updates of each with "
-        f"{f['trainings']} seeds: far fewer than the texts'. At {len(findings.arrays['steps'])} checkpoints {asked}on "
-        f"{f['held_out']:,} held-out images and as many samples. Quality is the exact W1 between those images "
-        f"and samples (Euclidean, pixels in [0, 1]; training images have {f['w1_floor']:.2f}) and the Frechet distance "
-        f"in 24 principal components ({f['frechet_floor']:.2f}); neither game sees either. "
+def derived(findings: Findings) -> Derived:
+    """Decides what the paragraphs may say of both estimates.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        What the sentences need besides the study's facts.
+    """
+    f, w1 = findings.facts, findings.arrays["w1"][1]
+    critic_follows = f["w_w1_least"] >= STRONG
+    more_over_all, more_in_changes = (f[f"w_w1_{part}"] > f[f"w_as_is_{part}"] for part in ("pooled", "changes"))
+    return Derived(
+        checkpoints=len(findings.arrays["steps"]),
+        moments=len(findings.arrays["fractions"]),
+        generators=len(GENERATORS),
+        ahead=_ahead(findings),
+        judge_steps=_steps(findings),
+        judged=_steps(findings) > 0,
+        judge_helps=more_over_all and more_in_changes,
+        above_w1=f["bound_most"] > 1,
+        near_ceiling=f["js_lowest"] >= NEAR * math.log(2),
+        only_critic_follows=critic_follows and f["js_w1_most"] < STRONG,
+        critic_follows=critic_follows,
+        critic_ahead_over_all=f["w_w1_pooled"] > f["js_w1_pooled"],
+        js_w1_least=w1.min(),
+        js_w1_greatest=w1.max(),
     )
 
 
@@ -60,101 +90,34 @@ def _steps(findings: Findings) -> int:
     return int(findings.info.get("options", {}).get("judge_steps", 0))
 
 
-def _along(f: dict, short: str) -> str:
-    """The correlations of an estimate with both qualities, along a training and over all."""
-    return (
-        f"between {f[f'{short}_w1_least']:+.2f} and {f[f'{short}_w1_most']:+.2f} for the three generators, with the "
-        f"Frechet distance between {f[f'{short}_frechet_least']:+.2f} and {f[f'{short}_frechet_most']:+.2f}; over all "
-        f"checkpoints of all of them it is {f[f'{short}_w1_pooled']:+.2f} and {f[f'{short}_frechet_pooled']:+.2f}. "
-    )
-
-
-def _standing(findings: Findings, short: str, player: str) -> str:
-    """How the player says quality as it stands in the game."""
-    f = findings.facts
-    if not _steps(findings):
-        return ""
-    return (
-        f"Asked as it stands in the game, the {player} has between {f[f'{short}_as_is_least']:+.2f} and "
-        f"{f[f'{short}_as_is_most']:+.2f} with W1 along a training and {f[f'{short}_as_is_pooled']:+.2f} over all. "
-    )
-
-
-def _wasserstein(findings: Findings) -> str:
-    f = findings.facts
-    text = (
-        f"The Wasserstein estimate, E f(real) - E f(generated), is K W1 at the best K-Lipschitz critic, and clipping "
-        f"leaves K open. Its rank correlation with the exact W1 along a training, the mean over seeds, is "
-        f"{_along(f, 'w')}{_standing(findings, 'w', 'critic')}The critic's steepest slope on segments between real and "
-        f"generated images varies from {f['slope_least']:.2g} to {f['slope_most']:.2g} under one and the same clip; "
-        f"the estimate divided by it has {f['w_scaled_pooled']:+.2f} with W1 over all, and is {f['bound_mean']:.2f} of "
-        f"W1 on average ({f['bound_least']:.2f} to {f['bound_most']:.2f})"
-    )
-    if f["bound_most"] > 1:
-        return text + ": above 1 at times, since the slope is only sampled."
-    return text + ": a lower bound, as the dual says, and a loose one. The number itself is not a distance."
-
-
-def _jensen_shannon(findings: Findings) -> str:
-    f, w1 = findings.facts, findings.arrays["w1"][1]
-    ceiling = ""
-    if f["js_lowest"] >= NEAR * math.log(2):
-        ceiling = ": it stays close to its ceiling, where the texts say that it tells nothing of how far apart laws are"
-    return (
-        f"The Jensen-Shannon estimate, log 2 + (E log D(real) + E log(1 - D(generated))) / 2, lies between "
-        f"{f['js_lowest']:.3f} and {f['js_highest']:.3f} (log 2 = 0.693) while W1 of this game's samples goes from "
-        f"{w1.max():.1f} to {w1.min():.1f}{ceiling}. Its rank correlation with W1 along a "
-        f"training is {_along(f, 'js')}{_standing(findings, 'js', 'discriminator')}At the end the estimates on "
-        f"training images are {f['js_last_estimate_train']:.3f} against {f['js_last_estimate']:.3f} on held-out ones "
-        f"(Wasserstein: {f['w_last_estimate_train']:.2g} against {f['w_last_estimate']:.2g}). "
-    )
-
-
 def _ahead(findings: Findings) -> int:
-    """With how many generators the critic's estimate follows W1 along a training better than the discriminator's."""
     frame = findings.tables["correlations"]
     own = [frame[(frame["loss"] == loss) & (frame["generator"] != "all")]["w1"].to_numpy() for loss in LOSSES]
     return int((own[0] > own[1]).sum())
 
 
-def _verdict(findings: Findings) -> str:
-    f, ahead = findings.facts, _ahead(findings)
-    w, js = f["w_w1_least"], f["js_w1_most"]
-    if w >= STRONG and js < STRONG:
-        text = (
-            "Here, as the texts say, the critic's loss means something with every generator, the discriminator's not. "
-        )
-    elif w >= STRONG:
-        text = (
-            "The critic's loss follows quality with every generator; that the discriminator's never does, as the texts "
-            "have it, is not seen here. "
-        )
-    elif f["w_w1_pooled"] > f["js_w1_pooled"]:
-        text = (
-            f"Over all, the critic's loss follows quality better than the discriminator's; along a training it does so "
-            f"with {ahead} of the {len(GENERATORS)} generators. "
-        )
-    else:
-        text = "That the critic's loss follows quality better than the discriminator's is not seen at this size. "
-    text += (
-        f"Two curves that both go down agree whatever they mean: between one checkpoint and the next the changes have "
-        f"a mean rank correlation with those of W1 of {f['w_w1_changes']:+.2f} (Wasserstein) and "
-        f"{f['js_w1_changes']:+.2f} (Jensen-Shannon)"
-    )
-    if not _steps(findings):
-        return text + (
-            ". Critic and discriminator are asked as they stand, not trained to their optimum first as the texts would "
-            "have it."
-        )
-    text += f", as they stand {f['w_as_is_changes']:+.2f} and {f['js_as_is_changes']:+.2f}. "
-    if f["w_w1_pooled"] > f["w_as_is_pooled"] and f["w_w1_changes"] > f["w_as_is_changes"]:
-        gained = "So over all and in its changes the critic's number means more when it is trained on first, as the "
-        return f"{text}{gained}texts have it."
-    return f"{text}That training the critic on first, as the texts have it, gives its number more meaning is not seen."
+def said(findings: Findings) -> list[str]:
+    """Says which loss follows quality.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        Two paragraphs: what was run with the Wasserstein estimate, and the Jensen-Shannon estimate beside it.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    return [text("estimates"), text("comparison")]
 
 
 def tables(findings: Findings) -> list[Table]:
-    """Correlations, and where each game ends."""
+    """Makes the chapter's table.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The table of the correlations and of where each game ends.
+    """
     frame = findings.tables["correlations"].copy()
     columns = [
         ("w1", "rank correlation with W1"),
@@ -168,43 +131,34 @@ def tables(findings: Findings) -> list[Table]:
         ("last_w1", "W1 at the end"),
         ("last_frechet", "Frechet at the end"),
     ]
-    asked = f"of a judge trained on for {_steps(findings)} updates" if _steps(findings) else "as the network stands"
-    caption = (
-        f"Spearman's rank correlation of each estimate, {asked}, on held-out images, with W1 and with the Frechet "
-        f"distance over the checkpoints of a training: means and standard errors over {findings.facts['trainings']} "
-        f"seeds; of changes: of what changes from one checkpoint to the next. as it stands: with W1, of the critic or "
-        f"discriminator as the game has it; over its slope: with W1, of the estimate divided by the critic's steepest "
-        f"slope. all: over all checkpoints, generators and seeds at once. The Wasserstein estimate has the unit of the "
-        f"critic, the Jensen-Shannon estimate is in nats."
-    )
+    caption = fill(CHAPTER, findings, derived(findings))("correlations_table")
     return [table(f"{NAME}_correlations", "Estimates and quality", caption, frame, "generator", columns, block="loss")]
 
 
 def figures(findings: Findings) -> Iterator[Wanted]:
-    """The curves of both estimates and of quality, and sample sheets along them."""
-    f, judge = findings.facts, ""
-    if _steps(findings):
-        judge = (
-            f", each by a copy trained on for {_steps(findings)} updates against the generator at hand; grey, "
-            f"dash-dotted: by the network as it stands, on held-out images"
-        )
-    caption = (
-        f"Above: the estimates on {f['held_out']:,} held-out images (solid) and on training ones (dashed, black)"
-        f"{judge}. Below: exact W1 and Frechet distance between samples and held-out images (dotted: of training "
-        f"images). Thin lines are seeds, thick ones their mean. The Wasserstein estimate is up to the critic's "
-        f"Lipschitz constant."
-    )
-    yield f"{NAME}_curves", "Estimates and quality along training", caption, "svg", lambda: curves(findings)
-    caption = (
-        "Samples of the first seed from the same noise at three moments, with the estimate at the checkpoint nearest "
-        "to each (W: the critic's, JS: the discriminator's, nats) and the exact W1."
-    )
-    caption = caption.replace("three moments", f"{len(findings.arrays['fractions'])} moments")
-    yield f"{NAME}_samples", "Samples along the curves", caption, "png", lambda: sheets(findings)
+    """Describes the chapter's figures.
+
+    Args:
+        findings: What the study found.
+
+    Yields:
+        The figure of both estimates and of quality along training, and the sheets of samples.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    title = "Estimates and quality along training"
+    yield f"{NAME}_curves", title, text("curves_figure"), "svg", lambda: curves(findings)
+    yield f"{NAME}_samples", "Samples along the curves", text("samples_figure"), "png", lambda: sheets(findings)
 
 
 def curves(findings: Findings) -> Figure:
-    """A column a generator; a row for each estimate and each measure of quality."""
+    """Draws a column for each generator, and a row for each estimate and each measure of quality.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     a = findings.arrays
@@ -252,7 +206,14 @@ def _lines(axes: Axes, steps: np.ndarray, values: np.ndarray, colour: str, label
 
 
 def sheets(findings: Findings) -> Figure:
-    """A row a game, a block of samples a moment."""
+    """Draws a row for each game, and a block of samples for each moment.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     a = findings.arrays

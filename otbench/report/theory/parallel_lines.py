@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from otbench.report.figures.base import Wanted
 from otbench.report.tables.base import Table
 from otbench.report.theory.parts import significant, table
+from otbench.report.theory.prose import fill
 from otbench.theory.parallel_lines.training import GAMES
 from otbench.utils import plotting
 
@@ -20,94 +22,80 @@ if TYPE_CHECKING:
 
     from otbench.theory.findings import Findings
 
-NAME = "theory_parallel_lines"
+CHAPTER = "parallel_lines"
+NAME = f"theory_{CHAPTER}"
 COLOURS = {"minimax": plotting.RED, "ns": plotting.PURPLE, "clip": plotting.SKY, "gp": plotting.BLUE}
 
 
+@dataclass(frozen=True)
+class Game:
+    """How often the runs of a game settle at the real line, and where they end."""
+
+    title: str
+    settled: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What the sentences need besides the study's facts."""
+
+    hidden_by_cells: bool
+    ns_keeps_slope: bool
+    minimax_stuck: bool
+    ns_unsettled: bool
+    wgans_settle_more: bool
+    games: tuple[Game, ...]
+
+
+def derived(findings: Findings) -> Derived:
+    """Decides what the paragraphs may say of the losses, their slopes and the ends of training.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        What the sentences need besides the study's facts.
+    """
+    f = findings.facts
+    far = abs(f["start_far"])
+    return Derived(
+        hidden_by_cells=f["js_histogram_least"] < 0.5 * np.log(2),
+        ns_keeps_slope=f["ns_last"] > 10 * max(f["minimax_last"], 0),
+        minimax_stuck=f["moved_far_minimax"] < 0.25 * far,
+        ns_unsettled=f["settled_ns"] < 0.5 and f["moved_far_ns"] > 0.25 * far,
+        wgans_settle_more=min(f["settled_clip"], f["settled_gp"]) > max(f["settled_minimax"], f["settled_ns"]),
+        games=tuple(Game(title, float(f[f"settled_{game}"]), f[f"end_{game}"]) for game, title in GAMES.items()),
+    )
+
+
 def said(findings: Findings) -> list[str]:
-    """Two paragraphs: the losses and their slopes, and what training does with them."""
-    return [_losses(findings), _training(findings)]
+    """Says what the lines show.
 
+    Args:
+        findings: What the study found.
 
-def _losses(findings: Findings) -> str:
-    f, options = findings.facts, findings.info.get("options", {})
-    hidden = f["js_histogram_least"] < 0.5 * np.log(2)
-    text = (
-        f"Real points lie on the line x = 0, generated ones on x = theta, both uniform over unit height. Exactly, W1 = "
-        f"|theta|, while JS = log 2 = 0.693, total variation = 1 and KL is infinite for every theta but 0. From "
-        f"{options.get('samples', '')} points of each line, POT's exact plan gives W1 to within "
-        f"{f['w1_error_greatest']:.1g} at |theta| = {f['theta_greatest']:g} and {f['w1_error_least']:.1g} at "
-        f"{f['theta_least']:g}; at 0, where the truth is 0, it gives {f['w1_at_zero']:.3f} by chance alone (expected: "
-        f"{f['w1_at_zero_expected']:.3f}). Sliced W1 is {f['sliced_ratio']:.3f} |theta| (exactly 2/pi = 0.637). A "
-        f"discriminator trained for {f['marks_last']} steps bounds JS from below by {f['js_bound_greatest']:.4f} at "
-        f"|theta| = {f['theta_greatest']:g} and {f['js_bound_least']:.4f} at {f['theta_least']:g}: it saturates, and "
-        f"says nothing of the distance. "
-    )
-    if hidden:
-        text += (
-            f"A histogram cannot tell that from its cells: with cells of {f['histogram_cell']:g}, it finds JS = "
-            f"{f['js_histogram_least']:.3f} at theta = {f['theta_least']:g}, where the lines share their cells. "
-        )
-    text += (
-        f"The slope of W1 through the optimal plan is {f['slope_w1_greatest']:.3f} at |theta| = "
-        f"{f['theta_greatest']:g} and {f['slope_w1_least']:.2f} at {f['theta_least']:g} (exactly 1: matching by height "
-        f"blunts it once theta is of the order of the distances between points). At |theta| = {f['followed']:g} the "
-        f"minimax GAN's slope is at most {f['minimax_peak']:.2g}, after {f['minimax_peak_step']} steps of the "
-        f"discriminator, and {f['minimax_last']:.2g} after {f['marks_last']}; the optimal one's is 0. "
-    )
-    if f["ns_last"] > 10 * max(f["minimax_last"], 0):
-        text += (
-            f"The non-saturating loss does not vanish; its slope is {f['ns_last']:.3g} by then, tied to the "
-            f"discriminator's steepness rather than to the distance. "
-        )
-    return text + (
-        "The slides call W1 'even differentiable' at 0; |theta| is continuous there, but its slopes on the two sides "
-        "are -1 and 1, which agrees with the theorem's 'almost everywhere'."
-    )
-
-
-def _training(findings: Findings) -> str:
-    f, options = findings.facts, findings.info.get("options", {})
-    far, steps = f["start_far"], options.get("steps", "")
-    told = "; ".join(
-        f"{title}: {100 * float(f[f'settled_{game}']):.0f} % (mean |theta| {f[f'end_{game}']:.2g})"
-        for game, title in GAMES.items()
-    )
-    text = (
-        f"Then theta is trained, from {len(options.get('starts', []))} starts with {options.get('seeds', '')} seeds "
-        f"each, by {steps} plain gradient steps of {options.get('rate', 0):g} with {options.get('critic_steps', '')} "
-        f"steps of the same network as discriminator or critic before each. Runs that stay within "
-        f"{f['settled_within']:g} of the real line over the last fifth: {told}. "
-    )
-    if f["moved_far_minimax"] < 0.25 * abs(far):
-        text += (
-            f"Starting at {far:g}, the minimax GAN has moved by only {f['moved_far_minimax']:.2f} at the end: the "
-            f"discriminator wins and the slope is gone. "
-        )
-    else:
-        text += f"Starting at {far:g}, the minimax GAN has moved by {f['moved_far_minimax']:.2f} at the end. "
-    if f["settled_ns"] < 0.5 and f["moved_far_ns"] > 0.25 * abs(far):
-        text += "The non-saturating GAN does move, but is thrown across the line and does not settle. "
-    worst, best = min(f["settled_clip"], f["settled_gp"]), max(f["settled_minimax"], f["settled_ns"])
-    if worst > best:
-        text += "Both WGANs settle more often than either GAN, from any distance, as the texts say. "
-    else:
-        text += "At this size the WGANs do not settle more often than the GANs, against what the texts say. "
-    return text + (
-        "One number with a fixed step is the texts' example, not a fair race: Adam on theta would move it by a "
-        "vanishing slope too, and a GAN whose discriminator is regularised may settle as well."
-    )
+    Returns:
+        Two paragraphs: the losses and their slopes, and what training does with them.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    return [text("losses"), text("training")]
 
 
 def tables(findings: Findings) -> list[Table]:
-    """Losses, slopes and the ends of training."""
-    seeds = findings.info.get("options", {}).get("seeds", "")
-    three, both = significant(3), f"Means over both signs of theta and {seeds} seeds"
+    """Makes the chapter's tables.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The tables of the losses, of their slopes, and of the ends of training.
+    """
+    text, three = fill(CHAPTER, findings, derived(findings)), significant(3)
     losses = table(
         f"{NAME}_losses",
         "Losses between parallel lines",
-        f"Closed forms, and estimates from samples. {both}; W1 and sliced W1 in units of the lines' height, JS and KL "
-        "in nats. JS (bound): by a discriminator, on fresh points. KL infinite: share of the histogram's estimates.",
+        text("losses_table"),
         findings.tables["losses"].assign(name=lambda frame: frame["theta"].map("{:g}".format)),
         "name",
         [
@@ -129,7 +117,7 @@ def tables(findings: Findings) -> list[Table]:
     slopes = table(
         f"{NAME}_slopes",
         "What a generator is told",
-        f"Slope of each loss away from the real line. {both}. GAN: discriminators after all their steps.",
+        text("slopes_table"),
         findings.tables["slopes"].assign(name=lambda frame: frame["theta"].map("{:g}".format)),
         "name",
         [
@@ -148,8 +136,7 @@ def tables(findings: Findings) -> list[Table]:
     training = table(
         f"{NAME}_training",
         "Where theta ends",
-        f"|theta| over the last fifth of the steps, mean over {seeds} seeds, and the share of seeds that stay below "
-        f"{findings.facts['settled_within']:g} there.",
+        text("training_table"),
         frame.assign(name=frame["start"].map("{:g}".format), share=100 * frame["settled"]),
         "name",
         [("end", "|theta|", three), ("end_se", "its s.e.", significant(1)), ("share", "settled, %", three)],
@@ -160,24 +147,17 @@ def tables(findings: Findings) -> list[Table]:
 
 
 def figures(findings: Findings) -> Iterator[Wanted]:
-    """Losses and slopes; trajectories."""
-    f, options = findings.facts, findings.info.get("options", {})
-    caption = (
-        f"(a) Losses between the lines at 0 and theta: lines are exact, marks are estimates from "
-        f"{options.get('samples')} points (W1: POT; histogram: cells of "
-        f"{f['histogram_cell']:g}) or from a discriminator (bound from below). "
-        f"(b) Their slopes, linear within -1 and 1 and logarithmic beyond; the exact slope of JS is 0. (c) Slope away "
-        f"from the real line at |theta| = {f['followed']:g} along the discriminator's training; values that are not "
-        f"positive are left out. Means over {options.get('seeds')} seeds, bars are standard errors."
-    )
-    yield f"{NAME}_losses", "Losses and their slopes", caption, "svg", lambda: _draw_losses(findings)
-    caption = (
-        f"theta along training from {len(options.get('starts', []))} starts, {options.get('seeds')} seeds each; a "
-        f"gradient step of {options.get('rate')} for every {options.get('critic_steps')} steps of discriminator or "
-        f"critic. The real line is at 0; the first seed is drawn strong. Runs that leave the panel "
-        "have been thrown further."
-    )
-    yield f"{NAME}_training", "GAN against WGAN", caption, "svg", lambda: _draw_training(findings)
+    """Describes the chapter's figures.
+
+    Args:
+        findings: What the study found.
+
+    Yields:
+        The figure of the losses and their slopes, and that of the trajectories.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    yield f"{NAME}_losses", "Losses and their slopes", text("losses_figure"), "svg", lambda: _draw_losses(findings)
+    yield f"{NAME}_training", "GAN against WGAN", text("training_figure"), "svg", lambda: _draw_training(findings)
 
 
 def _draw_losses(findings: Findings) -> Figure:

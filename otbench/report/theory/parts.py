@@ -1,30 +1,53 @@
-"""What the chapters of the theory share: tables from data frames."""
+"""What the tables of the theory's chapters share: a table from a data frame, and how its numbers are written."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from otbench.report.tables.base import ABSENT, Cell, Column, Table
 from otbench.report.tables.base import Row as TableRow
+from otbench.report.theory import prose
 
 Form = Callable[[float], str]
 
 
 def significant(digits: int = 3) -> Form:
-    """Writes a number with so many significant digits."""
+    """Writes numbers with at most so many significant digits.
 
-    def form(value: float) -> str:
-        return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+    Args:
+        digits: Number of significant digits.
 
-    return form
+    Returns:
+        A function that writes a number.
+    """
+    return lambda value: prose.significant(value, digits)
 
 
-def seeds(facts: Mapping[str, object]) -> str:
-    """The fact `seeds` in words."""
-    return "one seed" if facts["seeds"] == 1 else f"{facts['seeds']} seeds"
+def fixed(places: int) -> Form:
+    """Writes numbers with so many decimal places.
+
+    Args:
+        places: Number of decimal places.
+
+    Returns:
+        A function that writes a number.
+    """
+    return lambda value: prose.fixed(value, places)
+
+
+def percent(places: int) -> Form:
+    """Writes shares as percentages, without the sign, for columns that have it in their label.
+
+    Args:
+        places: Number of decimal places.
+
+    Returns:
+        A function that writes a share.
+    """
+    return lambda value: prose.fixed(100 * value, places)
 
 
 def table(
@@ -38,11 +61,24 @@ def table(
     block: str | None = None,
     notes: Sequence[str] = (),
 ) -> Table:
-    """A table of the report from a data frame: a row for each of its rows.
+    """Makes a table of the report from a data frame, with a row for each of its rows.
 
-    row: the column that names the rows, headed `head`. columns: (column of the frame, label with its unit, and how to
-    write a number: three significant digits if not given); a column of text is set to the left. block: the column by
-    whose values rows are set apart. A missing number is shown as such.
+    A missing number is shown as such.
+
+    Args:
+        name: Stem of the table's files.
+        title: Title of the table.
+        caption: What stands under the title.
+        frame: The values.
+        row: Column of the frame that names the rows.
+        columns: For each column of the table: the column of the frame, the label with its unit, and how to write a
+            number (three significant digits if not given). A column of text is set to the left.
+        head: Label above the rows' names; `row` if empty.
+        block: Column of the frame by whose values the rows are set apart.
+        notes: Notes below the table.
+
+    Returns:
+        The table.
     """
     heads, writers = [], []
     for key, label, *form in columns:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from otbench.report.figures.base import Wanted
 from otbench.report.tables.base import Table
-from otbench.report.theory.parts import significant, table
+from otbench.report.theory.parts import fixed, significant, table
+from otbench.report.theory.prose import fill
 from otbench.utils import plotting
 
 if TYPE_CHECKING:
@@ -19,98 +21,74 @@ if TYPE_CHECKING:
 
     from otbench.theory.findings import Findings
 
-NAME = "theory_primal_dual"
+CHAPTER = "primal_dual"
+NAME = f"theory_{CHAPTER}"
 PROBLEMS = {"gaussian": "Gaussians, W2²", "w2": "point sets, W2²", "w1": "point sets, W1"}
 BELOW = (plotting.BLUE, plotting.GREEN, plotting.PURPLE, plotting.BLACK)
 
 
-def said(findings: Findings) -> list[str]:
-    """Two paragraphs: the bounds along optimisation, and what relaxing the constraint does."""
-    return [_bounds(findings), _relaxed(findings)]
+@dataclass(frozen=True)
+class Derived:
+    """What the sentences need besides the study's facts."""
+
+    some_broken: bool
+    overshoot: float
+    """How far the worst certified bound lies beyond W, over W: rounding."""
+    sorting_helps: bool
+    below_w: bool
+    vae_pays: bool
+    vae_crosses: bool
 
 
-def _bounds(findings: Findings) -> str:
-    f, options = findings.facts, findings.info.get("options", {})
-    text = (
-        f"With the generator held fixed, its transport cost W to the data is known, and two networks look for it. A "
-        f"critic (the dual, as in WGAN) is a potential h with its c-transform, min c - h: whatever h is, its objective "
-        f"is at most W. An encoder (the primal, as in VAE and WAE) is a plan between data and codes: its "
-        f"reconstruction cost is sure to be at least W only if the codes follow the prior. Between Gaussians in "
-        f"{options.get('dimension', '')} dimensions (W2² = {f['gaussian_exact']:.4f}, all in closed form) linear "
-        f"encoders that meet the constraint end at {f['gaussian_above']:.4f} W, quadratic critics at "
-        f"{f['gaussian_below']:.4f} W. Between sets of {options.get('points', '')} points, where POT gives W, a "
-        f"network for encoder, its plan brought to the prior by scaling, ends at {f['w2_above']:.3f} (W2²) and "
-        f"{f['w1_above']:.3f} (W1), heights on the data with c-transform at {f['w2_heights']:.4f} and "
-        f"{f['w1_heights']:.4f}, and a network for critic with c-transform at {f['w2_critic']:.4f} and "
-        f"{f['w1_critic']:.4f}. "
-    )
-    if f["broken"]:
-        text += f"Of {f['iterates']:,} objectives that should bound W, {f['broken']:,} lie on the wrong side of it. "
-    else:
-        text += (
-            f"All {f['iterates']:,} objectives that are certified to bound W, from the first step to the last, lie on "
-            f"their side of it (to rounding: {max(-f['slack'], 0):.0e} W). "
-        )
-    if f["w1_relu"] < f["w1_pairs"]:
-        text += (
-            f"A critic made 1-Lipschitz by the spectral norms of its layers bounds W1 without a c-transform, but "
-            f"loosely: {f['w1_relu']:.2f} with ReLU, {f['w1_pairs']:.2f} with an activation that sorts pairs; that gap "
-            f"is the network's, not the dual's. "
-        )
-    else:
-        text += (
-            f"Critics made 1-Lipschitz by the spectral norms of their layers reach {f['w1_relu']:.2f} (ReLU) and "
-            f"{f['w1_pairs']:.2f} (sorted pairs) of W1. "
-        )
-    return text + (
-        f"The text prints the c-transform with max; with it, the same critics would give {f['w2_printed']:.1f} W2², "
-        f"no bound from below."
-    )
+def derived(findings: Findings) -> Derived:
+    """Decides what the paragraphs may say of the bounds and of the relaxed constraint.
 
+    Args:
+        findings: What the study found.
 
-def _relaxed(findings: Findings) -> str:
+    Returns:
+        What the sentences need besides the study's facts.
+    """
     f = findings.facts
-    if f["wae_greatest"] <= 1 + 1e-6:
-        text = (
-            f"Relaxing the constraint to a penalty, lambda KL(codes | prior), as the text does and WAE after it, turns "
-            f"the bound around. A plan that meets the constraint pays no penalty, so the relaxed minimum is at most "
-            f"W: it rises from {f['wae_first']:.3f} W at lambda = {f['weight_first']:g} to {f['wae_last']:.3f} W at "
-            f"{f['weight_last']:g}, and before it has converged it may lie on either side. "
-        )
-    else:
-        text = (
-            f"Relaxed to a penalty, lambda KL(codes | prior), the minimum should be at most W; after these steps it is "
-            f"up to {f['wae_greatest']:.3f} W: the optimisation has not converged. "
-        )
-    text += (
-        f"An encoder's own figures still give a bound from above: (root of its cost + W2 from generated codes to "
-        f"generated prior) squared is at least W by the triangle inequality, and at best {f['repaired_least']:.4f} W. "
-        f"Between point sets, the penalised objective ends at {f['w2_penalised']:.3f} (W2²) and "
-        f"{f['w1_penalised']:.3f} (W1) with {100 * f['w2_off']:.1f} % and {100 * f['w1_off']:.1f} % of the codes' mass "
-        f"off the prior. "
+    return Derived(
+        some_broken=f["broken"] > 0,
+        overshoot=max(-f["slack"], 0),
+        sorting_helps=f["w1_relu"] < f["w1_pairs"],
+        below_w=f["wae_greatest"] <= 1 + 1e-6,
+        vae_pays=f["vae_cost_last"] > 1.1,
+        vae_crosses=not math.isnan(f["vae_over_from"]),
     )
-    if f["vae_cost_last"] > 1.1:
-        over = "" if math.isnan(f["vae_over_from"]) else f" is above W from lambda = {f['vae_over_from']:g} on and"
-        text += (
-            f"The text calls this 'almost equivalent' to the VAE's ELBO. It is not, for the VAE's KL is taken for each "
-            f"datum: it also charges for what the codes tell of the data. Its minimum{over} ends at "
-            f"{f['vae_last']:.2f} W (closed form met to {f['vae_error']:.0e}), with a reconstruction cost of "
-            f"{f['vae_cost_last']:.2f} W, next to {f['independent']:.2f} W of the coupling that ignores the data: a "
-            f"valid plan, but not the optimal one. "
-        )
-    return text + "All is computed without sampling; with minibatches both objectives would be estimates, not bounds."
+
+
+def said(findings: Findings) -> list[str]:
+    """Says what bounds the transport cost.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        Two paragraphs: the bounds along optimisation, and what relaxing the constraint does.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    return [text("bounds"), text("relaxed")]
 
 
 def tables(findings: Findings) -> list[Table]:
-    """Every bound's way, and the weights of the relaxed constraint."""
-    options, three = findings.info.get("options", {}), significant(3)
+    """Makes the chapter's tables.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The tables of every bound's way, and of the weights of the relaxed constraint.
+    """
+    text, three = fill(CHAPTER, findings, derived(findings)), significant(3)
     frame = findings.tables["bounds"]
-    four = "{:.4f}".format
+    four = fixed(4)
     bounds = table(
         f"{NAME}_bounds",
         "Bounds on a known transport cost",
-        f"Objectives over the exact cost: at the start, at the end, and the end's range over {options.get('seeds')} "
-        "starts. Slack: how far the worst iterate stays on its side; negative where it would be broken.",
+        text("bounds_table"),
         frame.assign(where=frame["problem"].map(PROBLEMS)),
         "bound",
         [
@@ -127,9 +105,7 @@ def tables(findings: Findings) -> list[Table]:
     relaxed = table(
         f"{NAME}_relaxed",
         "The constraint relaxed",
-        f"Between Gaussians, after {options.get('weight_steps')} steps; all but KL (nats) over the exact W2². WAE: "
-        "KL of all codes from the prior; VAE: mean KL of each datum's codes. Repaired: bound from above by the "
-        "triangle inequality. Known: the VAE's minimum in closed form.",
+        text("relaxed_table"),
         findings.tables["relaxed"].assign(name=lambda values: values["weight"].map("{:g}".format)),
         "name",
         [
@@ -148,20 +124,17 @@ def tables(findings: Findings) -> list[Table]:
 
 
 def figures(findings: Findings) -> Iterator[Wanted]:
-    """Bounds along optimisation; the relaxed constraint."""
-    options = findings.info.get("options", {})
-    caption = (
-        f"Objectives along optimisation over the exact cost (dotted), {options.get('seeds')} starts each: (a) between "
-        f"Gaussians in {options.get('dimension')} dimensions, (b) and (c) between sets of {options.get('points')} "
-        f"points. Full lines are certified bounds at every step; dashed ones, with the constraint relaxed, are none."
-    )
-    yield f"{NAME}_bounds", "Bounds from above and below", caption, "svg", lambda: _draw_bounds(findings)
-    caption = (
-        "Minimum of the relaxed primal between Gaussians against the weight of its penalty, over the exact W2² "
-        "(dotted). (a) KL of all codes from the prior (WAE). (b) Mean KL of each datum's codes (VAE); crosses: closed "
-        "form."
-    )
-    yield f"{NAME}_relaxed", "The constraint relaxed", caption, "svg", lambda: _draw_relaxed(findings)
+    """Describes the chapter's figures.
+
+    Args:
+        findings: What the study found.
+
+    Yields:
+        The figure of the bounds along optimisation, and that of the relaxed constraint.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    yield f"{NAME}_bounds", "Bounds from above and below", text("bounds_figure"), "svg", lambda: _draw_bounds(findings)
+    yield f"{NAME}_relaxed", "The constraint relaxed", text("relaxed_figure"), "svg", lambda: _draw_relaxed(findings)
 
 
 def _draw_bounds(findings: Findings) -> Figure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,8 @@ import pandas as pd
 from otbench.report.figures import plots
 from otbench.report.figures.base import Wanted
 from otbench.report.tables.base import Table
-from otbench.report.theory.parts import significant, table
+from otbench.report.theory.parts import table
+from otbench.report.theory.prose import fill
 from otbench.theory.findings import Findings
 from otbench.utils import plotting
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAME = "theory_scaling"
+CHAPTER = "scaling"
+NAME = f"theory_{CHAPTER}"
 BASELINES = {
     "real": "real draws",
     "target": "random target",
@@ -35,107 +38,78 @@ LINES = (
     (plotting.PURPLE, "D"),
     (plotting.ORANGE, "v"),
 )
-SEEDS = "means over seeds"
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What the sentences need besides the study's facts."""
+
+    has_high: bool
+    has_plane: bool
+    always_met: bool
+    has_memory: bool
+    plane_harder: bool
+    hardly_better: bool
+    ever_less: bool
+    targets_better: bool
+    targets_worse: bool
+    has_ranks: bool
+    masses_decide: bool
+    scrambled_worse: bool
+
+
+def derived(findings: Findings) -> Derived:
+    """Decides what the paragraphs may say of what a mass error costs, and of what it is worth in samples.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        What the sentences need besides the study's facts.
+    """
+    f = findings.facts
+    gap = f["best_w2"] - f["target_w2"]
+    return Derived(
+        has_high=f["has_high"],
+        has_plane=f["has_plane"],
+        always_met=f["has_high"] and f["met"] == 1,
+        has_memory=f["has_high"] and not math.isnan(f["mib_high"]),
+        plane_harder=f["has_high"] and f["has_plane"] and f["plane_met"] < f["met"],
+        hardly_better=f["worst_w2"] <= 1.05 * f["best_w2"],
+        ever_less=f["gained_w2"] > 1.5 * f["best_error"],
+        targets_better=gap > 0.02 * f["target_w2"],
+        targets_worse=gap < -0.02 * f["target_w2"],
+        has_ranks=not math.isnan(f["ranks_alike"]),
+        masses_decide=f["ranks_alike"] > 0.8,
+        scrambled_worse=f["scrambled_w2"] > 1.05 * f["best_w2"],
+    )
 
 
 def said(findings: Findings) -> list[str]:
-    """What a mass error costs, and whether samples gain by it."""
-    return [_cost(findings.facts), _worth(findings.facts)]
+    """Says what a mass error costs, and whether samples gain by a small one.
 
+    Args:
+        findings: What the study found.
 
-def _cost(f: dict) -> str:
-    parts = [
-        f"Targets are drawn from {f['modes']} Gaussians in d dimensions, the source is uniform on a cube, and the "
-        f"solver is otbench.transport as it comes, asked for a mean relative mass error of {100 * f['tolerance']:g} %."
-    ]
-    if f["has_high"]:
-        parts.append(_beyond(f))
-    if f["has_plane"]:
-        parts.append(_plane(f))
-    counted = (
-        f"; up to {100 * f['floor_high']:.0f} % here, and taken out of the figures above." if f["has_high"] else "."
-    )
-    parts.append(
-        f"A mass counted on N points has an error of its own: with n equal cells, sqrt(2 (n - 1) / (pi N)), which "
-        f"counts on exact maps confirm to {100 * f['floor_error']:.0f} %{counted}"
-    )
-    return " ".join(parts)
-
-
-def _beyond(f: dict) -> str:
-    met = "always" if f["met"] == 1 else f"in {100 * f['met']:.0f} % of the cases"
-    held = "" if math.isnan(f["mib_high"]) else f" and {f['mib_high']:.0f} MiB"
-    return (
-        f"Beyond the plane the stochastic solver gets there {met}, with {f['points_low']:,.0f} to "
-        f"{f['points_high']:,.0f} source points a target: at d = {f['wide']} the points grow like n to the power "
-        f"{f['points_slope']:.2f}, and the seconds like n to the power {f['seconds_slope']:.2f}, since every point is "
-        f"held against all targets. With {f['most']:,} targets that is {f['seconds_high']:.1f} s{held} on this "
-        f"machine, as measured with whatever else it was doing; the plan of the discrete problem would take "
-        f"{f['plan_mib']:,.0f} MiB."
-    )
-
-
-def _plane(f: dict) -> str:
-    easier = f["has_high"] and f["plane_met"] < f["met"]
-    return (
-        f"In the plane Newton on exact cells leaves an error of at most {f['newton_error']:.0e} in "
-        f"{f['newton_seconds']:.1f} s with {f['most']:,} targets; the stochastic solver is still at "
-        f"{100 * f['plane_error']:.0f} % after {f['plane_points']:,.0f} points a target."
-        + (
-            " So here it is not the dimension that makes transport hard: these steps do worse in the plane."
-            if easier
-            else ""
-        )
-    )
-
-
-def _worth(f: dict) -> str:
-    return (
-        f"Does a better map give better samples? Maps to {f['codes']:,} codes in {f['latent']} dimensions were taken "
-        f"from the solver on its way, between mass errors of {100 * f['worst_error']:.0f} % and "
-        f"{100 * f['best_error']:.2g} %, and extended as in AE-OT. {_verdict(f)}W2 to held-out points goes from "
-        f"{f['worst_w2']:.2f} to {f['best_w2']:.2f} (real draws: {f['real_w2']:.2f}), and nine tenths "
-        f"of that are there at a mass error of {100 * f['gained_w2']:.0f} %; the reverse KL of the modes goes from "
-        f"{f['worst_reverse_kl']:.2g} to {f['best_reverse_kl']:.2g} nats. {_without(f)} "
-        f"The extension has a price of its own, which no mass error moves: it averages neighbours, so that the spread "
-        f"within modes is {f['best_spread']:.2f} of the law's (real draws: {f['real_spread']:.2f})."
-    )
-
-
-def _verdict(f: dict) -> str:
-    if f["worst_w2"] <= 1.05 * f["best_w2"]:
-        return "Hardly: "
-    return "They do, but ever less so: " if f["gained_w2"] > 1.5 * f["best_error"] else "They do: "
-
-
-def _without(f: dict) -> str:
-    """What samplers without an optimal map score."""
-    gap = f["best_w2"] - f["target_w2"]
-    beside = "better than every map" if gap > 0.02 * f["target_w2"] else "level with the best map"
-    beside = "worse than the best map" if gap < -0.02 * f["target_w2"] else beside
-    worse = f["scrambled_w2"] > 1.05 * f["best_w2"]
-    return (
-        f"But targets drawn at random, which have perfect masses and no map, are at {f['target_w2']:.2f}, {beside}; "
-        f"mixed with their nearest targets, at {f['neighbours_w2']:.2f}; and the best map without the extension is at "
-        f"{f['unextended_w2']:.2f}. {_ranks(f)}What optimality adds lies between the targets: with "
-        f"the best map's targets permuted, its masses kept, {100 * (1 - f['scrambled_kept']):.0f} % of the source "
-        f"points must be rejected for mixing modes, against {100 * (1 - f['best_kept']):.0f} % for the map itself"
-        + (f", and W2 rises to {f['scrambled_w2']:.2f}." if worse else f"; W2 is {f['scrambled_w2']:.2f}.")
-    )
-
-
-def _ranks(f: dict) -> str:
-    if math.isnan(f["ranks_alike"]):
-        return ""
-    said = f"Over all samplers W2 and the modes' reverse KL have a rank correlation of {f['ranks_alike']:.2f}"
-    return said + (": the masses of the modes decide the score. " if f["ranks_alike"] > 0.8 else ". ")
+    Returns:
+        Two paragraphs: the cost of a map, and its worth in samples.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    return [text("cost"), text("worth")]
 
 
 def tables(findings: Findings) -> list[Table]:
-    """Resources by n and d, and scores by mass error."""
+    """Makes the chapter's tables.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The tables of resources by n and d, and of scores by mass error.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
     keys = ["dimension", "method", "targets"]
     rows = findings.tables["resources"].groupby(keys).mean().reset_index()
-    percent = significant(3)
     rows = rows.assign(
         block=rows.dimension.map("d = {:.0f}".format) + rows.method.map({"newton": ", Newton", "stochastic": ""}),
         error=100 * rows.error,
@@ -147,14 +121,11 @@ def tables(findings: Findings) -> list[Table]:
     resources = table(
         f"{NAME}_resources",
         "What a map costs",
-        f"To a mean relative mass error of {100 * findings.facts['tolerance']:g} % or {findings.facts['cap']:g} points "
-        f"a target; {SEEDS}. Floor: what counting on the certificate's points would show of an exact map, already "
-        "taken out of the error. Seconds: wall clock, as measured on this machine. Memory: most held at a time by "
-        "torch's tensors and numpy's arrays together (first seed).",
+        text("resources_table"),
         rows,
         "label",
         [
-            ("error", "mass error, %", percent),
+            ("error", "mass error, %"),
             ("floors", "floor, %"),
             ("points", "points a target"),
             ("seconds", "seconds"),
@@ -174,12 +145,7 @@ def tables(findings: Findings) -> list[Table]:
     scores = table(
         f"{NAME}_samples",
         "Samples against the map's mass error",
-        f"{findings.facts['codes']:,} targets in {findings.facts['latent']} dimensions; {SEEDS}. Kept: source points "
-        "that the angle rule does not reject. W2: to held-out points, in units of the data; real draws have "
-        "every mode's exact share, the others that of a random draw 16 times as large, whose own noise is in their "
-        f"score (a reverse KL of {findings.facts['kl_floor']:.1g}). Frechet distance: to the "
-        "law's moments. Outside: beyond the radius that holds 99 % of a mode. Spread: mean squared distance to the "
-        "mode's centre within that radius, in units of the law's.",
+        text("samples_table"),
         told,
         "label",
         [
@@ -198,26 +164,17 @@ def tables(findings: Findings) -> list[Table]:
 
 
 def figures(findings: Findings) -> Iterator[Wanted]:
-    """Resources against n, and scores against the mass error."""
-    yield (
-        f"{NAME}_resources",
-        "Cost of a map",
-        f"Asked for a mean relative mass error of {100 * findings.facts['tolerance']:g} %; {SEEDS}. (a) The error "
-        f"reached. (b) Wall-clock seconds on this machine; dashed: n squared. (c) What counting masses on so many "
-        f"points a cell shows of an exact map of {findings.facts['least']:,} cells, beside what counting alone gives.",
-        "svg",
-        lambda: resources(findings),
-    )
-    yield (
-        f"{NAME}_samples",
-        "Samples against mass error",
-        "Dots: seeds; line: their mean; broken lines: other samplers, which have no mass error to vary. The better map "
-        "stands at the right. (a) W2 to held-out points, in units of the data. (b) Reverse KL of the modes' shares to "
-        f"their weights; of a perfect sampler, {findings.facts['kl_floor']:.1g}. (c) Source points that the "
-        "extension keeps.",
-        "svg",
-        lambda: samples(findings),
-    )
+    """Describes the chapter's figures.
+
+    Args:
+        findings: What the study found.
+
+    Yields:
+        The figure of resources against n, and that of scores against the mass error.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    yield f"{NAME}_resources", "Cost of a map", text("resources_figure"), "svg", lambda: resources(findings)
+    yield f"{NAME}_samples", "Samples against mass error", text("samples_figure"), "svg", lambda: samples(findings)
 
 
 def resources(findings: Findings) -> Figure:

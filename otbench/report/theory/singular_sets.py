@@ -2,136 +2,139 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otbench.report.figures.base import Wanted
 from otbench.report.tables.base import Table
 from otbench.report.theory import _singular_sets_figures as drawn
-from otbench.report.theory.parts import table
+from otbench.report.theory.parts import fixed, table
+from otbench.report.theory.prose import fill, whole
 from otbench.theory.singular_sets.targets import TITLES
 
 if TYPE_CHECKING:
     from otbench.theory.findings import Findings
 
-NAME = "theory_singular_sets"
-GAPS = {"clusters": "the strip between the two clusters", "annulus": "the ring's hole"}
+CHAPTER = "singular_sets"
+NAME = f"theory_{CHAPTER}"
+PLACES = {"clusters": "middle line", "annulus": "singular facets of the ring"}
+"""Where the exact maps onto the targets with a gap jump."""
+
+
+@dataclass(frozen=True)
+class Astray:
+    """Median distances from where the exact map jumps: of the points that networks send into the gap, and of all."""
+
+    place: str
+    near: float
+    anywhere: float
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What the sentences need besides the study's facts."""
+
+    from_disk: bool
+    euler_holds: bool
+    convex_whole: bool
+    has_closed_form: bool
+    ellipse_w2: float
+    ellipse_w2_closed_form: float
+    ellipse_w2_bound: float
+    ring_shrinks: bool
+    some_split: bool
+    split: list[str]
+    """Titles of the targets in which the angle rule finds parts."""
+    clusters_never_empty: bool
+    annulus_never_empty: bool
+    proven_hold: bool
+    seen_hold: bool
+    has_ratios: bool
+    clusters_over_seen: float
+    annulus_over_seen: float
+    has_slopes: bool
+    clusters_slope: float
+    annulus_slope: float
+    astray: tuple[Astray, ...]
+    some_less: bool
+    example_depth: int
+    example_width: int
+
+
+def derived(findings: Findings) -> Derived:
+    """Decides what the paragraphs may say of the exact maps and of the networks.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        What the sentences need besides the study's facts.
+    """
+    f = findings.facts
+    split = [TITLES[name] for name in TITLES if f[f"{name}_modes"] > 1]
+    depth, width = (int(value) for value in findings.arrays["example"])
+    ratios = {f"{name}_over_seen": f.get(f"{name}_over_seen") or math.nan for name in PLACES}
+    known = [f"{name}_slope" for name in PLACES] + ["ellipse_w2", "ellipse_w2_closed_form", "ellipse_w2_bound"]
+    return Derived(
+        from_disk=f["source"] == "disk",
+        euler_holds=f["euler_holds"],
+        convex_whole=f["ellipse_singular"] == 0,
+        has_closed_form="ellipse_w2" in f,
+        ring_shrinks=f["annulus_finest_length"] < 0.8 * f["annulus_coarsest_length"],
+        some_split=bool(split),
+        split=split,
+        clusters_never_empty=f["clusters_gap_least_of_one"] > 0,
+        annulus_never_empty=f["annulus_gap_least_of_one"] > 0,
+        proven_hold=all(f[f"{name}_proven_holds"] for name in PLACES),
+        seen_hold=all(f[f"{name}_seen_holds"] for name in PLACES),
+        has_ratios=not any(math.isnan(ratio) for ratio in ratios.values()),
+        has_slopes=all(f"{name}_slope" in f for name in PLACES),
+        astray=tuple(
+            Astray(place, f[f"{name}_near"], f[f"{name}_anywhere"])
+            for name, place in PLACES.items()
+            if f"{name}_near" in f
+        ),
+        some_less=all(f[f"{name}_gap_least"] < 0.5 * f[f"{name}_gap_most"] for name in PLACES),
+        example_depth=depth,
+        example_width=width,
+        **ratios,
+        **{key: f.get(key, math.nan) for key in known},
+    )
 
 
 def said(findings: Findings) -> list[str]:
-    """What was computed, and what it shows: the exact maps, then the networks."""
-    return [_of_maps(findings.facts), _of_networks(findings.facts)]
+    """Says where exact maps jump, and what networks do there.
 
+    Args:
+        findings: What the study found.
 
-def _of_maps(f: dict) -> str:
-    source = "the unit disk" if f["source"] == "disk" else "the square of side 2"
-    text = (
-        f"Optimal maps from {source} onto about {f['ellipse_points']} points of five shapes were solved exactly in the "
-        f"plane (largest relative error of a cell's mass {f['largest_cell_error']:.1g}); "
-        f"{'every' if f['euler_holds'] else 'not every'} power diagram satisfies Euler's formula V - E + F = 1. A "
-        f"facet "
-        f"counts as singular where the two points on its sides stand more than {f['jump']:g} apart (and three "
-        f"spacings). "
-    )
-    convex = f["ellipse_singular"]
-    text += f"Onto the convex ellipse {'no facet is' if not convex else f'{convex} facets are'} singular"
-    text += ", as Theorem 3.15 has it" if not convex else ", where Theorem 3.15 allows none"
-    if "ellipse_w2" in f:
-        text += (
-            f", and W2 is {f['ellipse_w2']:.4f} where the linear map gives {f['ellipse_w2_closed_form']:.4f} (sampling "
-            f"the ellipse may change it by {f['ellipse_w2_bound']:.3f})"
-        )
-    text += (
-        f". For the two mirrored clusters the singular facets are {f['clusters_length']:.6f} long in all, where the "
-        f"middle "
-        f"line of the source has length {f['line_length']:g}. The dumbbell ({f['dumbbell_singular']} facets, length "
-        f"{f['dumbbell_length']:.2f}) and the notched shape with a hole ({f['holed_singular']}, "
-        f"{f['holed_length']:.2f}) "
-        f"are connected and tear all the same. "
-    )
-    shrinks = f["annulus_finest_length"] < 0.8 * f["annulus_coarsest_length"]
-    text += (
-        "The ring round the middle is the exception that shows the rule: its singular set is one point, whose "
-        f"subgradient is the whole hole, and the length found {'shrinks' if shrinks else 'does not yet shrink'} with "
-        f"the "
-        f"sampling, from {f['annulus_coarsest_length']:.3f} at {f['coarsest']} points to "
-        f"{f['annulus_finest_length']:.3f} "
-        f"at {f['finest']}. "
-    )
-    split = [TITLES[name] for name in TITLES if f[f"{name}_modes"] > 1]
-    text += (
-        "A threshold on the angle chosen from the points alone (the widest gap of their spanning tree) finds parts "
-        "only "
-        f"in {', '.join(split) if split else 'none of them'}: on connected shapes no single gap separates jumps from "
-        "ordinary steps, so the paper's angle criterion needs a threshold that someone knows."
-    )
-    return text
-
-
-def _of_networks(f: dict) -> str:
-    text = (
-        f"ReLU networks, {f['seeds']} of each width and depth, (named hidden layers x width) were then taught the "
-        f"exact maps onto the clusters and the "
-        f"ring by regression, and judged by the share of fresh source points that they send into the gap (more than "
-        f"{f['tolerance']:g} from the target). "
-    )
-    for name, gap in GAPS.items():
-        never = f[f"{name}_gap_least_of_one"] > 0
-        text += (
-            f"Into {gap} goes {100 * f[f'{name}_gap_most']:.2g} % for {f[f'{name}_gap_most_net']} "
-            f"and {100 * f[f'{name}_gap_least']:.2g} % for {f[f'{name}_gap_least_net']}; "
-            f"{'no network reaches zero' if never else 'some network sends no judged point there'}. "
-        )
-    text += _of_bounds(f)
-    near = [name for name in GAPS if f"{name}_near" in f]
-    for name in near:
-        text += (
-            f"The points sent astray lie at a median distance of {f[f'{name}_near']:.3f} from the "
-            f"{'middle line' if name == 'clusters' else 'singular facets of the ring'}, all points at "
-            f"{f[f'{name}_anywhere']:.3f}. "
-        )
-    lower = all(f[f"{name}_gap_least"] < 0.5 * f[f"{name}_gap_most"] for name in GAPS)
-    if lower:
-        text += (
-            "So the paper is right that a continuous network cannot follow the jump and covers what lies between; but "
-            "its third case is a matter of degree: a wider or deeper network stretches more and misplaces less."
-        )
-    return text
-
-
-def _of_bounds(f: dict) -> str:
-    holds = f["clusters_proven_holds"] and f["annulus_proven_holds"]
-    seen = f["clusters_seen_holds"] and f["annulus_seen_holds"]
-    text = (
-        "A map of Lipschitz constant L must send at least 4a/(LD) min(p, q) into a strip of half width a, where p "
-        "and q "
-        "are what it sends beyond the strip on either side and D is the source's diameter (an isoperimetric "
-        "inequality), "
-        "and at least pi r^2 / (L^2 area) into a hole of radius r round which the image of the source's edge winds "
-        f"(degree), as it does for {f['annulus_winding']} of {f['annulus_networks']} networks. With the product of the "
-        f"layers' norms for L, {'every network keeps' if holds else 'NOT every network keeps'} these bounds; with the "
-        f"largest stretching seen, "
-        f"{'every network does too' if seen else 'not every one does (it is no upper bound of L)'}"
-    )
-    ratios = [f.get(f"{name}_over_seen") for name in GAPS]
-    if all(ratios):
-        text += f", by a median factor of {ratios[0]:.1f} (clusters) and {ratios[1]:.1f} (ring)"
-    slopes = [f.get(f"{name}_slope") for name in GAPS]
-    if all(slope is not None for slope in slopes):
-        text += f". Over all networks the share falls as L to the power {slopes[0]:.2f} and {slopes[1]:.2f}"
-        text += " (bounds: -1 and -2)"
-    return text + ". "
+    Returns:
+        Two paragraphs: the exact maps, and the networks.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    return [text("maps"), text("networks")]
 
 
 def tables(findings: Findings) -> list[Table]:
-    """The five maps; their singular sets' lengths against the sampling; the networks."""
-    return [_maps(findings), _lengths(findings), _networks(findings)]
+    """Makes the chapter's tables.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The tables of the five maps, of their singular sets' lengths by sampling, and of the networks.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    return [
+        _maps(findings, text("targets_table")),
+        _lengths(findings, text("lengths_table")),
+        _networks(findings, text("networks_table")),
+    ]
 
 
-def _maps(findings: Findings) -> Table:
-    def whole(value: float) -> str:
-        return f"{value:,.0f}"
-
+def _maps(findings: Findings, caption: str) -> Table:
     columns = [
         ("points", "points", whole),
         ("vertices", "V", whole),
@@ -149,26 +152,23 @@ def _maps(findings: Findings) -> Table:
         ("modes", "parts by the angle rule", whole),
         ("w2", "W2"),
     ]
-    caption = "Exact maps; lengths and jumps in the units of source and target. The parts are those that a gap in the "
-    caption += "points' spanning tree separates; dual edges: those of singular facets, by length."
     return table(
         f"{NAME}_targets", "Singular sets of five maps", caption, findings.tables["targets"], "title", columns, "target"
     )
 
 
-def _lengths(findings: Findings) -> Table:
+def _lengths(findings: Findings, caption: str) -> Table:
     frame = findings.tables["lengths"].assign(title=findings.tables["lengths"]["target"].map(TITLES))
     columns = [
-        ("points", "points", lambda value: f"{value:,.0f}"),
-        ("singular", "singular facets", lambda value: f"{value:,.0f}"),
-        ("length", "singular length", lambda value: f"{value:.4f}"),
-        ("euler", "V - E + F", lambda value: f"{value:.0f}"),
+        ("points", "points", whole),
+        ("singular", "singular facets", whole),
+        ("length", "singular length", fixed(4)),
+        ("euler", "V - E + F", whole),
     ]
-    caption = "Total length of the facets across which the map jumps, against the number of target points."
     return table(f"{NAME}_lengths", "Length of the singular set", caption, frame, "title", columns, "target")
 
 
-def _networks(findings: Findings) -> Table:
+def _networks(findings: Findings, caption: str) -> Table:
     frame = findings.tables["networks"]
     percent = 100 * frame[["gap", "gap_sd", "off", "least", "proven"]]
     frame = frame.assign(**percent, title=frame["depth"].astype(str) + " x " + frame["width"].astype(str))
@@ -185,7 +185,6 @@ def _networks(findings: Findings) -> Table:
         ("anywhere", "distance of all"),
         ("error", "mean squared error"),
     ]
-    caption = f"Means over {findings.facts['seeds']} seeds. Distances: medians, from the singular set of the exact map."
     return table(
         f"{NAME}_networks",
         "Networks taught the exact map",
@@ -199,39 +198,18 @@ def _networks(findings: Findings) -> Table:
 
 
 def figures(findings: Findings) -> Iterator[Wanted]:
-    """The maps; the share in the gap against width and against stretching; where it goes wrong."""
-    f = findings.facts
-    yield (
-        f"{NAME}_maps",
-        "Dual triangulations, power diagrams and potentials",
-        f"Exact maps from the source onto about {f['ellipse_points']} points. (a) Target points and dual "
-        f"triangulation, "
-        "(b) power diagram of the source, coloured by the first coordinate of the cell's target point, (c) Brenier "
-        f"potential, lit from the side, with contours. Red: facets across which the map jumps by more than "
-        f"{f['jump']:g}, "
-        "their dual edges, and the ridges above them. Axes in the units of source and target.",
-        "png",
-        lambda: drawn.maps(findings),
-    )
-    yield (
-        f"{NAME}_networks",
-        "How much falls into the gap",
-        f"Share of {'10,000' if not findings.info else format(findings.info['options']['samples'], ',')} source points "
-        "that ReLU networks send into the gap, (a), (c) against width: means and standard deviations over "
-        f"{f['seeds']} seeds; (b), (d) against the largest stretching (singular value of the Jacobian) seen, a point a "
-        "network; dashed: the least share that a map of that Lipschitz constant can have (for the clusters with half "
-        "of the rest on either side).",
-        "svg",
-        lambda: drawn.networks(findings),
-    )
-    depth, width = (int(v) for v in findings.arrays["example"])
-    yield (
-        f"{NAME}_astray",
-        "Where a network goes astray",
-        f"The first network of {depth} hidden layers of width {width}. (a), (d) Source points; red: those it sends "
-        f"into "
-        "the gap; black: singular facets of the exact map. (b), (e) Where it sends them; dashed: the target's outline. "
-        "(c), (f) Share of points within a distance from the singular set.",
-        "png",
-        lambda: drawn.astray(findings),
-    )
+    """Describes the chapter's figures.
+
+    Args:
+        findings: What the study found.
+
+    Yields:
+        The figures of the maps, of the share in the gap, and of where a network goes astray.
+    """
+    text = fill(CHAPTER, findings, derived(findings))
+    title, caption = "Dual triangulations, power diagrams and potentials", text("maps_figure")
+    yield f"{NAME}_maps", title, caption, "png", lambda: drawn.maps(findings)
+    title, caption = "How much falls into the gap", text("networks_figure")
+    yield f"{NAME}_networks", title, caption, "svg", lambda: drawn.networks(findings)
+    title, caption = "Where a network goes astray", text("astray_figure")
+    yield f"{NAME}_astray", title, caption, "png", lambda: drawn.astray(findings)

@@ -8,6 +8,7 @@ import pytest
 from otbench.report.theory import beyond as chapter
 from otbench.theory import compute
 from otbench.utils.plotting import styled
+from tests.report.theory.branches import check_branches
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +47,7 @@ def test_figures_draw(found):
         for name, _, caption, _, make in chapter.figures(found):
             assert name.startswith("theory_beyond") and caption
             plt.close(make())
+
+
+def test_every_branch_of_the_template_is_rendered(found):
+    check_branches(chapter, found)

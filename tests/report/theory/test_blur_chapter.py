@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from otbench.report.theory import chapters
+from otbench.report.theory import blur, chapters
 from otbench.report.theory.blur import said, tables
 from otbench.theory.blur import MEASURES, summary
 from otbench.theory.findings import Findings
+from tests.report.theory.branches import check_branches
 
 
 @pytest.fixture
@@ -36,7 +37,13 @@ def found() -> Findings:
     sheet = pd.DataFrame({"sheet": ["held-out images", "AE, held-out images given back", "AE-OT"]})
     frames = {"settings": summary(pd.DataFrame(runs)), "runs": pd.DataFrame(runs), "sheet": sheet}
     arrays = {"sheet": rng.integers(0, 255, (3, 4, 1, 8, 8)).astype(np.uint8)}
-    return Findings("blur", facts, frames, arrays, {"options": {"latent": 3, "seeds": 2}, "dataset": "blobs"})
+    return Findings(
+        "blur",
+        facts,
+        frames,
+        arrays,
+        {"options": {"latent": 3, "seeds": 2, "steps": 7, "batch": 8}, "dataset": "blobs"},
+    )
 
 
 def told(found: Findings, **facts: object) -> str:
@@ -66,3 +73,7 @@ def test_the_figures_are_drawn(found, tmp_path):
     (chapter,) = chapters({"blur": found}, tmp_path)
     assert [figure.name for figure in chapter.figures] == ["theory_blur_frontier", "theory_blur_samples"]
     assert all(figure.path.stat().st_size > 1000 for figure in chapter.figures)
+
+
+def test_every_branch_of_the_template_is_rendered(found):
+    check_branches(blur, found)

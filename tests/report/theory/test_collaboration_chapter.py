@@ -8,6 +8,7 @@ import pytest
 from otbench.report.theory import collaboration as chapter
 from otbench.theory import compute
 from otbench.utils.plotting import styled
+from tests.report.theory.branches import check_branches
 
 TINY = {"points": 40, "seeds": 1, "steps": 3, "critic_steps": 4, "width": 8, "batch": 16}
 
@@ -54,3 +55,7 @@ def test_figures_draw(found):
         for name, _, caption, _, make in chapter.figures(found):
             assert name.startswith("theory_collaboration") and caption
             plt.close(make())
+
+
+def test_every_branch_of_the_template_is_rendered(found):
+    check_branches(chapter, found)

@@ -6,6 +6,7 @@ import pytest
 
 from otbench.report.theory import chapters, folding
 from otbench.theory import compute
+from tests.report.theory.branches import check_branches
 
 TINY = {"solids": ["torus", "ellipsoid"], "points": 60, "samples": 4000, "particles": 40, "tolerance": 0.3}
 
@@ -48,3 +49,7 @@ def test_figures_are_drawn(found, tmp_path):
     assert names[:2] == ["theory_folding_paths", "theory_folding_slices"]
     assert ("theory_folding_singular" in names) == bool(found.facts["torus_singular"])
     assert all(figure.path.stat().st_size > 5000 for figure in chapter.figures)
+
+
+def test_every_branch_of_the_template_is_rendered(found):
+    check_branches(folding, found)

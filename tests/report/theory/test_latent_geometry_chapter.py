@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from otbench.report.theory import chapters
+from otbench.report.theory import chapters, latent_geometry
 from otbench.report.theory.latent_geometry import said, tables
 from otbench.theory.findings import Findings
 from otbench.theory.latent_geometry.distances import DISTANCES
+from tests.report.theory.branches import check_branches
 
 PAIRS = ("straight", "graph", "smoothed", "energy", "bvp", "bvp_straight")
 
@@ -73,7 +74,7 @@ def test_the_paragraphs_follow_the_facts(found):
     assert "started from the straight line, in 2. Shortest paths" in text
     assert (
         "300 by the Euclidean distance of the latent plane" in text
-        and "least often of the decoder's, as the text says. Over" in text
+        and "wrong least often, as the text says. Over" in text
     )
     assert "+5.0 points with a standard error of 1.0 over 2 seeds, so geodesics help" in text
 
@@ -109,3 +110,7 @@ def test_the_figures_draw(found, tmp_path):
     without = replace(found, facts=found.facts | {"has_example": False})
     (chapter,) = chapters({"latent-geometry": without}, tmp_path / "none")
     assert len(chapter.figures) == 3
+
+
+def test_every_branch_of_the_template_is_rendered(found):
+    check_branches(latent_geometry, found)

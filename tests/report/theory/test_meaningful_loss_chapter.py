@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from otbench.report.theory import chapters
+from otbench.report.theory import chapters, meaningful_loss
 from otbench.report.theory.meaningful_loss import said, tables
 from otbench.theory.findings import Findings
 from otbench.theory.meaningful_loss import MEASURES, correlations
+from tests.report.theory.branches import check_branches
 
 
 @pytest.fixture
@@ -45,11 +46,11 @@ def test_the_paragraph_follows_the_facts(found):
 
 
 def test_the_paragraph_compares_with_the_networks_as_they_stand(found):
-    assert "(7 updates" in told(found) and "Asked as it stands" in told(found)
-    assert "means more when it is trained on first" in told(found, w_as_is_pooled=0.1, w_as_is_changes=0.1)
+    assert "(7 updates" in told(found) and "As it stands in the game" in told(found)
+    assert "means more when it is trained further first" in told(found, w_as_is_pooled=0.1, w_as_is_changes=0.1)
     assert "more meaning is not seen" in told(found, w_as_is_pooled=0.5)
-    plain = replace(found, info={**found.info, "options": {"judge_steps": 0}})
-    assert "not trained to their optimum" in told(plain) and "Asked as it stands" not in told(plain)
+    plain = replace(found, info={**found.info, "options": found.info["options"] | {"judge_steps": 0}})
+    assert "not trained to their optimum" in told(plain) and "As it stands in the game" not in told(plain)
 
 
 def test_correlations_are_per_training_and_over_all(found):
@@ -68,3 +69,7 @@ def test_the_figures_are_drawn(found, tmp_path):
     (chapter,) = chapters({"meaningful-loss": found}, tmp_path)
     assert [f.name for f in chapter.figures] == ["theory_meaningful_loss_curves", "theory_meaningful_loss_samples"]
     assert all(figure.path.stat().st_size > 1000 for figure in chapter.figures)
+
+
+def test_every_branch_of_the_template_is_rendered(found):
+    check_branches(meaningful_loss, found)

@@ -8,6 +8,7 @@ from otbench.report.theory import chapters
 from otbench.report.theory import parallel_lines as chapter
 from otbench.theory import compute
 from tests.conftest import smoke
+from tests.report.theory.branches import check_branches
 
 TINY = smoke("parallel-lines")
 
@@ -45,3 +46,7 @@ def test_figures_draw(found, tmp_path):
     (one,) = chapters({"parallel-lines": found}, tmp_path)
     assert [figure.name for figure in one.figures] == ["theory_parallel_lines_losses", "theory_parallel_lines_training"]
     assert all(figure.path.stat().st_size > 1000 for figure in one.figures)
+
+
+def test_every_branch_of_the_template_is_rendered(found):
+    check_branches(chapter, found)

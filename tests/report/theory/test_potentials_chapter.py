@@ -9,6 +9,7 @@ import pytest
 from otbench.report.theory import potentials
 from otbench.theory import compute
 from otbench.utils import plotting
+from tests.report.theory.branches import check_branches
 
 TINY = {"targets": 6, "sides": [6, 24], "tolerance": 0.1, "discrete": 12}
 
@@ -57,3 +58,7 @@ def test_the_figures_draw(found):
             assert name.startswith("theory_potentials") and caption and form == "svg"
             figure.canvas.draw()
             plt.close(figure)
+
+
+def test_every_branch_of_the_template_is_rendered(found):
+    check_branches(potentials, found)

@@ -8,6 +8,7 @@ from otbench.report.theory import chapters
 from otbench.report.theory import primal_dual as chapter
 from otbench.theory import compute
 from tests.conftest import smoke
+from tests.report.theory.branches import check_branches
 
 TINY = smoke("primal-dual")
 
@@ -42,3 +43,7 @@ def test_figures_draw(found, tmp_path):
     (one,) = chapters({"primal-dual": found}, tmp_path)
     assert [figure.name for figure in one.figures] == ["theory_primal_dual_bounds", "theory_primal_dual_relaxed"]
     assert all(figure.path.stat().st_size > 1000 for figure in one.figures)
+
+
+def test_every_branch_of_the_template_is_rendered(found):
+    check_branches(chapter, found)

@@ -10,6 +10,7 @@ from otbench.report.theory import scaling
 from otbench.theory import compute
 from otbench.utils import plotting
 from tests.conftest import smoke
+from tests.report.theory.branches import check_branches
 
 TINY = smoke("scaling")
 
@@ -58,3 +59,7 @@ def test_the_figures_draw(found):
             assert name.startswith("theory_scaling") and caption and form == "svg"
             figure.canvas.draw()
             plt.close(figure)
+
+
+def test_every_branch_of_the_template_is_rendered(found):
+    check_branches(scaling, found)

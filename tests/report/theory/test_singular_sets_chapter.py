@@ -6,6 +6,7 @@ import pytest
 
 from otbench.report.theory import chapters, singular_sets
 from otbench.theory import compute
+from tests.report.theory.branches import check_branches
 
 TINY = {"points": 60, "counts": [60], "widths": [4], "depths": [1], "seeds": 2, "steps": 5, "samples": 200}
 
@@ -54,3 +55,7 @@ def test_figures_are_drawn(found, tmp_path):
         f"theory_singular_sets_{name}" for name in ("maps", "networks", "astray")
     ]
     assert all(figure.path.stat().st_size > 5000 for figure in chapter.figures)
+
+
+def test_every_branch_of_the_template_is_rendered(found):
+    check_branches(singular_sets, found)
