@@ -91,6 +91,10 @@ class Metric:
         digits: decimals in a table.
         significant: significant digits in a table, in place of decimals; with neither, at least three decimals and two
             significant digits.
+        scale: where the spread over seeds does not grow with the value, and so where models are compared: `log` for
+            what is positive without bound, `logit` for shares, `identity` for counts and what may be negative.
+        counted: whether the value is the share of the generated samples that pass, each by itself, so that one value
+            has a binomial interval.
     """
 
     name: str
@@ -112,6 +116,8 @@ class Metric:
     factor: int = 1
     digits: int | None = None
     significant: int | None = None
+    scale: str = "identity"
+    counted: bool = False
 
     def applies_to(
         self, dataset: DataSet, extractors: Sequence[str] = ("classifier",), reconstructs: bool = False

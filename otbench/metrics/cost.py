@@ -6,7 +6,8 @@ from otbench.metrics.base import BOTH, Metric
 
 
 def _cost(name: str, title: str, unit: str, description: str) -> Metric:
-    return Metric(name, title, unit, "lower", BOTH, "measured (otbench/training/meter.py)", description, uses="model")
+    paper = "measured (otbench/training/meter.py)"
+    return Metric(name, title, unit, "lower", BOTH, paper, description, uses="model", scale="log")
 
 
 METRICS = (

@@ -46,5 +46,7 @@ METRICS = (
         label="Excellence (proxy), %",
         factor=100,
         digits=1,
+        scale="logit",
+        counted=True,
     ),
 )

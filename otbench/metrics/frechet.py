@@ -103,6 +103,7 @@ def _distance(
         uses=uses,
         label=label,
         significant=3,
+        scale="log",
     )
 
 

@@ -53,5 +53,6 @@ METRICS = (
         image_parts=_image_parts,
         label="Class score (as the Inception score)",
         digits=2,
+        scale="log",
     ),
 )

@@ -109,5 +109,6 @@ METRICS = (
         image_parts=_image_parts,
         label="Kernel distance",
         significant=3,
+        scale="log",
     ),
 )

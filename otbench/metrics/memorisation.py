@@ -90,6 +90,8 @@ METRICS = (
         label="Memorised, %",
         factor=100,
         digits=1,
+        scale="logit",
+        counted=True,
     ),
     Metric(
         "data_copying",

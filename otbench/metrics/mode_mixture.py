@@ -85,5 +85,7 @@ METRICS = (
         label="Mode mixture, %",
         factor=100,
         digits=2,
+        scale="logit",
+        counted=True,
     ),
 )

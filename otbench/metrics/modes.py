@@ -136,5 +136,7 @@ METRICS = (
         label="High quality, %",
         factor=100,
         digits=2,
+        scale="logit",
+        counted=True,
     ),
 )

@@ -172,6 +172,8 @@ def _of_pairs(
     k: int,
     cheap: tuple[str, ...] = (),
     ideal: Callable[[DataSet, int], float] | None = None,
+    scale: str = "logit",
+    counted: bool = False,
 ) -> Metric:
     def parts(setting: Setting) -> Parts:
         return pair_parts(setting) | {"k": k}
@@ -190,6 +192,8 @@ def _of_pairs(
         image_parts=parts,
         cheap=cheap,
         ideal=ideal,
+        scale=scale,
+        counted=counted,
     )
 
 
@@ -205,6 +209,7 @@ METRICS = (
         precision,
         K_PRECISION,
         cheap=IMAGES,
+        counted=True,
     ),
     _of_pairs(
         "recall",
@@ -223,6 +228,7 @@ METRICS = (
         density,
         K_DENSITY,
         ideal=ideal_density,
+        scale="log",
     ),
     _of_pairs(
         "coverage",

@@ -110,6 +110,7 @@ METRICS = (
         point_parts=_parts,
         image_parts=_parts,
         cheap=IMAGES,
+        scale="logit",
     ),
     Metric(
         "prd_f1_8",
@@ -124,5 +125,6 @@ METRICS = (
         point_parts=_parts,
         image_parts=_parts,
         cheap=IMAGES,
+        scale="logit",
     ),
 )

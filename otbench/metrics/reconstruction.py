@@ -16,6 +16,7 @@ def _l2(name: str, title: str, label: str, description: str) -> Metric:
         description,
         uses="model",
         label=label,
+        scale="log",
     )
 
 

@@ -75,6 +75,7 @@ def _variant(name: str, title: str, label: str, description: str, **options: boo
         cheap=POINTS,
         ideal=partial(ideal, **options),
         label=label,
+        scale="log",
     )
 
 
@@ -95,6 +96,7 @@ METRICS = (
         ideal=ideal,
         uses="classes",
         label="Reverse KL, all points to true weights",
+        scale="log",
     ),
     _variant(
         "reverse_kl_train",

@@ -58,6 +58,7 @@ METRICS = (
         uses="pixels",
         label="Sharpness, mean",
         significant=3,
+        scale="log",
     ),
     Metric(
         "sharpness_min",
@@ -72,5 +73,6 @@ METRICS = (
         uses="pixels",
         label="Sharpness, minimum",
         significant=3,
+        scale="log",
     ),
 )

@@ -69,5 +69,6 @@ METRICS = (
         "Exact W2 between generated points and as many held-out real points.",
         of_points=lambda view: w2(*view.pair),
         label="W2",
+        scale="log",
     ),
 )

@@ -10,7 +10,8 @@ from otbench.report.recipes.base import Place, Recipe
 from otbench.report.recipes.mode_collapse import RECIPE
 from otbench.report.recipes.published import Published
 from otbench.report.results import Gathered
-from otbench.report.summary import Standing, standing, summarise
+from otbench.report.summary import standing, summarise
+from otbench.statistics.best import AgainstBest
 
 MANY, FEW = 14, 8
 """Most models that share a figure; where there are more, most that blocks of a table may have to share one."""
@@ -122,8 +123,8 @@ class Comparison:
                 found.append((block, title, models))
         return found
 
-    def standing(self, dataset: str, metric: str) -> Standing | None:
-        """The best of this run's ranked models on the data set, and the tests against it; None where there is none."""
+    def standing(self, dataset: str, metric: str) -> AgainstBest | None:
+        """This run's ranked models on the data set beside the best of them; None where there is none."""
         key = ("standing", dataset, metric)
         if key not in self.run.memo:
             held = {model: summarise(self.run, dataset, model, metric) for model in self.generative(dataset)}

@@ -86,6 +86,18 @@ def shown(name: str) -> Shown:
     return Shown(name, label, metric.direction, metric.factor, metric.digits, metric.significant)
 
 
+def scale_of(name: str) -> str:
+    """The scale on which models are compared by the metric: `log`, `logit` or `identity`."""
+    base = name.partition("@")[0]
+    return METRICS[base].scale if base in METRICS else {"seconds": "log", "excellence": "logit"}.get(base, "identity")
+
+
+def counted(name: str) -> bool:
+    """Whether a value of the metric is the share of the generated samples that pass, each by itself."""
+    base = name.partition("@")[0]
+    return base in METRICS and METRICS[base].counted
+
+
 def points_in(protocol: str) -> str:
     """The number of generated points that a protocol states, or an empty string."""
     found = re.search(r"\bn_generated=(\d+)", protocol)

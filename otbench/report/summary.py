@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from otbench.report.labels import shown
+from otbench.report.labels import counted, points_in, scale_of, shown
 from otbench.report.results import Gathered
 from otbench.statistics import intervals
-from otbench.statistics.intervals import Interval
-from otbench.statistics.ties import Family, against_best
+from otbench.statistics.best import AgainstBest, against_best
+from otbench.statistics.intervals import UNKNOWN, Interval
 
 _WORST = {"ok": 0, "missing": 1, "diverged": 2, "failed": 3}
 
@@ -25,13 +25,15 @@ class Summary:
 
     values: of the seeds that are ok, in their order. counts: status -> number of seeds, over all that were expected.
     other: number of seeds measured only under another protocol than the column's; their values are left out.
-    seeds: the seed of each value, empty where it is not known; only values with seeds can be compared in pairs.
+    seeds: the seed of each value, empty where it is not known. samples: generated samples behind each value, where the
+    protocol says so.
     """
 
     values: tuple[float, ...]
     counts: dict[str, int]
     other: int = 0
     seeds: tuple[int, ...] = ()
+    samples: int | None = None
 
     @property
     def n(self) -> int:
@@ -117,7 +119,8 @@ def summarise(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
 
 def _summary(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
     values, other = _by_seed(run, dataset, model, metric)
-    return of_seeds(values, counts_of(run, dataset, model), other)
+    points = points_in(run.protocol(dataset, metric)).replace(",", "")
+    return replace(of_seeds(values, counts_of(run, dataset, model), other), samples=int(points) if points else None)
 
 
 def of_seeds(values: pd.Series, counts: dict[str, int], other: int = 0) -> Summary:
@@ -175,42 +178,19 @@ def told_apart(first: Summary, second: Summary, level: float = 0.05) -> bool | N
     return bool(difference / math.sqrt(sum(parts)) > t.ppf(1 - level / 2, freedom))
 
 
-@dataclass(frozen=True)
-class Standing:
-    """The best of several models by its mean, and a test of every other one against it.
-
-    models: in the order of the family's rows.
-    """
-
-    models: tuple[str, ...]
-    family: Family
-
-    @property
-    def best(self) -> str:
-        """The model with the best mean."""
-        return self.models[self.family.best]
-
-    @property
-    def tied(self) -> list[str]:
-        """The others that are not told apart from it."""
-        return [self.models[row] for row in self.family.tied]
-
-
-def standing(summaries: dict[str, Summary], metric: str) -> Standing | None:
-    """The best model and the tests against it, in pairs of seeds where all seeds are known; None where no model has a
-    value or the metric has no better side.
-    """
+def standing(summaries: dict[str, Summary], metric: str) -> AgainstBest | None:
+    """The best model and the others beside it; None where no model has a value or the metric has no better side."""
     direction = shown(metric).direction
-    held = {model: one for model, one in summaries.items() if one.n and not math.isnan(one.mean)}
-    if not held or direction not in ("higher", "lower"):
+    if direction not in ("higher", "lower"):
         return None
-    paired = all(len(one.seeds) == one.n for one in held.values())
-    names = {model: one.seeds if paired else range(one.n) for model, one in held.items()}
-    column = {seed: at for at, seed in enumerate(sorted({seed for seeds in names.values() for seed in seeds}))}
-    values = np.full((len(held), len(column)), math.nan)
-    for row, (model, one) in enumerate(held.items()):
-        values[row, [column[seed] for seed in names[model]]] = one.values
-    sign = 1 if direction == "lower" else -1
-    models = tuple(held)
-    best = min(range(len(models)), key=lambda row: sign * held[models[row]].mean)
-    return Standing(models, against_best(values, best, paired))
+    samples = [one.samples for one in summaries.values() if one.n]
+    known = min((one for one in samples if one), default=None) if all(samples) else None
+    values = {model: one.values for model, one in summaries.items()}
+    return against_best(values, direction, scale_of(metric), known, counted(metric))
+
+
+def of_samples(summary: Summary, metric: str) -> Interval:
+    """The binomial interval at 95 % of a single seed's share of its samples; unknown of any other metric or number."""
+    if summary.n != 1 or not summary.samples or not counted(metric) or not 0 <= summary.values[0] <= 1:
+        return UNKNOWN
+    return intervals.wilson(summary.values[0], summary.samples)

@@ -62,6 +62,14 @@ def student(values: Values, level: float = LEVEL) -> Interval:
     return Interval(mean(values) - half, mean(values) + half)
 
 
+def wilson(share: float, samples: int, level: float = LEVEL) -> Interval:
+    """Wilson's score interval (1927) of a share of independent samples: what drawing others would change, no more."""
+    from scipy.stats import binomtest
+
+    found = binomtest(round(share * samples), samples).proportion_ci(level, "wilson")
+    return Interval(float(found.low), float(found.high))
+
+
 def bootstrap(values: Values, level: float = LEVEL) -> Interval:
     """Bootstrap interval of the mean (n,); the same on every call; unknown below three values.
 

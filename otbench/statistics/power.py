@@ -6,33 +6,69 @@ import math
 
 import numpy as np
 
+from otbench.statistics.extremes import critical
+
 MOST = 1000
 POWER = 0.8
 
 
-def power(n: np.ndarray | int, difference: float, sds: tuple[float, float], level: float = 0.05) -> np.ndarray:
-    """The power of the two-sided Welch t test with n values a model (broadcast), for a true difference and true sds.
+def power(
+    n: np.ndarray | int,
+    difference: float,
+    sds: tuple[float, float],
+    level: float = 0.05,
+    models: int = 2,
+    place: int = 2,
+    prior: float = 0.0,
+) -> np.ndarray:
+    """The power to tell a model from the best one with n values a model (broadcast), for a true difference and sds.
 
-    Noncentral t, with the degrees of freedom of equal numbers: (n - 1) (s1² + s2²)² / (s1⁴ + s2⁴); with equal sds the
-    t test with 2 (n - 1) degrees of freedom (Cohen 1988, section 2.5).
+    Args:
+        n: values a model.
+        difference: of the two means, on the scale of the comparison.
+        sds: deviations of one value of either.
+        level: of the comparison, over all models.
+        models: how many are compared.
+        place: the place of the model among them, from the best (1); all worse ones count as told apart.
+        prior: degrees of freedom that the other models' variances are worth (`Moderated.prior`).
+
+    Two models with prior 0 are the two-sided Welch t test, with the degrees of freedom of equal numbers, (n - 1)
+    (s1² + s2²)² / (s1⁴ + s2⁴), and with equal sds the t test (Cohen 1988, section 2.5). Noncentral t throughout.
     """
-    from scipy.special import nctdtr, stdtrit
+    from scipy.special import nctdtr
 
     n = np.asarray(n, dtype=float)
     variance = sds[0] ** 2 + sds[1] ** 2
-    freedom = (n - 1) * variance**2 / (sds[0] ** 4 + sds[1] ** 4)
+    each = np.minimum(n - 1 + prior, models * (n - 1)) if prior else n - 1
+    freedom = np.minimum(each * variance**2 / (sds[0] ** 4 + sds[1] ** 4), models * (n - 1))
     shift = abs(difference) / np.sqrt(variance / n)
-    critical = stdtrit(freedom, 1 - level / 2)
+    threshold = _critical(models, place, freedom, level)
     # nctdtr gives NaN far out in a tail, where the probability is 0 to all figures.
-    missed, wrong_side = (np.nan_to_num(nctdtr(freedom, shift, end), nan=0.0) for end in (critical, -critical))
+    missed, wrong_side = (np.nan_to_num(nctdtr(freedom, shift, end), nan=0.0) for end in (threshold, -threshold))
     return 1 - missed + wrong_side
 
 
+def _critical(models: int, place: int, freedom: np.ndarray, level: float) -> np.ndarray:
+    """Critical values of t, for every number of degrees of freedom."""
+    from scipy.special import stdtrit
+
+    if models == 2:
+        return stdtrit(freedom, 1 - level / 2)
+    return np.vectorize(lambda one: critical(models, place, float(one), level), otypes=[float])(freedom)
+
+
 def seeds_to_resolve(
-    difference: float, sds: tuple[float, float], level: float = 0.05, wanted: float = POWER, most: int = MOST
+    difference: float,
+    sds: tuple[float, float],
+    level: float = 0.05,
+    wanted: float = POWER,
+    most: int = MOST,
+    models: int = 2,
+    place: int = 2,
+    prior: float = 0.0,
 ) -> float:
-    """The fewest values a model for which Welch's test has the power `wanted`; infinite where there is no difference or
-    more than `most` are needed; 2 where nothing varies; NaN where an input is not finite.
+    """The fewest values a model with which `power` is at least `wanted`; infinite where there is no difference or more
+    than `most` are needed; 2 where nothing varies; NaN where an input is not finite.
     """
     if not all(map(math.isfinite, (difference, *sds))):
         return math.nan
@@ -41,11 +77,11 @@ def seeds_to_resolve(
     if sds[0] == 0 and sds[1] == 0:
         return 2.0
     low, high = 2, most
-    if float(power(most, difference, sds, level)) < wanted:
+    if float(power(most, difference, sds, level, models, place, prior)) < wanted:
         return math.inf
     while low < high:
         middle = (low + high) // 2
-        if float(power(middle, difference, sds, level)) >= wanted:
+        if float(power(middle, difference, sds, level, models, place, prior)) >= wanted:
             high = middle
         else:
             low = middle + 1

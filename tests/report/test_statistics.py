@@ -20,7 +20,7 @@ from otbench.report.tables.base import Table, to_csv
 from otbench.report.tables.certainty import full_table, statistics_tables, study_tables, ties_table
 from otbench.report.tables.rankings import rankings
 from otbench.report.tables.variance import bias_tables, limits, splits, variance_table
-from otbench.statistics.power import seeds_to_resolve
+from otbench.statistics.best import against_best
 from otbench.statistics.ranks import critical_difference
 from otbench.studies.spread import BIAS, SPREAD
 from otbench.utils.plotting import styled
@@ -82,52 +82,70 @@ def test_every_figure_in_full() -> None:
     assert "real" in rows.index
 
 
-def test_ties_and_the_seeds_that_would_resolve_them() -> None:
+def test_what_is_open_and_the_seeds_that_would_decide_it() -> None:
     table = ties_table(of(run_of({"modes": MODES})), "grid")
     assert table is not None
     rows = records(table).set_index("tied")
-    assert set(rows.index) == {"gan", "ali"}  # veegan is told apart, real is no rival
+    assert set(rows.index) == {"gan", "ali"}  # veegan is significantly worse, real is no rival
     assert set(rows["best"]) == {"wgan"}
-    assert rows.loc["gan", "difference"] == pytest.approx(-0.5)
-    assert rows.loc["gan", "test"] == "welch"
-    sds = 2.0, float(np.std(MODES["wgan"], ddof=1))
-    assert rows.loc["gan", "resolve"] == seeds_to_resolve(-0.5, sds, 0.025)
-    assert 250 < rows.loc["gan", "resolve"] < 300
-    assert rows.loc["gan", "p_holm"] >= rows.loc["gan", "p"]
-    assert "2 to 3 seeds are too few for a permutation test" in table.caption
+    assert rows.loc["gan", "difference"] == rows.loc["gan", "effect"] == pytest.approx(-0.5)
+    assert rows.loc["gan", "test"] == "identity"
+    expected = against_best({model: one for model, one in MODES.items() if model != "real"}, "higher")
+    assert expected is not None
+    assert rows.loc["gan", "p"] == pytest.approx(expected.models["gan"].p)
+    assert rows.loc["gan", "resolve"] == expected.models["gan"].seeds
+    assert rows.loc["gan", "interval_low"] == pytest.approx(expected.models["gan"].interval.low)
+    assert 200 < rows.loc["gan", "resolve"] < 600
+    assert "does not mean as good" in table.caption and "≈" not in table.caption
 
 
-def test_many_seeds_are_paired() -> None:
+def test_seeds_are_not_paired() -> None:
+    """A seed's number ties no two models: values in another order give the same comparison."""
     rng = np.random.default_rng(0)
-    shared = 10 * rng.normal(size=10)  # seeds differ far more than models: only a paired test can tell
-    values = {"a": tuple(shared + 1 + 0.1 * rng.normal(size=10)), "b": tuple(shared), "c": tuple(shared + 0.99)}
-    comparison = of(run_of({"modes": values}))
-    stands = comparison.standing("grid", "modes")
-    assert stands is not None and stands.family.said == "paired permutation test, Holm"
-    assert stands.tied == [{"a": "c", "c": "a"}[stands.best]]
-    assert "paired permutation test" in how([comparison]) and "Welch" not in how([comparison])
-    assert answers(comparison, "grid")[0].sure.startswith("10 seeds; not told apart from 1 other (paired permutation")
-    table = ties_table(comparison, "grid")
-    assert table is not None and [row.cells[5].text for row in table.rows] == ["paired permutation"]
+    values = {name: tuple(20 + rng.normal(size=10)) for name in ("a", "b", "c")}
+    straight = of(run_of({"modes": values})).standing("grid", "modes")
+    turned = of(run_of({"modes": values | {"b": values["b"][::-1]}})).standing("grid", "modes")
+    assert straight is not None and turned is not None and straight.best == turned.best
+    for model in set(values) - {straight.best}:
+        assert straight.models[model].p == pytest.approx(turned.models[model].p)
+
+
+def test_shares_are_compared_by_their_odds_with_half_a_count() -> None:
+    stands = of(run_of({"high_quality": {"gan": (1.0, 1.0, 0.999), "wgan": (0.9, 0.91, 0.89)}})).standing(
+        "grid", "high_quality"
+    )
+    assert stands is not None and stands.scale == "logit" and stands.worse == ["wgan"]
+    logit = lambda x: math.log((2500 * x + 0.5) / (2500 * (1 - x) + 0.5))  # n_generated=2500 in the protocol
+    best, other = (np.mean([logit(x) for x in one]) for one in ((1.0, 1.0, 0.999), (0.9, 0.91, 0.89)))
+    assert stands.models["wgan"].effect == pytest.approx(math.exp(other - best))
+
+
+def test_one_seed_of_a_share_has_the_interval_of_its_samples() -> None:
+    values = {"high_quality": {"gan": (0.9,), "wgan": (0.5,)}, "modes": {"gan": (9.0,), "wgan": (8.0,)}}
+    table = full_table(of(run_of(values)), "grid")
+    assert table is not None
+    rows = records(table).set_index(["metric", "model"])
+    row = rows.loc[("high_quality", "wgan")]
+    assert (row["samples_low"], row["samples_high"]) == pytest.approx((0.4804, 0.5196), abs=2e-4)
+    assert math.isnan(rows.loc[("modes", "wgan"), "samples_low"])
 
 
 def test_a_sole_winner_is_said() -> None:
-    table = ties_table(of(run_of({"modes": {"gan": (20.0, 20.5, 21.0), "wgan": (5.0, 5.5, 6.0)}})), "grid")
+    values = {"modes": {"gan": (20.0, 20.5, 21.0), "wgan": (5.0, 5.5, 6.0)}}
+    table = ties_table(of(run_of(values)), "grid")
     assert table is not None and [row.cells[1].text for row in table.rows] == ["none"]
-    assert answers(of(run_of({"modes": {"gan": (20.0, 20.5), "wgan": (5.0, 5.5)}})), "grid")[0].sure == (
-        "2 seeds; told apart from the other one with error bars (Welch's t test, Holm)"
+    assert answers(of(run_of(values)), "grid")[0].sure == (
+        "3 seeds; significantly better than the other one with error bars"
     )
+    close = {"modes": {"gan": (20.0, 20.5), "wgan": (20.1, 20.2), "ali": (1.0, 1.5)}}
+    assert answers(of(run_of(close)), "grid")[0].sure == ("2 seeds; 1 other not significantly worse with these seeds")
 
 
-def test_how_it_was_told() -> None:
+def test_how_models_are_compared_is_said() -> None:
     few = of(run_of({"modes": {"gan": (1.0, 2.0, 4.0), "wgan": (2.0, 4.0, 1.0)}}))
-    assert how([few]) == (
-        "± is the standard error over seeds. Models are told apart from the best one by Welch's t test at 5 %, "
-        "corrected for the number of models compared with it by Holm's method; 3 seeds are too few for a permutation "
-        "test so corrected."
-    )
-    many = of(run_of({"modes": {"gan": tuple(range(7)), "wgan": tuple(range(1, 8))}}))
-    assert how([few, many]).endswith("where seeds are too few for that (3), by Welch's t test, corrected alike.")
+    text = how([few])
+    assert text.startswith("± is the standard error over seeds. A model counts as worse than the best one where")
+    assert text.endswith("Not significant with these seeds (n.s.) does not mean equal.")
     one = of(run_of({"modes": {"gan": (1.0,), "wgan": (2.0,)}}))
     assert how([one]) == "There is one seed a model, so there are no error bars and no tests."
 
@@ -194,32 +212,34 @@ def test_the_bias_of_the_distance() -> None:
     assert "features=classifier;n_real=898." in table.caption and "n_generated" not in table.caption
 
 
-def test_ranks_over_seeds() -> None:
-    values = {
-        "gan": (3.0, 2.0, 3.0),
-        "wgan": (2.0, 3.0, 2.0),
-        "veegan": (1.0, 1.0, 1.0),
-        "ali": (9.0, 9.0),
-        "real": (25.0,) * 3,
-    }
-    (one,) = rankings(of(run_of({"modes": values})))
-    average = dict(zip(one.models, one.ranks.average, strict=True))
-    assert average == pytest.approx({"gan": 4 / 3, "wgan": 5 / 3, "veegan": 3.0})
-    assert one.left_out == ("<ali>",)
-    assert one.ranks.critical == pytest.approx(critical_difference(3, 3))
-    assert "3 blocks, the seeds of 1 data set" in one.caption and "not independent" in one.caption
-
-
-def test_many_data_sets_are_blocks_of_their_own() -> None:
-    parts = [run_of({"modes": {"gan": (9.0, 8.0), "wgan": (2.0 + at, 3.0)}}, f"set{at}") for at in range(5)]
+def over_datasets(parts: list[Gathered], names: list[str]) -> Gathered:
+    """One run of several data sets."""
     info = parts[0].info | {
         "expected": [cell for part in parts for cell in part.info["expected"]],
-        "datasets": {f"set{at}": {} for at in range(5)},
+        "datasets": {name: {} for name in names},
     }
-    run = dataclasses.replace(parts[0], table=pd.concat([part.table for part in parts]), info=info)
+    return dataclasses.replace(parts[0], table=pd.concat([part.table for part in parts]), info=info)
+
+
+def sets(number: int) -> Gathered:
+    values = [{"gan": (9.0, 8.0), "wgan": (2.0 + at, 3.0)} for at in range(number)]
+    values[0] = values[0] | {"ali": (9.0, 9.0)}
+    names = [f"set{at}" for at in range(number)]
+    return over_datasets([run_of({"modes": one}, name) for one, name in zip(values, names, strict=True)], names)
+
+
+def test_few_data_sets_are_not_ranked_over() -> None:
+    assert rankings(of(sets(4))) == [] and study_tables(of(sets(4))) == []
+    assert rankings(of(run_of({"modes": MODES}))) == []
+
+
+def test_ranks_over_data_sets() -> None:
+    run = sets(5)
     (one,) = rankings(of(run))
-    assert one.ranks.blocks == 5 and not one.per_seed
+    assert one.ranks.blocks == 5
     assert dict(zip(one.models, one.ranks.average, strict=True)) == pytest.approx({"gan": 1.0, "wgan": 2.0})
+    assert one.left_out == ("<ali>",)
+    assert one.ranks.critical == pytest.approx(critical_difference(2, 5))
     assert "5 data sets (means over seeds)" in one.caption
     table = study_tables(of(run))[0]
     assert table.name == "mode-collapse_ranks" and [row.name for row in table.rows] == ["gan", "wgan"]
@@ -228,8 +248,9 @@ def test_many_data_sets_are_blocks_of_their_own() -> None:
 @pytest.mark.parametrize("k", [3, 40])
 def test_the_diagram_shows_every_model(k: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(k)
-    values = {f"m{at:02d}": tuple(at + rng.normal(size=8)) for at in range(k)}
-    comparison = of(run_of({"modes": values}))
+    names = [f"set{at}" for at in range(8)]
+    parts = [run_of({"modes": {f"m{at:02d}": (at + rng.normal(),) for at in range(k)}}, name) for name in names]
+    comparison = of(over_datasets(parts, names))
     with styled():
         (wanted,) = study_figures(comparison)
         name, title, caption, _, make = wanted
@@ -248,7 +269,8 @@ def test_the_diagram_shows_every_model(k: int, tmp_path: Path) -> None:
 
 def test_features_are_named_in_the_ranking() -> None:
     values = {"fid@classifier": {"vae": (3.0, 2.0), "ae-ot": (1.0, 1.5)}}
-    run = run_of(values, "digits")
+    names = [f"digits{at}" for at in range(5)]
+    run = over_datasets([run_of(values, name) for name in names], names)
     one = next(iter(rankings(Comparison(run, None, (), study=IMAGES))))
     assert one.label == "Fréchet distance, classifier features"
     assert dict(zip(one.models, one.ranks.average, strict=True)) == {"vae": 2.0, "ae-ot": 1.0}

@@ -72,7 +72,7 @@ def _axis(axes: Axes, at: Callable[[float], float], k: int, critical: float) -> 
         axes.plot([at(1), at(1 + critical)], [0.36, 0.36], color=plotting.RED, lw=1.2, marker="|", ms=6)
         said = f"critical difference {critical:.2f}"
     else:
-        said = f"critical difference {critical:.2f}: longer than the axis, so no two models can be told apart"
+        said = f"critical difference {critical:.2f}: longer than the axis, so no two models can differ significantly"
     axes.text(at(1), 0.44, said, ha="left", va="bottom", fontsize=7, color=plotting.RED)
 
 

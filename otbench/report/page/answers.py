@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from otbench.report.comparison import Comparison
 from otbench.report.labels import NETWORKS, shown
 from otbench.report.results import STATUSES
-from otbench.report.summary import Standing, Summary, summarise
+from otbench.report.summary import Summary, summarise
 from otbench.report.tables.run import all_cells
-from otbench.statistics.ties import NONE, PERMUTATION, WELCH
+from otbench.statistics.best import AgainstBest
 
 
 @dataclass(frozen=True)
 class Answer:
     """The winner of one question on one data set.
 
-    winners: those with the best mean; tied: those not told apart from it. value: its figure; real: held-out real
+    winners: those with the best mean; tied: those not significantly worse. value: its figure; real: held-out real
     data's; sure: how sure the win is, in words; cost: seconds of training.
     """
 
@@ -44,31 +44,25 @@ def answers(comparison: Comparison, dataset: str) -> list[Answer]:
 
 
 def how(comparisons: list[Comparison]) -> str:
-    """What ± is and how the models of the answers are told apart, in one or two sentences."""
-    tests: dict[str, set[int]] = {}
-    for comparison in comparisons:
-        for dataset in comparison.datasets:
-            for name in comparison.study.questions:
-                stands = comparison.standing(dataset, comparison.main_key(dataset, name))
-                family = stands.family if stands else None
-                for test, pairs in zip(family.tests, family.pairs, strict=True) if family else ():
-                    tests.setdefault(test, set()).add(int(pairs))
-    if not tests.keys() - {NONE}:
+    """What ± is and how the models of the answers are compared."""
+    stands = [
+        comparison.standing(dataset, comparison.main_key(dataset, name))
+        for comparison in comparisons
+        for dataset in comparison.datasets
+        for name in comparison.study.questions
+    ]
+    if not any(one and one.tested for one in stands):
         return "There is one seed a model, so there are no error bars and no tests."
-    by = "a paired permutation test over seeds" if PERMUTATION in tests else "Welch's t test"
-    said = f"± is the standard error over seeds. Models are told apart from the best one by {by} at 5 %, corrected for "
-    said += "the number of models compared with it by Holm's method"
-    if WELCH not in tests:
-        return said + "."
-    least, most = min(tests[WELCH]), max(tests[WELCH])
-    few = f"{least}" if least == most else f"{least} to {most}"
-    if PERMUTATION in tests:
-        return f"{said}; where seeds are too few for that ({few}), by Welch's t test, corrected alike."
-    return f"{said}; {few} seed{'' if most == 1 else 's'} are too few for a permutation test so corrected."
+    return (
+        "± is the standard error over seeds. A model counts as worse than the best one where its difference is "
+        "significant at 5 % over all models compared: on a logarithmic or logit scale where the metric asks for it, "
+        "with variances drawn together over models (docs/statistics.md). Not significant with these seeds (n.s.) does "
+        "not mean equal."
+    )
 
 
-def _answer(comparison: Comparison, dataset: str, metric: str, question: str, stands: Standing) -> Answer:
-    winners = [stands.best, *stands.tied]
+def _answer(comparison: Comparison, dataset: str, metric: str, question: str, stands: AgainstBest) -> Answer:
+    winners = [stands.best, *stands.undecided]
     held = {model: summarise(comparison.run, dataset, model, metric) for model in comparison.generative(dataset)}
     best = held[stands.best]
     exact = [model for model in comparison.generative(dataset) if model in winners and held[model].mean == best.mean]
@@ -122,16 +116,19 @@ def _cost(comparison: Comparison, dataset: str, winners: list[str]) -> str:
     return f"{said[0]} ({priced[0][1]}) to {said[-1]} ({priced[-1][1]})"
 
 
-def _sure(metric: str, best: Summary, stands: Standing, real: Summary) -> str:
-    parts, tied = [], len(stands.tied)
-    test = f" ({stands.family.short})" if stands.family.short else ""
+def _sure(metric: str, best: Summary, stands: AgainstBest, real: Summary) -> str:
+    parts, several = [], len(stands.undecided)
     if best.n < 2:
         parts.append("one seed, so no error bar and no test")
-    elif tied:
-        parts.append(f"{best.n} seeds; not told apart from {tied} other{'s' if tied > 1 else ''}{test}")
+    elif several:
+        parts.append(
+            f"{best.n} seeds; {several} other{'s' if several > 1 else ''} not significantly worse with these seeds"
+        )
+    elif stands.tested:
+        others = f"all {len(stands.tested)} others" if len(stands.tested) > 1 else "the other one"
+        parts.append(f"{best.n} seeds; significantly better than {others} with error bars")
     else:
-        others = f"all {stands.family.size} others" if stands.family.size > 1 else "the other one"
-        parts.append(f"{best.n} seeds; told apart from {others} with error bars{test}")
+        parts.append(f"{best.n} seeds; no other model has error bars")
     if not best.whole:
         parts.append(best.said)
     if real.n and metric == "high_quality" and best.mean > real.mean:

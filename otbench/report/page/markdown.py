@@ -15,7 +15,7 @@ from otbench.report.results import Gathered
 from otbench.report.tables import ledger
 from otbench.report.tables.base import Table, md, md_row, to_markdown
 
-HEADS = ("Question", "Best", "Not told apart from it", "Value", "Held-out real", "How sure", "Cost of training")
+HEADS = ("Question", "Best", "Not significantly worse", "Value", "Held-out real", "How sure", "Cost of training")
 
 
 def markdown(run: Gathered, reference: Gathered | None, found: Contents) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from otbench.report.labels import shown
-from otbench.report.summary import Summary
+from otbench.report.summary import Summary, of_samples
 from otbench.statistics.intervals import FEW, Interval
 from otbench.utils.files import write_text
 
@@ -41,7 +41,6 @@ _TEX = {
     "·": r"$\cdot$",
     "σ": r"$\sigma$",
     "×": r"$\times$",
-    "≈": r"$\approx$",
 }
 
 
@@ -117,13 +116,16 @@ class Table:
 ABSENT = Cell("–", {}, kind="absent")
 
 
-def measured(summary: Summary, metric: str, strong: bool = False, tied: bool = False) -> Cell:
-    """The cell of a metric over seeds: mean ± standard error, or why there is none; `tied` adds a ≈."""
+def measured(summary: Summary, metric: str, strong: bool = False, undecided: bool = False) -> Cell:
+    """The cell of a metric over seeds: mean ± standard error, or why there is none.
+
+    strong: the best model's. undecided: of a model that these seeds do not say is worse than the best one: adds `n.s.`.
+    """
     raw: dict[str, Raw] = {"": summary.mean, "_sd": summary.sd, "_error": summary.error}
     raw |= {"_low": summary.interval.low, "_high": summary.interval.high, "_n": summary.n}
     if summary.n:
         text = shown(metric).number(summary.mean, summary.error)
-        return Cell(f"{text} ≈" if tied else text, raw, strong=strong, hint=hint(summary, metric))
+        return Cell(f"{text} n.s." if undecided else text, raw, strong=strong, hint=hint(summary, metric))
     if not summary.expected:
         return Cell("–", raw, kind="absent")
     if summary.other:
@@ -132,7 +134,7 @@ def measured(summary: Summary, metric: str, strong: bool = False, tied: bool = F
 
 
 def hint(summary: Summary, metric: str) -> str:
-    """A figure in full: mean, standard deviation, bootstrap interval, Student's where seeds are few, n."""
+    """A figure in full: mean, standard deviation, bootstrap interval, Student's where seeds are few, one seed's, n."""
     number, parts = shown(metric).number, [f"mean {shown(metric).number(summary.mean)}"]
     if math.isfinite(summary.sd):
         parts.append(f"sd {number(summary.sd)}")
@@ -141,6 +143,9 @@ def hint(summary: Summary, metric: str) -> str:
     if summary.student.known and summary.n < FEW:
         few = " (bootstrap of few seeds is too narrow)" if summary.interval.known else ""
         parts.append(f"95 % Student's t interval {between(summary.student, metric)}{few}")
+    single = of_samples(summary, metric)
+    if single.known:
+        parts.append(f"95 % interval of one seed's {summary.samples:,} samples {between(single, metric)}, not of seeds")
     return ", ".join([*parts, f"n = {summary.n}"])
 
 

@@ -1,25 +1,27 @@
-"""How sure the comparison is: every figure in full, ties, seeds that would resolve them, where the variance is."""
+"""How sure the comparison is: every figure in full, what the seeds leave open, where the variance is."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.labels import shown
-from otbench.report.summary import Standing, Summary, summarise
+from otbench.report.summary import Summary, of_samples, summarise
 from otbench.report.tables import variance
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, between, seeds
 from otbench.report.tables.rankings import ranking_table
-from otbench.statistics.power import MOST, POWER, seeds_to_resolve
-from otbench.statistics.ties import NONE
+from otbench.statistics.best import AgainstBest
+from otbench.statistics.power import MOST, POWER
+from otbench.statistics.scales import EFFECTS
 
 if TYPE_CHECKING:
     pass
 
 
 def statistics_tables(comparison: Comparison, dataset: str) -> list[Table]:
-    """The statistics of one data set: ties, variance, bias of the Frechet distance, every figure in full."""
+    """The statistics of one data set: what is open, variance, bias of the Frechet distance, every figure in full."""
     found = [
         ties_table(comparison, dataset),
         variance.variance_table(comparison, dataset),
@@ -59,11 +61,13 @@ def full_table(comparison: Comparison, dataset: str) -> Table | None:
         Column("error", "Standard error"),
         Column("bootstrap", "Bootstrap", "95 % interval of the mean"),
         Column("student", "Student's t", "95 % interval of the mean"),
+        Column("samples", "One seed's samples", "95 % interval of the value"),
     )
     caption = (
         "At the end of training. n: seeds with a value; sd: over seeds, with n − 1. The bootstrap of few seeds is too "
         "narrow: a 95 % interval of normal values holds the mean in 76 % of cases with 3 seeds, 84 % with 5, 89 % with "
-        f"10; Student's t interval holds it in 95 %. {comparison.said(dataset, metrics, own=True)}"
+        "10; Student's t interval holds it in 95 %. Of one seed, a share of independent samples has Wilson's interval: "
+        f"what other samples would change, not another training. {comparison.said(dataset, metrics, own=True)}"
     )
     title = f"{run.title('datasets', dataset)}: every figure in full"
     return Table(f"{dataset}_full", title, caption, columns, tuple(rows))
@@ -74,83 +78,88 @@ def _full_row(comparison: Comparison, model: str, metric: str, one: Summary) -> 
     cells = [Cell(comparison.full(metric), {"": metric}), seeds(one), Cell(str(one.n), {"": one.n})]
     for value in (one.mean, one.sd, one.error):
         cells.append(ABSENT if math.isnan(value) else Cell(number(value), {"": value}))
-    for interval in (one.interval, one.student):
+    for interval in (one.interval, one.student, of_samples(one, metric)):
         known = Cell(between(interval, metric), {"_low": interval.low, "_high": interval.high})
         cells.append(known if interval.known else ABSENT)
     return Row(model, comparison.title(model), metric, tuple(cells))
 
 
 def ties_table(comparison: Comparison, dataset: str) -> Table | None:
-    """A row for every model tied with the best one of a question, with the seeds that would tell them apart; None where
-    no question was measured with two seeds or more.
+    """A row for every model of which the seeds do not say that it is worse than the best one of a question, with the
+    seeds that would; None where no question was measured with two seeds or more.
     """
-    rows, said, single = [], [], []
+    rows, single = [], []
     for name in comparison.study.questions:
         metric = comparison.main_key(dataset, name)
         stands = comparison.standing(dataset, metric)
-        if stands is not None and stands.family.size:
-            rows += _tie_rows(comparison, dataset, metric, stands)
-            said.append(stands.family.said)
-            tests = zip(stands.models, stands.family.tests, strict=True)
-            single += [model for model, test in tests if test == NONE and model != stands.best]
+        if stands is not None and stands.tested:
+            rows += _open_rows(comparison, dataset, metric, stands)
+            single += [model for model, one in stands.models.items() if one.n < 2]
     if not rows:
         return None
     columns = (
         Column("best", "Best by its mean", align="l"),
-        Column("tied", "Tied with it", align="l"),
+        Column("tied", "Not significantly worse", align="l"),
+        Column("interval", "95 % interval of its mean"),
         Column("difference", "Difference"),
-        Column("p", "alone", "p"),
-        Column("p_holm", "after Holm", "p"),
-        Column("test", "Test", align="l"),
+        Column("effect", "on the scale", "Against the best"),
+        Column("p", "p", "Against the best"),
+        Column("test", "Scale", align="l"),
         Column("seeds", "now", "Seeds a model"),
         Column("resolve", "to resolve it", "Seeds a model"),
     )
-    tests = "; ".join(dict.fromkeys(text for text in said if text))
     caption = (
-        f"Every ranked model is compared with the best one at 5 %: {tests}. The truly best model is left out of such a "
-        "bracket in at most 5 % of cases (simulated with normal values), but of many equal models some are left out "
-        "more often. To resolve: seeds a model for which Welch's test tells the two apart with a power of "
-        f"{100 * POWER:.0f} %, at 5 % shared among the ties, if the true difference and deviations are those seen; "
-        "few seeds tell these only roughly. "
+        "Every ranked model is compared with the best one on the scale of the metric, with variances drawn together "
+        "over models. p is simultaneous: of models as good as the best, any is called worse in about 5 % of cases "
+        "(docs/statistics.md has the simulated rates, which are higher with two seeds or where the models' variances "
+        "differ much). A row is a model that is not significantly worse with these seeds, which does not mean as good. "
+        f"To resolve: seeds a model that would tell the two apart with a power of {100 * POWER:.0f} %, if the true "
+        "difference and deviations are those seen; few seeds tell these only roughly. "
         f"{comparison.said(dataset, [], own=True)}"
     )
-    title = f"{comparison.run.title('datasets', dataset)}: which models are tied with the best"
+    title = f"{comparison.run.title('datasets', dataset)}: what these seeds leave open"
     names = ", ".join(comparison.title(model) for model in dict.fromkeys(single))
     notes = (f"Not tested for some metric, as there are fewer than two seeds: {names}.",) if single else ()
     return Table(f"{dataset}_ties", title, caption, columns, tuple(rows), notes, row_head="Metric")
 
 
-def _tie_rows(comparison: Comparison, dataset: str, metric: str, stands: Standing) -> list[Row]:
-    """The rows of one metric; one that says `none` where the best model is told apart from all others."""
-    number, family = shown(metric).number, stands.family
-    best = summarise(comparison.run, dataset, stands.best, metric)
+SCALES = {"log": "logarithm: ratios", "logit": "logit: odds ratios", "identity": "as it is: differences"}
+
+
+def _open_rows(comparison: Comparison, dataset: str, metric: str, stands: AgainstBest) -> list[Row]:
+    """The rows of one metric; one that says `none` where all others are significantly worse than the best model."""
+    number, best = shown(metric).number, stands.models[stands.best]
     label, title = comparison.full(metric), comparison.title(stands.best)
-    first = Cell(f"{title} ({number(best.mean, best.error)})", {"": stands.best})
-    if not family.tied:
-        others = Cell("none", {"": "none"})
-        rest = [ABSENT, ABSENT, ABSENT, Cell(family.short, {"": family.short}), Cell(str(best.n), {"": best.n}), ABSENT]
-        return [Row(metric, label, metric, (first, others, *rest))]
+    error = summarise(comparison.run, dataset, stands.best, metric).error
+    first = Cell(f"{title} ({number(best.estimate, error)})", {"": stands.best})
+    scale = Cell(SCALES[stands.scale], {"": stands.scale})
+    if not stands.undecided:
+        rest = [ABSENT, ABSENT, ABSENT, ABSENT, scale, Cell(str(best.n), {"": best.n}), ABSENT]
+        return [Row(metric, label, metric, (first, Cell("none", {"": "none"}), *rest))]
     rows = []
-    for row in family.tied:
-        model, test = stands.models[row], family.tests[row]
-        own = summarise(comparison.run, dataset, model, metric)
-        difference = float(family.differences[row])
-        needed = seeds_to_resolve(difference, (own.sd, best.sd), family.level / len(family.tied))
-        now = f"{own.n}" if own.n == best.n else f"{own.n} and {best.n}"
+    for model in stands.undecided:
+        one = stands.models[model]
+        interval = Cell(between(one.interval, metric), {"_low": one.interval.low, "_high": one.interval.high})
         cells = [
             Cell(comparison.title(model), {"": model}),
-            Cell(number(difference), {"": difference}),
-            _p(float(family.p[row])),
-            _p(float(family.adjusted[row])),
-            Cell(TESTS[test], {"": test}),
-            Cell(now, {"": own.n, "_best": best.n}),
-            _needed(needed, difference),
+            interval if one.interval.known else ABSENT,
+            Cell(number(one.difference), {"": one.difference}),
+            _effect(one.effect, stands.scale, number),
+            _p(one.p),
+            scale,
+            Cell(f"{one.n}" if one.n == best.n else f"{one.n} and {best.n}", {"": one.n, "_best": best.n}),
+            _needed(one.seeds, one.difference),
         ]
         rows.append(Row(metric, label, metric, (first, *cells)))
     return rows
 
 
-TESTS = {"permutation": "paired permutation", "welch": "Welch's t", "exact": "exact values", "none": "none: one seed"}
+def _effect(value: float, scale: str, number: Callable[[float], str]) -> Cell:
+    """How far the model is from the best one, in words: a ratio, an odds ratio, or a difference."""
+    if math.isnan(value):
+        return ABSENT
+    text = number(value) if scale == "identity" else f"{EFFECTS[scale]} {value:.3g}"
+    return Cell(text, {"": value, "_kind": EFFECTS[scale]})
 
 
 def _p(value: float) -> Cell:

@@ -15,18 +15,18 @@ from otbench.report.summary import Summary, standing, summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured, seeds
 
 BEST = (
-    "Bold: the best generative model by its mean; ≈: not told apart from it at 5 %, corrected for the number of tests "
-    "(Holm), by a paired permutation test over seeds or, where these are too few for it, Welch's t test."
+    "Bold: the best generative model by its mean; n.s.: not significantly worse than it with these seeds, at 5 % over "
+    "all models compared, which does not mean as good."
 )
 
 
 def best_of(summaries: dict[str, Summary], metric: str) -> tuple[str | None, list[str]]:
-    """The best model by its mean, and the others that are not told apart from it.
+    """The best model by its mean, and the others that are not significantly worse.
 
     None where no model has a value or the metric has no better side.
     """
     found = standing(summaries, metric)
-    return (found.best, found.tied) if found else (None, [])
+    return (found.best, found.undecided) if found else (None, [])
 
 
 def comparison_tables(comparison: Comparison, dataset: str) -> list[Table]:
@@ -109,7 +109,7 @@ def _measured(
         if metric in comparison.study.inner and not one.n and one.counts.get("ok"):
             return ABSENT  # a model without an autoencoder lacks nothing
         strong = best is not None and model in held and one.mean == held[best].mean
-        return measured(one, metric, strong, tied=model in equal and not strong)
+        return measured(one, metric, strong, undecided=model in equal and not strong)
 
     return fill
 

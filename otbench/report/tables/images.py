@@ -133,7 +133,7 @@ def _distances(comparison: Comparison, run: Gathered, dataset: str, key: str, ev
     held = {model: summarise(run, dataset, model, key) for model in models}
     ranked = [model for model in held if model not in comparison.unranked and (every or model in TABLES_3_AND_4)]
     best, equal = best_of({model: held[model] for model in ranked}, key)
-    return {model: measured(one, key, strong=model == best, tied=model in equal) for model, one in held.items()}
+    return {model: measured(one, key, strong=model == best, undecided=model in equal) for model, one in held.items()}
 
 
 def published_table(comparison: Comparison) -> Table | None:

@@ -17,7 +17,7 @@ from otbench.report.results import Gathered
 from otbench.report.summary import Summary, summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
 from otbench.report.tables.run import said_of
-from otbench.statistics.ties import holm
+from otbench.statistics.holm import holm
 
 AGREES, DIFFERS, UNLIKE, MISSING = "agrees", "differs", "unlike: not tested", "not measured"
 TESTED = (AGREES, DIFFERS)

@@ -152,7 +152,7 @@ def _cells(
     ranked = [model for model in among or models if model not in comparison.unranked]
     best, equal = best_of({model: summarise(run, dataset, model, metric) for model in ranked}, metric)
     return {
-        model: measured(summarise(run, dataset, model, metric), metric, strong=model == best, tied=model in equal)
+        model: measured(summarise(run, dataset, model, metric), metric, strong=model == best, undecided=model in equal)
         if (dataset, model) in run.cells
         else NOT_RUN
         for model in models

@@ -14,36 +14,30 @@ from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
 from otbench.statistics.ranks import Ranks, rank
 
 ENOUGH = 5
-"""Data sets from which on each is one block; below, every data set and seed is one."""
+"""Data sets below which nothing is ranked: the seeds of few data sets are not independent blocks, and Friedman's test
+finds too much in them."""
 
 
 @dataclass(frozen=True)
 class Ranking:
     """The ranks of one question's metric.
 
-    name, label: the metric. models: those ranked, in the order of `ranks`. per_seed: whether a block is a data set and
-    seed. left_out: titles of the models that a block lacks. said: what was run.
+    name, label: the metric. models: those ranked, in the order of `ranks`; a block is a data set. left_out: titles of
+    the models that a block lacks. said: what was run.
     """
 
     name: str
     label: str
     models: tuple[str, ...]
     ranks: Ranks
-    per_seed: bool
     datasets: tuple[str, ...]
     left_out: tuple[str, ...]
     said: str
 
     @property
     def blocks(self) -> str:
-        """What a block is, and what that means for the test."""
-        if not self.per_seed:
-            return f"Rank 1 is the best, averaged over {self.ranks.blocks} data sets (means over seeds). "
-        number = f"{len(self.datasets)} data set" + ("s" if len(self.datasets) > 1 else "")
-        return (
-            f"Rank 1 is the best, averaged over {self.ranks.blocks} blocks, the seeds of {number}. Such blocks are not "
-            "independent, so the test finds too much: it speaks of these data sets alone. "
-        )
+        """What a block is."""
+        return f"Rank 1 is the best, averaged over {self.ranks.blocks} data sets (means over seeds). "
 
     @property
     def test(self) -> str:
@@ -56,12 +50,12 @@ class Ranking:
     @property
     def caption(self) -> str:
         """What the ranks are of, and what the tests say."""
-        bars = "Models joined by a bar differ by no more than the critical difference and are not told apart. "
+        bars = "Models joined by a bar do not differ significantly with these data sets. "
         return self.blocks + self.test + bars + self.said
 
 
 def rankings(comparison: Comparison) -> list[Ranking]:
-    """A ranking for every question whose metric all data sets have; none where there are fewer than two blocks."""
+    """A ranking for every question whose metric all data sets have; none where there are fewer than five of them."""
     key = ("rankings",)
     if key not in comparison.run.memo:
         found = [_ranking(comparison, name) for name in comparison.study.questions]
@@ -73,18 +67,14 @@ def _ranking(comparison: Comparison, name: str) -> Ranking | None:
     run, datasets = comparison.run, comparison.datasets
     keys = {dataset: comparison.main_key(dataset, name) for dataset in datasets}
     direction = shown(name).direction
-    if not datasets or direction == "none" or any((dataset, key) not in run.protocols for dataset, key in keys.items()):
+    measured = all((dataset, key) in run.protocols for dataset, key in keys.items())
+    if len(datasets) < ENOUGH or direction == "none" or not measured:
         return None
-    per_seed = len(datasets) < ENOUGH
-    held = _blocks(comparison, keys, per_seed)
+    held = _means(comparison, keys)
     models = [model for model in held if held[model]]
-    counts: dict[tuple[str, int], int] = {}
-    for model in models:
-        for block in held[model]:
-            counts[block] = counts.get(block, 0) + 1
-    blocks = [block for block, number in counts.items() if 2 * number >= len(models)]
+    blocks = [dataset for dataset in datasets if 2 * sum(dataset in held[model] for model in models) >= len(models)]
     kept = [model for model in models if all(block in held[model] for block in blocks)]
-    if len(blocks) < 2 or len(kept) < 2:
+    if len(blocks) < ENOUGH or len(kept) < 2:
         return None
     ranks = rank(np.array([[held[model][block] for model in kept] for block in blocks]), direction)
     networks = dict.fromkeys(key.partition("@")[2] for key in keys.values())
@@ -92,20 +82,18 @@ def _ranking(comparison: Comparison, name: str) -> Ranking | None:
     label = comparison.full(next(iter(keys.values()))) if len(networks) == 1 else f"{comparison.short(name)}, {on}"
     left = tuple(comparison.title(model) for model in models if model not in kept)
     said = " ".join(dict.fromkeys(comparison.said(dataset, [keys[dataset]], own=True) for dataset in datasets))
-    return Ranking(name, label, tuple(kept), ranks, per_seed, tuple(datasets), left, said)
+    return Ranking(name, label, tuple(kept), ranks, tuple(datasets), left, said)
 
 
-def _blocks(comparison: Comparison, keys: dict[str, str], per_seed: bool) -> dict[str, dict[tuple[str, int], float]]:
-    """Model -> (data set, seed) -> value; the seed is -1 where a block is the mean of a data set."""
-    held: dict[str, dict[tuple[str, int], float]] = {}
+def _means(comparison: Comparison, keys: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Model -> data set -> mean over seeds."""
+    held: dict[str, dict[str, float]] = {}
     for dataset, key in keys.items():
         for model in comparison.generative(dataset):
             one = summarise(comparison.run, dataset, model, key)
-            own = held.setdefault(model, {})
-            if per_seed:
-                own |= {(dataset, seed): value for seed, value in zip(one.seeds, one.values, strict=True)}
-            elif one.n and not math.isnan(one.mean):
-                own[dataset, -1] = one.mean
+            means = held.setdefault(model, {})
+            if one.n and not math.isnan(one.mean):
+                means[dataset] = one.mean
     return held
 
 
@@ -130,8 +118,8 @@ def ranking_table(comparison: Comparison) -> Table | None:
     same = len({one.blocks for one in found}) == 1
     notes = notes if same else [f"{note} {one.blocks.strip()}" for note, one in zip(notes, found, strict=True)]
     caption = (
-        f"{found[0].blocks if same else ''}Bold: the best average rank; ≈: within Nemenyi's critical difference of it; "
-        f"–: not ranked. {found[0].said}"
+        f"{found[0].blocks if same else ''}Bold: the best average rank; n.s.: not significantly behind it by Nemenyi's "
+        f"critical difference; –: not ranked. {found[0].said}"
     )
     title = f"{comparison.study.title}: average ranks over data sets"
     return Table(f"{comparison.study.name}_ranks", title, caption, columns, tuple(rows), tuple(notes))
@@ -141,5 +129,5 @@ def _cell(one: Ranking, model: str, least: float) -> Cell:
     if model not in one.models:
         return ABSENT
     value = float(one.ranks.average[one.models.index(model)])
-    tied = value != least and value - least <= one.ranks.critical
-    return Cell(f"{value:.2f}{' ≈' if tied else ''}", {"": value}, strong=value == least)
+    near = value != least and value - least <= one.ranks.critical
+    return Cell(f"{value:.2f}{' n.s.' if near else ''}", {"": value}, strong=value == least)

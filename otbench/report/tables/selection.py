@@ -74,7 +74,7 @@ def selection_table(comparison: Comparison, dataset: str, network: str) -> Table
     for model, one in held.items():
         cells = [seeds(_over_seeds(run, dataset, model, one["test"]))]
         cells += [
-            measured(values[rule][model], metric, strong=model == best[rule][0], tied=model in best[rule][1])
+            measured(values[rule][model], metric, strong=model == best[rule][0], undecided=model in best[rule][1])
             for rule in RULES
         ]
         for rule in ("validation", "last"):

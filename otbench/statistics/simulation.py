@@ -1,0 +1,126 @@
+"""How often the comparison with the best errs, and what it finds: the tables of docs/statistics.md, from fixed seeds.
+
+    python -m otbench.statistics.simulation            # prints both tables; a few minutes
+
+Values are normal on the scale of the comparison. Every figure has its own random numbers, made from what it is of, so
+that it comes out the same alone as in the table.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+
+from otbench.statistics.best import LEVEL, adjusted
+from otbench.statistics.holm import holm
+from otbench.statistics.moderation import Moderated, moderate
+
+RUNS = 2000
+SEEDS, MODELS = (2, 3, 5, 10), (6, 31)
+RATIOS, VARIATIONS = (1.1, 1.5, 2.0), (0.05, 0.1, 0.25)
+DEVIATIONS: dict[str, Callable[[int], np.ndarray]] = {
+    "all the same": lambda k: np.ones(k),
+    "variance 4 times as large in half of the models": lambda k: np.where(np.arange(k) % 2, 2.0, 1.0),
+    "variance 100 times as large in one model": lambda k: np.where(np.arange(k) == 0, 10.0, 1.0),
+    "standard deviations log-normal, factor e": lambda k: np.exp(np.random.default_rng(1).normal(size=k)),
+}
+"""What the models' standard deviations may be -> their values, of k models."""
+METHODS = ("this comparison", "one pooled variance", "Welch's tests, Holm")
+
+
+def worse(values: np.ndarray, method: str = METHODS[0]) -> np.ndarray:
+    """Which models (runs, k) are called worse than the best, the one with the least mean. values: (runs, k, seeds)."""
+    runs, k, n = values.shape
+    means, variance = values.mean(-1), values.var(-1, ddof=1)
+    best = means.argmin(-1)
+    apart = means - np.take_along_axis(means, best[:, None], -1)
+    if method == METHODS[2]:
+        return _welch(apart, variance, n, best)
+    if method == METHODS[1]:
+        pooled = np.broadcast_to(variance.mean(-1, keepdims=True), variance.shape)
+        found = Moderated(pooled, np.full((runs, k), float(k * (n - 1))), np.full((runs, 1), math.inf))
+    else:
+        found = moderate(variance, n - 1)
+    p, _ = adjusted(apart, found, np.full(k, float(n)), best)
+    return np.nan_to_num(p, nan=1.0) <= LEVEL
+
+
+def _welch(apart: np.ndarray, variance: np.ndarray, n: int, best: np.ndarray) -> np.ndarray:
+    """Welch's tests against the best with Holm's correction: what the comparison is set beside."""
+    from scipy.special import stdtr
+
+    own = np.take_along_axis(variance, best[:, None], -1)
+    freedom = (n - 1) * (variance + own) ** 2 / (variance**2 + own**2)
+    p = 2 * stdtr(freedom, -apart / np.sqrt((variance + own) / n))
+    np.put_along_axis(p, best[:, None], math.nan, -1)
+    return np.array([np.nan_to_num(holm(one), nan=1.0) <= LEVEL for one in p])
+
+
+def _draw(means: np.ndarray, deviations: np.ndarray, seeds: int, runs: int, name: str) -> np.ndarray:
+    """Values (runs, k, seeds); `name` says which random numbers."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    return means[:, None] + deviations[:, None] * rng.normal(size=(runs, len(means), seeds))
+
+
+def false_positives(spread: str, method: str, models: int, seeds: int, runs: int = RUNS) -> float:
+    """The share of runs in which any of so many equally good models is called worse than the best."""
+    values = _draw(np.zeros(models), DEVIATIONS[spread](models), seeds, runs, f"{spread}/{models}/{seeds}")
+    return float(worse(values, method).any(-1).mean())
+
+
+def power(variation: float, ratio: float, models: int, seeds: int, method: str = METHODS[0], runs: int = RUNS) -> float:
+    """The share of the others that are called worse, where all of them are `ratio` times the best one.
+
+    variation: standard deviation of the logarithm, about the coefficient of variation.
+    """
+    means = np.full(models, math.log(ratio))
+    means[0] = 0.0
+    values = _draw(means, np.full(models, variation), seeds, runs, f"{variation}/{ratio}/{models}/{seeds}")
+    return float(worse(values, method)[:, 1:].mean())
+
+
+def percent(share: float) -> str:
+    """A share as the tables print it."""
+    return f"{100 * share:.1f}"
+
+
+def error_rows(runs: int = RUNS) -> dict[tuple[str, str], list[str]]:
+    """(deviations, method) -> false positives in per cent, for every number of models and of seeds."""
+    return {
+        (spread, method): [percent(false_positives(spread, method, k, n, runs)) for k in MODELS for n in SEEDS]
+        for spread in DEVIATIONS
+        for method in METHODS
+    }
+
+
+def power_rows(runs: int = RUNS) -> dict[tuple[str, str], list[str]]:
+    """(coefficient of variation, ratio) -> power in per cent, and last Welch's with 3 seeds among the most models."""
+    found = {}
+    for variation in VARIATIONS:
+        for ratio in RATIOS:
+            cells = [percent(power(variation, ratio, k, n, runs=runs)) for k in MODELS for n in SEEDS]
+            welch = percent(power(variation, ratio, MODELS[-1], 3, METHODS[2], runs))
+            found[f"{variation:.0%}", f"{ratio:g}"] = [*cells, welch]
+    return found
+
+
+def table(heads: tuple[str, ...], rows: dict[tuple[str, str], list[str]]) -> str:
+    """The rows as a table in Markdown."""
+    lines = [f"| {' | '.join(heads)} |", "|:---|:---|" + "---:|" * (len(heads) - 2)]
+    lines += [f"| {' | '.join([*names, *cells])} |" for names, cells in rows.items()]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print both tables."""
+    counts = tuple(f"{k} models, {n} seeds" for k in MODELS for n in SEEDS)
+    print(table(("Standard deviations", "Method", *counts), error_rows()))
+    print()
+    print(table(("Variation", "Ratio", *counts, "Welch, Holm: 31 models, 3 seeds"), power_rows()))
+
+
+if __name__ == "__main__":
+    main()
