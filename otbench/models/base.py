@@ -125,9 +125,13 @@ class Model:
         settings |= {"betas": (beta1, beta2), "weight_decay": weight_decay}
         self._optimiser(torch.optim.Adam, name, networks, rate, settings)
 
-    def rmsprop(self, name: str, networks: list[str], rate: float) -> None:
-        """Register an RMSProp optimiser (PyTorch's values) over these networks."""
-        self._optimiser(torch.optim.RMSprop, name, networks, rate, {"capturable": self.device.type == "cuda"})
+    def rmsprop(self, name: str, networks: list[str], rate: float, decay: float = 0.99) -> None:
+        """Register an RMSProp optimiser over these networks; decay: of its mean square, PyTorch's by default.
+
+        TensorFlow's default is 0.9.
+        """
+        settings = {"alpha": decay, "capturable": self.device.type == "cuda"}
+        self._optimiser(torch.optim.RMSprop, name, networks, rate, settings)
 
     def _optimiser(self, kind: type[torch.optim.Optimizer], name: str, networks: list[str], rate: float, more) -> None:
         if self.training:
@@ -177,6 +181,14 @@ class Model:
             self.networks[name].load(values)
         for name, values in state["optimisers"].items():
             self.optimisers[name].load_state_dict(values)
+
+    def refresh(self) -> Callable[[], None]:
+        """Make the sampler what a snapshot keeps of it, where that is more than training leaves; returns the undoing.
+
+        The trainer calls it before every snapshot, and undoes it where training goes on. Random numbers that it needs
+        come from streams of its own, so that training does not depend on the snapshots taken.
+        """
+        return lambda: None
 
     def state(self) -> dict[str, Tensor]:
         """What `draw` needs, each tensor (R, ...)."""

@@ -124,3 +124,30 @@ class Noise(Control):
             return torch.rand((n, *self.data.shape), generator=stream)
         low, high = (torch.from_numpy(f(self.data.train, axis=0)) for f in (np.min, np.max))
         return low + (high - low) * torch.rand((n, len(low)), generator=stream)
+
+
+class BlurConfig(Config):
+    """How much the images differ."""
+
+    #: standard deviation of the noise, of pixels in [0, 1]
+    deviation: float = Field(0.02, ge=0, le=1)
+
+
+class Blur(Control):
+    """One grey image, the mean of the training set, with a little noise: what a metric makes of blur without variety.
+
+    The mean is over images and channels; the noise is Gaussian and the same in all channels, so that samples are grey.
+    """
+
+    names = {"blur": {}}
+    kinds = ("images",)
+    title = "Mean image"
+    paper = "control"
+    Config = BlurConfig
+
+    def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:
+        """Images in [0, 1]."""
+        channels, h, w = self.data.shape
+        mean = torch.from_numpy(self.data.train.mean((0, 1)) / 255).float()
+        noise = self.config.deviation * torch.randn((n, 1, h, w), generator=stream)
+        return (mean + noise).clamp(0, 1).expand(n, channels, h, w)

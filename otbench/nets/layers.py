@@ -115,11 +115,18 @@ class BatchNorm(nn.Module):
 
     A pack of m slots is one such leading dimension; the running statistics move by the mean over the slots, with
     the biased variance: new = momentum * batch + (1 - momentum) * old (PacGAN's code).
+
+    Args:
+        features: size of the last dimension.
+        momentum: weight of a batch in the running statistics.
+        eps: added to a variance before its root is taken.
+        deviation: average the standard deviations sqrt(variance + eps), as Blocks does, instead of the variances;
+            `running_var` is then the variance whose standard deviation is that average.
     """
 
-    def __init__(self, features: int, momentum: float = 0.05, eps: float = 1e-5) -> None:
+    def __init__(self, features: int, momentum: float = 0.05, eps: float = 1e-5, deviation: bool = False) -> None:
         super().__init__()
-        self.momentum, self.eps = momentum, eps
+        self.momentum, self.eps, self.deviation = momentum, eps, deviation
         self.weight = nn.Parameter(torch.ones(features))
         self.bias = nn.Parameter(torch.zeros(features))
         self.register_buffer("running_mean", torch.zeros(features))
@@ -136,7 +143,12 @@ class BatchNorm(nn.Module):
         out, mean, inverse = torch.native_batch_norm(flat, weight, bias, None, None, True, 0.0, self.eps)
         with torch.no_grad():
             self._move(self.running_mean, mean.detach(), slots)
-            self._move(self.running_var, inverse.detach().pow(-2) - self.eps, slots)
+            if self.deviation:
+                average = (self.running_var + self.eps).sqrt()
+                self._move(average, inverse.detach().reciprocal(), slots)
+                self.running_var.copy_(average.square() - self.eps)
+            else:
+                self._move(self.running_var, inverse.detach().pow(-2) - self.eps, slots)
         return out.unflatten(1, (slots, -1)).transpose(0, 1).reshape(x.shape) if slots > 1 else out.reshape(x.shape)
 
     def _move(self, running: Tensor, batch: Tensor, slots: int) -> None:

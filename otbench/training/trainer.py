@@ -113,6 +113,7 @@ class Trainer:
                         self._train(stage, n, done, total, state, bar, stop)
                 done += n * stage.cost
         if not self.finished:
+            self.model.refresh()
             self._snapshot(1.0)
             self.finished = True
             self.save(None)
@@ -131,8 +132,10 @@ class Trainer:
         if self.model.device.type == "cuda":
             torch.cuda.synchronize()
         now = time.perf_counter()
+        undo = self.model.refresh()
         for fraction in due:
             self._snapshot(fraction, self.seconds + now - started)
+        undo()
         return time.perf_counter() - now
 
     def _train(self, stage: Stage, n: int, before: int, total: int, state: dict | None, bar: Bar, stop: Stop) -> None:

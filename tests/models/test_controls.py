@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from otbench.models import configure, find
+from otbench.models.images.shared.base import mapped
+from otbench.training.trainer import Options, Trainer, key
 from otbench.utils.rng import generator
 from tests.conftest import four_modes
+from tests.models.conftest import four_pictures
 
 
 def build(name, data, seeds=(0,), **options):
@@ -83,6 +86,42 @@ def test_collapsed_images_without_labels_are_of_some_clusters(pictures):
     bare = type(pictures)("bare", pictures.train, pictures.test, validation=pictures.validation)
     drawn = flat(pictured("collapsed", bare, 60))
     assert drawn < flat(bare.validation), "some of the held-out images, not all"
+
+
+def test_blur_is_the_mean_image_in_grey_with_a_little_noise():
+    colour = four_pictures(shape=(3, 16, 16))
+    mean = np.mean([[np.mean([image[:, i, j] for image in colour.train]) for j in range(16)] for i in range(16)])
+    samples = find("blur")(configure("blur", {}), colour, [0]).draw(400, [generator(0, "samples")])[0].numpy()
+    assert samples.shape == (400, 3, 16, 16) and samples.mean() == pytest.approx(mean / 255, abs=1e-3)
+    assert (samples[:, 0] == samples[:, 1]).all() and (samples[:, 1] == samples[:, 2]).all()
+    assert samples.mean(0)[0] == pytest.approx(colour.train.mean((0, 1)) / 255, abs=6e-3)
+    assert samples.std(0) == pytest.approx(np.full((3, 16, 16), 0.02), abs=0.004), "away from the bounds"
+    still = find("blur")(configure("blur", {"deviation": 0}), colour, [0]).draw(2, [generator(0, "samples")])[0]
+    assert torch.equal(still[0], still[1])
+
+
+@pytest.mark.parametrize(("kind", "gan"), [("points", "gan"), ("images", "ns-gan")])
+@pytest.mark.parametrize("seeds", [(0,), (0, 3)])
+def test_the_untrained_generator_is_the_gans_at_its_start(kind, gan, seeds, data, pictures):
+    small = {"width": 8, "latent": 6} if kind == "images" else {"width": 16}
+    own = data if kind == "points" else pictures
+    model = find("untrained", kind)(configure("untrained", small, kind), own, list(seeds))
+    theirs = find(gan, kind)(configure(gan, small, kind), own, list(seeds))
+    record = Trainer(model, 0, [1.0], Options(), None).run()
+    start = theirs.networks["generator"].state()
+    for row, seed in enumerate(seeds):
+        kept = record.snapshots[key(seed, 1.0)]
+        same = [k for k in start if "running" not in k and "batches" not in k]
+        assert len(same) > 4 and all(torch.equal(kept[f"generator.{k}"], start[k][row]) for k in same)
+    # the batch whose statistics it takes, through the generator as in training
+    streams = [generator(seed, "refresh") for seed in seeds]
+    z = model.inputs(1000, streams)
+    expected = theirs.networks["generator"].train()(z).detach()
+    again = find("untrained", kind)(configure("untrained", small, kind), own, list(seeds))
+    again.load({k: torch.stack([record.snapshots[key(s, 1.0)][k] for s in seeds]) for k in model.state()})
+    ours = mapped(again.generator, z)
+    torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-5)
+    assert ours.std(1).mean() > (1e-3 if kind == "points" else 1e-4)
 
 
 # ------------------------------------------------------------------ AE-OT

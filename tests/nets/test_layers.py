@@ -91,6 +91,19 @@ def test_batch_norm_treats_slots_apart_and_averages_their_statistics():
     assert torch.allclose(together.running_var, mean, atol=1e-6)
 
 
+@pytest.mark.parametrize("slots", [1, 3])
+def test_batch_norm_may_average_deviations_in_place_of_variances(slots):
+    torch.manual_seed(0)
+    norm, average = BatchNorm(4, eps=1e-2, deviation=True), (torch.ones(4) + 1e-2).sqrt()
+    for scale in (0.1, 1.0, 3.0):
+        x = scale * torch.randn(slots, 50, 4)
+        norm(x)
+        average = 0.95 * average + 0.05 * (x.var(1, correction=0) + 1e-2).sqrt().mean(0)
+    assert torch.allclose((norm.running_var + 1e-2).sqrt(), average, atol=1e-6)
+    x = torch.randn(5, 4)
+    assert torch.allclose(norm.eval()(x), (x - norm.running_mean) / average, atol=1e-5)
+
+
 def test_initialise_draws_weights_of_the_deviation_and_zero_biases():
     torch.manual_seed(0)
     layer = initialise(Linear(300, 300), 0.02)

@@ -32,7 +32,12 @@ def records(published: Path) -> list[Published]:
         ("VEEGAN", "1200d", "veegan", "high_quality", "0.2829", None),
         ("PacGAN", "stacked-mnist", "dcgan", "reverse_kl", "4.50", "0.127"),
         ("VEEGAN", "stacked-mnist", "dcgan", "modes", "99", None),
-        ("PacGAN", "stacked-mnist", "pacdcgan3-half", "modes", "866.6", None),
+        ("PacGAN", "stacked-mnist", "pacdcgan3-half", "modes", "866.6", "12.10"),
+        ("PacGAN", "stacked-mnist", "pacdcgan4", "reverse_kl", "0.07", "0.005"),
+        ("PacGAN", "stacked-mnist", "dcgan-quarter", "modes", "78.5", "17.56"),
+        ("PacGAN", "stacked-mnist", "dcgan-half", "reverse_kl", "2.24", "0.15"),
+        ("PacGAN", "stacked-mnist", "unrolled-gan-10-half", "modes", "817.4", "37.91"),
+        ("Unrolled GAN", "stacked-mnist", "dcgan-quarter", "modes", "30.6", "20.73"),
         ("PacGAN", "stacked-mnist", "veegan", "modes", "150", None),
         ("AE-OT", "mnist", "ae-ot", "fid", "6.4", None),
         ("AE-OT", "fashion-mnist", "ae-ot", "fid", "10.2", None),
@@ -75,6 +80,7 @@ def test_every_figure_of_the_tables_is_there_once(records: list[Published]) -> N
     assert count("AE-OT", "Table 2") == 3
     assert count("VEEGAN", "Table 1") == 4 * 2 * 3
     assert count("PacGAN", "Table 2") == 7 * 2 and count("VEEGAN", "stacked MNIST") == 2
+    assert count("Unrolled GAN", "stacked MNIST") == 2 * 2
     assert count("PacGAN", "Table 3") == 7 * 2 * 2
     assert count("AE-OT", "Table 1") == 2 * 4
     assert count("AE-OT", "Table 3") == 5 * 4
@@ -101,6 +107,21 @@ def test_pacgan_errors_are_standard_errors_and_its_kl_is_marked(records: list[Pu
     assert not any(record.certain for record in own if record.metric == "reverse_kl")
     assert not any(record.certain for record in own if (record.dataset, record.model) == ("ring", "md-gan"))
     assert next(record for record in own if record.dataset == "grid").certain
+
+
+def test_pacgans_stacked_tables_have_standard_errors_but_where_they_quote_veegan(records: list[Published]) -> None:
+    own = [r for r in records if r.paper == "PacGAN" and r.table in ("Table 2", "Table 3")]
+    bare = {r.model for r in own if r.error_kind != "se"}
+    assert bare == {"ali", "unrolled-gan", "veegan"} and {r.error_kind for r in own} == {"se", "none"}
+    trials = {(r.table, r.n_trials) for r in own if "dcgan" in r.model}
+    assert trials == {("Table 2", 10), ("Table 3", 50)}
+
+
+def test_no_number_of_images_is_given_for_ae_ots_own_fids(records: list[Published]) -> None:
+    table = [r for r in records if (r.paper, r.table) == ("AE-OT", "Table 4")]
+    assert {r.model for r in table if r.n_samples is None} == {"ae", "ae-ot", "ae-ot-deep"}
+    assert {r.n_samples for r in table if r.model in ("vae", "glo", "glann")} == {10_000}
+    assert not [r for r in table if r.n_samples is None and "test images" in r.setup]
 
 
 def test_text_keeps_the_digits_of_the_paper(records: list[Published]) -> None:

@@ -27,7 +27,7 @@ class ALI(PlaneModel):
         """PacGAN's generator and discriminator, and the encoder."""
         c, dimension = self.config, self.data.shape[0]
         self.pacgan_generator()
-        self.encoder = self.network("encoder", lambda: Encoder(dimension, c.noise, c.noise, c.width))
+        self.encoder = self.network("encoder", lambda: Encoder(dimension, c.noise, c.noise, c.width, c.norm))
         self.optimise("generator", "generator", "encoder")
         self.pacgan_discriminator(dimension + c.noise)
 

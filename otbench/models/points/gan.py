@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage
-from otbench.models.inputs import Normal, Real
+from otbench.models.inputs import Normal, Real, Rows
 from otbench.models.points.shared.plane import PlaneConfig, PlaneModel
+from otbench.utils.rng import generator
 
 
 class GANConfig(PlaneConfig):
-    """PacGAN's values; `packing` is the number m of points in a pack."""
+    """PacGAN's values; `packing` is the number m of points in a pack.
+
+    packs: `fresh` packs are drawn anew from the training points for every batch. `fixed` ones are put together once, as
+    many as there are training points, each of m points drawn with replacement, and batches draw from those: PacGAN's
+    code (datasets.py) packs its 100,000 rows once and goes through them in 400 epochs, also for m = 1, where this is a
+    bootstrap of the data. In both cases batches are drawn with replacement, not by epochs.
+    """
 
     packing: int = Field(1, ge=1, le=8)
+    packs: Literal["fresh", "fixed"] = "fresh"
 
 
 class GAN(PlaneModel):
@@ -35,18 +46,36 @@ class GAN(PlaneModel):
         self.pacgan_generator()
         self.optimise("generator")
         self.pacgan_discriminator(self.config.packing * self.data.shape[0])
+        #: numbers of the points of every fixed pack, (R, N, m); made when first needed
+        self.table: Tensor | None = None
+
+    def noise_shape(self) -> tuple[int, ...]:
+        """(m, B, noise)."""
+        return self.config.packing, self.config.batch, self.config.noise
 
     def stages(self) -> list[Stage]:
         """One stage."""
         c = self.config
-        inputs = {"real": Real((c.packing, c.batch)), "z": Normal((c.packing, c.batch, c.noise))}
-        return [Stage("adversarial", self.step, inputs)]
+        real = {"real": Real((c.packing, c.batch))} if c.packs == "fresh" else {"rows": Rows((c.batch,))}
+        return [Stage("adversarial", self.step, {**real, "z": Normal(self.noise_shape())})]
+
+    def real(self, batch: dict[str, Tensor]) -> Tensor:
+        """A batch of real packs, slot by slot: (R, m, B, d)."""
+        if "real" in batch:
+            return batch["real"]
+        if self.table is None or len(self.table) != len(self.seeds):  # at first, and when a replica has diverged
+            shape = (len(self.data.train), self.config.packing)
+            drawn = [torch.randint(shape[0], shape, generator=generator(seed, "packs")) for seed in self.seeds]
+            self.table = torch.stack(drawn).to(self.device)
+            self.points = torch.from_numpy(self.data.train).to(self.device)
+        packs = torch.stack([table[rows] for table, rows in zip(self.table, batch["rows"], strict=True)])
+        return self.points[packs].transpose(1, 2)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
         """One simultaneous update of both networks."""
         generated = self.generator(batch["z"])
         # two passes rather than one over both halves: the generator's gradient then skips the real half
-        real, fake = self.discriminator(pack(batch["real"])), self.discriminator(pack(generated))
+        real, fake = self.discriminator(pack(self.real(batch))), self.discriminator(pack(generated))
         d = F.softplus(-real).mean(1) + F.softplus(fake).mean(1)
         g = F.softplus(-fake).mean(1)
         self.descend(discriminator=d, generator=g)

@@ -15,7 +15,16 @@ from otbench.nets.toy import Perceptron
 
 
 class WGANConfig(Config):
-    """Networks, batch and penalty of Gulrajani et al.'s toy experiments; clipping as in Arjovsky et al."""
+    """Networks, batch and penalty of Gulrajani et al.'s toy experiments; clipping as in Arjovsky et al.
+
+    clip_rate, decay: RMSProp's, as in Arjovsky et al.'s code, which leaves the decay at PyTorch's 0.99. Gulrajani et
+    al.'s toy code (gan_toy.py) clips with the same rate and TensorFlow's decay of 0.9: `decay: 0.9`.
+
+    scale: the networks work on points divided by it. The toy code's values are for its own data, where the grid is
+    divided by 2.828 (modes at 0, +-0.7072, +-1.4144; `grid-pyomt` is that set) and the ring by 1.414. On PacGAN's grid
+    (modes from -4 to 4) `scale: 2.828` brings the data to the spread that those values were chosen for. The default of
+    1 leaves the points as they are, for the sake of one rule for all models.
+    """
 
     constraint: Literal["clip", "penalty"] = "clip"
     clip: float = Field(0.01, gt=0)
@@ -24,6 +33,8 @@ class WGANConfig(Config):
     noise: int = Field(2, ge=1)
     batch: int = Field(256, ge=2)
     clip_rate: float = Field(5e-5, gt=0)
+    decay: float = Field(0.99, ge=0, lt=1)
+    scale: float = Field(1.0, gt=0)
     rate: float = Field(1e-4, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
     beta2: float = Field(0.9, ge=0, lt=1)
@@ -51,7 +62,7 @@ class WGAN(NoiseModel):
         self.critic = self.network("critic", lambda: Perceptron(dimension, 1))
         for name in ("generator", "critic"):
             if c.constraint == "clip":
-                self.rmsprop(name, [name], c.clip_rate)
+                self.rmsprop(name, [name], c.clip_rate, c.decay)
             else:
                 self.adam(name, [name], c.rate, c.beta1, c.beta2)
 
@@ -75,7 +86,7 @@ class WGAN(NoiseModel):
         """`critic_steps` updates of the critic and one of the generator."""
         c = self.config
         for k in range(c.critic_steps):
-            real = batch["real"][:, k]
+            real = batch["real"][:, k] / c.scale
             with torch.no_grad():
                 generated = self.generator(batch["z"][:, k])
             scores = self.critic(torch.cat([real, generated], 1)).squeeze(-1)
@@ -91,3 +102,7 @@ class WGAN(NoiseModel):
         g = -self.critic(self.generator(batch["last"])).squeeze(-1).mean(1)
         self.descend(generator=g)
         return {"distance": distance.detach(), "generator": g.detach()}
+
+    def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
+        """The generator's points, brought back to the data's scale."""
+        return self.config.scale * super().draw(n, streams)

@@ -43,8 +43,8 @@ TITLES = (
 MODES = ("modes", "reverse_kl")
 QUALITY = ("fid", "prd_f8", "prd_f1_8", "precision", "recall", "excellence_proxy", "memorised")
 
-# VEEGAN's own run of DCGAN, which PacGAN's table quotes beside one of its own.
-OTHER_SETUP = (("VEEGAN", "stacked MNIST"),)
+# VEEGAN's and the unrolled GAN's own runs of DCGAN, which PacGAN's tables quote beside its own.
+OTHER_SETUP = (("VEEGAN", "stacked MNIST"), ("Unrolled GAN", "stacked MNIST"))
 
 WHY_FLOOR = (
     "The row “Held-out real” measures real stacks that no model was trained on. How many of the 1,000 modes a perfect "
@@ -99,6 +99,8 @@ RECIPE = Recipe(
         "arXiv:1712.04086.",
         "VEEGAN": "Srivastava, Valkov, Russell, Gutmann, Sutton. VEEGAN: reducing mode collapse in GANs using implicit "
         "variational learning. 2017. arXiv:1705.07761.",
+        "Unrolled GAN": "Metz, Poole, Pfau, Sohl-Dickstein. Unrolled generative adversarial networks. 2017. "
+        "arXiv:1611.02163.",
     },
     must_see={
         "modes": frozenset({"collapsed"}),

@@ -158,7 +158,8 @@ def published_table(comparison: Comparison) -> Table | None:
         cells = tuple(quoted(held.get(dataset), "fid") for dataset in names)
         rows.append(Row(place.model, comparison.title(place.model), comparison.study.blocks[place.block], cells))
     caption = (
-        "FID on Inception features, 10,000 test images against 10,000 generated ones, as published. This run was not "
+        "FID on Inception features as published: 10,000 test images against 10,000 generated ones in the figures that "
+        "the papers quote; of their own rows, AE and AE-OT, the number of images is not stated. This run was not "
         "measured with Inception on these data sets, so none of its figures may stand beside these: distances on other "
         "features are on another scale."
     )

@@ -140,13 +140,19 @@ def apart_table(comparison: Comparison, dataset: str) -> Table | None:
         held = {one.metric: one for one in records if one.model == model}
         cells = tuple(_apart(held[metric]) if metric in held else ABSENT for metric in metrics)
         rows.append(Row(model, comparison.title(model), "", cells))
-    first = records[0]
-    trials = f"{first.n_trials} runs" if first.n_trials else "number of runs not stated"
-    errors = "no error bars" if all(one.error is None for one in records) else "errors of a kind not stated"
-    caption = f"{first.note[:1].upper()}{first.note[1:]}: {first.setup}; {trials}, {errors}."
-    doubts = [f"† {comparison.title(one.model)}: {one.note}." for one in records if not one.certain]
-    doubts = doubts if any(one.note != first.note for one in records) else []
-    title = f"{comparison.run.title('datasets', dataset)}: {first.source}, another set-up"
+    sources = dict.fromkeys((one.source, one.setup) for one in records)
+    captions, doubts = [], []
+    for source, setup in sources:
+        same = [one for one in records if (one.source, one.setup) == (source, setup)]
+        first = same[0]
+        trials = f"{first.n_trials} runs" if first.n_trials else "number of runs not stated"
+        errors = "no error bars" if all(one.error is None for one in same) else "errors of a kind not stated"
+        captions.append(f"{first.note[:1].upper()}{first.note[1:]}: {setup}; {trials}, {errors}.")
+        if any(one.note != first.note for one in same):
+            doubts += [f"† {comparison.title(one.model)}: {one.note}." for one in same if not one.certain]
+    caption = " ".join(captions)
+    named = "; ".join(f"{source}, another set-up" for source in dict.fromkeys(source for source, _ in sources))
+    title = f"{comparison.run.title('datasets', dataset)}: {named}"
     columns = tuple(Column(metric, shown(study.published_key(metric)).label) for metric in metrics)
     return Table(
         f"{dataset}_{first.paper.lower().replace(' ', '_')}", title, caption, columns, tuple(rows), tuple(doubts)

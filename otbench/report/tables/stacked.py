@@ -36,10 +36,11 @@ def stacked_tables(comparison: Comparison) -> list[Table]:
     for group in study.groups:
         for model in group.models:
             rows.append(Row(model, comparison.title(model), study.blocks[group.block], _cells(comparison, model, own)))
-            if any(one == model for one, _ in other):
-                title = f"{comparison.title(model)} (VEEGAN's run)"
+            for paper in dict.fromkeys(record.paper for (one, _), record in other.items() if one == model):
+                title = f"{comparison.title(model)} ({paper}'s run)"
                 cells = _cells(comparison, model, other, run=False)
-                rows.append(Row(f"{model}-veegan", title, study.blocks[group.block], cells))
+                key = f"{model}-{paper.lower().replace(' ', '-')}"
+                rows.append(Row(key, title, study.blocks[group.block], cells))
     for model in study.controls:
         if any((dataset, model) in run.cells for run in comparison.runs.values() for dataset in run.datasets):
             rows.append(Row(model, comparison.title(model), study.blocks["control"], _cells(comparison, model, {})))
