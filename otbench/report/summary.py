@@ -71,14 +71,14 @@ class Summary:
         return intervals.student(self.values)
 
     @property
-    def atomic_write(self) -> bool:
+    def complete(self) -> bool:
         """Whether every expected seed is ok."""
         return self.counts.get("ok", 0) == self.expected
 
     @property
     def said(self) -> str:
         """The seeds in words: `3`, or `2/3 ok, 1 diverged`."""
-        if self.whole:
+        if self.complete:
             return str(self.expected)
         return f"{self.counts.get('ok', 0)}/{self.expected} ok, " + self.troubles
 

@@ -129,7 +129,7 @@ def _sure(metric: str, best: Summary, stands: AgainstBest, real: Summary) -> str
         parts.append(f"{best.n} seeds; significantly better than {others} with error bars")
     else:
         parts.append(f"{best.n} seeds; no other model has error bars")
-    if not best.whole:
+    if not best.complete:
         parts.append(best.said)
     if real.n and metric == "high_quality" and best.mean > real.mean:
         parts.append("above held-out real data: its modes are too narrow")

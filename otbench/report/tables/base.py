@@ -161,7 +161,7 @@ def seeds(summary: Summary) -> Cell:
     raw |= {f"_{status}": summary.counts.get(status, 0) for status in ("ok", "diverged", "failed", "missing")}
     if not summary.expected:
         return Cell("–", raw, kind="absent")
-    return Cell(summary.said, raw, kind="" if summary.whole else "trouble")
+    return Cell(summary.said, raw, kind="" if summary.complete else "trouble")
 
 
 def to_csv(table: Table) -> str:
