@@ -37,12 +37,12 @@ from otbench.features.store import make_features
 from otbench.metrics import measure, neighbours, prd
 from otbench.metrics.inception_score import splits
 from otbench.metrics.kernel import subset_size
-from otbench.metrics.reference import Features, Known, open_features
+from otbench.metrics.reference import Features, RealFeatures, open_features
 from otbench.metrics.registry import METRICS, applicable
 from otbench.metrics.torch_backend import ON_CPU
 from otbench.metrics.views import ImageView, PixelView
 from otbench.provenance import code_version, machine, versions
-from otbench.utils.devices import prepare
+from otbench.utils.devices import configure_torch
 from otbench.utils.files import atomic_write, write_json
 
 ROOT = Path(__file__).parent.parent
@@ -111,7 +111,7 @@ class Metrics:
         make_features(self.data, folder, ["classifier"], steps=steps, device=device)
         self.measured(self.images[:50], device)  # libraries, the device
 
-    def known(self) -> Known:
+    def known(self) -> RealFeatures:
         """The real images' features as read, nothing derived of them, with the network in place."""
         return self.features().extractors["classifier"]
 
@@ -141,15 +141,15 @@ class Metrics:
         self.derived(features.extractors["classifier"], where)
         yield TOGETHER, least(lambda: self.measured(self.images, where, features), self.repeats)[0]
 
-    def view(self, known: Known, where: str) -> ImageView:
+    def view(self, known: RealFeatures, where: str) -> ImageView:
         return ImageView(known, self.data, self.images, 0, self.back, where)
 
-    def derived(self, known: Known, where: str) -> None:
+    def derived(self, known: RealFeatures, where: str) -> None:
         real = self.view(known, where).real
         for part in ("reference_statistics", "held_out_statistics", "train_statistics", "reference_distance"):
             getattr(real, part)
 
-    def scored(self, known: Known, group: tuple[str, ...], seen: Extracted, where: str) -> list[float]:
+    def scored(self, known: RealFeatures, group: tuple[str, ...], seen: Extracted, where: str) -> list[float]:
         if METRICS[group[0]].uses == "pixels":
             pixels = PixelView(self.data, self.images)
             return [METRICS[name].of_images(pixels) for name in group]
@@ -345,7 +345,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
 def main(words: list[str] | None = None) -> None:
     """Run the chosen parts, and write the results after each."""
     chosen, rows = arguments(words), []
-    prepare(chosen.device)
+    configure_torch(chosen.device)
     torch.set_num_threads(chosen.threads)
     threadpool_limits(chosen.threads)
     asked = {name: value for name, value in vars(chosen).items() if name not in ("out", "part")}

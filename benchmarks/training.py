@@ -39,7 +39,7 @@ from otbench.provenance import code_version, machine, versions
 from otbench.training.feed import Feed
 from otbench.training.trainer import Options, Trainer
 from otbench.transport import solve
-from otbench.utils.devices import prepare
+from otbench.utils.devices import configure_torch
 from otbench.utils.files import atomic_write, write_json
 
 PLAIN, ALONE, TOGETHER, CAPTURED = "plain loop", "one seed", "all at once", ", captured"
@@ -149,9 +149,9 @@ class Bench:
         self.prepare("float32")
         self.roofs: Roofs = roofs(self.device, self.precisions, self.now, self.tiny)
 
-    def prepare(self, precision: str) -> None:
+    def configure_torch(self, precision: str) -> None:
         """Set the process up as the suite does, with as many threads as were asked for."""
-        prepare(self.device, precision=precision)
+        configure_torch(self.device, precision=precision)
         if self.chosen.threads:
             torch.set_num_threads(self.chosen.threads)
 

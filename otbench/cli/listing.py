@@ -13,7 +13,7 @@ def listing() -> dict[str, list[dict[str, Any]]]:
     """Models, data sets, metrics and studies of the theory, each with its paper and what it is about."""
     import torch
 
-    from otbench.data import known, load
+    from otbench.data import list_datasets, load
     from otbench.metrics import METRICS
     from otbench.models import configure, models
 
@@ -45,7 +45,7 @@ def listing() -> dict[str, list[dict[str, Any]]]:
     ]
     return {
         "models": rows,
-        "datasets": [{"name": n, "description": d} for n, d in known().items()],
+        "datasets": [{"name": n, "description": d} for n, d in list_datasets().items()],
         "metrics": metrics,
         "theory": theory(),
     }

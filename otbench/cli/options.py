@@ -64,7 +64,7 @@ def numbers(text: str, kind: type, what: str) -> list[Any]:
         raise OtbenchError(f"{what}: expected numbers separated by commas, got '{text}'") from None
 
 
-def tell(value: Any, as_json: bool, text: str) -> None:
+def print_result(value: Any, as_json: bool, text: str) -> None:
     """Print `value` as JSON, or else `text`."""
     typer.echo(json.dumps(value, indent=2) if as_json else text)
 

@@ -18,10 +18,10 @@ from otbench.cli.options import (
     load_data,
     mapping,
     numbers,
-    tell,
+    print_result,
 )
 from otbench.errors import WorkFailed
-from otbench.utils.devices import ready
+from otbench.utils.devices import setup_device
 
 
 def data(
@@ -53,7 +53,7 @@ def data(
     told = {"name": values.name} | {split: list(array.shape) for split, array in values.splits.items()}
     told |= {"classes": len(values.classes), "source": values.source, "digest": values.digest()}
     shapes = ", ".join(f"{split} {array.shape}" for split, array in values.splits.items())
-    tell(told, as_json, f"{values.name}: {shapes}, written to {out}")
+    print_result(told, as_json, f"{values.name}: {shapes}, written to {out}")
 
 
 def fit(
@@ -97,7 +97,9 @@ def fit(
         training=training,
     )
     good = sum(cell["status"] == "ok" for cell in summary["cells"])
-    tell(summary, as_json, f"{model} on {summary['dataset']}: {good} of {len(summary['cells'])} cells ok, in {out}")
+    print_result(
+        summary, as_json, f"{model} on {summary['dataset']}: {good} of {len(summary['cells'])} cells ok, in {out}"
+    )
 
 
 def join(
@@ -155,13 +157,13 @@ def features(
     """
     from otbench.features.store import make_features
 
-    told = make_features(load_data(data), out, extractor, weights, steps, seed, ready(device.value))
+    told = make_features(load_data(data), out, extractor, weights, steps, seed, setup_device(device.value))
     said = [
         f"{name}-{one['weights'][:8]}"
         + (f", accuracy {one['accuracy']:.4f}" if one.get("accuracy") is not None else "")
         for name, one in told["extractors"].items()
     ]
-    tell(told, as_json, f"{told['dataset']}: {'; '.join(said)}, in {out}")
+    print_result(told, as_json, f"{told['dataset']}: {'; '.join(said)}, in {out}")
 
 
 def measure(
@@ -189,10 +191,10 @@ def measure(
     if features is not None and values.kind == "images":
         from otbench.metrics.reference import open_features
 
-        where = ready(device.value)
+        where = setup_device(device.value)
         known = open_features(features, values, weights, where)
     elif device is not Device.cpu:  # points on a CPU are measured without torch
-        where = ready(device.value)
+        where = setup_device(device.value)
     found: dict[str, Any] = {}
     table = measure_file(values, samples, run, model, study=study, features=known, curves=found, device=where)
     write_table(table, out)
@@ -204,7 +206,7 @@ def measure(
     for record, value in zip(records, rows["value"], strict=True):
         if record["value"] is None:  # JSON has no infinity and no NaN
             record["value"] = str(value)
-    tell(records, as_json, rows.to_string(index=False, max_colwidth=60))
+    print_result(records, as_json, rows.to_string(index=False, max_colwidth=60))
 
 
 def gather(
@@ -248,7 +250,7 @@ def status(
     from otbench.report import status as module
 
     found = module.status(folder)
-    tell(found, as_json, module.said(found))
+    print_result(found, as_json, module.said(found))
     if found["troubled"]:
         raise WorkFailed(
             f"{len(found['troubled'])} of {found['counts']['all']} cells are not ok; the report counts them"

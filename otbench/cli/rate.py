@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from otbench.cli.options import AsJson, DataArgument, load_data, tell
+from otbench.cli.options import AsJson, DataArgument, load_data, print_result
 
 app = typer.Typer(no_args_is_help=True, help="Rate images by eye: make blind sessions, import answers.")
 
@@ -51,7 +51,7 @@ def sheet(
     said += " sheet.pdf with form.csv, and never key.json"
     said += f"\nleft out: {'; '.join(made.left_out)}" if made.left_out else ""
     said += f"\n{stale} answers to an earlier session stay in answers.csv and no longer count" if stale else ""
-    tell(told, as_json, said)
+    print_result(told, as_json, said)
 
 
 @app.command("import")
@@ -72,7 +72,7 @@ def import_(
     added = merge(files, key, into, partial)
     raters = sorted({one.rater for one in added})
     told = {"session": key.session, "raters": raters, "answers": len(added)}
-    tell(told, as_json, f"{len(added)} answers of {', '.join(raters)} added to {into / 'answers.csv'}")
+    print_result(told, as_json, f"{len(added)} answers of {', '.join(raters)} added to {into / 'answers.csv'}")
 
 
 @app.command()
@@ -90,7 +90,7 @@ def show(
 
     key, answers = session_of(folder)
     told = analyse(key, answers, proxies_of(key, read_table(table)) if table else None)
-    tell(told, as_json, _said(told))
+    print_result(told, as_json, _said(told))
 
 
 def _said(told: dict[str, Any]) -> str:

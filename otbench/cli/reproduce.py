@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from otbench.cli.options import AsJson, tell
+from otbench.cli.options import AsJson, print_result
 from otbench.errors import WorkFailed
 
 
@@ -28,7 +28,7 @@ def reproduce(
     from otbench.runs.reproduce import reproduce as run
 
     told = run(folder, cell, out)
-    tell(finite(told), as_json, text(told))
+    print_result(finite(told), as_json, text(told))
     if not told["reproduced"]:
         raise WorkFailed(f"reproduce: {cell}: {told['verdict']}")
 

@@ -10,7 +10,7 @@ import typer
 
 from otbench.cli.options import DataArgument, Device, Out, Space, Study, budget, load_data, mapping, numbers, span
 from otbench.registry import ON_CPU, THEORIES
-from otbench.utils.devices import ready
+from otbench.utils.devices import setup_device
 
 
 def study(
@@ -55,7 +55,7 @@ def search(
     from otbench.studies.search import Budget
     from otbench.studies.search import search as run
 
-    values, where = load_data(data), ready(device.value)
+    values, where = load_data(data), setup_device(device.value)
     marks = tuple(numbers(snapshots, float, "--snapshots"))
     each = Budget(budget(steps), marks, samples, mapping(options), seed, where)
     known = open_features(features, values, weights, where)
@@ -87,7 +87,7 @@ def spread(
     from otbench.studies.spread import spread as run
     from otbench.studies.spread import write_spread
 
-    values, known, where = load_data(data), None, ready(device.value)
+    values, known, where = load_data(data), None, setup_device(device.value)
     if features is not None and values.kind == "images":
         known = open_features(features, values, weights, where)
     tables = run(fit, values, n, draws, subsets, known, metric, where)
@@ -112,7 +112,7 @@ def theory(
     from otbench.theory import compute
 
     given = mapping(options)
-    where = ready("cpu" if name in ON_CPU else device.value)
+    where = setup_device("cpu" if name in ON_CPU else device.value)
     found = compute(name, given, load_data(data) if data else None, seed, where)
     found.write(out)
     typer.echo(json.dumps({"name": name, "seconds": found.info["seconds"], "facts": found.facts}, indent=2))

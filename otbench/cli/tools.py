@@ -11,7 +11,7 @@ import typer
 from otbench.cli.options import (
     AsJson,
     Kind,
-    tell,
+    print_result,
 )
 from otbench.errors import OtbenchError, WorkFailed
 
@@ -27,7 +27,7 @@ def show(
     from otbench.cli.listing import listing, text
 
     found = listing() if kind is Kind.all else {kind.value: listing()[kind.value]}
-    tell(found, as_json, text(found))
+    print_result(found, as_json, text(found))
 
 
 def score(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from otbench.config.parts import Override, Rating, Search, Spread, Theory
-from otbench.config.run import Run, Section
+from otbench.config.run import Run, StudyConfig
 
 
 def sentence(error: ValidationError, where: str) -> str:
@@ -29,4 +29,4 @@ def _fields(place: tuple[int | str, ...]) -> list[str]:
     for name, part in (("search", Search), ("spread", Spread), ("rating", Rating), ("theory", Theory)):
         if name in place:
             return list(part.model_fields)
-    return list(Override.model_fields if "overrides" in place else Section.model_fields)
+    return list(Override.model_fields if "overrides" in place else StudyConfig.model_fields)

@@ -54,7 +54,7 @@ class Search(BaseModel):
     @field_validator("models")
     @classmethod
     def _searchable(cls, value: list[str]) -> list[str]:
-        known(value, SEARCHED, "no ranges to search are known of model")
+        check_names(value, SEARCHED, "no ranges to search are known of model")
         return value
 
     @property
@@ -123,7 +123,7 @@ def distinct(values: list, what: str) -> list:
     return values
 
 
-def known(values: list[str], names: list[str] | tuple[str, ...], what: str) -> None:
+def check_names(values: list[str], names: list[str] | tuple[str, ...], what: str) -> None:
     """Raise ValueError where a value is none of `names`; `what` begins its sentence."""
     for value in values:
         if value not in names:

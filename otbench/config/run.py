@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from otbench.config.parts import Fraction, Name, Override, Rating, Search, Spread, Theory, distinct, known
+from otbench.config.parts import Fraction, Name, Override, Rating, Search, Spread, Theory, check_names, distinct
 from otbench.errors import OtbenchError
 from otbench.registry import OF_IMAGES, THEORIES, dataset_names, models_of
 
@@ -31,7 +31,7 @@ PLAIN = r"[\w./~][\w./+=@%:~-]*"
 KINDS: dict[str, str] = {"mode-collapse": "points", "images": "images", "stacked": "images"}
 
 
-class Section(BaseModel):
+class StudyConfig(BaseModel):
     """One study of a run: a comparison of models on data sets of one kind, under one budget."""
 
     model_config = ConfigDict(extra="forbid")
@@ -88,7 +88,7 @@ class Run(BaseModel):
     model_config = ConfigDict(extra="forbid")
     run: Name = Field(description="name of the run; results go to <results>/<run>")
     results: str = Field("results", description="folder of all runs")
-    studies: dict[StudyName, Section | None] = Field(
+    studies: dict[StudyName, StudyConfig | None] = Field(
         min_length=1, description="the comparisons of this run; null leaves out one that a config below asks for"
     )
     seeds: Seeds = Field(min_length=1, description="one replica each")
@@ -136,7 +136,7 @@ class Run(BaseModel):
 
     @field_validator("studies")
     @classmethod
-    def _known_names(cls, value: dict[str, Section | None]) -> dict[str, Section | None]:
+    def _known_names(cls, value: dict[str, StudyConfig | None]) -> dict[str, StudyConfig | None]:
         for study, section in value.items():
             if section is None:
                 continue
@@ -144,12 +144,14 @@ class Run(BaseModel):
             data = [*dataset_names(kind), *section.folders]
             models = models_of(kind)
             for override in section.overrides:
-                known(override.models, models, f"study {study}: unknown model")
-                known(override.datasets, data, f"study {study}: unknown data set")
-            known(section.datasets, data, f"study {study}: unknown data set")
-            known(section.models, models, f"study {study}: unknown model")
+                check_names(override.models, models, f"study {study}: unknown model")
+                check_names(override.datasets, data, f"study {study}: unknown data set")
+            check_names(section.datasets, data, f"study {study}: unknown data set")
+            check_names(section.models, models, f"study {study}: unknown model")
             if section.search:
-                known(section.search.datasets, section.datasets, f"study {study}: search on a data set it has not,")
+                check_names(
+                    section.search.datasets, section.datasets, f"study {study}: search on a data set it has not,"
+                )
                 if kind != "images":
                     raise ValueError(f"study {study} compares points; a search is for images")
             _parts_known(study, section, data, models)
@@ -167,10 +169,10 @@ class Run(BaseModel):
     @field_validator("theory")
     @classmethod
     def _known_theory(cls, value: dict[str, Theory | None] | None) -> dict[str, Theory | None] | None:
-        known(list(value or ()), THEORIES, "no such study of the theory:")
+        check_names(list(value or ()), THEORIES, "no such study of the theory:")
         for name, part in (value or {}).items():
             if part and name in OF_IMAGES:
-                known(
+                check_names(
                     [part.dataset or ""],
                     tuple(dataset_names("images")),
                     f"theory {name}: it is about images; no such data set",
@@ -188,7 +190,7 @@ class Run(BaseModel):
         return self
 
     @cached_property
-    def sections(self) -> dict[str, Section]:
+    def sections(self) -> dict[str, StudyConfig]:
         """The studies of the run, by name."""
         return {name: section for name, section in self.studies.items() if section is not None}
 
@@ -197,7 +199,7 @@ class Run(BaseModel):
         """Data set -> its study."""
         return {dataset: name for name, section in self.sections.items() for dataset in section.datasets}
 
-    def section(self, dataset: str) -> Section:
+    def section(self, dataset: str) -> StudyConfig:
         """The study that `dataset` belongs to."""
         return self.sections[self.study_of[dataset]]
 
@@ -219,7 +221,7 @@ class Run(BaseModel):
         """Every (data set, model) of the run: one job of each kind."""
         return [(dataset, model) for dataset in self.datasets for model in self.section(dataset).models]
 
-    def parts(self, dataset: str) -> list[str]:
+    def seed_groups(self, dataset: str) -> list[str]:
         """The seeds of each job that trains a model on `dataset`, as `0-1-2`; empty where no number is given."""
         seeds, size = self.seeds_of(dataset), self.seeds_per_job
         if size is None:
@@ -300,7 +302,7 @@ class Run(BaseModel):
         return Path(self.results) / self.run
 
 
-def _parts_known(study: str, section: Section, data: list[str], models: tuple[str, ...]) -> None:
+def _parts_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:
     """Raise ValueError where repeated measurement or rating is asked of a name that nobody knows.
 
     What is known and not in the study is passed over, so that a config that takes other models or data sets than the
@@ -308,10 +310,10 @@ def _parts_known(study: str, section: Section, data: list[str], models: tuple[st
     """
     for what, part in (("spread", section.spread), ("rating", section.rating)):
         if part:
-            known(part.datasets, data, f"study {study}: {what}: unknown data set")
-            known(part.models, models, f"study {study}: {what}: unknown model")
+            check_names(part.datasets, data, f"study {study}: {what}: unknown data set")
+            check_names(part.models, models, f"study {study}: {what}: unknown model")
     if section.rating:
-        known(section.rating.along, models, f"study {study}: rating: unknown model")
+        check_names(section.rating.along, models, f"study {study}: rating: unknown model")
         if KINDS[study] != "images":
             raise ValueError(f"study {study} compares points; people rate images")
 

@@ -20,10 +20,10 @@ from otbench.errors import OtbenchError
 from otbench.registry import DATASET_GROUPS, KINDS, dataset_files, dataset_names
 from otbench.utils.files import atomic_write, read_npz
 
-__all__ = ["DataSet", "Mixture", "known", "load", "save"]
+__all__ = ["DataSet", "Mixture", "list_datasets", "load", "save"]
 
 
-def known() -> dict[str, str]:
+def list_datasets() -> dict[str, str]:
     """Every data set that `load` knows by name, with one line about it."""
     return dataset_names("points") | dataset_names("images")
 
@@ -43,12 +43,12 @@ def load(name: str, root: str | Path | None = None, unverified: bool | None = No
         from otbench.data.images import folder
 
         return folder.load(name.removeprefix(roots.FOLDER)).check()
-    if name in known():
+    if name in list_datasets():
         return _maker(name)(name, roots.data_root(root), roots.allows_unverified(unverified)).check()
     if name.endswith(".npz"):
         return _read(Path(name))
     raise OtbenchError(
-        f"unknown data set '{name}'; known are {', '.join(known())}, folder:PATH, or the path of a data .npz"
+        f"unknown data set '{name}'; known are {', '.join(list_datasets())}, folder:PATH, or the path of a data .npz"
     )
 
 

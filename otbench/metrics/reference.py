@@ -19,7 +19,7 @@ from otbench.metrics.memorisation import nearest
 
 
 @dataclass(frozen=True)
-class Known:
+class RealFeatures:
     """One extractor and its features of a data set's real images.
 
     info: its part of features.json. reference, held_out: (n, d) features and (n, K) logits. train (N, d): features of
@@ -35,12 +35,12 @@ class Known:
     load: Callable[[], Extractor]
     device: str = "cpu"
 
-    def on(self, device: str) -> Known:
+    def on(self, device: str) -> RealFeatures:
         """These features with what metrics need of them computed on a device, once for all that ask."""
         return self if device == self.device else self._elsewhere.setdefault(device, replace(self, device=device))
 
     @cached_property
-    def _elsewhere(self) -> dict[str, Known]:
+    def _elsewhere(self) -> dict[str, RealFeatures]:
         return {}
 
     @cached_property
@@ -86,7 +86,7 @@ class Features:
 
     folder: Path
     info: dict[str, Any]
-    extractors: dict[str, Known]
+    extractors: dict[str, RealFeatures]
 
 
 def open_features(
@@ -104,5 +104,5 @@ def open_features(
     for name, told in info["extractors"].items():
         arrays = _arrays(folder / f"{name}.npz", _key(info["digest"], told))
         parts = [Extracted(arrays[part], arrays[f"{part}_logits"]) for part in ("reference", "held_out")]
-        found[name] = Known(name, told, *parts, arrays["train"], opener(name, folder, weights, device))
+        found[name] = RealFeatures(name, told, *parts, arrays["train"], opener(name, folder, weights, device))
     return Features(folder, info, found)

@@ -13,7 +13,7 @@ from otbench.metrics.pairs import Paired
 
 if TYPE_CHECKING:
     from otbench.features.base import Extracted
-    from otbench.metrics.reference import Known
+    from otbench.metrics.reference import RealFeatures
 
 
 class PointView(Paired):
@@ -58,7 +58,7 @@ class ImageView(Paired):
 
     def __init__(
         self,
-        known: Known,
+        known: RealFeatures,
         dataset: DataSet,
         samples: np.ndarray,
         seed: int,
@@ -77,7 +77,7 @@ class ImageView(Paired):
         return frechet.statistics(self.generated.features, self.device)
 
     @property
-    def real(self) -> Known:
+    def real(self) -> RealFeatures:
         """What the metrics need of the real images, computed once for all samples."""
         return self.known.on(self.device)
 

@@ -181,7 +181,7 @@ def session_of(folder: str | Path) -> tuple[Key, list[Answer]]:
     return key, answers
 
 
-def gathered(folder: str | Path, table: pd.DataFrame) -> dict[str, Any] | None:
+def rating_summary(folder: str | Path, table: pd.DataFrame) -> dict[str, Any] | None:
     """The analysis of results/<run>/ratings/<dataset>, with the proxies of a tidy table.
 
     None where nobody rated its session. Raises OtbenchError where key.json or answers.csv are wrong.

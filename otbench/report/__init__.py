@@ -10,7 +10,7 @@ from otbench.utils.files import write_text
 if TYPE_CHECKING:
     from otbench.report.comparison import Comparison
     from otbench.report.recipes.published import Published
-    from otbench.report.results import Gathered
+    from otbench.report.results import RunResults
 
 
 def render(
@@ -50,7 +50,7 @@ def render(
 
 
 def _comparisons(
-    run: Gathered, other: Gathered | None, records: tuple[Published, ...], is_reference: bool
+    run: RunResults, other: RunResults | None, records: tuple[Published, ...], is_reference: bool
 ) -> list[Comparison]:
     """One comparison a study of the run that has data, in the order of the report."""
     from otbench.report.comparison import Comparison

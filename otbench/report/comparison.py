@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from otbench.report.labels import INCEPTION, NETWORKS, points_in, shown
-from otbench.report.recipes.base import Place, Recipe
+from otbench.report.labels import INCEPTION, NETWORKS, metric_label, points_in
+from otbench.report.recipes.base import Recipe, RowSpec
 from otbench.report.recipes.mode_collapse import RECIPE
 from otbench.report.recipes.published import Published
-from otbench.report.results import Gathered
+from otbench.report.results import RunResults
 from otbench.report.summary import standing, summarise
 from otbench.statistics.best import AgainstBest
 
@@ -23,8 +23,8 @@ class Comparison:
     figures, and the study's recipe.
     """
 
-    run: Gathered
-    reference: Gathered | None
+    run: RunResults
+    reference: RunResults | None
     published: tuple[Published, ...]
     is_reference: bool = False
     study: Recipe = RECIPE
@@ -41,7 +41,7 @@ class Comparison:
         return marked | set(self.study.controls)
 
     @property
-    def runs(self) -> dict[str, Gathered]:
+    def runs(self) -> dict[str, RunResults]:
         """Label of a column -> the run that fills it, the reference first."""
         return ({"reference": self.reference} if self.reference else {}) | {self.label: self.run}
 
@@ -50,18 +50,18 @@ class Comparison:
         """The data sets of this run in the study's order."""
         return self.study.ordered(self.run.datasets)
 
-    def beside(self, dataset: str) -> dict[tuple[str, str], Published]:
+    def published_for(self, dataset: str) -> dict[tuple[str, str], Published]:
         """(model, metric) -> the published figure of the same set-up, for metrics that a run measured likewise."""
-        found = self.study.beside(list(self.published), dataset)
+        found = self.study.published_for(list(self.published), dataset)
         if not self.study.published_features:
             return found
         return {key: one for key, one in found.items() if self.has(dataset, key[1])}
 
-    def places(self, dataset: str) -> list[Place]:
+    def rows(self, dataset: str) -> list[RowSpec]:
         """The rows of a data set's tables."""
         models = [model for run in self.runs.values() for where, model in run.cells if where == dataset]
         models = list(dict.fromkeys(models))
-        return self.study.places(models, sorted(self.controls), [model for model, _ in self.beside(dataset)])
+        return self.study.rows(models, sorted(self.controls), [model for model, _ in self.published_for(dataset)])
 
     def title(self, model: str) -> str:
         """A model's title: as a run gives it, else as the papers name it."""
@@ -70,7 +70,7 @@ class Comparison:
                 return run.title("models", model)
         return self.study.titles.get(model, model)
 
-    def place(self, dataset: str) -> str:
+    def dataset_title(self, dataset: str) -> str:
         """A data set's title: as the run gives it, else as the study names it."""
         own = self.run.info["datasets"].get(dataset, {}).get("title")
         return str(own or self.study.data_titles.get(dataset, dataset))
@@ -80,7 +80,7 @@ class Comparison:
         base, _, network = metric.partition("@")
         if network == "inception" and base in INCEPTION:
             return INCEPTION[base]
-        return self.study.short.get(base, shown(base).label)
+        return self.study.short.get(base, metric_label(base).label)
 
     def full(self, metric: str) -> str:
         """What a metric is called where nothing else says its features."""
@@ -98,7 +98,7 @@ class Comparison:
         """The models of this run on the data set that are to be ranked, in the study's order."""
         return [
             place.model
-            for place in self.places(dataset)
+            for place in self.rows(dataset)
             if place.model not in self.unranked and (dataset, place.model) in self.run.cells
         ]
 
@@ -108,7 +108,7 @@ class Comparison:
         """
         blocks: dict[str, list[str]] = {}
         ranked = self.generative(dataset)
-        for place in self.places(dataset):
+        for place in self.rows(dataset):
             if place.model in ranked:
                 blocks.setdefault(place.block, []).append(place.model)
         if len(ranked) <= MANY:

@@ -9,10 +9,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from otbench.report.results import Gathered
+from otbench.report.results import RunResults
 
 
-def floor(run: Gathered, dataset: str, metric: str) -> float:
+def floor(run: RunResults, dataset: str, metric: str) -> float:
     """The expected value of `metric` for a perfect sampler under the run's protocol; NaN where none is known."""
     about, protocol = run.info["datasets"].get(dataset, {}), run.protocol(dataset, metric)
     metric = metric.partition("@")[0]

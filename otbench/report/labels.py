@@ -10,7 +10,7 @@ from otbench.metrics import METRICS
 
 
 @dataclass(frozen=True)
-class Shown:
+class MetricLabel:
     """How a metric is shown: its short label, the factor and the decimals of its numbers, and which way is better.
 
     direction is `higher`, `lower` or `none`. digits are decimals, significant is significant digits instead; with
@@ -60,30 +60,30 @@ INCEPTION = {
 OWN = {
     label.name: label
     for label in (
-        Shown("excellence", "Excellence (people), %", "higher", factor=100, digits=1),
-        Shown("seconds", "Training, s", "lower", significant=3),
+        MetricLabel("excellence", "Excellence (people), %", "higher", factor=100, digits=1),
+        MetricLabel("seconds", "Training, s", "lower", significant=3),
     )
 }
 """What the report shows beside the metrics: people's ratings and the time of training."""
 
 
-def shown(name: str) -> Shown:
+def metric_label(name: str) -> MetricLabel:
     """How the metric `name` is shown; one that the report does not know is taken from the registry of metrics.
 
     `metric@network` is the metric on the features of a network, which its label says.
     """
     base, _, network = name.partition("@")
     if network:
-        found = shown(base)
+        found = metric_label(base)
         said = INCEPTION.get(base) if network == "inception" else None
         return replace(found, name=name, label=said or f"{found.label}, {NETWORKS.get(network, network)}")
     if name in OWN:
         return OWN[name]
     metric = METRICS.get(name)
     if metric is None:
-        return Shown(name, name, "none")
+        return MetricLabel(name, name, "none")
     label = metric.label or metric.title
-    return Shown(name, label, metric.direction, metric.factor, metric.digits, metric.significant)
+    return MetricLabel(name, label, metric.direction, metric.factor, metric.digits, metric.significant)
 
 
 def scale_of(name: str) -> str:

@@ -27,7 +27,7 @@ FIRST_STUDY = "mode-collapse"
 
 
 @dataclass(frozen=True)
-class Gathered:
+class RunResults:
     """What the report reads of one run.
 
     table: the tidy rows (COLUMNS), a metric taken on the features of a network named `metric@network`. info: run.json.
@@ -77,7 +77,7 @@ class Gathered:
             found = next(iter(self.table.loc[self.table["dataset"] == dataset, "study"]), None)
         return found if found in self.studies else next(iter(self.studies))
 
-    def of(self, study: str) -> Gathered:
+    def of(self, study: str) -> RunResults:
         """The part of the run that belongs to `study`, with that study's own budget, snapshots, seeds and models."""
         about = self.studies[study]
         names = {dataset for dataset in self.datasets if self.study_of(dataset) == study}
@@ -192,7 +192,7 @@ class Gathered:
         return f"small budget: {said}" if self.small else said
 
 
-def load_run(folder: str | Path, scatter: bool = True) -> Gathered:
+def load_run(folder: str | Path, scatter: bool = True) -> RunResults:
     """Read metrics.parquet, run.json and, where asked, scatter.npz of `folder`, and with it the arrays of the image
     study where there are any: gallery.npz, curves.npz, latent.npz; and search.csv, spread.csv, bias.csv,
     losses.parquet, ratings.json and theory/*.npz.
@@ -205,12 +205,12 @@ def load_run(folder: str | Path, scatter: bool = True) -> Gathered:
     info = _info(folder / "run.json")
     table = _table(folder / "metrics.parquet")
     if not scatter:
-        return Gathered(folder, table, info, {})
+        return RunResults(folder, table, info, {})
     arrays = [_optional(folder / f"{name}.npz") for name in ("gallery", "curves", "latent")]
     images, scattered = _images(folder, arrays[0]), _scatter(folder / "scatter.npz")
     path = folder / "search.csv"
     searched = {"search": read_search(path)} if path.is_file() else {}
-    return Gathered(folder, table, info, scattered, images, *arrays[1:], **searched, **_numbers(folder))
+    return RunResults(folder, table, info, scattered, images, *arrays[1:], **searched, **_numbers(folder))
 
 
 def _numbers(folder: Path) -> dict[str, Any]:

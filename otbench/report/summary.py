@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from otbench.report.labels import counted, points_in, scale_of, shown
-from otbench.report.results import Gathered
+from otbench.report.labels import counted, metric_label, points_in, scale_of
+from otbench.report.results import RunResults
 from otbench.statistics import intervals
 from otbench.statistics.best import AgainstBest, against_best
 from otbench.statistics.intervals import UNKNOWN, Interval
@@ -89,7 +89,7 @@ class Summary:
         return ", ".join(f"{self.counts[status]} {status}" for status in named if self.counts.get(status))
 
 
-def status_of(run: Gathered, dataset: str, model: str, seed: int) -> str:
+def status_of(run: RunResults, dataset: str, model: str, seed: int) -> str:
     """The status of one cell: that of its last snapshot; a seed that diverged earlier is diverged."""
     rows = run.rows(dataset, model)
     rows = rows[rows["seed"] == seed]
@@ -100,7 +100,7 @@ def status_of(run: Gathered, dataset: str, model: str, seed: int) -> str:
     return "missing" if worst == "ok" else worst
 
 
-def counts_of(run: Gathered, dataset: str, model: str) -> dict[str, int]:
+def counts_of(run: RunResults, dataset: str, model: str) -> dict[str, int]:
     """Status -> number of seeds of one model on one data set; empty where the run does not have the pair."""
     key = ("counts", dataset, model)
     if key not in run.memo:
@@ -109,7 +109,7 @@ def counts_of(run: Gathered, dataset: str, model: str) -> dict[str, int]:
     return run.memo[key]
 
 
-def summarise(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
+def summarise(run: RunResults, dataset: str, model: str, metric: str) -> Summary:
     """The metric at the last snapshot over seeds; `metric` may be `seconds`, the cost of training."""
     key = ("summary", dataset, model, metric)
     if key not in run.memo:
@@ -117,7 +117,7 @@ def summarise(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
     return run.memo[key]
 
 
-def _summary(run: Gathered, dataset: str, model: str, metric: str) -> Summary:
+def _summary(run: RunResults, dataset: str, model: str, metric: str) -> Summary:
     values, other = _by_seed(run, dataset, model, metric)
     points = points_in(run.protocol(dataset, metric)).replace(",", "")
     return replace(of_seeds(values, counts_of(run, dataset, model), other), samples=int(points) if points else None)
@@ -128,7 +128,7 @@ def of_seeds(values: pd.Series, counts: dict[str, int], other: int = 0) -> Summa
     return Summary(tuple(map(float, values)), counts, other, tuple(map(int, values.index)))
 
 
-def _by_seed(run: Gathered, dataset: str, model: str, metric: str) -> tuple[pd.Series, int]:
+def _by_seed(run: RunResults, dataset: str, model: str, metric: str) -> tuple[pd.Series, int]:
     """The values at the last snapshot by seed, and the number of seeds measured only under another protocol."""
     rows, other = run.final.get((dataset, model), run.table.iloc[:0]), 0
     if metric == "seconds":
@@ -141,14 +141,14 @@ def _by_seed(run: Gathered, dataset: str, model: str, metric: str) -> tuple[pd.S
     return values[values.notna()].sort_index(), other
 
 
-def difference(run: Gathered, dataset: str, model: str, first: str, second: str) -> Summary:
+def difference(run: RunResults, dataset: str, model: str, first: str, second: str) -> Summary:
     """Metric `first` minus metric `second` at the last snapshot, seed by seed; seeds that lack one are left out."""
     pair = [_by_seed(run, dataset, model, metric)[0] for metric in (first, second)]
     values = (pair[0] - pair[1]).dropna().sort_index()
     return of_seeds(values, counts_of(run, dataset, model))
 
 
-def curve(run: Gathered, dataset: str, model: str, metric: str) -> pd.DataFrame:
+def curve(run: RunResults, dataset: str, model: str, metric: str) -> pd.DataFrame:
     """The metric along training: columns snapshot, mean, error, seconds (mean), n (seeds that are ok there)."""
     rows = run.rows(dataset, model)
     rows = rows[(rows["metric"] == metric) & (rows["protocol"] == run.protocol(dataset, metric))]
@@ -180,7 +180,7 @@ def told_apart(first: Summary, second: Summary, level: float = 0.05) -> bool | N
 
 def standing(summaries: dict[str, Summary], metric: str) -> AgainstBest | None:
     """The best model and the others beside it; None where no model has a value or the metric has no better side."""
-    direction = shown(metric).direction
+    direction = metric_label(metric).direction
     if direction not in ("higher", "lower"):
         return None
     samples = [one.samples for one in summaries.values() if one.n]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from otbench.config.run import KINDS, Run, Section
+from otbench.config.run import KINDS, Run, StudyConfig
 from otbench.data import load
 from otbench.data.base import DataSet
 from otbench.metrics.measure import expected
@@ -70,13 +70,13 @@ def rated(run: Run, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     Answers to a session that is not the present one are counted there and left out of the rates. Raises OtbenchError
     where a key or an answers file is wrong.
     """
-    from otbench.ratings.analysis import gathered, tidy_rows
+    from otbench.ratings.analysis import rating_summary, tidy_rows
 
     said, rows = {}, []
     cells = table.drop_duplicates(KEY).set_index(KEY)[["seconds", "device", "code_version", "config_hash"]]
     for dataset in run.rated:
         folder = run.folder / "ratings" / dataset
-        found = gathered(folder, table[table["dataset"] == dataset])
+        found = rating_summary(folder, table[table["dataset"] == dataset])
         if found is None:
             continue
         said[dataset] = found
@@ -152,7 +152,7 @@ def _describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], di
     }
 
 
-def _study(name: str, section: Section) -> dict[str, Any]:
+def _study(name: str, section: StudyConfig) -> dict[str, Any]:
     return {
         "datasets": section.datasets,
         "models": section.models,
@@ -175,7 +175,7 @@ def _models(run: Run, fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
     return about
 
 
-def _model(name: str, study: str, section: Section, fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
+def _model(name: str, study: str, section: StudyConfig, fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
     model = find(name, KINDS[study])
     fitted = next((f for (d, m), f in fits.items() if m == name and d in section.datasets), {})
     return {
@@ -210,7 +210,7 @@ def _data(run: Run, name: str, values: DataSet) -> dict[str, Any]:
     }
 
 
-def _budget(section: Section, kind: str) -> dict[str, Any]:
+def _budget(section: StudyConfig, kind: str) -> dict[str, Any]:
     """The least of the papers' budgets in the section, the section's own, and both in words."""
     unit = "discriminator updates" if kind == "points" else "training steps"
     budgets = {find(m, kind).paper_budget(d) for m in section.models for d in section.datasets}

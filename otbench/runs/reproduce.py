@@ -130,7 +130,7 @@ def _again(
     from otbench.training.draw import draw
     from otbench.training.fit import fit
     from otbench.training.trainer import Options
-    from otbench.utils.devices import prepare
+    from otbench.utils.devices import configure_torch
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         device = "cpu"
@@ -147,7 +147,7 @@ def _again(
         now = fit(model, data, [seed], out / "fit", steps, marks, options, training, given=str(path))
         _say(f"{dataset}/{model}/{seed}: drawing and measuring")
         draw(out / "fit", data, section.samples, out / "samples.npz")
-        prepare(device)
+        configure_torch(device)
         if data.kind == "points":  # as in a process that has trained nothing
             torch.set_flush_denormal(False)
         study = run.study_of[dataset]

@@ -245,9 +245,9 @@ def _extract(results: str, dataset: str, name: str, device: str, weights: str) -
     """Make the features of a data set's real images again, with the extractor that travelled."""
     from otbench.data import load
     from otbench.features import store
-    from otbench.utils.devices import ready
+    from otbench.utils.devices import setup_device
 
-    where, data = ready(device), load(str(Path(results) / "data" / f"{dataset}.npz"))
+    where, data = setup_device(device), load(str(Path(results) / "data" / f"{dataset}.npz"))
     folder = Path(results) / "features" / dataset
     told = store.read_info(folder, data)["extractors"][name]
     store.write_extracted(data, folder, store.opener(name, folder, weights or None, where)(), told, told.get("seed", 0))

@@ -153,9 +153,9 @@ def study(
     Raises OtbenchError where the folder holds no such fit.
     """
     from otbench.training.saved import open_fit
-    from otbench.utils.devices import prepare
+    from otbench.utils.devices import configure_torch
 
-    prepare("cpu")
+    configure_torch("cpu")
     summary, load = open_fit(fit, data)
     cell = _cell(summary, seed, fit)
     model = load(cell["seed"], cell["snapshot"])

@@ -54,9 +54,9 @@ def spread(
 
     if min(draws, subsets) < 2:
         raise OtbenchError(f"spread: expected at least two draws and two subsets, got {draws} and {subsets}")
-    from otbench.utils.devices import resolve
+    from otbench.utils.devices import resolve_device
 
-    device = resolve(device)
+    device = resolve_device(device)
     # a plane's metrics are a moment's work, and without PyTorch
     where = device if data.kind == "images" else "cpu"
     values: list[dict[str, Any]] = []
@@ -77,10 +77,10 @@ def _drawn(
     """What names a seed, and its draws; a seed that one cannot draw from is left out, as its table's cell says why."""
     from otbench.training.draw import as_bytes
     from otbench.training.saved import open_fit
-    from otbench.utils.devices import prepare
+    from otbench.utils.devices import configure_torch
     from otbench.utils.rng import generator
 
-    prepare(device)
+    configure_torch(device)
     summary, load = open_fit(fit, data, device)
     for cell in summary["cells"]:
         if cell["status"] != "ok" or cell["snapshot"] != 1.0:

@@ -14,7 +14,7 @@ from otbench.data.samples import write_samples
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.models.base import Model
 from otbench.training.saved import open_fit
-from otbench.utils.devices import prepare, resolve
+from otbench.utils.devices import configure_torch, resolve_device
 from otbench.utils.rng import generator
 
 #: what samples.npz carries of fit.json, so that each score knows where it comes from
@@ -47,8 +47,8 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
     """
     if n < 1:
         raise OtbenchError(f"draw: expected at least one sample, got {n}")
-    device = resolve(device)
-    prepare(device)
+    device = resolve_device(device)
+    configure_torch(device)
     summary, load = open_fit(Path(folder), data, device)
     drawn: list[np.ndarray] = []
     seeds: list[int] = []

@@ -28,7 +28,7 @@ from otbench.provenance import code_version, digest, machine, versions
 from otbench.training.meter import Meter, settled
 from otbench.training.saved import mark_of
 from otbench.training.trainer import Options, Record, Trainer, key
-from otbench.utils.devices import flags, prepare, resolve
+from otbench.utils.devices import configure_torch, flags, resolve_device
 from otbench.utils.files import atomic_write, write_json
 from otbench.utils.interrupt import Interrupted
 from otbench.utils.locks import exclusive
@@ -70,8 +70,8 @@ def fit(
         )
     if any(not 0 < f <= 1 for f in snapshots or []):
         raise OtbenchError(f"fit: snapshots must be fractions of the budget above 0 and up to 1, got {snapshots}")
-    device = resolve(training.device)
-    prepare(device, training.deterministic, training.precision)
+    device = resolve_device(training.device)
+    configure_torch(device, training.deterministic, training.precision)
     model_class, config = find(name, data.kind), configure(name, options, data.kind)
     if data.kind not in model_class.kinds:
         raise OtbenchError(f"model {name} takes {' or '.join(model_class.kinds)}, but {data.name} holds {data.kind}")

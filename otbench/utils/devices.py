@@ -18,7 +18,7 @@ SHARES = 64
 _held: list[Lock] = []
 
 
-def claim() -> int | None:
+def claim_gpu() -> int | None:
     """Make the least used of the visible GPUs the current one, for as long as this process lives; returns its index.
 
     Each is taken once before any is taken twice, so that jobs share a GPU only where more run at once than there are
@@ -48,7 +48,7 @@ def claim() -> int | None:
     return None
 
 
-def prepare(device: str, deterministic: bool = False, precision: str = "float32") -> None:
+def configure_torch(device: str, deterministic: bool = False, precision: str = "float32") -> None:
     """Set the process up for training: one CPU thread, no denormal numbers, of several GPUs one that no other job has.
 
     Raises OtbenchError for a missing GPU, and for TF32, which only a GPU's matrix units have, without one.
@@ -65,7 +65,7 @@ def prepare(device: str, deterministic: bool = False, precision: str = "float32"
             "precision 'tf32' is arithmetic of a GPU's matrix units, and this fit is on a CPU; use float32"
         )
     if device == "cuda":
-        claim()
+        claim_gpu()
     torch.set_num_threads(int(os.environ.get("OTBENCH_THREADS", "1")))
     torch.set_flush_denormal(True)
     if device.startswith("cuda"):
@@ -92,12 +92,12 @@ def flags(device: str) -> dict[str, Any]:
     }
 
 
-def resolve(device: str) -> str:
+def resolve_device(device: str) -> str:
     """`auto` becomes `cuda` where there is a GPU, else `cpu`."""
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
-def ready(device: str) -> str:
+def setup_device(device: str) -> str:
     """Set the process up for the device, and say which it is."""
-    prepare(resolve(device))
-    return resolve(device)
+    configure_torch(resolve_device(device))
+    return resolve_device(device)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from otbench.config.run import KINDS, Run, Section
+from otbench.config.run import KINDS, Run, StudyConfig
 from otbench.errors import OtbenchError
 from otbench.fingerprints import fit_version
 from otbench.models import models
@@ -156,7 +156,7 @@ def test_a_missing_key_is_named():
         st.sampled_from(list(Run.model_fields)), st.none() | st.integers() | st.text() | st.lists(st.text())
     ),
     st.dictionaries(
-        st.sampled_from(list(Section.model_fields)), st.none() | st.integers() | st.text() | st.lists(st.text())
+        st.sampled_from(list(StudyConfig.model_fields)), st.none() | st.integers() | st.text() | st.lists(st.text())
     ),
 )
 def test_no_config_gets_a_traceback(change, inner):

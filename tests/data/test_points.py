@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from otbench.data import known, load, save
+from otbench.data import list_datasets, load, save
 from otbench.errors import OtbenchError
 from otbench.registry import dataset_names
 
@@ -75,7 +75,7 @@ def test_written_data_read_back_the_same(name, tmp_path):
 
 def test_every_known_name_loads():
     assert all(load(name).name == name for name in dataset_names("points")) and set(dataset_names("points")) < set(
-        known()
+        list_datasets()
     )
 
 

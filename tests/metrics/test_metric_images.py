@@ -15,7 +15,7 @@ from otbench.features.base import Extracted
 from otbench.metrics import expected, measure
 from otbench.metrics.inception_score import inception_score, splits
 from otbench.metrics.kernel import subset_count
-from otbench.metrics.reference import Features, Known
+from otbench.metrics.reference import Features, RealFeatures
 from otbench.metrics.table import measure_file, write_curves
 
 WIDTH, CLASSES = 6, 4
@@ -66,7 +66,7 @@ def dataset():
 @pytest.fixture(scope="module")
 def features(dataset):
     one = Projection()
-    known = Known(
+    known = RealFeatures(
         "classifier",
         INFO,
         one.extract(dataset.reference),
@@ -103,7 +103,7 @@ def test_the_frechet_distance_to_validation_images(dataset, features, generated,
     # where there is no validation split, the second half of the test split, which no metric refers to
     halved = DataSet("halves", dataset.train, dataset.test, classes=dataset.classes)
     rest = one.extract(dataset.test[75:])
-    known = Known(
+    known = RealFeatures(
         "classifier", {"weights": Projection.hash}, one.extract(dataset.test[:75]), rest, rest.features, Projection
     )
     (score,) = measure(halved, generated, 0, ["fid_validation"], Features(Path("none"), {}, {"classifier": known}))
@@ -269,7 +269,7 @@ def test_two_extractors_give_two_rows_and_only_the_classifier_before_the_end(dat
     class Other(Projection):
         name, hash = "inception", "feed0000feed"
 
-    other = Known("inception", info, known.reference, known.held_out, known.train, Other)
+    other = RealFeatures("inception", info, known.reference, known.held_out, known.train, Other)
     both = Features(Path("none"), {"extractors": {"classifier": INFO, "inception": info}}, {})
     both.extractors.update({"classifier": known, "inception": other})
     found = measure(dataset, generated, 0, ["modes", "fid", "coverage", "sharpness"], both)
@@ -340,7 +340,7 @@ def test_weights_that_do_not_fit_stop_the_measuring(tmp_path, dataset, features,
         hash = "another"
 
     known = features.extractors["classifier"]
-    wrong = Known("classifier", INFO, known.reference, known.held_out, known.train, Changed)
+    wrong = RealFeatures("classifier", INFO, known.reference, known.held_out, known.train, Changed)
     path = tmp_path / "s.npz"
     write_samples(path, generated, info={"cells": [{"seed": 0, "snapshot": 1.0}]})
     with pytest.raises(OtbenchError, match="extractor classifier have hash another, expected 0123456789ab"):

@@ -15,7 +15,7 @@ from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted
 from otbench.metrics import frechet, kernel, measure, memorisation, neighbours, prd, torch_backend
-from otbench.metrics.reference import Features, Known
+from otbench.metrics.reference import Features, RealFeatures
 from otbench.metrics.table import measure_file
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -208,7 +208,7 @@ def pictures():
         return Features(
             Path("none"),
             {"extractors": {"classifier": info}},
-            {"classifier": Known("classifier", info, *seen, one.extract(data.train).features, Sums)},
+            {"classifier": RealFeatures("classifier", info, *seen, one.extract(data.train).features, Sums)},
         )
 
     return data, known
@@ -270,7 +270,7 @@ def test_the_command_line_passes_the_device_on(grid, tmp_path, monkeypatch):
         return measure_file(*words, **options)
 
     monkeypatch.setattr("otbench.metrics.table.measure_file", kept)
-    monkeypatch.setattr("otbench.cli.pipeline.ready", lambda device: made.append(device) or "cuda:7")
+    monkeypatch.setattr("otbench.cli.pipeline.setup_device", lambda device: made.append(device) or "cuda:7")
     save(grid, tmp_path / "grid.npz")
     np.savez(tmp_path / "mine.npz", samples=grid.truth.sample(60, np.random.default_rng(0)))
     words = ["measure", "--data", str(tmp_path / "grid.npz"), "--samples", str(tmp_path / "mine.npz")]

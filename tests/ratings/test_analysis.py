@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from otbench.cli.app import app
 from otbench.errors import OtbenchError
-from otbench.ratings.analysis import analyse, excellence_rows, gathered, proxies_of, tidy_rows
+from otbench.ratings.analysis import analyse, excellence_rows, proxies_of, rating_summary, tidy_rows
 from otbench.ratings.answers import Answer, merge
 from otbench.ratings.intervals import wilson
 from otbench.ratings.key import Item, Key
@@ -206,10 +206,10 @@ def rated(folder: Path, made: Session) -> None:
 
 def test_gathered_and_tidy_rows_of_a_folder(folder: Path, made: Session) -> None:
     table = table_of([("tiny", "otvae", 3, 1.0, "excellence_proxy", 0.25, "ok", "p")])
-    assert gathered(folder, table) is None and tidy_rows(folder) == []
-    assert gathered(folder / "nothing", table) is None and tidy_rows(folder / "nothing") == []
+    assert rating_summary(folder, table) is None and tidy_rows(folder) == []
+    assert rating_summary(folder / "nothing", table) is None and tidy_rows(folder / "nothing") == []
     rated(folder, made)
-    told = gathered(folder, table)
+    told = rating_summary(folder, table)
     assert [(one["model"], one["snapshot"], one["rate"], one["proxy"]) for one in told["rates"]] == [
         ("otvae", 0.25, 0.5, None),
         ("otvae", 1.0, 0.5, 0.25),
@@ -224,7 +224,7 @@ def test_gathered_and_tidy_rows_of_a_folder(folder: Path, made: Session) -> None
     assert {row["protocol"] for row in rows} == {f"rated=people;raters=2;n_generated=2;session={made.key.session}"}
     other = read_json(folder / "key.json") | {"session": "b" * 12}
     write_json(folder / "key.json", other)
-    assert gathered(folder, table) is None and tidy_rows(folder) == []
+    assert rating_summary(folder, table) is None and tidy_rows(folder) == []
 
 
 def test_wrong_keys_and_answers_are_named(folder: Path, made: Session) -> None:
@@ -238,7 +238,7 @@ def test_wrong_keys_and_answers_are_named(folder: Path, made: Session) -> None:
     ):
         (folder / "answers.csv").write_text(f"{text}{line}\n")
         with pytest.raises(OtbenchError, match=said):
-            gathered(folder, table_of([]))
+            rating_summary(folder, table_of([]))
     whole = read_json(folder / "key.json")
     repeat = next(one for one in whole["items"] if one["of"] is not None)
     for change, said in (
@@ -249,7 +249,7 @@ def test_wrong_keys_and_answers_are_named(folder: Path, made: Session) -> None:
     ):
         write_json(folder / "key.json", whole | change)
         with pytest.raises(OtbenchError, match=said):
-            gathered(folder, table_of([]))
+            rating_summary(folder, table_of([]))
 
 
 def test_the_verb_makes_imports_and_shows(files: dict[str, Path], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import cost_figures, cost_plots
-from otbench.report.results import LOSSES, Gathered, load_run
+from otbench.report.results import LOSSES, RunResults, load_run
 from otbench.report.tables import costs
 from otbench.report.tables.base import to_csv
 from otbench.utils import plotting
@@ -23,7 +23,7 @@ MODELS = ("gan", "wgan-gp", "ae-ot", "real")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, make: Make) -> Gathered:
+def run(tmp_path_factory: pytest.TempPathFactory, make: Make) -> RunResults:
     """A run whose models used (1 + seed) GiB and, one of them, 3 kJ."""
     folder = make(tmp_path_factory.mktemp("costs"), datasets=("ring",), models=MODELS, seeds=(0, 1, 2))
     table = pd.read_parquet(folder / "metrics.parquet")
@@ -36,7 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, make: Make) -> Gathered:
     return found
 
 
-def losses_of(run: Gathered) -> pd.DataFrame:
+def losses_of(run: RunResults) -> pd.DataFrame:
     rows = []
     for seed in (0, 1, 2):
         for step in (50, 100, 150):
@@ -47,7 +47,7 @@ def losses_of(run: Gathered) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=LOSSES)
 
 
-def test_the_table_holds_means_in_its_units(run: Gathered) -> None:
+def test_the_table_holds_means_in_its_units(run: RunResults) -> None:
     (table,) = costs.cost_tables(Comparison(run, None, ()), "ring")
     assert [column.label for column in table.columns] == [
         "Training, s",
@@ -66,7 +66,7 @@ def test_the_table_holds_means_in_its_units(run: Gathered) -> None:
     assert rows["gan"]["parameters_generator"] == "1000"
 
 
-def test_what_was_not_measured_has_no_column_and_is_named(run: Gathered) -> None:
+def test_what_was_not_measured_has_no_column_and_is_named(run: RunResults) -> None:
     bare = replace(run, table=run.table[~run.table["metric"].isin(costs.UNITS)])
     (table,) = costs.cost_tables(Comparison(bare, None, ()), "ring")
     assert [column.key for column in table.columns] == ["seconds", "parameters", "steps"]
@@ -74,7 +74,7 @@ def test_what_was_not_measured_has_no_column_and_is_named(run: Gathered) -> None
     assert costs.paid(Comparison(bare, None, ()), "ring", ["gan"]) == ""
 
 
-def test_what_the_winners_paid_in_words(run: Gathered) -> None:
+def test_what_the_winners_paid_in_words(run: RunResults) -> None:
     comparison = Comparison(run, None, ())
     assert costs.paid(comparison, "ring", ["gan"]) == "2,048 MiB, 3.00 kJ"
     assert costs.paid(comparison, "ring", ["wgan-gp", "ae-ot"]) == "2,048 MiB"
@@ -94,7 +94,7 @@ def test_the_scale_follows_the_losses(values: list[float], kind: str) -> None:
     assert cost_plots.scale_of(np.array(values))[0] == kind
 
 
-def test_the_figure_shows_the_mean_and_the_band_of_the_seeds(run: Gathered) -> None:
+def test_the_figure_shows_the_mean_and_the_band_of_the_seeds(run: RunResults) -> None:
     import matplotlib.pyplot as plt
 
     comparison = Comparison(replace(run, losses=losses_of(run)), None, ())
@@ -112,12 +112,12 @@ def test_the_figure_shows_the_mean_and_the_band_of_the_seeds(run: Gathered) -> N
         plt.close(figure)
 
 
-def test_nothing_measured_no_figure(run: Gathered) -> None:
+def test_nothing_measured_no_figure(run: RunResults) -> None:
     bare = replace(run, table=run.table[~run.table["metric"].isin(costs.UNITS)])
     assert list(cost_figures.cost_figures(Comparison(bare, None, ()), "ring")) == []
 
 
-def test_quality_stands_against_memory_and_energy(run: Gathered) -> None:
+def test_quality_stands_against_memory_and_energy(run: RunResults) -> None:
     import matplotlib.pyplot as plt
 
     ((name, title, caption, _, make),) = cost_figures.cost_figures(Comparison(run, None, ()), "ring")

@@ -15,7 +15,7 @@ from otbench.report.figures.base import save
 from otbench.report.figures.certainty_figures import statistics_figures, study_figures
 from otbench.report.page.answers import answers, how
 from otbench.report.recipes.images import RECIPE as IMAGES
-from otbench.report.results import COLUMNS, Gathered
+from otbench.report.results import COLUMNS, RunResults
 from otbench.report.tables.base import Table, to_csv
 from otbench.report.tables.certainty import full_table, statistics_tables, study_tables, ties_table
 from otbench.report.tables.rankings import rankings
@@ -35,7 +35,7 @@ MODES = {
 }
 
 
-def run_of(values: dict[str, dict[str, tuple[float, ...]]], dataset: str = "grid", **more: pd.DataFrame) -> Gathered:
+def run_of(values: dict[str, dict[str, tuple[float, ...]]], dataset: str = "grid", **more: pd.DataFrame) -> RunResults:
     """A run of metric -> model -> values of seeds 0, 1, ..."""
     fixed = {"run": "hand", "study": "mode-collapse", "snapshot": 1.0, "seconds": 10.0, "protocol": PROTOCOL}
     fixed |= {"device": "cpu", "code_version": "1", "config_hash": "2", "status": "ok", "dataset": dataset}
@@ -55,10 +55,10 @@ def run_of(values: dict[str, dict[str, tuple[float, ...]]], dataset: str = "grid
         "budget": {"steps": 3000, "paper_steps": 400_000, "said": "3,000 of 400,000 steps"},
         "snapshots": [1.0],
     }
-    return Gathered(Path("."), pd.DataFrame(rows)[list(COLUMNS)], info, {}, **more)
+    return RunResults(Path("."), pd.DataFrame(rows)[list(COLUMNS)], info, {}, **more)
 
 
-def of(run: Gathered) -> Comparison:
+def of(run: RunResults) -> Comparison:
     return Comparison(run, None, ())
 
 
@@ -212,7 +212,7 @@ def test_the_bias_of_the_distance() -> None:
     assert "features=classifier;n_real=898." in table.caption and "n_generated" not in table.caption
 
 
-def over_datasets(parts: list[Gathered], names: list[str]) -> Gathered:
+def over_datasets(parts: list[RunResults], names: list[str]) -> RunResults:
     """One run of several data sets."""
     info = parts[0].info | {
         "expected": [cell for part in parts for cell in part.info["expected"]],
@@ -221,7 +221,7 @@ def over_datasets(parts: list[Gathered], names: list[str]) -> Gathered:
     return dataclasses.replace(parts[0], table=pd.concat([part.table for part in parts]), info=info)
 
 
-def sets(number: int) -> Gathered:
+def sets(number: int) -> RunResults:
     values = [{"gan": (9.0, 8.0), "wgan": (2.0 + at, 3.0)} for at in range(number)]
     values[0] = values[0] | {"ali": (9.0, 9.0)}
     names = [f"set{at}" for at in range(number)]

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.report.recipes.base import Columns
-from otbench.report.results import COLUMNS, Gathered
+from otbench.report.results import COLUMNS, RunResults
 from otbench.report.summary import Summary, curve, difference, standing, status_of, summarise, told_apart
 from otbench.report.tables.base import measured, to_csv, to_markdown, to_tex
 from otbench.report.tables.comparison import best_of, comparison_table
@@ -26,7 +26,7 @@ def row(model: str, seed: int, metric: str, value: float, status: str = "ok", **
     return fixed | {"model": model, "seed": seed, "metric": metric, "value": value, "status": status} | more
 
 
-def gathered(rows: list[dict], expected: list[list]) -> Gathered:
+def gathered(rows: list[dict], expected: list[list]) -> RunResults:
     info = {
         "run": "hand",
         "expected": expected,
@@ -35,11 +35,11 @@ def gathered(rows: list[dict], expected: list[list]) -> Gathered:
         "budget": {"steps": 3000, "paper_steps": 400_000, "said": "3,000 of 400,000 steps"},
         "snapshots": [0.5, 1.0],
     }
-    return Gathered(Path("."), pd.DataFrame(rows)[list(COLUMNS)], info, {})
+    return RunResults(Path("."), pd.DataFrame(rows)[list(COLUMNS)], info, {})
 
 
 @pytest.fixture
-def hand() -> Gathered:
+def hand() -> RunResults:
     rows = [row("gan", seed, "modes", value) for seed, value in enumerate((20.0, 22.0, 24.0))]
     rows += [row("gan", seed, "high_quality", value) for seed, value in enumerate((0.90, 0.92, 0.97))]
     rows += [row("gan", seed, "modes", value, snapshot=0.5) for seed, value in enumerate((10.0, 14.0))]
@@ -50,14 +50,14 @@ def hand() -> Gathered:
     return gathered(rows, [*expected, ["grid", "wgan", 0]])
 
 
-def test_mean_and_standard_error_by_hand(hand: Gathered) -> None:
+def test_mean_and_standard_error_by_hand(hand: RunResults) -> None:
     one = summarise(hand, "grid", "gan", "modes")
     assert one.mean == 22.0
     assert one.error == pytest.approx(2.0 / math.sqrt(3))  # sd of 20, 22, 24 is 2
     assert (one.n, one.expected, one.said) == (3, 3, "3")
 
 
-def test_spread_and_intervals_by_hand(hand: Gathered) -> None:
+def test_spread_and_intervals_by_hand(hand: RunResults) -> None:
     one = summarise(hand, "grid", "gan", "modes")
     assert (one.sd, one.seeds) == (2.0, (0, 1, 2))
     assert (one.interval.low, one.interval.high) == (20.0, 24.0)
@@ -66,7 +66,7 @@ def test_spread_and_intervals_by_hand(hand: Gathered) -> None:
     assert math.isnan(single.sd) and not single.interval.known and not single.student.known
 
 
-def test_a_cell_hints_at_the_whole_figure(hand: Gathered) -> None:
+def test_a_cell_hints_at_the_whole_figure(hand: RunResults) -> None:
     assert measured(summarise(hand, "grid", "gan", "modes"), "modes").hint == (
         "mean 22.0, sd 2.0, 95 % bootstrap interval 20.0 to 24.0, 95 % Student's t interval 17.0 to 27.0 (bootstrap of "
         "few seeds is too narrow), n = 3"
@@ -76,16 +76,16 @@ def test_a_cell_hints_at_the_whole_figure(hand: Gathered) -> None:
     assert "Student" not in measured(many, "modes").hint and "n = 10" in measured(many, "modes").hint
 
 
-def test_infinite_values_have_no_spread(hand: Gathered) -> None:
+def test_infinite_values_have_no_spread(hand: RunResults) -> None:
     cell = measured(Summary((1.0, math.inf, 2.0), {"ok": 3}), "reverse_kl")
     assert cell.text == "∞" and cell.hint == "mean ∞, n = 3"
 
 
-def test_seconds_are_counted_once_a_seed(hand: Gathered) -> None:
+def test_seconds_are_counted_once_a_seed(hand: RunResults) -> None:
     assert summarise(hand, "grid", "gan", "seconds").values == (10.0, 10.0, 10.0)
 
 
-def test_missing_and_diverged_cells_are_counted(hand: Gathered) -> None:
+def test_missing_and_diverged_cells_are_counted(hand: RunResults) -> None:
     one = summarise(hand, "grid", "veegan", "modes")
     assert one.counts == {"ok": 1, "diverged": 1, "missing": 2}
     assert one.said == "1/4 ok, 1 diverged, 2 missing"
@@ -100,13 +100,13 @@ def test_a_seed_that_stops_early_keeps_its_status() -> None:
     assert status_of(run, "grid", "gan", 1) == "diverged"
 
 
-def test_curve_by_hand(hand: Gathered) -> None:
+def test_curve_by_hand(hand: RunResults) -> None:
     points = curve(hand, "grid", "gan", "modes")
     assert points["mean"].tolist() == [12.0, 22.0]
     assert points["error"].tolist() == pytest.approx([2.0, 2.0 / math.sqrt(3)])
 
 
-def test_seconds_go_with_the_curve(hand: Gathered) -> None:
+def test_seconds_go_with_the_curve(hand: RunResults) -> None:
     assert curve(hand, "grid", "gan", "modes")["seconds"].tolist() == [10.0, 10.0]
 
 
@@ -119,7 +119,7 @@ def test_differences_are_taken_seed_by_seed() -> None:
     assert found.mean == 3.0 and found.error == pytest.approx(2.0)  # sd of 1, 5 is sqrt(8)
 
 
-def test_values_of_another_protocol_never_share_a_column(hand: Gathered) -> None:
+def test_values_of_another_protocol_never_share_a_column(hand: RunResults) -> None:
     rows = [*hand.table.to_dict("records"), row("mine", 0, "modes", 99.0, protocol="n_generated=10")]
     run = gathered(rows, hand.info["expected"])
     one = summarise(run, "grid", "mine", "modes")
@@ -168,7 +168,7 @@ def test_a_mark_that_does_not_read_as_equal() -> None:
     assert cell.text == "2.0 ± 0.6 n.s."
 
 
-def test_table_forms_by_hand(hand: Gathered) -> None:
+def test_table_forms_by_hand(hand: RunResults) -> None:
     table = comparison_table(Comparison(hand, None, ()), "grid", Columns("t", "Grid", ("modes", "high_quality")))
     assert table is not None
     lines = to_csv(table).splitlines()
@@ -213,4 +213,4 @@ def test_the_floor_row_is_the_closed_form(run_folder: Path, published: Path) -> 
     ],
 )
 def test_numbers_as_shown(metric: str, value: float, error: float, text: str) -> None:
-    assert shown(metric).number(value, error) == text
+    assert metric_label(metric).number(value, error) == text

@@ -17,7 +17,7 @@ from otbench.metrics.measure import measure
 from otbench.training.draw import draw
 from otbench.training.fit import fit
 from otbench.training.trainer import Options
-from otbench.utils.devices import prepare
+from otbench.utils.devices import configure_torch
 
 SEEDS = list(range(6))
 SMALL = {"width": 64, "maxout": 32, "batch": 64}
@@ -73,7 +73,7 @@ def test_the_precision_sets_what_a_gpu_multiplies_in(precision, faster, monkeypa
     before = [getattr(*flag) for flag in flags]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     try:
-        prepare("cuda:0", precision=precision)
+        configure_torch("cuda:0", precision=precision)
         assert [getattr(*flag) for flag in flags] == [faster, faster]
     finally:
         for (where, name), value in zip(flags, before, strict=True):

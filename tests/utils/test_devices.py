@@ -26,7 +26,7 @@ def job(monkeypatch) -> int | None:
     """What another process would get: locks of one open file hold against another of the same process."""
     kept = list(devices._held)
     monkeypatch.setattr(devices, "_held", [])
-    index = devices.claim()
+    index = devices.claim_gpu()
     monkeypatch.setattr(devices, "_held", kept + devices._held)
     return index
 
@@ -43,7 +43,7 @@ def test_a_gpu_is_free_again_when_its_job_has_ended(gpus, monkeypatch):
 
 
 def test_a_process_claims_once(gpus):
-    assert (devices.claim(), devices.claim()) == (0, None) and gpus == [0]
+    assert (devices.claim_gpu(), devices.claim_gpu()) == (0, None) and gpus == [0]
 
 
 def test_devices_go_by_their_names_where_jobs_see_different_ones(gpus, monkeypatch):
@@ -55,10 +55,10 @@ def test_devices_go_by_their_names_where_jobs_see_different_ones(gpus, monkeypat
 
 def test_one_gpu_is_no_choice(gpus, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert devices.claim() is None and gpus == []
+    assert devices.claim_gpu() is None and gpus == []
 
 
 def test_without_a_folder_for_locks_the_first_gpu_is_used(gpus, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
-    assert devices.claim() is None and gpus == []
+    assert devices.claim_gpu() is None and gpus == []

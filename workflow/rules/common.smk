@@ -179,4 +179,4 @@ def weights_of(folder):
 def parts_of(wildcards, file):
     """A file of every part that a model's seeds are trained in."""
     folder = f"{FOLDER}/fit/{wildcards.dataset}/{wildcards.model}"
-    return [f"{folder}/part-{seeds}/{file}" for seeds in RUN.parts(wildcards.dataset)]
+    return [f"{folder}/part-{seeds}/{file}" for seeds in RUN.seed_groups(wildcards.dataset)]

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from otbench.data.base import DataSet
-from otbench.data.images.decode import gathered, read_from
+from otbench.data.images.decode import load_images, read_from
 from otbench.data.images.publisher import Checksums
 from otbench.errors import OtbenchError
 from otbench.utils.files import DAMAGED
@@ -52,7 +52,7 @@ def load(name: str, root: Path, unverified: bool = False) -> DataSet:
     parts = _partition(place.parent / PARTITION, checksums)
     shape = study_crop if name == "celeba" else wae_crop
     title, said = CROPS[name]
-    splits = {split: gathered(names, place, read, _aligned(shape), SIDE)[0] for split, names in parts.items()}
+    splits = {split: load_images(names, place, read, _aligned(shape), SIDE)[0] for split, names in parts.items()}
     return DataSet(name=name, title=title, source=f"{SOURCE}; {said}{checksums.note}", **splits)
 
 

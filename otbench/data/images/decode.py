@@ -41,7 +41,7 @@ def decoded(content: bytes, where: str) -> Image.Image:
     return picture
 
 
-def gathered(
+def load_images(
     names: Sequence[str],
     place: Path,
     read: Callable[[str], bytes],

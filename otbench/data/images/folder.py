@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from otbench.data.base import DataSet
-from otbench.data.images.decode import gathered, read_from
+from otbench.data.images.decode import load_images, read_from
 from otbench.data.images.splits import permutation
 from otbench.errors import OtbenchError
 
@@ -28,7 +28,7 @@ def load(text: str) -> DataSet:
     """
     path, side = _parsed(text)
     names = _pictures(path)
-    images, grey = gathered(names, path, partial(read_from, path), partial(_square, side=side), side)
+    images, grey = load_images(names, path, partial(read_from, path), partial(_square, side=side), side)
     if grey:
         images = images[:, :1].copy()
     tenth = len(names) // 10

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.utils import plotting
 from otbench.utils.files import atomic_write
 
@@ -24,12 +24,25 @@ METADATA = {
 }
 
 
-Wanted = tuple[str, str, str, str, Callable[[], "Figure"]]
-"""Name, title, caption and form of a figure, and what draws it."""
+class FigureSpec(NamedTuple):
+    """A figure that is to be drawn.
+
+    Attributes:
+        name: stem of its files.
+        title, caption: what stands above and below it.
+        form: the kind of file that a page holds, `png` or `svg`.
+        draw: draws it.
+    """
+
+    name: str
+    title: str
+    caption: str
+    form: str
+    draw: Callable[[], Figure]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SavedFigure:
     """A figure on disk: files `name`.png, .pdf, .svg in `folder`; embed is the form that a page should hold."""
 
     name: str
@@ -45,13 +58,13 @@ class Drawn:
         return self.folder / f"{self.name}.{self.embed}"
 
 
-def drawn(wanted: Iterable[Wanted], where: str, folder: Path) -> list[Drawn]:
+def save_figures(specs: Iterable[FigureSpec], where: str, folder: Path) -> list[SavedFigure]:
     """Draw the figures in the report's style and save them; where: what they are about, for those who cannot see."""
     found = []
     with plotting.styled():
-        for name, title, caption, embed, make in wanted:
+        for name, title, caption, embed, make in specs:
             save(make(), folder, name)
-            found.append(Drawn(name, title, caption, f"{title}, {where}", folder, embed))
+            found.append(SavedFigure(name, title, caption, f"{title}, {where}", folder, embed))
     return found
 
 
@@ -73,5 +86,7 @@ def protocol_of(comparison: Comparison, dataset: str, metrics: list[str]) -> str
     """The metrics with the protocol each was measured under, for a caption."""
     found: dict[str, list[str]] = {}
     for metric in metrics:
-        found.setdefault(comparison.run.protocol(dataset, metric), []).append(shown(metric).label.split(", %")[0])
+        found.setdefault(comparison.run.protocol(dataset, metric), []).append(
+            metric_label(metric).label.split(", %")[0]
+        )
     return " ".join(f"{'; '.join(names)}: {protocol}." for protocol, names in found.items()) + " "

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import certainty_plots
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.report.tables import variance
 from otbench.report.tables.rankings import rankings
 
 if TYPE_CHECKING:
-    from otbench.report.figures.base import Wanted
+    from otbench.report.figures.base import FigureSpec
 
 
-def statistics_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+def statistics_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     """The figures of one data set: where the variance is, and the Frechet distance against the number of samples."""
     splits = variance.splits(comparison, dataset)
     asked = [comparison.main_key(dataset, name) for name in comparison.study.questions]
     metrics = [metric for metric in asked if any(metric == key for _, key in splits)]
     if metrics:
-        yield (
+        yield FigureSpec(
             f"{dataset}_variance",
             "Where the variance is",
             variance.variance_caption(comparison, dataset),
@@ -31,19 +31,19 @@ def statistics_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]
     for metric, limits in variance.limits(comparison, dataset).items():
         caption = variance.bias_caption(comparison, dataset)
         caption += "Points: means over seeds, bars: their standard errors. Lines: fits, followed to infinitely many. "
-        yield (
+        yield FigureSpec(
             f"{dataset}_bias_{metric.partition('@')[2] or metric}",
-            f"{shown(metric).label} against the number of samples",
+            f"{metric_label(metric).label} against the number of samples",
             caption,
             "svg",
             lambda limits=limits, metric=metric: certainty_plots.bias(comparison, metric, limits),
         )
 
 
-def study_figures(comparison: Comparison) -> Iterator[Wanted]:
+def study_figures(comparison: Comparison) -> Iterator[FigureSpec]:
     """The figures over all data sets of a study: a critical-difference diagram for every question."""
     for one in rankings(comparison):
-        yield (
+        yield FigureSpec(
             f"{comparison.study.name}_ranks_{one.name}",
             f"Average ranks: {one.label}",
             one.caption,

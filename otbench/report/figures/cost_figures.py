@@ -10,14 +10,14 @@ import pandas as pd
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures.cost_plots import FOLD, losses_figure, quality_figure
-from otbench.report.labels import UNITS, shown
+from otbench.report.labels import UNITS, metric_label
 from otbench.report.summary import summarise
 
 if TYPE_CHECKING:
-    from otbench.report.figures.base import Wanted
+    from otbench.report.figures.base import FigureSpec
 
 
-def cost_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+def cost_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     """Quality against memory and energy where they were measured, and the losses of every ranked model along training,
     a figure for each of `families`.
     """
@@ -30,7 +30,7 @@ def cost_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
         caption += f"controls left out. {comparison.said(dataset, [], own=True)}"
         title = f"Quality {against}"
         name = f"{dataset}_resources"
-        yield name, title, caption, "svg", lambda: quality_figure(comparison, dataset, metric, measures)
+        yield FigureSpec(name, title, caption, "svg", lambda: quality_figure(comparison, dataset, metric, measures))
     losses = comparison.run.losses
     losses = losses[(losses["dataset"] == dataset) & np.isfinite(pd.to_numeric(losses["value"], errors="coerce"))]
     for key, title, models in comparison.families(dataset):
@@ -46,11 +46,11 @@ def cost_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
             f"{FOLD}, and symmetric about zero where it also changes sign. {comparison.said(dataset, [], own=True)}"
         )
         kept = [model for model in models if (own["model"] == model).any()]
-        yield name, heading, caption, "svg", lambda own=own, kept=kept: losses_figure(comparison, own, kept)
+        yield FigureSpec(name, heading, caption, "svg", lambda own=own, kept=kept: losses_figure(comparison, own, kept))
 
 
 def _quality(comparison: Comparison, dataset: str) -> str:
     """The first metric of the study's questions whose best is its least, else the first that was measured."""
     keys = [comparison.main_key(dataset, name) for name in comparison.study.questions]
     keys = [key for key in keys if (dataset, key) in comparison.run.protocols]
-    return next((key for key in keys if shown(key).direction == "lower"), keys[0] if keys else "")
+    return next((key for key in keys if metric_label(key).direction == "lower"), keys[0] if keys else "")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import marks
-from otbench.report.labels import UNITS, shown
+from otbench.report.labels import UNITS, metric_label
 from otbench.report.summary import summarise
 from otbench.utils import plotting
 
@@ -125,7 +125,7 @@ def _point(
     cost, own = (summarise(comparison.run, dataset, model, name) for name in (measure, metric))
     if not cost.n or not own.n or not math.isfinite(own.mean):
         return
-    size, scale, mark = UNITS[measure][2], shown(metric).factor, marks.mark(model)
+    size, scale, mark = UNITS[measure][2], metric_label(metric).factor, marks.mark(model)
     if quiet:
         at = cost.mean / size, own.mean * scale
         axes.plot(*at, "o", color=plotting.LIGHT, markersize=3, markeredgewidth=0, zorder=1)

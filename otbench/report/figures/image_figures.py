@@ -7,7 +7,7 @@ from functools import partial
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import image_grids, image_plots, latent_plots, plots, search_figures
-from otbench.report.figures.base import Wanted, protocol_of
+from otbench.report.figures.base import FigureSpec, protocol_of
 from otbench.report.figures.stacked_figures import stacked_figures
 from otbench.report.labels import NETWORKS
 from otbench.report.recipes.images import WHY_PROXY, excellence
@@ -15,7 +15,7 @@ from otbench.report.summary import summarise
 from otbench.runs.formats import REFERENCE
 
 
-def wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+def figure_specs(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     """Every figure that the data set has numbers or images for."""
     yield from stacked_figures(comparison, dataset)
     yield from _pictures(comparison, dataset)
@@ -24,7 +24,7 @@ def wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
     yield from _latent(comparison, dataset)
 
 
-def wanted_overall(comparison: Comparison) -> Iterator[Wanted]:
+def study_figure_specs(comparison: Comparison) -> Iterator[FigureSpec]:
     """The figures over all data sets: the visual grid, where there are two or more, and the searches."""
     names = image_grids.with_pictures(comparison)
     if len(names) > 1:
@@ -32,13 +32,13 @@ def wanted_overall(comparison: Comparison) -> Iterator[Wanted]:
             "Samples of the first seed at the end of training, not chosen by eye. The AE's column shows reconstructed "
             "test images; the GAN is the one with the largest F8 + F1/8 on the data set. "
         )
-        caption += " ".join(f"{comparison.place(name)}: {comparison.said(name, [])}" for name in names)
+        caption += " ".join(f"{comparison.dataset_title(name)}: {comparison.said(name, [])}" for name in names)
         title = "Visual comparison (AE-OT Fig. 15)"
-        yield "images_grid", title, caption, "png", partial(image_grids.overview, comparison)
+        yield FigureSpec("images_grid", title, caption, "png", partial(image_grids.overview, comparison))
     yield from search_figures.search_figures(comparison)
 
 
-def _pictures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+def _pictures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     said = comparison.said(dataset, [])
     if dataset in image_grids.with_pictures(comparison):
         caption = (
@@ -47,13 +47,15 @@ def _pictures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
             "F1/8. Under each panel: the Fréchet distance, mean over seeds. "
         )
         title = "Samples of every model (AE-OT Fig. 15)"
-        yield f"{dataset}_grid", title, caption + said, "png", partial(image_grids.grid, comparison, dataset)
+        yield FigureSpec(
+            f"{dataset}_grid", title, caption + said, "png", partial(image_grids.grid, comparison, dataset)
+        )
     if f"{dataset}/{REFERENCE}" in comparison.run.gallery and image_grids.reconstructing(comparison, dataset):
         caption = (
             "The first test images and their reconstructions by the first seed; L2 is the mean squared error per value "
             "over all test images, mean over seeds. "
         )
-        yield (
+        yield FigureSpec(
             f"{dataset}_reconstructions",
             "Reconstructions",
             caption + said,
@@ -62,7 +64,7 @@ def _pictures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
         )
 
 
-def _measured(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+def _measured(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     run = comparison.run
     for network, features in NETWORKS.items():
         pair = [f"prd_f8@{network}", f"prd_f1_8@{network}"]
@@ -73,7 +75,7 @@ def _measured(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
                 f"right is better. {protocol_of(comparison, dataset, pair)}"
             )
             for part, title, models in _parts(comparison, dataset):
-                yield (
+                yield FigureSpec(
                     f"{dataset}_prd_{network}{part}",
                     f"Precision and recall, {features} (AE-OT Fig. 14){title}",
                     caption + comparison.said(dataset, pair),
@@ -83,10 +85,10 @@ def _measured(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
         keys = [key for key in (f"fid@{network}", *pair) if (dataset, key) in run.protocols]
         if keys:
             caption = "Bars are standard errors over seeds. "
-            if any(metric in keys for _, metric in comparison.beside(dataset)):
+            if any(metric in keys for _, metric in comparison.published_for(dataset)):
                 caption += "Published figures have the same features; hollow: figure or protocol uncertain. "
             caption += protocol_of(comparison, dataset, keys)
-            yield (
+            yield FigureSpec(
                 f"{dataset}_compare_{network}",
                 f"All models, {features}",
                 caption + comparison.said(dataset, keys),
@@ -94,7 +96,7 @@ def _measured(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
                 partial(plots.dots, comparison, dataset, keys),
             )
         floor = f"fid_reconstruction@{network}"
-        names = [place.model for place in comparison.places(dataset) if place.model not in comparison.study.unranked]
+        names = [place.model for place in comparison.rows(dataset) if place.model not in comparison.study.unranked]
         split = [model for model in names if summarise(run, dataset, model, floor).n]
         if split:
             caption = (
@@ -102,7 +104,7 @@ def _measured(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
                 "What is added comes from the law of the codes. Means over seeds, bars: standard error of the whole. "
                 f"{protocol_of(comparison, dataset, [f'fid@{network}'])}"
             )
-            yield (
+            yield FigureSpec(
                 f"{dataset}_split_{network}",
                 "Fréchet distance: floor of the decoder, cost of drawing codes",
                 caption + comparison.said(dataset, [f"fid@{network}"]),
@@ -111,7 +113,7 @@ def _measured(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
             )
 
 
-def _followed(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+def _followed(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     keys = [_along(comparison, dataset, metric) for metric in ("fid", "prd_f8", "prd_f1_8")]
     keys = [key for key in keys if key]
     if keys:
@@ -122,7 +124,7 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
         )
         there = {model for key in keys for model in image_plots.followed(comparison, dataset, key)}
         for part, title, models in _parts(comparison, dataset, there):
-            yield (
+            yield FigureSpec(
                 f"{dataset}_training{part}",
                 f"Along training: epochs, gradient steps, seconds{title}",
                 caption + comparison.said(dataset, keys),
@@ -133,7 +135,7 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
     there = {model for model, _, mark, _ in image_grids.cells(comparison, dataset) if mark in marks[:1]}
     for part, title, models in _parts(comparison, dataset, there) if marks else []:
         caption = "Samples of the first seed along training; within a row the noise is the same. "
-        yield (
+        yield FigureSpec(
             f"{dataset}_progress{part}",
             f"Samples along training{title}",
             caption + comparison.said(dataset, []),
@@ -147,7 +149,7 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
         if excellence(list(comparison.published), dataset):
             caption += "Hollow marks: rates that people gave (OTVAE report, section 6.4); they are another quantity. "
         caption += protocol_of(comparison, dataset, [proxy])
-        yield (
+        yield FigureSpec(
             f"{dataset}_excellence",
             "Excellence rate, machine part (a proxy)",
             caption + comparison.said(dataset, [proxy]),
@@ -160,7 +162,7 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
         caption = "Quality against seconds of training; bars are standard errors over seeds; controls left out. "
         keys = [key, comparison.main_key(dataset, "prd_f8")]
         caption += protocol_of(comparison, dataset, keys)
-        yield (
+        yield FigureSpec(
             f"{dataset}_cost",
             "Quality against cost",
             caption + comparison.said(dataset, keys),
@@ -186,7 +188,7 @@ def _along(comparison: Comparison, dataset: str, metric: str) -> str:
     return next((key for key in keys if image_plots.followed(comparison, dataset, key)), "")
 
 
-def _latent(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+def _latent(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     said = comparison.said(dataset, [])
     if latent_plots.has_paths(comparison, dataset):
         caption = (
@@ -198,7 +200,7 @@ def _latent(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
         if f"{dataset}/path/regular/images" in comparison.run.latent:
             caption += "Last: the part without a singular facet whose widest angle is the median of all such parts. "
         caption += f"{latent_plots.counted(comparison, dataset)} One seed. "
-        yield (
+        yield FigureSpec(
             f"{dataset}_path",
             "A path through the singular set (AE-OT Fig. 12b)",
             caption + said,
@@ -211,7 +213,7 @@ def _latent(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
             f"t-SNE of {number:,} training images and of their codes, coloured by class; distances between clusters "
             "mean nothing in such an embedding. One seed. "
         )
-        yield (
+        yield FigureSpec(
             f"{dataset}_tsne",
             "Embedding of images and codes (AE-OT Fig. 1)",
             caption + said,

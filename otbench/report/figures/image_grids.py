@@ -10,7 +10,7 @@ from otbench.report.comparison import Comparison
 from otbench.report.figures.image_plots import epochs
 from otbench.report.figures.plots import absent
 from otbench.report.figures.tiles import tile
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.report.recipes.images import GANS
 from otbench.report.summary import summarise
 from otbench.runs.formats import REAL, RECONSTRUCTION, REFERENCE
@@ -26,7 +26,7 @@ COLUMNS, NARROW, SIDE = 4, 7, 6
 
 def cells(comparison: Comparison, dataset: str) -> list[tuple[str, int, str, np.ndarray]]:
     """(model, seed, snapshot as it is written, images) of every cell of the gallery, models in the study's order."""
-    order = {place.model: at for at, place in enumerate(comparison.places(dataset))}
+    order = {place.model: at for at, place in enumerate(comparison.rows(dataset))}
     found = []
     for key, images in comparison.run.gallery.items():
         where, _, rest = key.partition("/")
@@ -63,7 +63,7 @@ def grid(comparison: Comparison, dataset: str) -> Figure:
     if real is not None:
         panels.append(("Held-out real", real, ""))
     chosen = best_gan(comparison, dataset)
-    places = sorted(comparison.places(dataset), key=lambda place: place.model not in comparison.study.unranked)
+    places = sorted(comparison.rows(dataset), key=lambda place: place.model not in comparison.study.unranked)
     for place in places:
         if (dataset, place.model) in run.cells and place.model != "real":
             title = comparison.title(place.model) + (" (best GAN)" if place.model == chosen else "")
@@ -90,7 +90,7 @@ def _figure(comparison: Comparison, dataset: str, model: str) -> str:
     key = comparison.main_key(dataset, "fid")
     one = summarise(comparison.run, dataset, model or "real", key)
     label = "FID" if key.endswith("@inception") else "Fréchet distance"
-    return f"{label} {shown(key).number(one.mean)}" if one.n else ""
+    return f"{label} {metric_label(key).number(one.mean)}" if one.n else ""
 
 
 def _panels(count: int, extra: float, columns: int) -> tuple[Figure, list[Axes]]:
@@ -121,7 +121,7 @@ def _show(axes: Axes, pixels: np.ndarray) -> None:
 
 def reconstructing(comparison: Comparison, dataset: str) -> list[str]:
     """The models whose reconstructions are there, in the study's order; controls share the autoencoder of `ae`."""
-    models = [place.model for place in comparison.places(dataset) if place.model not in comparison.controls]
+    models = [place.model for place in comparison.rows(dataset) if place.model not in comparison.controls]
     return [model for model in models if f"{dataset}/{model}/{RECONSTRUCTION}" in comparison.run.gallery]
 
 
@@ -133,7 +133,7 @@ def reconstructions(comparison: Comparison, dataset: str, count: int = 16) -> Fi
     rows = [("Test images", run.gallery[f"{dataset}/{REFERENCE}"])]
     for model in reconstructing(comparison, dataset):
         error = summarise(run, dataset, model, "l2")
-        said = f"\nL2 {shown('l2').number(error.mean)}" if error.n else ""
+        said = f"\nL2 {metric_label('l2').number(error.mean)}" if error.n else ""
         title = comparison.title(model).replace(" (", "\n(")
         rows.append((f"{title}{said}", run.gallery[f"{dataset}/{model}/{RECONSTRUCTION}"]))
     figure, axes = plt.subplots(
@@ -205,7 +205,7 @@ def overview(comparison: Comparison, side: int = 5) -> Figure:
             title, images = _column(comparison, dataset, column)
             _show(one, np.full((8, 8, 3), 255, np.uint8) if images is None else tile(images[: side * side], side))
             one.set_title(title, fontsize=7.5, pad=2.5)
-        row[0].set_ylabel(comparison.place(dataset), fontsize=8)
+        row[0].set_ylabel(comparison.dataset_title(dataset), fontsize=8)
     return figure
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from otbench.report.comparison import Comparison
 from otbench.report.figures import marks
 from otbench.report.figures.plots import plain
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.report.recipes.images import excellence
 from otbench.report.recipes.published import Published
 from otbench.report.summary import curve, summarise
@@ -36,7 +36,7 @@ def prd(comparison: Comparison, dataset: str, network: str, models: list[str]) -
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(plotting.WIDTH, 4.45), layout="constrained")
     recall_key, precision_key = f"prd_f8@{network}", f"prd_f1_8@{network}"
-    for place in comparison.places(dataset):
+    for place in comparison.rows(dataset):
         model, mark = place.model, marks.mark(place.model)
         quiet = model in comparison.unranked
         if not quiet and model not in models:
@@ -139,7 +139,7 @@ def _handles(grid: np.ndarray) -> tuple[list, list]:
 
 
 def _along(axes: Axes, comparison: Comparison, dataset: str, model: str, metric: str, unit: str) -> None:
-    points, mark, scale = curve(comparison.run, dataset, model, metric), marks.mark(model), shown(metric).factor
+    points, mark, scale = curve(comparison.run, dataset, model, metric), marks.mark(model), metric_label(metric).factor
     at = points["seconds"] if unit == "seconds" else points["snapshot"] * _spent(comparison, dataset, model, unit)
     error = points["error"].fillna(0)
     low = (points["mean"] - error).clip(lower=points["mean"] / 10 if metric.startswith(("fid", "kid")) else None)
@@ -165,7 +165,7 @@ def epochs(comparison: Comparison, dataset: str, model: str) -> float:
 def _real_level(axes: Axes, comparison: Comparison, dataset: str, metric: str) -> None:
     real = summarise(comparison.run, dataset, "real", metric).mean
     if math.isfinite(real):
-        value = real * shown(metric).factor
+        value = real * metric_label(metric).factor
         axes.axhline(value, color=marks.REAL, linewidth=1.0, label="held-out real")
 
 
@@ -244,7 +244,7 @@ def split_bars(comparison: Comparison, dataset: str, network: str) -> Figure:
     """The Fréchet distance of every model that reconstructs: the decoder's floor, and what drawing codes adds."""
     import matplotlib.pyplot as plt
 
-    names = [place.model for place in comparison.places(dataset)]
+    names = [place.model for place in comparison.rows(dataset)]
     parts = {model: split(comparison, dataset, model, network) for model in names}
     unranked = comparison.study.unranked
     held = [one for one in names if parts[one]["floor"].n and parts[one]["fid"].n and one not in unranked]
@@ -271,7 +271,7 @@ def split_bars(comparison: Comparison, dataset: str, network: str) -> Figure:
     axes.set_xlim(left=0)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(shown(f"fid@{network}").label)
+    axes.set_xlabel(metric_label(f"fid@{network}").label)
     figure.legend(handles=_split_legend(), loc="outside lower center", ncols=3)
     return figure
 

@@ -10,8 +10,8 @@ import numpy as np
 from otbench.report.comparison import Comparison
 from otbench.report.figures import marks
 from otbench.report.floors import floor
-from otbench.report.labels import shown
-from otbench.report.results import Gathered
+from otbench.report.labels import metric_label
+from otbench.report.results import RunResults
 from otbench.report.summary import counts_of, curve, summarise
 from otbench.utils import plotting
 
@@ -102,12 +102,12 @@ def curve_groups(comparison: Comparison, dataset: str) -> list[tuple[str, list[s
     return [(title, members) for title, members in groups if members]
 
 
-def transport(run: Gathered, model: str) -> bool:
+def transport(run: RunResults, model: str) -> bool:
     """Whether the model is solved for, not trained in steps."""
     return model.startswith("ae-ot") or run.info["models"].get(model, {}).get("family") == "transport"
 
 
-def _steps(run: Gathered, model: str = "") -> float:
+def _steps(run: RunResults, model: str = "") -> float:
     """The model's own number of steps where the run gives it, else the budget's; 1 where neither is known."""
     own = run.info["models"].get(model, {}).get("steps")
     return float(own or run.info["budget"].get("steps") or 1)
@@ -117,7 +117,7 @@ def _curve(axes: Axes, comparison: Comparison, dataset: str, model: str, metric:
     points, mark = curve(comparison.run, dataset, model, metric), marks.mark(model)
     if not len(points):
         return
-    scale, steps = shown(metric).factor, points["snapshot"] * _steps(comparison.run, model)
+    scale, steps = metric_label(metric).factor, points["snapshot"] * _steps(comparison.run, model)
     low, high = points["mean"] - points["error"], points["mean"] + points["error"]
     if metric.startswith("reverse_kl"):  # a band below zero has no place on a log axis
         low = low.clip(lower=points["mean"] / 10)
@@ -128,7 +128,7 @@ def _curve(axes: Axes, comparison: Comparison, dataset: str, model: str, metric:
 
 def _levels(row: list[Axes], comparison: Comparison, dataset: str, metric: str) -> None:
     """Lines across the panels: AE-OT, which has no steps, and what a perfect sampler is expected to reach."""
-    scale, ot = shown(metric).factor, summarise(comparison.run, dataset, "ae-ot", metric).mean
+    scale, ot = metric_label(metric).factor, summarise(comparison.run, dataset, "ae-ot", metric).mean
     ideal = floor(comparison.run, dataset, metric)
     for axes in row:
         if math.isfinite(ot):
@@ -175,7 +175,7 @@ def dots(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
     """Published, reference and this run as dots with standard errors, a row a model, a panel a metric."""
     import matplotlib.pyplot as plt
 
-    places = [place for place in comparison.places(dataset) if _any_value(comparison, dataset, place.model, metrics)]
+    places = [place for place in comparison.rows(dataset) if _any_value(comparison, dataset, place.model, metrics)]
     figure, panels = plt.subplots(
         1,
         len(metrics),
@@ -184,11 +184,11 @@ def dots(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
         squeeze=False,
         layout="constrained",
     )
-    beside = comparison.beside(dataset)
+    beside = comparison.published_for(dataset)
     series = (["published"] if beside else []) + list(comparison.runs)
     offsets = dict(zip(series, np.linspace(-0.24, 0.24, len(series)) if len(series) > 1 else [0.0], strict=True))
     for axes, metric in zip(panels[0], metrics, strict=True):
-        scale = shown(metric).factor
+        scale = metric_label(metric).factor
         for height, place in enumerate(places):
             record = beside.get((place.model, metric))
             if record is not None:
@@ -226,7 +226,7 @@ def dots(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
 
 
 def _any_value(comparison: Comparison, dataset: str, model: str, metrics: list[str]) -> bool:
-    beside = comparison.beside(dataset)
+    beside = comparison.published_for(dataset)
     held = any((model, metric) in beside for metric in metrics)
     return held or any(
         summarise(run, dataset, model, metric).n for run in comparison.runs.values() for metric in metrics
@@ -331,7 +331,7 @@ def cost(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
 
 
 def _price_axis(axes: Axes, comparison: Comparison, dataset: str, metric: str) -> None:
-    scale, ideal = shown(metric).factor, floor(comparison.run, dataset, metric)
+    scale, ideal = metric_label(metric).factor, floor(comparison.run, dataset, metric)
     real = summarise(comparison.run, dataset, "real", metric).mean
     if math.isfinite(real):
         axes.axhline(real * scale, color=marks.REAL, linestyle="-", linewidth=1, label="held-out real")
@@ -350,7 +350,7 @@ def _price_axis(axes: Axes, comparison: Comparison, dataset: str, metric: str) -
 def _priced(axes: Axes, comparison: Comparison, dataset: str, metric: str, model: str, quiet: bool) -> None:
     """A model's point with its errors; quiet: a small grey one without."""
     spent = summarise(comparison.run, dataset, model, "seconds")
-    one, mark, scale = summarise(comparison.run, dataset, model, metric), marks.mark(model), shown(metric).factor
+    one, mark, scale = summarise(comparison.run, dataset, model, metric), marks.mark(model), metric_label(metric).factor
     if not (spent.n and spent.mean > 0 and one.n and math.isfinite(one.mean)):
         return
     if quiet:
@@ -372,7 +372,7 @@ def _priced(axes: Axes, comparison: Comparison, dataset: str, metric: str, model
     )
 
 
-def absent(run: Gathered, dataset: str, model: str) -> str:
+def absent(run: RunResults, dataset: str, model: str) -> str:
     """Why a model has no points to show."""
     counts = counts_of(run, dataset, model)
     names = [status for status in ("diverged", "failed", "missing") if counts.get(status)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import plots, point_plots
-from otbench.report.figures.base import Wanted, protocol_of
+from otbench.report.figures.base import FigureSpec, protocol_of
 from otbench.report.labels import points_in
 from otbench.report.summary import summarise
 from otbench.runs.formats import REAL
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     pass
 
 
-def _wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+def figure_specs(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     run, about = comparison.run, comparison.run.info["datasets"].get(dataset, {})
     said = _said(comparison, dataset)
     real = run.scatter.get(f"{dataset}/{REAL}")
@@ -25,20 +25,24 @@ def _wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
             "Generated points over held-out real ones, the first seed that is ok, at the end of training; all panels "
             "have the same limits, and points outside them are counted. Under each panel: means over the seeds. "
         )
-        yield f"{dataset}_scatter", "Samples", caption + said, "png", lambda: point_plots.scatter(comparison, dataset)
+        yield FigureSpec(
+            f"{dataset}_scatter", "Samples", caption + said, "png", lambda: point_plots.scatter(comparison, dataset)
+        )
     held = [metric for metric in comparison.study.headline if (dataset, metric) in run.protocols]
     if held:
         caption = "Bars are standard errors over seeds (published: as the papers give them). "
-        if comparison.beside(dataset):
+        if comparison.published_for(dataset):
             caption += "Hollow: figure or protocol uncertain. "
         caption += f"Dotted: what a perfect sampler is expected to reach. {protocol_of(comparison, dataset, held)}"
-        title = "Published, reference and this run" if comparison.beside(dataset) else "All models"
-        yield f"{dataset}_compare", title, caption + said, "svg", lambda: plots.dots(comparison, dataset, held)
+        title = "Published, reference and this run" if comparison.published_for(dataset) else "All models"
+        yield FigureSpec(
+            f"{dataset}_compare", title, caption + said, "svg", lambda: plots.dots(comparison, dataset, held)
+        )
     curved = [metric for metric in ("modes", "reverse_kl") if metric in held]
     if curved and plots.curve_groups(comparison, dataset):
         caption = "Mean over seeds along training; bands are standard errors. "
         caption += protocol_of(comparison, dataset, curved)
-        yield (
+        yield FigureSpec(
             f"{dataset}_curves",
             "Training curves",
             caption + said,
@@ -50,7 +54,7 @@ def _wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
             "Share of the points nearest to each mode, for the first seed that is ok at the end of training; a perfect "
             "sampler follows the orange line. "
         )
-        yield (
+        yield FigureSpec(
             f"{dataset}_histograms",
             "Balance over modes",
             caption + said,
@@ -61,7 +65,7 @@ def _wanted(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
     if priced and _has_cost(comparison, dataset):
         caption = "Quality against seconds of training; bars are standard errors over seeds; controls left out. "
         caption += protocol_of(comparison, dataset, priced)
-        yield (
+        yield FigureSpec(
             f"{dataset}_cost",
             "Quality against cost",
             caption + said,

@@ -9,7 +9,7 @@ import numpy as np
 from otbench.report.comparison import Comparison
 from otbench.report.figures import marks
 from otbench.report.figures.plots import absent
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.report.summary import summarise
 from otbench.runs.formats import REAL
 from otbench.utils import plotting
@@ -95,7 +95,7 @@ def histograms(comparison: Comparison, dataset: str) -> Figure:
 
 def _models(comparison: Comparison, dataset: str) -> list[str]:
     run = comparison.run
-    return [place.model for place in comparison.places(dataset) if (dataset, place.model) in run.cells]
+    return [place.model for place in comparison.rows(dataset) if (dataset, place.model) in run.cells]
 
 
 def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
@@ -116,8 +116,8 @@ def _figures(comparison: Comparison, dataset: str, model: str) -> str:
     for metric, label in (("modes", "modes"), ("high_quality", "% HQ")):
         one = summarise(comparison.run, dataset, model, metric)
         if one.n:
-            digits = shown(metric).digits or 0
-            parts.append(f"{one.mean * shown(metric).factor:.{min(digits, 1)}f} {label}")
+            digits = metric_label(metric).digits or 0
+            parts.append(f"{one.mean * metric_label(metric).factor:.{min(digits, 1)}f} {label}")
     return " · ".join(parts)
 
 

@@ -10,11 +10,11 @@ from otbench.report.comparison import Comparison
 from otbench.report.figures import rating_plots
 
 if TYPE_CHECKING:
-    from otbench.report.figures.base import Wanted
+    from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.ratings import _people, correlation
 
 
-def rating_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+def rating_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     """The figures of people's ratings of a data set; none where nobody rated it."""
     told = comparison.run.ratings.get(dataset)
     if not told:
@@ -31,9 +31,9 @@ def rating_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
             )
             caption += f"Hollow: as the OTVAE report gives it{elsewhere}; its bar spans the epochs. "
         make = partial(rating_plots.training, comparison, dataset, told, models)
-        yield f"{dataset}_rated", "Excellence rate along training", caption + said, "svg", make
+        yield FigureSpec(f"{dataset}_rated", "Excellence rate along training", caption + said, "svg", make)
     if any(one["proxy"] is not None for one in told["rates"]):
         caption = "Share of images that people called real against the share that the classifier recognises as surely "
         caption += f"as real ones, each model at its last rated snapshot; dotted: equal. {correlation(told)} "
         make = partial(rating_plots.against_proxy, comparison, told)
-        yield f"{dataset}_rated_proxy", "People against the classifier proxy", caption + said, "svg", make
+        yield FigureSpec(f"{dataset}_rated_proxy", "People against the classifier proxy", caption + said, "svg", make)

@@ -11,28 +11,29 @@ import numpy as np
 from otbench.report.comparison import Comparison
 from otbench.report.figures import marks
 from otbench.report.figures.plots import plain
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.utils import plotting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from otbench.report.figures.base import Wanted
+    from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.searches import RULES, SPACES, _budget, band, expected_best, filled, searched
 
 
-def search_figures(comparison: Comparison) -> Iterator[Wanted]:
+def search_figures(comparison: Comparison) -> Iterator[FigureSpec]:
     """The figure of every searched data set: name, title, caption, form and what draws it."""
     for dataset, network in searched(comparison):
         lost = sum(int(one["lost"].sum()) for one in filled(comparison, dataset, network).values())
         said = f"Trials without a value ({lost}) count as the worst distance that was reached. " if lost else ""
         caption = (
-            f"{shown(f'fid@{network}').label}, {comparison.place(dataset)}: expected best of k trials drawn at random "
+            f"{metric_label(f'fid@{network}').label}, {comparison.dataset_title(dataset)}: "
+            "expected best of k trials drawn at random "
             "from all trials; bands: 90 % of bootstraps over the trials. Above, the study's rule: trial and snapshot "
             "with the least distance to the test images. Below, those chosen on validation images; the distance shown "
             f"is still that to the test images. {said}{_budget(comparison)}"
         )
-        yield (
+        yield FigureSpec(
             f"{dataset}_search",
             "Best distance found against the budget of a search (Lucic et al.)",
             caption,

@@ -11,10 +11,10 @@ from otbench.report.figures import plots
 from otbench.report.recipes.stacked import MODES, NAME
 
 if TYPE_CHECKING:
-    from otbench.report.figures.base import Wanted
+    from otbench.report.figures.base import FigureSpec
 
 
-def stacked_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
+def stacked_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     """The tables' two metrics of every model, where this is the stacked study and they were measured."""
     keys = [comparison.main_key(dataset, metric) for metric in MODES]
     keys = [key for key in keys if (dataset, key) in comparison.run.protocols]
@@ -23,4 +23,4 @@ def stacked_figures(comparison: Comparison, dataset: str) -> Iterator[Wanted]:
         caption += "uncertain). Models of one set-up are to be compared with one another. "
         title = "Modes of 1,000 and reverse KL"
         make = partial(plots.dots, comparison, dataset, keys)
-        yield f"{dataset}_modes", title, caption + comparison.said(dataset, keys), "svg", make
+        yield FigureSpec(f"{dataset}_modes", title, caption + comparison.said(dataset, keys), "svg", make)

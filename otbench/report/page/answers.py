@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import NETWORKS, shown
+from otbench.report.labels import NETWORKS, metric_label
 from otbench.report.results import STATUSES
 from otbench.report.summary import Summary, summarise
 from otbench.report.tables.run import all_cells
@@ -71,8 +71,8 @@ def _answer(comparison: Comparison, dataset: str, metric: str, question: str, st
         question=question,
         winners=tuple(comparison.title(model) for model in exact),
         tied=tuple(comparison.title(model) for model in winners if model not in exact),
-        value=shown(metric).number(best.mean, best.error),
-        real=shown(metric).number(real.mean, real.error) if real.n else "not measured",
+        value=metric_label(metric).number(best.mean, best.error),
+        real=metric_label(metric).number(real.mean, real.error) if real.n else "not measured",
         sure=_sure(metric, best, stands, real) + _warning(comparison, dataset, metric, winners[0]),
         cost=_cost(comparison, dataset, winners),
     )
@@ -91,7 +91,8 @@ def _copies(comparison: Comparison, dataset: str, metric: str, winner: str) -> s
     if not own.n or own.mean <= max(0.1, 2 * real.mean if real.n else 0.0):
         return ""
     return (
-        f"; but {shown(key).number(own.mean)} % of its samples are as near to a training image as the nearest 5 % of "
+        f"; but {metric_label(key).number(own.mean)} % of its samples are as near to a training image as "
+        "the nearest 5 % of "
         "test images: it may copy"
     )
 
@@ -103,14 +104,14 @@ def _blur(comparison: Comparison, dataset: str, metric: str, winner: str) -> str
     own, real = (summarise(comparison.run, dataset, model, "high_quality") for model in (winner, "real"))
     if not own.n or not real.n or own.mean > real.mean / 2:
         return ""
-    return f"; but only {shown('high_quality').number(own.mean)} % of its points are of high quality"
+    return f"; but only {metric_label('high_quality').number(own.mean)} % of its points are of high quality"
 
 
 def _cost(comparison: Comparison, dataset: str, winners: list[str]) -> str:
     """The cheapest and the dearest of the winners, in seconds of training."""
     spent = {comparison.title(model): summarise(comparison.run, dataset, model, "seconds").mean for model in winners}
     priced = sorted((seconds, title) for title, seconds in spent.items() if not math.isnan(seconds))
-    said = [f"{shown('seconds').number(seconds)} s" for seconds, _ in priced]
+    said = [f"{metric_label('seconds').number(seconds)} s" for seconds, _ in priced]
     if len(set(said)) < 2:
         return said[0] if said else "not measured"
     return f"{said[0]} ({priced[0][1]}) to {said[-1]} ({priced[-1][1]})"

@@ -6,13 +6,13 @@ import base64
 import io
 from pathlib import Path
 
-from otbench.report.figures.base import Drawn
+from otbench.report.figures.base import SavedFigure
 
 LARGE = 300_000
 """Bytes above which the page holds a figure as PNG instead of SVG; twice this, and its colours are reduced."""
 
 
-def data_uri(drawn: Drawn) -> str:
+def data_uri(drawn: SavedFigure) -> str:
     """A figure as a data URI: SVG where it is not large, else PNG, with a palette where that is large too."""
     data = drawn.path.read_bytes()
     if drawn.embed == "svg" and len(data) <= LARGE:

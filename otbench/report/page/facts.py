@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from otbench.report.comparison import Comparison
-from otbench.report.results import Gathered
+from otbench.report.results import RunResults
 
 
-def facts(run: Gathered, reference: Gathered | None, comparisons: list[Comparison]) -> list[tuple[str, str]]:
+def facts(run: RunResults, reference: RunResults | None, comparisons: list[Comparison]) -> list[tuple[str, str]]:
     """What is said of the run, as names and values."""
     info, views = run.info, [(one.study.title, one.run) for one in comparisons]
     machine = info.get("machine") or {}

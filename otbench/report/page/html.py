@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import drawing
-from otbench.report.figures.base import Drawn
+from otbench.report.figures.base import SavedFigure
 from otbench.report.figures.sheets import Sheets, write_sheets
 from otbench.report.page import facts
 from otbench.report.page.answers import Answer, answers, completeness, how
 from otbench.report.page.embed import data_uri
 from otbench.report.recipes.images import NAME as IMAGES
 from otbench.report.recipes.stacked import NAME as STACKED
-from otbench.report.results import Gathered
+from otbench.report.results import RunResults
 from otbench.report.tables import certainty, costs, ledger, ratings, searches, selection
 from otbench.report.tables import images as image_tables
 from otbench.report.tables import papers as paper_tables
 from otbench.report.tables.base import Cell, Row, Table
 from otbench.report.tables.comparison import comparison_tables
 from otbench.report.tables.controls import WRONG, controls_table
-from otbench.report.tables.run import apart_table, cells_table, certificates_table, protocols_table
+from otbench.report.tables.run import cells_table, certificates_table, elsewhere_table, protocols_table
 from otbench.report.tables.stacked import stacked_tables
 from otbench.report.theory import Chapter
 
@@ -46,7 +46,7 @@ FOLDED = ("ledger", "cells", "protocols")
 
 
 @dataclass(frozen=True)
-class Section:
+class DatasetPage:
     """What the page shows of one data set."""
 
     name: str
@@ -55,8 +55,8 @@ class Section:
     paid: list[str]
     tables: list[Table]
     controls: Table | None
-    apart: Table | None
-    figures: list[Drawn]
+    elsewhere: Table | None
+    figures: list[SavedFigure]
     sheets: list[Sheets]
 
     @property
@@ -74,13 +74,13 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Part:
+class StudyPage:
     """What the page shows of one study: its comparison, what is over all its data sets, and a section a data set."""
 
     comparison: Comparison
-    sections: list[Section]
+    sections: list[DatasetPage]
     tables: list[Table]
-    figures: list[Drawn]
+    figures: list[SavedFigure]
 
     @property
     def name(self) -> str:
@@ -95,7 +95,7 @@ class Part:
     @property
     def why_ceiling(self) -> str:
         """Why a published figure is better than true samples reach, where such a figure is shown."""
-        held = [self.comparison.beside(dataset) for dataset in self.comparison.datasets]
+        held = [self.comparison.published_for(dataset) for dataset in self.comparison.datasets]
         return self.comparison.study.why_ceiling if any(self.comparison.study.ceiling in one for one in held) else ""
 
     @property
@@ -116,7 +116,7 @@ class Part:
 class Contents:
     """Everything the page shows, and every table that goes to disk."""
 
-    parts: list[Part]
+    parts: list[StudyPage]
     theory: list[Chapter]
     uncomputed: list[str]
     certificates: Table | None
@@ -132,7 +132,7 @@ class Contents:
         return self.parts[0].title if len(self.parts) == 1 else TITLE
 
     @property
-    def sections(self) -> list[Section]:
+    def sections(self) -> list[DatasetPage]:
         """The sections of all parts."""
         return [section for part in self.parts for section in part.sections]
 
@@ -141,13 +141,13 @@ class Contents:
         """All tables that have a row."""
         found: list[Table | None] = [table for part in self.parts for table in part.tables]
         for section in self.sections:
-            found += [*section.tables, section.controls, section.apart]
+            found += [*section.tables, section.controls, section.elsewhere]
         found += [table for chapter in self.theory for table in chapter.tables]
         found += [self.certificates, self.ledger, self.incomplete, self.cells, self.protocols]
         return [table for table in found if table is not None and (table.rows or table is self.incomplete)]
 
 
-def part(comparison: Comparison, out: Path) -> Part:
+def part(comparison: Comparison, out: Path) -> StudyPage:
     """Collect the tables and answers of one study, and write its figures and sheets into `out`."""
     images, sections = comparison.study.kind == "images", []
     for dataset in comparison.datasets:
@@ -158,21 +158,21 @@ def part(comparison: Comparison, out: Path) -> Part:
         tables += costs.cost_tables(comparison, dataset)
         found = answers(comparison, dataset)
         sections.append(
-            Section(
+            DatasetPage(
                 name=dataset,
                 title=comparison.run.title("datasets", dataset),
                 answers=found,
                 paid=[_paid(comparison, dataset, one) for one in found],
                 tables=tables,
                 controls=controls_table(comparison, dataset),
-                apart=apart_table(comparison, dataset),
+                elsewhere=elsewhere_table(comparison, dataset),
                 figures=drawing.draw(comparison, dataset, out / "figures"),
                 sheets=write_sheets(comparison, dataset, out) if images else [],
             )
         )
     overall = {IMAGES: _overall, STACKED: stacked_tables}.get(comparison.study.name, lambda _: [])(comparison)
     overall += certainty.study_tables(comparison)
-    return Part(comparison, sections, overall, drawing.draw_study(comparison, out / "figures"))
+    return StudyPage(comparison, sections, overall, drawing.draw_study(comparison, out / "figures"))
 
 
 def _paid(comparison: Comparison, dataset: str, answer: Answer) -> str:
@@ -187,7 +187,7 @@ def _overall(comparison: Comparison) -> list[Table]:
     return found + searches.search_tables(comparison)
 
 
-def contents(parts: list[Part], theory: list[Chapter], uncomputed: list[str]) -> Contents:
+def contents(parts: list[StudyPage], theory: list[Chapter], uncomputed: list[str]) -> Contents:
     """All parts, the theory with the titles of what of it is not there, and the tables about the run as a whole."""
     comparisons = [part.comparison for part in parts]
     return Contents(
@@ -203,7 +203,7 @@ def contents(parts: list[Part], theory: list[Chapter], uncomputed: list[str]) ->
     )
 
 
-def page(run: Gathered, reference: Gathered | None, found: Contents) -> str:
+def page(run: RunResults, reference: RunResults | None, found: Contents) -> str:
     """The page's HTML. Everything that comes from files is escaped."""
     citations = dict.fromkeys(one for part in found.parts for one in part.citations)
     comparisons = [part.comparison for part in found.parts]
@@ -234,7 +234,7 @@ def page(run: Gathered, reference: Gathered | None, found: Contents) -> str:
     )
 
 
-def reproduction(run: Gathered) -> str:
+def reproduction(run: RunResults) -> str:
     """The command that runs the first cell of the run again."""
     cell = next((f"{dataset}/{model}/{seeds[0]}" for (dataset, model), seeds in run.cells.items()), "CELL")
     return shlex.join(["otbench", "reproduce", f"results/{run.name}", cell])
@@ -288,7 +288,7 @@ def _is_control(row: Row, controls: set[str]) -> bool:
     return row.name in controls or bool(row.cells) and row.cells[0].raw.get("") in controls
 
 
-def _boards(found: Contents) -> list[tuple[bool, list[Section]]]:
+def _boards(found: Contents) -> list[tuple[bool, list[DatasetPage]]]:
     """The sections of the first screen: those that are seen at once (True), and the others (False)."""
     held = [section for section in found.sections if section.answers]
     return [(not at, part) for at, part in enumerate((held[:FIRST], held[FIRST:])) if part]

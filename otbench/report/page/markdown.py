@@ -7,18 +7,18 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from otbench.report.comparison import Comparison
-from otbench.report.figures.base import Drawn
+from otbench.report.figures.base import SavedFigure
 from otbench.report.page import facts
 from otbench.report.page.answers import completeness, how
-from otbench.report.page.html import Contents, Part, Section, is_long, reproduction
-from otbench.report.results import Gathered
+from otbench.report.page.html import Contents, DatasetPage, StudyPage, is_long, reproduction
+from otbench.report.results import RunResults
 from otbench.report.tables import ledger
 from otbench.report.tables.base import Table, md, md_row, to_markdown
 
 HEADS = ("Question", "Best", "Not significantly worse", "Value", "Held-out real", "How sure", "Cost of training")
 
 
-def markdown(run: Gathered, reference: Gathered | None, found: Contents) -> str:
+def markdown(run: RunResults, reference: RunResults | None, found: Contents) -> str:
     """The report's Markdown, to stand beside figures/ and tables/; text from files is escaped."""
     comparisons = [part.comparison for part in found.parts]
     blocks = [*_top(run, found, comparisons), *_answers(found, comparisons)]
@@ -30,7 +30,7 @@ def markdown(run: Gathered, reference: Gathered | None, found: Contents) -> str:
     return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
 
 
-def _top(run: Gathered, found: Contents, comparisons: list[Comparison]) -> Iterator[str]:
+def _top(run: RunResults, found: Contents, comparisons: list[Comparison]) -> Iterator[str]:
     count = completeness(comparisons)
     yield f"# {md(found.title)}"
     finished = f", finished {md(str(run.info['finished']))}" if run.info.get("finished") else ""
@@ -61,13 +61,13 @@ def _answers(found: Contents, comparisons: list[Comparison]) -> Iterator[str]:
     yield md(how(comparisons))
 
 
-def _controls(section: Section) -> str:
+def _controls(section: DatasetPage) -> str:
     if section.misordered:
         return f"**Misorders the controls:** {md('; '.join(section.misordered))}. Do not rank models by these alone."
     return "No metric misorders the controls." if section.controls else "No controls."
 
 
-def _part(part: Part) -> Iterator[str]:
+def _part(part: StudyPage) -> Iterator[str]:
     yield f"## {md(part.title)}"
     yield from map(_table, part.tables)
     yield from map(_figure, part.figures)
@@ -78,7 +78,7 @@ def _part(part: Part) -> Iterator[str]:
         yield from map(_table, section.tables[1:])
         if section.sheets:
             yield f"Contact sheets: [sheets/{md(section.name)}](sheets/{quote(section.name)})"
-        for table in (section.apart, section.controls):
+        for table in (section.elsewhere, section.controls):
             if table:
                 yield _table(table)
 
@@ -90,7 +90,7 @@ def _table(table: Table) -> str:
     return to_markdown(table)
 
 
-def _figure(figure: Drawn) -> str:
+def _figure(figure: SavedFigure) -> str:
     return f"![{md(figure.alt)}](figures/{quote(figure.name)}.png)\n\n**{md(figure.title)}.** {md(figure.caption)}"
 
 
@@ -118,7 +118,7 @@ def _published(found: Contents) -> Iterator[str]:
             yield to_markdown(replace(found.ledger, title="Published figures that are like", rows=rows))
 
 
-def _floors(parts: list[Part]) -> Iterator[str]:
+def _floors(parts: list[StudyPage]) -> Iterator[str]:
     yield "## What true samples reach, and what a memoriser shows"
     for part in parts:
         yield from (
@@ -126,7 +126,7 @@ def _floors(parts: list[Part]) -> Iterator[str]:
         )
 
 
-def _cells(run: Gathered, found: Contents) -> Iterator[str]:
+def _cells(run: RunResults, found: Contents) -> Iterator[str]:
     yield "## The run as a whole"
     if found.certificates:
         yield to_markdown(found.certificates)
@@ -138,7 +138,7 @@ def _cells(run: Gathered, found: Contents) -> Iterator[str]:
 
 
 def _provenance(
-    run: Gathered, reference: Gathered | None, found: Contents, comparisons: list[Comparison]
+    run: RunResults, reference: RunResults | None, found: Contents, comparisons: list[Comparison]
 ) -> Iterator[str]:
     yield "## Config, versions, machine"
     said = [*facts.facts(run, reference, comparisons)]

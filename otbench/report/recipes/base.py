@@ -14,7 +14,7 @@ BOTH = frozenset({"collapsed", "noise"})
 
 
 @dataclass(frozen=True)
-class Place:
+class RowSpec:
     """Where a model stands in a table: its name, its block (a key of the recipe's `blocks`)."""
 
     model: str
@@ -83,8 +83,8 @@ class Recipe:
     published_features: str = ""
     citations: dict[str, str] = field(default_factory=dict)
     must_see: dict[str, frozenset[str]] = field(default_factory=dict)
-    alarms: dict[str, str] = field(default_factory=dict)
-    inner: tuple[str, ...] = ()
+    copy_alarms: dict[str, str] = field(default_factory=dict)
+    internal_metrics: tuple[str, ...] = ()
     empty_rows: bool = True
     ceiling: tuple[str, str] = ("", "")
     why_ceiling: str = ""
@@ -101,25 +101,25 @@ class Recipe:
         """The metrics of the first table."""
         return self.tables[0].metrics
 
-    def sees(self, metric: str) -> frozenset[str]:
+    def must_rank(self, metric: str) -> frozenset[str]:
         """The controls that `metric` (with or without features) must rank below held-out real data."""
         return self.must_see.get(metric.partition("@")[0], BOTH)
 
-    def places(self, models: list[str], controls: list[str], published: list[str]) -> list[Place]:
+    def rows(self, models: list[str], controls: list[str], published: list[str]) -> list[RowSpec]:
         """The order of rows for the models of a run, of its reference and of the papers' tables.
 
         models: all to show; controls: which of them are controls; published: which have a figure of the same set-up.
         """
         known = {*(model for group in self.groups for model in group.models), *self.controls}
         strange = [model for model in models if model not in known]
-        found: list[Place] = []
+        found: list[RowSpec] = []
         for group in self.groups:
             shown = [one for one in group.models if one in models or (group.published and one in published)]
-            found += [Place(model, group.block) for model in shown]
+            found += [RowSpec(model, group.block) for model in shown]
             if group.block == "further":
-                found += [Place(model, "further") for model in strange if model not in controls]
-        found += [Place(model, "control") for model in self.controls if model in models]
-        return found + [Place(model, "control") for model in strange if model in controls]
+                found += [RowSpec(model, "further") for model in strange if model not in controls]
+        found += [RowSpec(model, "control") for model in self.controls if model in models]
+        return found + [RowSpec(model, "control") for model in strange if model in controls]
 
     def ordered(self, datasets: list[str]) -> list[str]:
         """The data sets in the order of the study, others after them."""
@@ -127,7 +127,7 @@ class Recipe:
             name for name in datasets if name not in self.datasets
         ]
 
-    def beside(self, records: list[Published], dataset: str) -> dict[tuple[str, str], Published]:
+    def published_for(self, records: list[Published], dataset: str) -> dict[tuple[str, str], Published]:
         """(model, metric) -> the published figure that may stand beside this study's, of the same data and set-up.
 
         Where the study has features, the metric carries those of the published figure.
@@ -140,6 +140,6 @@ class Recipe:
         featured = {name for table in self.tables if table.features for name in table.metrics}
         return f"{metric}@{self.published_features}" if metric in featured else metric
 
-    def apart(self, records: list[Published], dataset: str) -> list[Published]:
+    def published_elsewhere(self, records: list[Published], dataset: str) -> list[Published]:
         """The published figures of the same data set under another set-up, never to be mixed with the others."""
         return [one for one in records if one.dataset == dataset and (one.paper, one.table) in self.other_setup]

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.report.summary import Summary, of_samples
 from otbench.statistics.intervals import FEW, Interval
 from otbench.utils.files import write_text
@@ -124,7 +124,7 @@ def measured(summary: Summary, metric: str, strong: bool = False, undecided: boo
     raw: dict[str, Raw] = {"": summary.mean, "_sd": summary.sd, "_error": summary.error}
     raw |= {"_low": summary.interval.low, "_high": summary.interval.high, "_n": summary.n}
     if summary.n:
-        text = shown(metric).number(summary.mean, summary.error)
+        text = metric_label(metric).number(summary.mean, summary.error)
         return Cell(f"{text} n.s." if undecided else text, raw, strong=strong, hint=hint(summary, metric))
     if not summary.expected:
         return Cell("–", raw, kind="absent")
@@ -135,7 +135,7 @@ def measured(summary: Summary, metric: str, strong: bool = False, undecided: boo
 
 def hint(summary: Summary, metric: str) -> str:
     """A figure in full: mean, standard deviation, bootstrap interval, Student's where seeds are few, one seed's, n."""
-    number, parts = shown(metric).number, [f"mean {shown(metric).number(summary.mean)}"]
+    number, parts = metric_label(metric).number, [f"mean {metric_label(metric).number(summary.mean)}"]
     if math.isfinite(summary.sd):
         parts.append(f"sd {number(summary.sd)}")
     if summary.interval.known:
@@ -151,7 +151,7 @@ def hint(summary: Summary, metric: str) -> str:
 
 def between(interval: Interval, metric: str) -> str:
     """An interval in the metric's unit: `0.66 to 0.77`; empty where it is not known."""
-    number = shown(metric).number
+    number = metric_label(metric).number
     return f"{number(interval.low)} to {number(interval.high)}" if interval.known else ""
 
 

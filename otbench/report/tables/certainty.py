@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.report.summary import Summary, of_samples, summarise
 from otbench.report.tables import variance
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, between, seeds
@@ -42,12 +42,12 @@ def full_table(comparison: Comparison, dataset: str) -> Table | None:
     run, study = comparison.run, comparison.study
     keys = [run.key(dataset, metric, table.features) for table in study.tables for metric in table.metrics]
     metrics = [key for key in dict.fromkeys(keys) if key == "seconds" or (dataset, key) in run.protocols]
-    places = [place for place in comparison.places(dataset) if (dataset, place.model) in run.cells]
+    places = [place for place in comparison.rows(dataset) if (dataset, place.model) in run.cells]
     rows = []
     for metric in metrics if metrics != ["seconds"] else ():
         for place in places:
             one = summarise(run, dataset, place.model, metric)
-            inner = metric in study.inner and not one.n and one.counts.get("ok")
+            inner = metric in study.internal_metrics and not one.n and one.counts.get("ok")
             if not inner:
                 rows.append(_full_row(comparison, place.model, metric, one))
     if not rows:
@@ -74,7 +74,7 @@ def full_table(comparison: Comparison, dataset: str) -> Table | None:
 
 
 def _full_row(comparison: Comparison, model: str, metric: str, one: Summary) -> Row:
-    number = shown(metric).number
+    number = metric_label(metric).number
     cells = [Cell(comparison.full(metric), {"": metric}), seeds(one), Cell(str(one.n), {"": one.n})]
     for value in (one.mean, one.sd, one.error):
         cells.append(ABSENT if math.isnan(value) else Cell(number(value), {"": value}))
@@ -128,7 +128,7 @@ SCALES = {"log": "logarithm: ratios", "logit": "logit: odds ratios", "identity":
 
 def _open_rows(comparison: Comparison, dataset: str, metric: str, stands: AgainstBest) -> list[Row]:
     """The rows of one metric; one that says `none` where all others are significantly worse than the best model."""
-    number, best = shown(metric).number, stands.models[stands.best]
+    number, best = metric_label(metric).number, stands.models[stands.best]
     label, title = comparison.full(metric), comparison.title(stands.best)
     error = summarise(comparison.run, dataset, stands.best, metric).error
     first = Cell(f"{title} ({number(best.estimate, error)})", {"": stands.best})

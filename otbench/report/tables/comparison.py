@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from otbench.report.comparison import Comparison, _capital
 from otbench.report.floors import floor
-from otbench.report.labels import shown
-from otbench.report.recipes.base import Columns, Place
+from otbench.report.labels import metric_label
+from otbench.report.recipes.base import Columns, RowSpec
 from otbench.report.recipes.published import ERROR_KINDS, Published
-from otbench.report.results import Gathered
+from otbench.report.results import RunResults
 from otbench.report.summary import Summary, standing, summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured, seeds
 
@@ -42,9 +42,9 @@ def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> 
     if not metrics or metrics == ("seconds",):
         return None
     blocks = (*columns.blocks, "control") if columns.blocks else tuple(comparison.study.blocks)
-    places = [place for place in comparison.places(dataset) if place.block in blocks]
+    places = [place for place in comparison.rows(dataset) if place.block in blocks]
     models = {place.model for place in places}
-    beside = {key: one for key, one in comparison.beside(dataset).items() if key[0] in models}
+    beside = {key: one for key, one in comparison.published_for(dataset).items() if key[0] in models}
     fillers: list[tuple[Column, Callable[[str], Cell]]] = []
     here = {label: run for label, run in comparison.runs.items() if any(where == dataset for where, _ in run.cells)}
     for label, run in here.items():
@@ -67,12 +67,12 @@ def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> 
     return Table(name, title, caption, tuple(column for column, _ in fillers), tuple(rows), tuple(notes))
 
 
-def _row(comparison: Comparison, place: Place, fillers: list[tuple[Column, Callable[[str], Cell]]]) -> Row:
+def _row(comparison: Comparison, place: RowSpec, fillers: list[tuple[Column, Callable[[str], Cell]]]) -> Row:
     cells = tuple(fill(place.model) for _, fill in fillers)
     return Row(place.model, comparison.title(place.model), comparison.study.blocks[place.block], cells)
 
 
-def _seeds(run: Gathered, dataset: str) -> Callable[[str], Cell]:
+def _seeds(run: RunResults, dataset: str) -> Callable[[str], Cell]:
     def fill(model: str) -> Cell:
         return seeds(summarise(run, dataset, model, "seconds"))
 
@@ -92,13 +92,13 @@ def _published(beside: dict[tuple[str, str], Published], metric: str) -> Callabl
             "_certain": "yes" if record.certain else "no",
             "_source": record.source,
         }
-        return Cell(record.text(shown(metric).factor) + ("" if record.certain else " †"), raw)
+        return Cell(record.text(metric_label(metric).factor) + ("" if record.certain else " †"), raw)
 
     return fill
 
 
 def _measured(
-    comparison: Comparison, run: Gathered, dataset: str, metric: str, rows: set[str]
+    comparison: Comparison, run: RunResults, dataset: str, metric: str, rows: set[str]
 ) -> Callable[[str], Cell]:
     models = [model for where, model in run.cells if where == dataset and model in rows - comparison.unranked]
     held = {model: summarise(run, dataset, model, metric) for model in models}
@@ -106,7 +106,7 @@ def _measured(
 
     def fill(model: str) -> Cell:
         one = summarise(run, dataset, model, metric)
-        if metric in comparison.study.inner and not one.n and one.counts.get("ok"):
+        if metric in comparison.study.internal_metrics and not one.n and one.counts.get("ok"):
             return ABSENT  # a model without an autoencoder lacks nothing
         strong = best is not None and model in held and one.mean == held[best].mean
         return measured(one, metric, strong, undecided=model in equal and not strong)
@@ -125,7 +125,7 @@ def _floor_row(comparison: Comparison, dataset: str, columns: list[Column], metr
         if metric is None or math.isnan(values[metric]):
             cells.append(ABSENT)
         else:
-            cells.append(Cell(shown(metric).number(values[metric]), {"": values[metric]}))
+            cells.append(Cell(metric_label(metric).number(values[metric]), {"": values[metric]}))
     return [Row("floor", "Perfect sampler (expected)", comparison.study.blocks["floor"], tuple(cells))]
 
 
@@ -143,7 +143,7 @@ def _notes(
     doubts: dict[str, dict[str, list[str]]] = {}
     for (model, metric), record in used.items():
         for doubt in [] if record.certain else record.note.split("; "):
-            label = shown(metric).label.split(",")[0]
+            label = metric_label(metric).label.split(",")[0]
             doubts.setdefault(doubt, {}).setdefault(label, []).append(comparison.title(model))
     for doubt, labels in doubts.items():
         if "AE-OT Table 2" not in doubt:

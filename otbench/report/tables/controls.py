@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.report.recipes.base import Recipe
 from otbench.report.recipes.mode_collapse import RECIPE
 from otbench.report.summary import Summary, summarise, told_apart
@@ -22,11 +22,11 @@ def verdict(metric: str, held: dict[str, Summary], study: Recipe = RECIPE) -> tu
     real = held.get("real")
     if real is None or not real.n:
         return UNSURE, "held-out real data were not measured"
-    base, must = metric.partition("@")[0], study.sees(metric)
-    direction = study.alarms.get(base, shown(metric).direction)
+    base, must = metric.partition("@")[0], study.must_rank(metric)
+    direction = study.copy_alarms.get(base, metric_label(metric).direction)
     if direction not in ("higher", "lower"):
         return UNSURE, "no side is better: read it against held-out real data"
-    alarm = base in study.alarms
+    alarm = base in study.copy_alarms
     worse, blind, preferred = [], [], []
     for name in ("memoriser",) if alarm else ("collapsed", "noise"):
         other = held.get(name)
@@ -72,7 +72,7 @@ def controls_table(comparison: Comparison, dataset: str) -> Table | None:
     metrics = [
         metric
         for metric in dict.fromkeys(columned)
-        if metric not in ("seconds", *study.inner) and (dataset, metric) in run.protocols
+        if metric not in ("seconds", *study.internal_metrics) and (dataset, metric) in run.protocols
     ]
     if not present or not metrics:
         return None

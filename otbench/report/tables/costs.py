@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import UNITS, shown
+from otbench.report.labels import UNITS, metric_label
 from otbench.report.summary import Summary, summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def cost_tables(comparison: Comparison, dataset: str) -> list[Table]:
     """Seconds, peak memory (MiB), energy (kJ), parameters and steps of every model of the run, means over seeds."""
     run = comparison.run
-    places = [place for place in comparison.places(dataset) if (dataset, place.model) in run.cells]
+    places = [place for place in comparison.rows(dataset) if (dataset, place.model) in run.cells]
     held = {place.model: _spent(comparison, dataset, place.model) for place in places}
     if not any(one.n and one.mean > 0 for costs in held.values() for one in costs.values()):
         return []
@@ -62,7 +62,7 @@ def _cell(metric: str, one: Summary) -> Cell:
     if not one.n:
         return Cell("–", raw, kind="absent")
     if metric == "seconds":
-        return Cell(shown("seconds").number(one.mean, one.error), raw)
+        return Cell(metric_label("seconds").number(one.mean, one.error), raw)
     size = UNITS[metric][2]
     return Cell(_three(one.mean / size, one.error / size), raw)
 

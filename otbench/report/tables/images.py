@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import NETWORKS, shown
+from otbench.report.labels import NETWORKS, metric_label
 from otbench.report.recipes.images import TABLES_3_AND_4
 from otbench.report.recipes.published import Published
-from otbench.report.results import Gathered
+from otbench.report.results import RunResults
 from otbench.report.summary import Summary, difference, summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured
 from otbench.report.tables.comparison import BEST, best_of
@@ -59,7 +59,7 @@ def loss_table(comparison: Comparison) -> Table | None:
                 cells.append(quoted(owned.get((dataset, metric)), metric))
             cells += [measured(held[label, dataset, metric], metric) for label in runs]
         if any(cell.kind != "absent" for cell in cells):
-            rows.append(Row(dataset, comparison.place(dataset), "", tuple(cells)))
+            rows.append(Row(dataset, comparison.dataset_title(dataset), "", tuple(cells)))
     notes = []
     if owned:
         first = next(iter(owned.values()))
@@ -89,8 +89,8 @@ def distance_table(comparison: Comparison, network: str) -> Table | None:
         return None
     columns, filled = [], []
     for dataset in names:
-        group = comparison.place(dataset)
-        beside = {model: one for (model, metric), one in comparison.beside(dataset).items() if metric == key}
+        group = comparison.dataset_title(dataset)
+        beside = {model: one for (model, metric), one in comparison.published_for(dataset).items() if metric == key}
         if beside:
             columns.append(Column(f"{dataset}_published", "published", group))
             filled.append({model: quoted(one, "fid") for model, one in beside.items()})
@@ -100,7 +100,7 @@ def distance_table(comparison: Comparison, network: str) -> Table | None:
                 filled.append(_distances(comparison, run, dataset, key, len(names) > 1))
     measured_ones = {model for cells in filled for model in cells}
     kept = {*TABLES_3_AND_4, *(measured_ones if len(names) > 1 else measured_ones & comparison.controls)}
-    places = comparison.study.places(sorted(kept), sorted(comparison.controls), [])
+    places = comparison.study.rows(sorted(kept), sorted(comparison.controls), [])
     rows = [
         Row(
             place.model,
@@ -110,8 +110,8 @@ def distance_table(comparison: Comparison, network: str) -> Table | None:
         )
         for place in places
     ]
-    label = shown(key).label
-    where = "all data sets" if len(names) > 1 else comparison.place(names[0])
+    label = metric_label(key).label
+    where = "all data sets" if len(names) > 1 else comparison.dataset_title(names[0])
     title = f"AE-OT Tables 3 and 4: {label}, {where}"
     caption = (
         f"{label}, lower is better; WGAN-GP and DRAGAN are rows of the study that these tables quote. Mean ± standard "
@@ -127,7 +127,7 @@ def _place(cells: dict[str, Cell], model: str, column: Column) -> Cell:
     return NOT_RUN if model in TABLES_3_AND_4 and column.label != "published" else ABSENT
 
 
-def _distances(comparison: Comparison, run: Gathered, dataset: str, key: str, every: bool) -> dict[str, Cell]:
+def _distances(comparison: Comparison, run: RunResults, dataset: str, key: str, every: bool) -> dict[str, Cell]:
     """The cells of all models; ranked are all of them, or the papers' rows alone."""
     models = [model for where, model in run.cells if where == dataset]
     held = {model: summarise(run, dataset, model, key) for model in models}
@@ -153,7 +153,7 @@ def published_table(comparison: Comparison) -> Table | None:
     names = comparison.study.ordered(list(dict.fromkeys(one.dataset for one in records)))
     models = list(dict.fromkeys(one.model for one in records))
     rows = []
-    for place in comparison.study.places([], [], models):
+    for place in comparison.study.rows([], [], models):
         held = {one.dataset: one for one in records if one.model == place.model}
         cells = tuple(quoted(held.get(dataset), "fid") for dataset in names)
         rows.append(Row(place.model, comparison.title(place.model), comparison.study.blocks[place.block], cells))
@@ -164,7 +164,7 @@ def published_table(comparison: Comparison) -> Table | None:
         "features are on another scale."
     )
     notes = [f"† {one.source}: {one.note}." for one in _first_of_each([one for one in records if not one.certain])]
-    columns = tuple(Column(dataset, comparison.place(dataset)) for dataset in names)
+    columns = tuple(Column(dataset, comparison.dataset_title(dataset)) for dataset in names)
     title = "Published FID (AE-OT Tables 3 and 4), not to be set beside this run's figures"
     return Table("images_fid_published", title, caption, columns, tuple(rows), tuple(notes))
 
@@ -176,7 +176,7 @@ def split_table(comparison: Comparison, dataset: str, network: str) -> Table | N
     run = comparison.run
     models = [
         place.model
-        for place in comparison.places(dataset)
+        for place in comparison.rows(dataset)
         if place.model not in comparison.study.unranked
         and summarise(run, dataset, place.model, f"fid_reconstruction@{network}").n
     ]
@@ -191,7 +191,7 @@ def split_table(comparison: Comparison, dataset: str, network: str) -> Table | N
     if real["fid"].n:
         cells = [measured(real[part], f"fid@{network}") if real[part].n else ABSENT for part in SPLIT]
         rows.append(Row("real", comparison.title("real"), comparison.study.blocks["control"], tuple(cells)))
-    name = shown(f"fid@{network}").label
+    name = metric_label(f"fid@{network}").label
     columns = (
         Column("fid", "test images", "Samples to"),
         Column("train", "training images", "Samples to"),
@@ -233,7 +233,7 @@ def quoted(record: Published | None, metric: str) -> Cell:
     if record is None:
         return ABSENT
     raw = {"": str(record.value), "_error": None if record.error is None else str(record.error)}
-    return Cell(record.text(shown(metric).factor) + ("" if record.certain else " †"), raw)
+    return Cell(record.text(metric_label(metric).factor) + ("" if record.certain else " †"), raw)
 
 
 def _first_of_each(records: list[Published]) -> list[Published]:

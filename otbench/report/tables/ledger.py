@@ -11,9 +11,9 @@ import numpy as np
 
 from otbench.report.agreement import LEVEL, Agreement, agreement
 from otbench.report.comparison import Comparison
-from otbench.report.labels import NETWORKS, shown
+from otbench.report.labels import NETWORKS, metric_label
 from otbench.report.recipes.published import ERROR_KINDS, Published
-from otbench.report.results import Gathered
+from otbench.report.results import RunResults
 from otbench.report.summary import Summary, summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
 from otbench.report.tables.run import said_of
@@ -137,14 +137,14 @@ def _findings(record: Published, comparison: Comparison) -> Iterator[tuple[str, 
         yield label, Finding(metric, own, reasons, test)
 
 
-def _key(record: Published, comparison: Comparison, run: Gathered) -> str:
+def _key(record: Published, comparison: Comparison, run: RunResults) -> str:
     """The metric on the published features where the run has it for the model, else on those it has."""
     wanted = comparison.study.published_key(record.metric)
     keys = [wanted, *(run.key(record.dataset, record.metric, network) for network in NETWORKS), record.metric]
     return next((key for key in keys if summarise(run, record.dataset, record.model, key).n), wanted)
 
 
-def _reasons(record: Published, comparison: Comparison, run: Gathered, metric: str, own: Summary) -> Iterator[str]:
+def _reasons(record: Published, comparison: Comparison, run: RunResults, metric: str, own: Summary) -> Iterator[str]:
     """Why the two are unlike, in words; nothing where they are like."""
     study = comparison.study
     if (record.paper, record.table) not in study.same_setup:
@@ -179,7 +179,7 @@ def _samples(record: Published, protocol: str) -> Iterator[str]:
         yield f"{record.n_samples:,} samples published, {own:,} measured"
 
 
-def _budget(run: Gathered, dataset: str, model: str) -> Iterator[str]:
+def _budget(run: RunResults, dataset: str, model: str) -> Iterator[str]:
     """Why the model's budget is not the paper's; a model that has no steps always has its full budget."""
     about = run.info["models"].get(model, {})
     paper = run.paper_steps(dataset, model)
@@ -194,12 +194,12 @@ def _budget(run: Gathered, dataset: str, model: str) -> Iterator[str]:
 
 def _row(entry: Entry, labels: list[str]) -> Row:
     record, comparison = entry.record, entry.comparison
-    place = comparison.place(record.dataset) if comparison else record.dataset
+    place = comparison.dataset_title(record.dataset) if comparison else record.dataset
     model = comparison.title(record.model) if comparison else record.model
     metric = comparison.study.published_key(record.metric) if comparison else record.metric
-    label = comparison.full(metric) if comparison else shown(metric).label
+    label = comparison.full(metric) if comparison else metric_label(metric).label
     cells = [Cell(place, {"": record.dataset}), Cell(model, {"": record.model}), Cell(label, {"": metric})]
-    cells += [_value(record, shown(metric).factor), _kind(record)]
+    cells += [_value(record, metric_label(metric).factor), _kind(record)]
     for label in labels:
         cells += _found(entry.found.get(label))
     name = "/".join((record.paper, record.table, record.dataset, record.model, record.metric))
@@ -222,7 +222,7 @@ def _found(one: Finding | None) -> tuple[Cell, Cell]:
     if one is None:
         return ABSENT, Cell(MISSING, {"": MISSING}, kind="absent")
     own, raw = one.summary, {"": one.verdict}
-    number = shown(one.metric).number(own.mean, own.error)
+    number = metric_label(one.metric).number(own.mean, own.error)
     measured = Cell(f"{number} ({own.n})", {"": own.mean, "_error": own.error, "_n": own.n})
     if one.test is None:
         return measured, Cell(UNLIKE, raw, kind="absent")

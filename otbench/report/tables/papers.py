@@ -7,10 +7,10 @@ table of their own.
 from __future__ import annotations
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import INCEPTION, NETWORKS, shown
+from otbench.report.labels import INCEPTION, NETWORKS, metric_label
 from otbench.report.recipes.images import AE_OT_GAN_ROWS, WAE_ROWS
 from otbench.report.recipes.published import Published
-from otbench.report.results import Gathered
+from otbench.report.results import RunResults
 from otbench.report.summary import summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured
 from otbench.report.tables.comparison import BEST, best_of
@@ -41,7 +41,7 @@ def wae_table(comparison: Comparison, network: str) -> Table | None:
     filled: list[dict[str, Cell]] = []
     for dataset in names:
         for metric in (f"fid@{network}", "sharpness"):
-            base, group = metric.partition("@")[0], f"{comparison.place(dataset)}: {_label(comparison, metric)}"
+            base, group = metric.partition("@")[0], f"{comparison.dataset_title(dataset)}: {_label(comparison, metric)}"
             own = {one.model: one for one in records if (one.dataset, one.metric) == (dataset, base)}
             if own and network == "inception":
                 columns.append(Column(f"{dataset}_{base}_published", "published", group))
@@ -72,7 +72,8 @@ def wae_published(comparison: Comparison) -> Table | None:
         for model, title in WAE_ROWS.items()
     )
     caption = (
-        f"{comparison.place(records[0].dataset)}, Inception features, as published. This run measured no Inception "
+        f"{comparison.dataset_title(records[0].dataset)}, Inception features, as published. "
+        "This run measured no Inception "
         "features of that data set: compare the order of the rows, not the figures."
     )
     title = "Published: WAE Table 1, not to be set beside this run's figures"
@@ -94,7 +95,7 @@ def ae_ot_gan_table(comparison: Comparison, network: str) -> Table | None:
         own = {one.model: one for one in records if one.dataset == dataset} if network == "inception" else {}
         for at, kind in enumerate(KINDS):
             pairs = [pair[at] for pair in AE_OT_GAN_ROWS.values()]
-            group = f"{comparison.place(dataset)}, {kind}"
+            group = f"{comparison.dataset_title(dataset)}, {kind}"
             if own:
                 columns.append(Column(f"{dataset}_{kind.lower()}_published", "published", group))
                 filled.append([quoted(own.get(model), "fid") for model in pairs])
@@ -104,7 +105,8 @@ def ae_ot_gan_table(comparison: Comparison, network: str) -> Table | None:
                 filled.append([cells.get(model, ABSENT) for model in pairs])
     rows = [Row(row, row, "", tuple(cells[at] for cells in filled)) for at, row in enumerate(AE_OT_GAN_ROWS)]
     caption = (
-        f"{shown(key).label}, lower is better, of larger networks than those of AE-OT's tables: the “standard” CNN of "
+        f"{metric_label(key).label}, lower is better, of larger networks than those of AE-OT's tables: "
+        "the “standard” CNN of "
         "SNGAN, and ResNets (PGGAN: its own). –: the paper has no such row. Mean ± standard error over seeds. "
         f"{said_of_runs(comparison)} {BEST.replace('generative model', 'model of either network')}"
     )
@@ -121,7 +123,9 @@ def ae_ot_gan_published(comparison: Comparison) -> Table | None:
     held = {(one.dataset, one.model): one for one in records}
     names = list(dict.fromkeys(one.dataset for one in records))
     columns = tuple(
-        Column(f"{dataset}_{kind.lower()}", kind, comparison.place(dataset)) for dataset in names for kind in KINDS
+        Column(f"{dataset}_{kind.lower()}", kind, comparison.dataset_title(dataset))
+        for dataset in names
+        for kind in KINDS
     )
     rows = tuple(
         Row(row, row, "", tuple(quoted(held.get((dataset, model)), "fid") for dataset in names for model in pair))
@@ -146,7 +150,12 @@ def _with(comparison: Comparison, models: list[str], network: str) -> list[str]:
 
 
 def _cells(
-    comparison: Comparison, run: Gathered, dataset: str, models: list[str], metric: str, among: list[str] | None = None
+    comparison: Comparison,
+    run: RunResults,
+    dataset: str,
+    models: list[str],
+    metric: str,
+    among: list[str] | None = None,
 ) -> dict[str, Cell]:
     """The cell of every model, the best one among `among` (default: these) marked; controls are not ranked."""
     ranked = [model for model in among or models if model not in comparison.unranked]
@@ -164,7 +173,9 @@ def _label(comparison: Comparison, metric: str) -> str:
     if network == "inception":
         return INCEPTION[base]
     return (
-        "Fréchet distance" if base == "fid" else comparison.study.short.get(base, shown(base).label.partition(",")[0])
+        "Fréchet distance"
+        if base == "fid"
+        else comparison.study.short.get(base, metric_label(base).label.partition(",")[0])
     )
 
 
@@ -177,6 +188,6 @@ def doubts(records: list[Published]) -> list[str]:
     held: dict[tuple[str, str], list[str]] = {}
     for one in records:
         if not one.certain:
-            label = INCEPTION.get(one.metric, shown(one.metric).label.partition(",")[0])
+            label = INCEPTION.get(one.metric, metric_label(one.metric).label.partition(",")[0])
             held.setdefault((one.source, one.note), []).append(label)
     return [f"† {source}, {', '.join(dict.fromkeys(labels))}: {note}." for (source, note), labels in held.items()]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import NETWORKS, shown
+from otbench.report.labels import NETWORKS, metric_label
 from otbench.report.summary import summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
 from otbench.statistics.ranks import Ranks, rank
@@ -66,7 +66,7 @@ def rankings(comparison: Comparison) -> list[Ranking]:
 def _ranking(comparison: Comparison, name: str) -> Ranking | None:
     run, datasets = comparison.run, comparison.datasets
     keys = {dataset: comparison.main_key(dataset, name) for dataset in datasets}
-    direction = shown(name).direction
+    direction = metric_label(name).direction
     measured = all((dataset, key) in run.protocols for dataset, key in keys.items())
     if len(datasets) < ENOUGH or direction == "none" or not measured:
         return None
@@ -105,7 +105,7 @@ def ranking_table(comparison: Comparison) -> Table | None:
     places = {
         place.model: comparison.study.blocks[place.block]
         for where in found[0].datasets
-        for place in comparison.places(where)
+        for place in comparison.rows(where)
     }
     best = [float(np.min(one.ranks.average)) for one in found]
     rows = []

@@ -25,7 +25,7 @@ def rating_tables(comparison: Comparison, dataset: str) -> list[Table]:
 
 
 def _rates(comparison: Comparison, dataset: str, told: dict[str, Any]) -> Table:
-    order = [place.model for place in comparison.places(dataset)]
+    order = [place.model for place in comparison.rows(dataset)]
     place = {model: at for at, model in enumerate(order)}
     rates = sorted(told["rates"], key=lambda one: (place.get(one["model"], len(order)), one["model"], one["snapshot"]))
     rows = [

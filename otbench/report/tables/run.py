@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.report.recipes.published import Published
 from otbench.report.summary import status_of, summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
@@ -55,7 +55,7 @@ def cells_table(comparisons: list[Comparison], troubled: bool = False) -> Table:
             Cell(str(seed), {"": seed}),
             Cell(status, {"": status}, kind="" if status == "ok" else "trouble"),
             _number(reached, f"{reached:.0%}"),
-            _number(spent, shown("seconds").number(spent)),
+            _number(spent, metric_label("seconds").number(spent)),
             Cell(_one_of(found["device"]), {"": _one_of(found["device"])}),
             Cell(_one_of(found["code_version"]), {"": _one_of(found["code_version"])}),
             Cell(_one_of(found["config_hash"]), {"": _one_of(found["config_hash"])}),
@@ -121,17 +121,17 @@ def protocols_table(comparisons: list[Comparison]) -> Table:
         place = {metric: at for at, metric in enumerate(order)}
         for metric, protocol in sorted(found, key=lambda key: (place.get(key[0].partition("@")[0], 99), key)):
             cells = (Cell(protocol, {"": protocol}), Cell(", ".join(found[metric, protocol]), {}))
-            label = comparison.full(metric) if comparison.study.kind == "images" else shown(metric).label
+            label = comparison.full(metric) if comparison.study.kind == "images" else metric_label(metric).label
             rows.append(Row(metric, label, "", cells))
     columns = (Column("protocol", "Protocol", align="l"), Column("datasets", "Data sets", align="l"))
     caption = "Figures under different protocols never share a column."
     return Table("protocols", "Protocol of every metric", caption, columns, tuple(rows), row_head="Metric")
 
 
-def apart_table(comparison: Comparison, dataset: str) -> Table | None:
+def elsewhere_table(comparison: Comparison, dataset: str) -> Table | None:
     """Published figures of the data set from another set-up, which must not stand beside this run's."""
     study = comparison.study
-    records = study.apart(list(comparison.published), dataset)
+    records = study.published_elsewhere(list(comparison.published), dataset)
     if not records:
         return None
     metrics = [metric for metric in study.metrics if any(one.metric == metric for one in records)]
@@ -153,7 +153,7 @@ def apart_table(comparison: Comparison, dataset: str) -> Table | None:
     caption = " ".join(captions)
     named = "; ".join(f"{source}, another set-up" for source in dict.fromkeys(source for source, _ in sources))
     title = f"{comparison.run.title('datasets', dataset)}: {named}"
-    columns = tuple(Column(metric, shown(study.published_key(metric)).label) for metric in metrics)
+    columns = tuple(Column(metric, metric_label(study.published_key(metric)).label) for metric in metrics)
     return Table(
         f"{dataset}_{first.paper.lower().replace(' ', '_')}", title, caption, columns, tuple(rows), tuple(doubts)
     )
@@ -161,7 +161,7 @@ def apart_table(comparison: Comparison, dataset: str) -> Table | None:
 
 def _apart(one: Published) -> Cell:
     mark = "" if one.certain else " †"
-    return Cell(one.text(shown(one.metric).factor) + mark, {"": str(one.value)})
+    return Cell(one.text(metric_label(one.metric).factor) + mark, {"": str(one.value)})
 
 
 def _number(value: float, text: str) -> Cell:

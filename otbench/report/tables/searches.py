@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import NETWORKS, shown
+from otbench.report.labels import NETWORKS, metric_label
 from otbench.report.results import network_of
 from otbench.report.tables.base import Cell, Column, Row, Table
 
@@ -83,7 +83,7 @@ def filled(comparison: Comparison, dataset: str, network: str) -> dict[tuple[str
     any trial on the data set reached, and a column `lost` that says so.
     """
     rows = comparison.run.search[comparison.run.search["dataset"] == dataset]
-    order = comparison.study.places(sorted(set(rows["model"])), [], [])
+    order = comparison.study.rows(sorted(set(rows["model"])), [], [])
     found = {
         (space, place.model): trials(comparison, dataset, network, space, place.model)
         for space in SPACES
@@ -125,10 +125,10 @@ def search_table(comparison: Comparison, dataset: str, network: str) -> Table:
         options = one["options"][one["test"].idxmin()]
         cells = [Cell(space, {"": space}), Cell(str(len(one)), {"": len(one)})]
         cells += [Cell(str(lost) if lost else "–", {"": lost})]
-        cells += [Cell(shown(metric).number(value), {"": float(value)}) for value in numbers]
+        cells += [Cell(metric_label(metric).number(value), {"": float(value)}) for value in numbers]
         cells.append(Cell(_said_options(options), {"": options}))
         rows.append(Row(model, comparison.title(model), SPACES[space], tuple(cells)))
-    name = shown(metric).label
+    name = metric_label(metric).label
     columns = (
         Column("space", "Ranges", align="l"),
         Column("trials", "Trials"),
@@ -144,7 +144,7 @@ def search_table(comparison: Comparison, dataset: str, network: str) -> Table:
         "ones has the model's defaults. By the study's rule trial and snapshot are chosen on the test images that the "
         f"distance is measured on; the honest choice is made on validation images. {_budget(comparison)}"
     )
-    title = f"Search over options, {comparison.place(dataset)}, {NETWORKS[network]}"
+    title = f"Search over options, {comparison.dataset_title(dataset)}, {NETWORKS[network]}"
     return Table(f"{dataset}_search", title, caption, columns, tuple(rows))
 
 

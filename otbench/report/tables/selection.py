@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import NETWORKS, shown
-from otbench.report.results import Gathered
+from otbench.report.labels import NETWORKS, metric_label
+from otbench.report.results import RunResults
 from otbench.report.summary import Summary, counts_of, of_seeds
 from otbench.report.tables.base import Cell, Column, Row, Table, measured, seeds
 from otbench.report.tables.comparison import BEST, best_of
@@ -21,7 +21,7 @@ RULES = {"last": "last", "validation": "chosen on validation", "test": "best on 
 OPTIMISM = {"optimism": "chosen on validation − best", "optimism_last": "last − best"}
 
 
-def choices(run: Gathered, dataset: str, model: str, network: str) -> pd.DataFrame:
+def choices(run: RunResults, dataset: str, model: str, network: str) -> pd.DataFrame:
     """Index seed: the Fréchet distance to the test images of the snapshot that each rule chooses.
 
     Columns last, validation, test; at_validation and at_test, the shares of the budget chosen; snapshots, how many
@@ -69,7 +69,7 @@ def selection_table(comparison: Comparison, dataset: str, network: str) -> Table
         rule: {model: _over_seeds(run, dataset, model, one[rule]) for model, one in held.items()} for rule in RULES
     }
     best = {rule: best_of(found, metric) for rule, found in values.items()}
-    blocks = {place.model: comparison.study.blocks[place.block] for place in comparison.places(dataset)}
+    blocks = {place.model: comparison.study.blocks[place.block] for place in comparison.rows(dataset)}
     rows = []
     for model, one in held.items():
         cells = [seeds(_over_seeds(run, dataset, model, one["test"]))]
@@ -81,7 +81,7 @@ def selection_table(comparison: Comparison, dataset: str, network: str) -> Table
             cells.append(measured(_over_seeds(run, dataset, model, one[rule] - one["test"]), metric))
         cells += [_share(one[name]) for name in ("at_validation", "at_test")]
         rows.append(Row(model, comparison.title(model), blocks[model], tuple(cells)))
-    name = shown(metric).label
+    name = metric_label(metric).label
     columns = [Column("seeds", "Seeds")]
     columns += [Column(rule, label, f"{name}, test images") for rule, label in RULES.items()]
     columns += [Column(key, label, "Optimism of the best") for key, label in OPTIMISM.items()]
@@ -117,7 +117,7 @@ def _notes(comparison: Comparison, best: dict[str, tuple[str | None, list[str]]]
     return [f"The rule decides which model has the least mean: {'; '.join(said)}."]
 
 
-def _over_seeds(run: Gathered, dataset: str, model: str, values: pd.Series) -> Summary:
+def _over_seeds(run: RunResults, dataset: str, model: str, values: pd.Series) -> Summary:
     kept = values.dropna().sort_index()
     return of_seeds(kept, counts_of(run, dataset, model))
 

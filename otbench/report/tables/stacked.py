@@ -31,7 +31,7 @@ def stacked_tables(comparison: Comparison) -> list[Table]:
         columns.append(Column(f"{metric}_published", f"published, {_place(comparison)}", study.short[metric]))
         for dataset, label in _runs(comparison):
             key = f"{metric}_{dataset}_{label.replace(' ', '_')}"
-            columns.append(Column(key, f"{label}, {comparison.place(dataset)}", study.short[metric]))
+            columns.append(Column(key, f"{label}, {comparison.dataset_title(dataset)}", study.short[metric]))
     rows = []
     for group in study.groups:
         for model in group.models:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.report.results import featured
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
 from otbench.statistics.extrapolation import Limit, extrapolate
@@ -65,7 +65,7 @@ def _splits(comparison: Comparison, dataset: str) -> dict[tuple[str, str], Sprea
     measured = set(frame["metric"])
     metrics = [key for key in dict.fromkeys(keys) if key in measured]
     for metric in metrics:
-        for place in comparison.places(dataset):
+        for place in comparison.rows(dataset):
             spread = _spread(groups[place.model, metric]) if (place.model, metric) in groups else None
             if spread is not None:
                 found[place.model, metric] = spread
@@ -114,7 +114,7 @@ def variance_table(comparison: Comparison, dataset: str) -> Table | None:
 
 
 def _variance_row(comparison: Comparison, model: str, metric: str, spread: Spread) -> Row:
-    number, one = shown(metric).number, spread.split
+    number, one = metric_label(metric).number, spread.split
     sd = math.sqrt(one.total)
     cells = [Cell(comparison.full(metric), {"": metric}), Cell(number(one.mean), {"": one.mean})]
     cells.append(Cell(number(sd), {"": sd}))
@@ -159,7 +159,7 @@ def _limits(comparison: Comparison, dataset: str) -> dict[str, dict[str, Bias]]:
     found: dict[str, dict[str, Bias]] = {}
     groups = dict(list(frame.groupby(["metric", "model"], sort=False)))
     for metric in dict.fromkeys(frame["metric"]):
-        for place in comparison.places(dataset):
+        for place in comparison.rows(dataset):
             rows = groups.get((metric, place.model))
             if rows is None:
                 continue
@@ -177,22 +177,22 @@ def bias_tables(comparison: Comparison, dataset: str) -> list[Table]:
     tables = []
     for metric, models in limits(comparison, dataset).items():
         sizes = sorted({n for one in models.values() for n in one.values})
-        columns = [Column(f"n_{n}", f"n = {n:,}", shown(metric).label) for n in sizes]
-        columns += [Column("limit", "n → ∞", shown(metric).label), Column("slope", "Bias at the largest n, %")]
+        columns = [Column(f"n_{n}", f"n = {n:,}", metric_label(metric).label) for n in sizes]
+        columns += [Column("limit", "n → ∞", metric_label(metric).label), Column("slope", "Bias at the largest n, %")]
         rows = []
         for model, one in models.items():
             cells = [_value(metric, *one.at(n)) if n in one.values else ABSENT for n in sizes]
             cells.append(_value(metric, one.limit.limit, one.limit.error))
             cells.append(_share(one))
             rows.append(Row(model, comparison.title(model), "", tuple(cells)))
-        title = f"{comparison.run.title('datasets', dataset)}: {shown(metric).label} and the number of samples"
+        title = f"{comparison.run.title('datasets', dataset)}: {metric_label(metric).label} and the number of samples"
         name = f"{dataset}_bias_{metric.partition('@')[2] or metric}"
         tables.append(Table(name, title, bias_caption(comparison, dataset), tuple(columns), tuple(rows)))
     return tables
 
 
 def _value(metric: str, mean: float, error: float) -> Cell:
-    return Cell(shown(metric).number(mean, error), {"": mean, "_error": error})
+    return Cell(metric_label(metric).number(mean, error), {"": mean, "_error": error})
 
 
 def _share(one: Bias) -> Cell:

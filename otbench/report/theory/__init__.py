@@ -1,7 +1,8 @@
 """The theory in the report: a chapter for every study of it, with paragraphs, tables and figures.
 
 A study's counterpart here is a module of the same name with `said(findings) -> list[str]` (paragraphs),
-`tables(findings) -> list[Table]`, `figures(findings) -> Iterator[Wanted]`, and `derived(findings)`: what its sentences
+`tables(findings) -> list[Table]`, `figures(findings) -> Iterator[FigureSpec]`, and `derived(findings)`: what its
+sentences
 need besides the study's facts. The sentences and the captions stand in templates/, in a template of the same name.
 """
 
@@ -14,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otbench.registry import THEORIES
-from otbench.report.figures.base import Drawn, drawn
+from otbench.report.figures.base import SavedFigure, save_figures
 from otbench.report.tables.base import Table
 from otbench.report.theory.prose import fill
 from otbench.theory import module
 
 if TYPE_CHECKING:
-    from otbench.report.results import Gathered
+    from otbench.report.results import RunResults
     from otbench.theory.findings import Findings
 
 
@@ -33,7 +34,7 @@ class Chapter:
     source: str
     paragraphs: list[str]
     tables: list[Table]
-    figures: list[Drawn]
+    figures: list[SavedFigure]
     made: str
 
 
@@ -51,11 +52,11 @@ def chapters(found: dict[str, Findings], out: Path) -> Iterator[Chapter]:
         if name in found:
             study, shown = module(name), import_module(f"otbench.report.theory.{name.replace('-', '_')}")
             one = found[name]
-            figures = drawn(shown.figures(one), study.TITLE, out / "figures")
+            figures = save_figures(shown.figures(one), study.TITLE, out / "figures")
             yield Chapter(name, study.TITLE, study.SOURCE, shown.said(one), shown.tables(one), figures, made(one))
 
 
-def uncomputed(run: Gathered) -> list[str]:
+def uncomputed(run: RunResults) -> list[str]:
     """Lists the studies that the run's config asks for and that are not there.
 
     Args:

@@ -17,7 +17,7 @@ from otbench.utils import plotting
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from otbench.report.figures.base import Wanted
+    from otbench.report.figures.base import FigureSpec
     from otbench.report.tables.base import Table
     from otbench.theory.findings import Findings
 
@@ -229,7 +229,7 @@ def tables(findings: Findings) -> list[Table]:
     ]
 
 
-def figures(findings: Findings) -> Iterator[Wanted]:
+def figures(findings: Findings) -> Iterator[FigureSpec]:
     """Describes the chapter's figures.
 
     Args:
@@ -240,8 +240,10 @@ def figures(findings: Findings) -> Iterator[Wanted]:
     """
     text = fill(CHAPTER, findings, derived(findings))
     title, caption = "A ring of eight modes under every map", text("ring_figure")
-    yield f"{NAME}_ring", title, caption, "png", lambda: ring_figure(findings)
-    yield f"{NAME}_scores", "Scores of the maps", text("scores_figure"), "svg", lambda: scores_figure(findings)
+    yield FigureSpec(f"{NAME}_ring", title, caption, "png", lambda: ring_figure(findings))
+    yield FigureSpec(
+        f"{NAME}_scores", "Scores of the maps", text("scores_figure"), "svg", lambda: scores_figure(findings)
+    )
 
 
 def ring_figure(findings: Findings) -> Figure:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from otbench.report.figures import marks, plots
-from otbench.report.figures.base import Wanted
+from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.base import Table
 from otbench.report.theory.parts import table
 from otbench.report.theory.prose import fill
@@ -144,7 +144,7 @@ def tables(findings: Findings) -> list[Table]:
     return [table(f"{NAME}_settings", "Reconstruction and samples", caption, settings, "name", columns, "model")]
 
 
-def figures(findings: Findings) -> Iterator[Wanted]:
+def figures(findings: Findings) -> Iterator[FigureSpec]:
     """Describes the chapter's figures.
 
     Args:
@@ -155,9 +155,9 @@ def figures(findings: Findings) -> Iterator[Wanted]:
     """
     text = fill(CHAPTER, findings, derived(findings))
     title, caption = "Reconstruction against samples", text("frontier_figure")
-    yield f"{NAME}_frontier", title, caption, "svg", lambda: frontier(findings)
+    yield FigureSpec(f"{NAME}_frontier", title, caption, "svg", lambda: frontier(findings))
     title, caption = "Samples along the frontier", text("samples_figure")
-    yield f"{NAME}_samples", title, caption, "png", lambda: samples(findings)
+    yield FigureSpec(f"{NAME}_samples", title, caption, "png", lambda: samples(findings))
 
 
 def frontier(findings: Findings) -> Figure:
@@ -245,13 +245,13 @@ def samples(findings: Findings) -> Figure:
         strip = np.concatenate(list(images), axis=-1).transpose(1, 2, 0)
         grey = strip.shape[-1] == 1
         axes.imshow(strip[..., 0] if grey else strip, cmap="gray" if grey else None, vmin=0, vmax=255, aspect="equal")
-        axes.set_ylabel(shown(name), rotation=0, ha="right", va="center", fontsize=7)
+        axes.set_ylabel(metric_label(name), rotation=0, ha="right", va="center", fontsize=7)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
     return figure
 
 
-def shown(name: str) -> str:
+def metric_label(name: str) -> str:
     """Shortens a row's name for the sheet.
 
     Args:

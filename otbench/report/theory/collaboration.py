@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from otbench.report.figures.base import Wanted
+    from otbench.report.figures.base import FigureSpec
     from otbench.report.tables.base import Table
     from otbench.theory.findings import Findings
 
@@ -212,7 +212,7 @@ def tables(findings: Findings) -> list[Table]:
     ]
 
 
-def figures(findings: Findings) -> Iterator[Wanted]:
+def figures(findings: Findings) -> Iterator[FigureSpec]:
     """Describes the chapter's figures.
 
     Args:
@@ -223,9 +223,9 @@ def figures(findings: Findings) -> Iterator[Wanted]:
     """
     text = fill(CHAPTER, findings, derived(findings))
     title, caption = "One step against many", text("samples_figure")
-    yield f"{NAME}_samples", title, caption, "png", lambda: samples_figure(findings)
+    yield FigureSpec(f"{NAME}_samples", title, caption, "png", lambda: samples_figure(findings))
     title, caption = "W2 against steps and seconds", text("curves_figure")
-    yield f"{NAME}_curves", title, caption, "svg", lambda: curves_figure(findings)
+    yield FigureSpec(f"{NAME}_curves", title, caption, "svg", lambda: curves_figure(findings))
 
 
 def samples_figure(findings: Findings) -> Figure:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from otbench.report.figures.base import Wanted
+from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.base import Table
 from otbench.report.theory import _folding_figures as drawn
 from otbench.report.theory.parts import fixed, percent, table
@@ -179,7 +179,7 @@ def _geodesic(findings: Findings, caption: str) -> Table:
     return table(f"{NAME}_geodesic", "The path", caption, frame, "title", columns, "time", block="block")
 
 
-def figures(findings: Findings) -> Iterator[Wanted]:
+def figures(findings: Findings) -> Iterator[FigureSpec]:
     """Describes the chapter's figures.
 
     Args:
@@ -190,9 +190,11 @@ def figures(findings: Findings) -> Iterator[Wanted]:
         any.
     """
     text = fill(CHAPTER, findings, derived(findings))
-    yield f"{NAME}_paths", "From the ball to a solid", text("paths_figure"), "png", lambda: drawn.paths(findings)
+    yield FigureSpec(
+        f"{NAME}_paths", "From the ball to a solid", text("paths_figure"), "png", lambda: drawn.paths(findings)
+    )
     title, caption = "From the ball to a solid, in a slice", text("slices_figure")
-    yield f"{NAME}_slices", title, caption, "png", lambda: drawn.slices(findings)
+    yield FigureSpec(f"{NAME}_slices", title, caption, "png", lambda: drawn.slices(findings))
     if drawn.torn(findings):
         title, caption = "Where the map jumps", text("singular_figure")
-        yield f"{NAME}_singular", title, caption, "png", lambda: drawn.singular(findings)
+        yield FigureSpec(f"{NAME}_singular", title, caption, "png", lambda: drawn.singular(findings))

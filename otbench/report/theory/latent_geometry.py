@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from otbench.report.figures.base import Wanted
+from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.base import Table
 from otbench.report.theory import latent_geometry_plots as plots
 from otbench.report.theory.parts import fixed, table
@@ -162,7 +162,7 @@ def _path_table(findings: Findings, caption: str) -> Table:
     return table(f"{NAME}_paths", "Lengths in every way", caption, frame, "name", columns, "pair and metric")
 
 
-def figures(findings: Findings) -> Iterator[Wanted]:
+def figures(findings: Findings) -> Iterator[FigureSpec]:
     """Describes the chapter's figures.
 
     Args:
@@ -172,11 +172,13 @@ def figures(findings: Findings) -> Iterator[Wanted]:
         The figures of the maps, of images along curves, of the distances, and of an example if there is one.
     """
     text = fill(CHAPTER, findings, derived(findings))
-    yield f"{NAME}_maps", "Magnification and geodesics", text("maps_figure"), "png", lambda: plots.maps(findings)
+    yield FigureSpec(
+        f"{NAME}_maps", "Magnification and geodesics", text("maps_figure"), "png", lambda: plots.maps(findings)
+    )
     title, caption = "Images along a geodesic and a straight line", text("images_figure")
-    yield f"{NAME}_images", title, caption, "png", lambda: plots.images(findings)
+    yield FigureSpec(f"{NAME}_images", title, caption, "png", lambda: plots.images(findings))
     title, caption = "What distances are good for", text("distances_figure")
-    yield f"{NAME}_distances", title, caption, "svg", lambda: plots.distances(findings)
+    yield FigureSpec(f"{NAME}_distances", title, caption, "svg", lambda: plots.distances(findings))
     if findings.facts["has_example"]:
         title, caption = "Two of one class and one of another", text("example_figure")
-        yield f"{NAME}_example", title, caption, "png", lambda: plots.example(findings)
+        yield FigureSpec(f"{NAME}_example", title, caption, "png", lambda: plots.example(findings))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from otbench.report.figures import plots
-from otbench.report.figures.base import Wanted
+from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.base import Table
 from otbench.report.theory.parts import table
 from otbench.report.theory.prose import fill
@@ -135,7 +135,7 @@ def tables(findings: Findings) -> list[Table]:
     return [table(f"{NAME}_correlations", "Estimates and quality", caption, frame, "generator", columns, block="loss")]
 
 
-def figures(findings: Findings) -> Iterator[Wanted]:
+def figures(findings: Findings) -> Iterator[FigureSpec]:
     """Describes the chapter's figures.
 
     Args:
@@ -146,8 +146,10 @@ def figures(findings: Findings) -> Iterator[Wanted]:
     """
     text = fill(CHAPTER, findings, derived(findings))
     title = "Estimates and quality along training"
-    yield f"{NAME}_curves", title, text("curves_figure"), "svg", lambda: curves(findings)
-    yield f"{NAME}_samples", "Samples along the curves", text("samples_figure"), "png", lambda: sheets(findings)
+    yield FigureSpec(f"{NAME}_curves", title, text("curves_figure"), "svg", lambda: curves(findings))
+    yield FigureSpec(
+        f"{NAME}_samples", "Samples along the curves", text("samples_figure"), "png", lambda: sheets(findings)
+    )
 
 
 def curves(findings: Findings) -> Figure:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report.figures.base import Wanted
+from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.base import Table
 from otbench.report.theory.parts import significant, table
 from otbench.report.theory.prose import fill
@@ -146,7 +146,7 @@ def tables(findings: Findings) -> list[Table]:
     return [losses, slopes, training]
 
 
-def figures(findings: Findings) -> Iterator[Wanted]:
+def figures(findings: Findings) -> Iterator[FigureSpec]:
     """Describes the chapter's figures.
 
     Args:
@@ -156,8 +156,12 @@ def figures(findings: Findings) -> Iterator[Wanted]:
         The figure of the losses and their slopes, and that of the trajectories.
     """
     text = fill(CHAPTER, findings, derived(findings))
-    yield f"{NAME}_losses", "Losses and their slopes", text("losses_figure"), "svg", lambda: _draw_losses(findings)
-    yield f"{NAME}_training", "GAN against WGAN", text("training_figure"), "svg", lambda: _draw_training(findings)
+    yield FigureSpec(
+        f"{NAME}_losses", "Losses and their slopes", text("losses_figure"), "svg", lambda: _draw_losses(findings)
+    )
+    yield FigureSpec(
+        f"{NAME}_training", "GAN against WGAN", text("training_figure"), "svg", lambda: _draw_training(findings)
+    )
 
 
 def _draw_losses(findings: Findings) -> Figure:

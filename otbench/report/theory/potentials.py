@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from otbench.report.figures import plots
-from otbench.report.figures.base import Wanted
+from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.base import Table
 from otbench.report.theory.parts import significant, table
 from otbench.report.theory.prose import fill
@@ -129,7 +129,7 @@ def tables(findings: Findings) -> list[Table]:
     answers = findings.tables["known"]
     rows = table(
         f"{NAME}_known",
-        "Known answers",
+        "RealFeatures answers",
         text("known_table"),
         answers,
         "case",
@@ -140,7 +140,7 @@ def tables(findings: Findings) -> list[Table]:
     return [semi, finer, rows]
 
 
-def figures(findings: Findings) -> Iterator[Wanted]:
+def figures(findings: Findings) -> Iterator[FigureSpec]:
     """Describes the chapter's figures.
 
     Args:
@@ -150,8 +150,10 @@ def figures(findings: Findings) -> Iterator[Wanted]:
         The figure of the cells with their dual triangulation, and that of the potentials over each other.
     """
     text = fill(CHAPTER, findings, derived(findings))
-    yield f"{NAME}_cells", "Cells and targets", text("cells_figure"), "svg", lambda: cells(findings)
-    yield f"{NAME}_potentials", "The two potentials", text("potentials_figure"), "svg", lambda: potentials(findings)
+    yield FigureSpec(f"{NAME}_cells", "Cells and targets", text("cells_figure"), "svg", lambda: cells(findings))
+    yield FigureSpec(
+        f"{NAME}_potentials", "The two potentials", text("potentials_figure"), "svg", lambda: potentials(findings)
+    )
 
 
 def cells(findings: Findings) -> Figure:

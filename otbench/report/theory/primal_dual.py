@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.report.figures.base import Wanted
+from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.base import Table
 from otbench.report.theory.parts import fixed, significant, table
 from otbench.report.theory.prose import fill
@@ -123,7 +123,7 @@ def tables(findings: Findings) -> list[Table]:
     return [bounds, relaxed]
 
 
-def figures(findings: Findings) -> Iterator[Wanted]:
+def figures(findings: Findings) -> Iterator[FigureSpec]:
     """Describes the chapter's figures.
 
     Args:
@@ -133,8 +133,12 @@ def figures(findings: Findings) -> Iterator[Wanted]:
         The figure of the bounds along optimisation, and that of the relaxed constraint.
     """
     text = fill(CHAPTER, findings, derived(findings))
-    yield f"{NAME}_bounds", "Bounds from above and below", text("bounds_figure"), "svg", lambda: _draw_bounds(findings)
-    yield f"{NAME}_relaxed", "The constraint relaxed", text("relaxed_figure"), "svg", lambda: _draw_relaxed(findings)
+    yield FigureSpec(
+        f"{NAME}_bounds", "Bounds from above and below", text("bounds_figure"), "svg", lambda: _draw_bounds(findings)
+    )
+    yield FigureSpec(
+        f"{NAME}_relaxed", "The constraint relaxed", text("relaxed_figure"), "svg", lambda: _draw_relaxed(findings)
+    )
 
 
 def _draw_bounds(findings: Findings) -> Figure:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from otbench.report.figures import plots
-from otbench.report.figures.base import Wanted
+from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.base import Table
 from otbench.report.theory.parts import table
 from otbench.report.theory.prose import fill
@@ -163,7 +163,7 @@ def tables(findings: Findings) -> list[Table]:
     return [resources, scores]
 
 
-def figures(findings: Findings) -> Iterator[Wanted]:
+def figures(findings: Findings) -> Iterator[FigureSpec]:
     """Describes the chapter's figures.
 
     Args:
@@ -173,8 +173,10 @@ def figures(findings: Findings) -> Iterator[Wanted]:
         The figure of resources against n, and that of scores against the mass error.
     """
     text = fill(CHAPTER, findings, derived(findings))
-    yield f"{NAME}_resources", "Cost of a map", text("resources_figure"), "svg", lambda: resources(findings)
-    yield f"{NAME}_samples", "Samples against mass error", text("samples_figure"), "svg", lambda: samples(findings)
+    yield FigureSpec(f"{NAME}_resources", "Cost of a map", text("resources_figure"), "svg", lambda: resources(findings))
+    yield FigureSpec(
+        f"{NAME}_samples", "Samples against mass error", text("samples_figure"), "svg", lambda: samples(findings)
+    )
 
 
 def resources(findings: Findings) -> Figure:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from otbench.report.figures.base import Wanted
+from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.base import Table
 from otbench.report.theory import _singular_sets_figures as drawn
 from otbench.report.theory.parts import fixed, table
@@ -197,7 +197,7 @@ def _networks(findings: Findings, caption: str) -> Table:
     )
 
 
-def figures(findings: Findings) -> Iterator[Wanted]:
+def figures(findings: Findings) -> Iterator[FigureSpec]:
     """Describes the chapter's figures.
 
     Args:
@@ -208,8 +208,8 @@ def figures(findings: Findings) -> Iterator[Wanted]:
     """
     text = fill(CHAPTER, findings, derived(findings))
     title, caption = "Dual triangulations, power diagrams and potentials", text("maps_figure")
-    yield f"{NAME}_maps", title, caption, "png", lambda: drawn.maps(findings)
+    yield FigureSpec(f"{NAME}_maps", title, caption, "png", lambda: drawn.maps(findings))
     title, caption = "How much falls into the gap", text("networks_figure")
-    yield f"{NAME}_networks", title, caption, "svg", lambda: drawn.networks(findings)
+    yield FigureSpec(f"{NAME}_networks", title, caption, "svg", lambda: drawn.networks(findings))
     title, caption = "Where a network goes astray", text("astray_figure")
-    yield f"{NAME}_astray", title, caption, "png", lambda: drawn.astray(findings)
+    yield FigureSpec(f"{NAME}_astray", title, caption, "png", lambda: drawn.astray(findings))

@@ -24,7 +24,7 @@ from otbench.theory.blur.models import Matched, MatchedConfig, Transported, trai
 from otbench.theory.findings import Fact, Findings
 from otbench.theory.shared.ruler import Ruler, ruler
 from otbench.training.draw import as_bytes, reconstructed
-from otbench.utils.devices import prepare
+from otbench.utils.devices import configure_torch
 from otbench.utils.rng import generator
 
 TITLE = "Why models on autoencoders blur: reconstruction against the match of the prior"
@@ -73,7 +73,7 @@ def compute(options: Options, data: DataSet, seed: int, device: str) -> Findings
     Tables: `settings` (a row a setting, means and standard errors over seeds) and `runs` (a row a training). Array:
     `sheet` (rows, images, c, h, w) uint8 of the first seed; its rows' names are the column `sheet` of a table.
     """
-    prepare(device)
+    configure_torch(device)
     made = ruler(data, options.classifier_steps, options.samples, seed, device)
     runs: list[dict[str, object]] = []
     rows = {"held-out images": made.reference[:SHOWN]}

@@ -49,7 +49,7 @@ from otbench.theory.shared.ruler import Extract, flat, principal
 from otbench.training.draw import as_bytes
 from otbench.training.trainer import Options as Training
 from otbench.training.trainer import Trainer, key
-from otbench.utils.devices import prepare
+from otbench.utils.devices import configure_torch
 from otbench.utils.rng import generator
 
 TITLE = "A loss that means something: the critic's estimate and the discriminator's along training"
@@ -119,7 +119,7 @@ def compute(options: Options, data: DataSet, seed: int, device: str) -> Findings
     """
     if any(not 0 < f <= 1 for f in options.sheets):
         raise OtbenchError(f"theory meaningful-loss: sheets must be fractions in (0, 1], got {options.sheets}")
-    prepare(device)
+    configure_torch(device)
     o, made = options, judge(data, options.samples, seed)
     marks = np.round(np.linspace(0, 1, o.checkpoints + 1)[1:], 6).tolist()
     found = np.zeros((len(MEASURES), len(LOSSES), len(GENERATORS), o.seeds, o.checkpoints))

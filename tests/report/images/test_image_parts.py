@@ -10,20 +10,20 @@ import pytest
 from otbench.report.comparison import Comparison
 from otbench.report.figures import image_grids, image_plots, marks
 from otbench.report.figures.tiles import tile
-from otbench.report.labels import shown
+from otbench.report.labels import metric_label
 from otbench.report.recipes.images import RECIPE
-from otbench.report.results import Gathered, load_run, network_of
+from otbench.report.results import RunResults, load_run, network_of
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, make_images) -> Gathered:
+def run(tmp_path_factory: pytest.TempPathFactory, make_images) -> RunResults:
     networks = {"digits": ("classifier",), "mnist": ("classifier", "inception")}
     folder = make_images(tmp_path_factory.mktemp("run"), networks=networks, models=("vae", "ns-gan", "wgan", "otvae"))
     return load_run(folder)
 
 
 @pytest.fixture(scope="module")
-def comparison(run: Gathered) -> Comparison:
+def comparison(run: RunResults) -> Comparison:
     return Comparison(run.of("images"), None, (), study=RECIPE)
 
 
@@ -53,14 +53,14 @@ def test_networks_are_read_from_protocols(protocol: object, network: str) -> Non
 
 
 def test_names_say_the_features() -> None:
-    assert shown("fid@inception").label == "FID"
-    assert shown("fid@classifier").label == "Fréchet distance, classifier features"
-    assert shown("prd_f8@inception").label == "PRD F8, Inception features"
-    assert shown("excellence_proxy@classifier").number(0.954) == "95.4"
-    assert shown("kid@inception").number(0.00123456, 0.0001) == "0.00123 ± 0.00010"
+    assert metric_label("fid@inception").label == "FID"
+    assert metric_label("fid@classifier").label == "Fréchet distance, classifier features"
+    assert metric_label("prd_f8@inception").label == "PRD F8, Inception features"
+    assert metric_label("excellence_proxy@classifier").number(0.954) == "95.4"
+    assert metric_label("kid@inception").number(0.00123456, 0.0001) == "0.00123 ± 0.00010"
 
 
-def test_metrics_are_told_apart_by_their_features(run: Gathered) -> None:
+def test_metrics_are_told_apart_by_their_features(run: RunResults) -> None:
     assert run.key("mnist", "fid", "inception") == "fid@inception"
     assert run.key("digits", "fid", "inception") == "fid"  # not measured so
     assert ("mnist", "fid") not in run.protocols and ("mnist", "sharpness") in run.protocols
@@ -79,12 +79,12 @@ def test_a_run_is_seen_study_by_study(tmp_path: Path, make, make_images) -> None
     assert set(points.table["dataset"]) == {"ring"} and images.budget.startswith("small budget: 400 training steps")
 
 
-def test_the_papers_budget_is_that_of_the_data_set(run: Gathered) -> None:
+def test_the_papers_budget_is_that_of_the_data_set(run: RunResults) -> None:
     info = run.info | {"config": {"studies": {"images": {"steps": "paper"}}}}
     about = {"vae": {"steps": 15_625, "paper_steps": {"digits": 15_625, "cifar10": 78_125}}}
-    paper = Gathered(Path("."), run.table, info | {"models": about}, {}).of("images")
+    paper = RunResults(Path("."), run.table, info | {"models": about}, {}).of("images")
     assert paper.steps("digits", "vae") == 15_625
-    view = Gathered(Path("."), run.table, info | {"models": about, "datasets": {"cifar10": {"study": "images"}}}, {})
+    view = RunResults(Path("."), run.table, info | {"models": about, "datasets": {"cifar10": {"study": "images"}}}, {})
     assert view.steps("cifar10", "vae") == 78_125
 
 
@@ -115,12 +115,12 @@ def test_the_best_gan_and_the_last_images(comparison: Comparison) -> None:
     assert order[0] == ("ns-gan", 0) and order[-1] == ("otvae", 2) and len(order) == 4 * 3 * 4
 
 
-def test_many_models_are_shared_out_by_family(run: Gathered) -> None:
+def test_many_models_are_shared_out_by_family(run: RunResults) -> None:
     few = Comparison(run.of("images"), None, (), study=RECIPE)
     assert few.families("digits") == [("", "", ["ns-gan", "wgan", "vae", "otvae"])]
     every = [model for group in RECIPE.groups for model in group.models] + ["mine"]
     info = run.info | {"expected": [["digits", model, 0] for model in every]}
-    many = Comparison(Gathered(Path("."), run.table.iloc[:0], info, {}), None, (), study=RECIPE)
+    many = Comparison(RunResults(Path("."), run.table.iloc[:0], info, {}), None, (), study=RECIPE)
     found = many.families("digits")
     assert [key for key, _, _ in found] == ["adversarial", "autoencoders", "latent", "further", "large"]
     shown_models = [model for _, _, models in found for model in models]

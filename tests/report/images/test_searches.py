@@ -155,8 +155,10 @@ def test_the_page_shows_the_search(folder: Path, published: Path, monkeypatch: p
     from otbench.report.figures import drawing, image_figures
 
     drawn = []
-    monkeypatch.setattr(image_figures, "wanted", lambda comparison, dataset: iter(()))
-    monkeypatch.setattr(drawing, "drawn", lambda wanted, where, out: drawn.extend(one[0] for one in wanted) or [])
+    monkeypatch.setattr(image_figures, "figure_specs", lambda comparison, dataset: iter(()))
+    monkeypatch.setattr(
+        drawing, "save_figures", lambda wanted, where, out: drawn.extend(one[0] for one in wanted) or []
+    )
     html = render(folder, published).read_text()
     assert 'id="table-digits_search"' in html and drawn == ["digits_search"]
     assert 'id="table-digits_selection_classifier"' in html

@@ -11,7 +11,7 @@ import pytest
 from otbench.metrics.table import COLUMNS
 from otbench.report.comparison import Comparison
 from otbench.report.recipes.images import RECIPE
-from otbench.report.results import Gathered
+from otbench.report.results import RunResults
 from otbench.report.tables.selection import choices, selection_table, selection_tables
 
 SHARES = (0.1, 0.5, 1.0)
@@ -24,7 +24,7 @@ VALUES = {
 PROTOCOLS = {"fid": "features=classifier-1;split=test", "fid_validation": "features=classifier-1;split=validation"}
 
 
-def gathered() -> Gathered:
+def gathered() -> RunResults:
     rows = []
     for model, seeds in VALUES.items():
         for seed, values in seeds.items():
@@ -43,15 +43,15 @@ def gathered() -> Gathered:
         "datasets": {"digits": {"title": "Digits", "study": "images"}},
         "studies": {"images": {"budget": {"steps": 10}, "snapshots": list(SHARES)}},
     }
-    return Gathered(Path("."), pd.DataFrame(rows), info, {}).of("images")
+    return RunResults(Path("."), pd.DataFrame(rows), info, {}).of("images")
 
 
 @pytest.fixture(scope="module")
-def run() -> Gathered:
+def run() -> RunResults:
     return gathered()
 
 
-def test_every_rule_chooses_its_snapshot(run: Gathered) -> None:
+def test_every_rule_chooses_its_snapshot(run: RunResults) -> None:
     found = choices(run, "digits", "wgan", "classifier")
     # seed 0: validation takes the last, the test images the middle; seed 1: both the middle; seed 2 has one snapshot
     assert found["validation"].tolist() == [5, 3, 7] and found["test"].tolist() == [4, 3, 7]
@@ -62,7 +62,7 @@ def test_every_rule_chooses_its_snapshot(run: Gathered) -> None:
     assert choices(run, "digits", "wgan", "inception").empty and choices(run, "digits", "vae", "classifier").empty
 
 
-def test_the_table_shows_the_optimism(run: Gathered) -> None:
+def test_the_table_shows_the_optimism(run: RunResults) -> None:
     comparison = Comparison(run, None, (), study=RECIPE)
     table = selection_table(comparison, "digits", "classifier")
     keys = [column.key for column in table.columns]
@@ -90,4 +90,6 @@ def test_it_is_said_where_the_rule_decides_the_best() -> None:
         "WGAN (best on test (the study's rule)).",
     )
     alone = run.table[run.table["snapshot"] == 1]
-    assert not selection_tables(Comparison(Gathered(Path("."), alone, run.info, {}), None, (), study=RECIPE), "digits")
+    assert not selection_tables(
+        Comparison(RunResults(Path("."), alone, run.info, {}), None, (), study=RECIPE), "digits"
+    )

@@ -21,7 +21,7 @@ def records() -> list[Published]:
 
 def test_rows_stand_in_the_order_of_tables_3_and_4() -> None:
     models = ["noise", "real", "ae-ot", "wgan-mlp", "mine", "otvae", "ns-gan", "ae", "vae", "ae-gmm"]
-    found = RECIPE.places(models, ["noise", "real", "ae-gmm"], ["mm-gan", "glann", "ae-ot"])
+    found = RECIPE.rows(models, ["noise", "real", "ae-gmm"], ["mm-gan", "glann", "ae-ot"])
     assert [place.model for place in found] == [
         *("mm-gan", "ns-gan", "vae", "glann", "ae-ot", "otvae", "wgan-mlp", "mine", "ae", "real", "noise", "ae-gmm")
     ]
@@ -31,12 +31,12 @@ def test_rows_stand_in_the_order_of_tables_3_and_4() -> None:
 
 
 def test_published_figures_stand_beside_inception_alone(records: list[Published]) -> None:
-    beside = RECIPE.beside(records, "mnist")
+    beside = RECIPE.published_for(records, "mnist")
     assert str(beside["ae-ot", "fid@inception"].value) == "6.4"  # the paper's, not the slides' 6.2
     assert ("ae-ot", "fid") not in beside and ("ae-ot", "fid@classifier") not in beside
     assert str(beside["ae-ot", "l2_train"].value) == "0.0005"  # a loss knows no features
-    assert {one.paper for one in RECIPE.apart(records, "mnist")} == {"AE-OT slides"}
-    assert RECIPE.beside(records, "digits") == {}
+    assert {one.paper for one in RECIPE.published_elsewhere(records, "mnist")} == {"AE-OT slides"}
+    assert RECIPE.published_for(records, "digits") == {}
 
 
 def test_excellence_rates_and_their_epochs(records: list[Published]) -> None:
@@ -87,5 +87,5 @@ def test_every_row_of_the_papers_tables_has_a_place(records: list[Published]) ->
     assert {one.model for one in records if one.paper == "WAE"} == set(WAE_ROWS)
     assert {one.model for one in records if one.paper == "AE-OT-GAN"} == pairs
     # these tables have their own set-ups, so they never stand beside those of AE-OT
-    assert not [one for one in RECIPE.beside(records, "celeba").values() if one.paper == "AE-OT-GAN"]
-    assert RECIPE.beside(records, "celeba-140") == {} and RECIPE.apart(records, "celeba-140") == []
+    assert not [one for one in RECIPE.published_for(records, "celeba").values() if one.paper == "AE-OT-GAN"]
+    assert RECIPE.published_for(records, "celeba-140") == {} and RECIPE.published_elsewhere(records, "celeba-140") == []

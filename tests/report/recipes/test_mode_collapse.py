@@ -14,7 +14,7 @@ from otbench.report.tables.controls import RIGHT, UNSURE, WRONG, verdict
 
 def test_rows_stand_in_the_papers_order_then_ours() -> None:
     models = ["noise", "real", "mine", "wgan", "ae-ot-pyomt", "ae-ot", "gan", "my-control"]
-    found = study.places(models, ["real", "noise", "my-control"], ["ali", "gan"])
+    found = study.rows(models, ["real", "noise", "my-control"], ["ali", "gan"])
     assert [place.model for place in found] == [
         *("gan", "ali", "ae-ot", "wgan", "mine", "ae-ot-pyomt", "real", "noise", "my-control")
     ]
@@ -23,10 +23,10 @@ def test_rows_stand_in_the_papers_order_then_ours() -> None:
 
 def test_published_tables_are_never_mixed() -> None:
     records = read_published(Path(__file__).parents[3] / "config" / "published.csv")
-    assert {one.paper for one in study.beside(records, "grid").values()} == {"PacGAN", "AE-OT"}
-    assert {one.paper for one in study.apart(records, "grid")} == {"VEEGAN"}
-    assert ("veegan", "modes") not in study.beside(records, "grid")
-    assert study.beside(records, "grid-pyomt") == {}
+    assert {one.paper for one in study.published_for(records, "grid").values()} == {"PacGAN", "AE-OT"}
+    assert {one.paper for one in study.published_elsewhere(records, "grid")} == {"VEEGAN"}
+    assert ("veegan", "modes") not in study.published_for(records, "grid")
+    assert study.published_for(records, "grid-pyomt") == {}
 
 
 def held(**means: float) -> dict[str, Summary]:

@@ -24,7 +24,7 @@ def records() -> list[Published]:
 def test_every_row_of_the_papers_tables_is_a_model_with_its_own_figures(records: list[Published]) -> None:
     rows = (*VEEGAN_ROWS, *QUARTER_ROWS, *HALF_ROWS)
     assert len(rows) == len(set(rows)) == 7 + 7 + 7
-    beside = RECIPE.beside(records, "stacked-mnist")
+    beside = RECIPE.published_for(records, "stacked-mnist")
     assert set(beside) == {(model, f"{metric}@classifier") for model in rows for metric in ("modes", "reverse_kl")}
     for model in rows:
         assert find(model, "images").title_of(model) == RECIPE.titles[model]
@@ -49,16 +49,16 @@ def test_every_row_of_the_papers_tables_is_a_model_with_its_own_figures(records:
     ],
 )
 def test_figures_as_in_the_papers(records: list[Published], model: str, modes: str, divergence: str) -> None:
-    beside = RECIPE.beside(records, "stacked-mnist")
+    beside = RECIPE.published_for(records, "stacked-mnist")
     assert str(beside[model, "modes@classifier"].value) == modes
     assert str(beside[model, "reverse_kl@classifier"].value) == divergence
 
 
 def test_what_others_ran_is_marked_or_apart(records: list[Published]) -> None:
-    beside = RECIPE.beside(records, "stacked-mnist")
+    beside = RECIPE.published_for(records, "stacked-mnist")
     doubted = {model for (model, _), one in beside.items() if not one.certain}
     assert doubted == {"ali", "unrolled-gan", "veegan"}, "VEEGAN's runs, as PacGAN quotes them"
-    assert {(one.model, str(one.value)) for one in RECIPE.apart(records, "stacked-mnist")} == {
+    assert {(one.model, str(one.value)) for one in RECIPE.published_elsewhere(records, "stacked-mnist")} == {
         ("dcgan", "99"),
         ("dcgan", "3.40"),
         ("dcgan-quarter", "30.6"),
@@ -66,13 +66,13 @@ def test_what_others_ran_is_marked_or_apart(records: list[Published]) -> None:
         ("dcgan-half", "628.0"),
         ("dcgan-half", "2.58"),
     }
-    assert RECIPE.beside(records, "stacked-digits") == {} == RECIPE.beside(records, "mnist")
+    assert RECIPE.published_for(records, "stacked-digits") == {} == RECIPE.published_for(records, "mnist")
 
 
 def test_set_ups_stand_in_tables_of_their_own() -> None:
     apart = [columns.blocks for columns in RECIPE.tables if columns.metrics == ("modes", "reverse_kl")]
     assert apart == [("veegan", "further"), ("quarter",), ("half",)]
-    found = RECIPE.places(["noise", "mine", "dcgan-half", "dcgan", "real"], ["noise", "real"], ["pacdcgan2-quarter"])
+    found = RECIPE.rows(["noise", "mine", "dcgan-half", "dcgan", "real"], ["noise", "real"], ["pacdcgan2-quarter"])
     assert [(place.model, place.block) for place in found] == [
         ("dcgan", "veegan"),
         ("pacdcgan2-quarter", "quarter"),
