@@ -31,6 +31,15 @@ def denormal_numbers():
     torch.set_flush_denormal(False)
 
 
+@pytest.fixture
+def double():
+    """Double precision, in which what rounding moves apart in a short training is still far below any fault."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""

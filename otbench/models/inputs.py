@@ -18,7 +18,8 @@ class Real:
         """`steps` batches at once, (steps, *shape, ...), on the data's device; images come as floats in [0, 1]."""
         index = torch.randint(len(data), (steps, *self.shape), generator=stream, device=stream.device)
         rows = data[index.to(data.device)]
-        return rows.float().div_(255) if rows.dtype == torch.uint8 else rows
+        values = rows.to(torch.get_default_dtype())
+        return values.div_(255) if rows.dtype == torch.uint8 else values
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ def laplacian_distance(a: Tensor, b: Tensor) -> Tensor:
     linear, so that of the difference is taken; in full precision, whatever the networks are in.
     """
     with torch.autocast(a.device.type, enabled=False):
-        return sum(band.abs().mean((1, 2, 3)) for band in laplacian(a.float() - b.float()))
+        a, b = (x.to(torch.get_default_dtype()) for x in (a, b))
+        return sum(band.abs().mean((1, 2, 3)) for band in laplacian(a - b))
 
 
 def laplacian(x: Tensor) -> list[Tensor]:
@@ -41,19 +42,19 @@ def laplacian(x: Tensor) -> list[Tensor]:
     bands = []
     while min(x.shape[-2:]) >= 8 and not (x.shape[-2] % 2 or x.shape[-1] % 2):
         # the filters are separable: products with small matrices take less time than convolutions
-        (down, band), (down_w, band_w) = (steps(size, x.device) for size in x.shape[-2:])
+        (down, band), (down_w, band_w) = (steps(size, x.device, x.dtype) for size in x.shape[-2:])
         bands.append(x - band @ x @ band_w.T)
         x = down @ x @ down_w.T
     return [*bands, x]
 
 
 @cache
-def steps(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def steps(size: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Along one side: the matrix (size / 2, size) to the next level, and (size, size) there and back."""
     half = np.eye(size // 2).repeat(2, 0)
     down = half.T @ blurring(size) / 2
     there_and_back = blurring(size) @ half @ down
-    return tuple(torch.from_numpy(m).float().to(device) for m in (down, there_and_back))
+    return tuple(torch.from_numpy(m).to(device, dtype) for m in (down, there_and_back))
 
 
 def blurring(size: int) -> np.ndarray:

@@ -185,7 +185,7 @@ def product_best(first: torch.Tensor, second: torch.Tensor, index: torch.Tensor)
     n, size, call = first.shape[1], ctypes.c_int64, library().product_best
 
     def part(low: int, high: int) -> None:
-        value = torch.empty((p, p))
+        value = torch.empty((p, p), dtype=torch.float32)
         rows = slice(low * p, high * p)
         call(
             _pointer(first[rows]),

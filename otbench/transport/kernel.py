@@ -60,9 +60,9 @@ def _whole_rows(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, rows: int) ->
 
 def _tiles(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Tiles of scores by torch's matrix product, their maxima by the compiled loop while they are in cache."""
-    value = torch.full((len(x),), -torch.inf)
+    value = torch.full((len(x),), -torch.inf, dtype=x.dtype)
     index = torch.zeros(len(x), dtype=torch.int64)
-    room = torch.empty(ROWS * COLUMNS)
+    room = torch.empty(ROWS * COLUMNS, dtype=x.dtype)
     turned = y.T
     for r in range(0, len(x), ROWS):
         part = x[r : r + ROWS]

@@ -123,8 +123,8 @@ def test_codes_are_those_of_inference_mode_of_the_rows_asked_for(family, picture
     with torch.no_grad():
         expected = encoder(torch.from_numpy(pictures.train).float() / 255)
     target = model.laws[0]["target"]
-    chosen = {tuple(row) for row in expected.numpy().round(4).tolist()}
-    assert len(target) == 40 and {tuple(row) for row in target.numpy().round(4).tolist()} <= chosen
+    away = torch.cdist(target, expected, compute_mode="donot_use_mm_for_euclid_dist")
+    assert len(target) == 40 == len(away.argmin(1).unique()) and away.min(1).values.max() < 1e-5 * expected.std()
     rows = np.array([[3, 5, 5, 100]])
     assert torch.allclose(model.codes(rows)[0], expected[rows[0]], atol=1e-6)
 
@@ -333,7 +333,12 @@ def test_bytes_are_rounded_and_cut():
 
 def test_a_diverged_replica_leaves_the_others_laws_alone(pictures, monkeypatch):
     model_class = find("ae-ot", "images")
-    plain = model_class.decoder_step
+    plain, fit_laws, fitted = model_class.decoder_step, model_class.fit_laws, {}
+
+    def kept(self, most=None):
+        laws, told = fit_laws(self, most)
+        fitted.update(copy.deepcopy(laws))
+        return laws, told
 
     def step(self, batch):
         if 1 in self.seeds:
@@ -342,9 +347,13 @@ def test_a_diverged_replica_leaves_the_others_laws_alone(pictures, monkeypatch):
         return plain(self, batch)
 
     monkeypatch.setattr(model_class, "decoder_step", step)
-    model, record = run("ae-ot", pictures, (0, 1, 2), steps=220)
+    monkeypatch.setattr(model_class, "fit_laws", kept)
+    # six batches before the codes are mapped: rounding has not grown yet, so that every machine maps the same codes
+    model, record = run("ae-ot", pictures, (0, 1, 2), steps=60, before=0.1)
     status = {k: c["status"] for k, c in record.cells.items()}
     assert status == {key(0, 1.0): "ok", key(1, 1.0): "diverged", key(2, 1.0): "ok"}
-    alone, _ = run("ae-ot", pictures, (2,), steps=2)
-    assert record.snapshots[key(2, 1.0)]["law.target"].shape == (40, 6) and model.seeds == [0, 2]
-    assert torch.equal(model.laws[2]["target"], record.snapshots[key(2, 1.0)]["law.target"])
+    assert model.seeds == [0, 2] and fitted.keys() == {0, 1, 2} and fitted[2]["target"].shape == (40, 6)
+    assert not torch.equal(fitted[1]["target"], fitted[2]["target"])
+    for seed in model.seeds:
+        for name, value in fitted[seed].items():
+            assert torch.equal(record.snapshots[key(seed, 1.0)][f"law.{name}"], value), (seed, name)

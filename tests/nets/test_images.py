@@ -158,14 +158,6 @@ MODULES = {
 }
 
 
-@pytest.fixture
-def double():
-    """Double precision: the gradient of a bias before batch normalisation is zero, but for rounding of what cancels."""
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
 @pytest.mark.parametrize("name", MODULES)
 def test_stacked_replicas_equal_single_ones_outputs_statistics_and_gradients(name, double):
     build, shape = MODULES[name]

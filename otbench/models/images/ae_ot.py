@@ -127,7 +127,7 @@ class AEOT(Autoencoding):
         for seed, stream in zip(self.seeds, streams, strict=True):
             found, rule = self.transport(seed)
             drawn = extend(found, n, rule=self.config.rule, threshold=rule, generator=stream)
-            codes.append(torch.from_numpy(drawn.astype(np.float32)))
+            codes.append(torch.from_numpy(drawn).to(torch.get_default_dtype()))
         return self.decode(torch.stack(codes).to(self.device))
 
 

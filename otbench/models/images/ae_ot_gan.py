@@ -107,9 +107,9 @@ class AEOTGAN(AEOT):
     def fill(self) -> None:
         """Draw every replica's codes; its law and its seed say which."""
         self.pool = {
-            seed: pooled(*self.transport(seed), self.config.drawn, stream_seed(seed, "adversarial/codes"))
-            .float()
-            .to(self.device)
+            seed: pooled(*self.transport(seed), self.config.drawn, stream_seed(seed, "adversarial/codes")).to(
+                self.device, torch.get_default_dtype()
+            )
             for seed in self.seeds
         }
 

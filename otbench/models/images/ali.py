@@ -55,7 +55,7 @@ class ALI(Coding):
     def build(self) -> None:
         """Encoder and decoder with one Adam, the discriminator with another."""
         c, shape = self.config, self.data.shape
-        marginals = torch.from_numpy(self.data.train.mean(0, dtype="float64") / 255).float()
+        marginals = torch.from_numpy(self.data.train.mean(0, dtype="float64") / 255).to(torch.get_default_dtype())
         dropout = (c.dropout, c.input_dropout)
         self.encoder = self.network("encoder", lambda: Encoder(shape, 2 * c.latent, c.width, c.deviation))
         self.decoder = self.network("decoder", lambda: Decoder(shape, c.latent, c.width, c.deviation, marginals))

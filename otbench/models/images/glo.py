@@ -135,7 +135,7 @@ class GLO(Indexed):
             tensor.grad = laid_out(gradient, tensor)
         optimiser.step()
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            (self.move_all if self.config.restarts else self.move)(rows, to_codes.float())
+            (self.move_all if self.config.restarts else self.move)(rows, to_codes.to(z.dtype))
         return {"distance": loss.detach()}
 
     def apart(self, a: Tensor, b: Tensor) -> Tensor:
@@ -194,12 +194,13 @@ class GLO(Indexed):
 
     def fit_law(self) -> dict[str, Tensor]:
         """Mean (R, d) and symmetric root of the covariance (R, d, d) of the codes as they are, on the sphere."""
-        codes = unit(self.codes.tensor("weight").detach()).double()
+        weight = self.codes.tensor("weight").detach()
+        codes = unit(weight).double()
         mean = codes.mean(1)
         centred = codes - mean.unsqueeze(1)
         values, vectors = torch.linalg.eigh(centred.mT @ centred / max(1, codes.shape[1] - 1))
         root = vectors * values.clamp(min=0).sqrt().unsqueeze(1) @ vectors.mT
-        return {"mean": mean.float(), "root": root.float()}
+        return {"mean": mean.to(weight.dtype), "root": root.to(weight.dtype)}
 
     def state(self) -> dict[str, Tensor]:
         """The generator and the law of the codes."""

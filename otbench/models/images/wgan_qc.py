@@ -138,7 +138,7 @@ class WGANQC(Averaged):
         u, v, match = (np.stack(part) for part in zip(*found, strict=True))
         rows = torch.from_numpy(match).to(real.device)
         matched = torch.stack([x[own] for x, own in zip(real, rows, strict=True)])
-        return *(torch.from_numpy(p).to(real.device, torch.float32) for p in (u, v)), matched
+        return *(torch.from_numpy(p).to(real) for p in (u, v)), matched
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
         """The averaged generator in inference mode on Gaussian noise."""

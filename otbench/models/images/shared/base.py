@@ -75,7 +75,7 @@ def mapped(network: Replicas, inputs: Tensor, shared: bool = False) -> Tensor:
 
 def as_floats(images: Tensor) -> Tensor:
     """Images as floats in [0, 1], whether they come so or as uint8."""
-    return images.float() / 255 if images.dtype == torch.uint8 else images
+    return images.to(torch.get_default_dtype()) / 255 if images.dtype == torch.uint8 else images
 
 
 class Coding(ImageModel):

@@ -57,8 +57,8 @@ class LatentModel(Coding):
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
         """Codes from each replica's law, decoded."""
-        codes = [self.draw_codes(self.laws[s], n, g).float() for s, g in zip(self.seeds, streams, strict=True)]
-        return self.decode(torch.stack(codes).to(self.device))
+        codes = [self.draw_codes(self.laws[s], n, g) for s, g in zip(self.seeds, streams, strict=True)]
+        return self.decode(torch.stack(codes).to(self.device, torch.get_default_dtype()))
 
     def state(self) -> dict[str, Tensor]:
         """The networks, and the laws as `law.<name>`, each (R, ...)."""
