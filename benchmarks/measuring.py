@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring_peers import as_in_prdc, by_scikit_learn, random_inception
+from measuring_peers import as_in_prdc, by_scikit_learn, prd_by_scikit_learn, random_inception
 from threadpoolctl import threadpool_limits
 
 from otbench.data import DataSet, save
@@ -39,7 +39,6 @@ from otbench.metrics.inception_score import splits
 from otbench.metrics.kernel import subset_size
 from otbench.metrics.reference import Features, RealFeatures, open_features
 from otbench.metrics.registry import METRICS, applicable
-from otbench.metrics.torch_backend import ON_CPU
 from otbench.metrics.views import ImageView, PixelView
 from otbench.provenance import code_version, machine, versions
 from otbench.utils.devices import configure_torch
@@ -183,11 +182,11 @@ def feature_pair(chosen: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
 
 def kmeans(chosen: argparse.Namespace) -> Iterator[Row]:
     """PRD's ten clusterings: all at once by torch on the device, and one after another by scikit-learn."""
-    pair, where = feature_pair(chosen), ON_CPU if chosen.device == "cpu" else chosen.device
+    pair, where = feature_pair(chosen), chosen.device
     prd.prd(*(side[:50] for side in pair), device=where)
-    prd.prd(*(side[:50] for side in pair))
-    seconds, ours = least(lambda: prd.prd(*pair, device=where), chosen.repeats)
-    peer, theirs = least(lambda: prd.prd(*pair), chosen.repeats)
+    prd_by_scikit_learn(*(side[:50] for side in pair))
+    seconds, ours = least(lambda: prd.f_pair(*prd.prd(*pair, device=where)), chosen.repeats)
+    peer, theirs = least(lambda: prd_by_scikit_learn(*pair), chosen.repeats)
     yield {
         "what": f"{prd.RUNS} clusterings of 2 n rows in 64 columns, F8",
         "where": where,
@@ -195,8 +194,8 @@ def kmeans(chosen: argparse.Namespace) -> Iterator[Row]:
         "seconds": seconds,
         "peer": "scikit-learn, MiniBatchKMeans",
         "peer_seconds": peer,
-        "value": prd.f_pair(*ours)[0],
-        "peer_value": prd.f_pair(*theirs)[0],
+        "value": ours[0],
+        "peer_value": theirs[0],
     }
 
 

@@ -67,3 +67,18 @@ def random_inception(path: Path) -> Path:
             value.fill_(float("var" in name or "bn.weight" in name))
     torch.save(state, path)
     return path
+
+
+def prd_by_scikit_learn(real: np.ndarray, generated: np.ndarray) -> tuple[float, float]:
+    """PRD's (F8, F1/8) with scikit-learn's MiniBatchKMeans, one clustering after another, as in the authors' code."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    from otbench.metrics import prd
+
+    union, curves = np.concatenate([real, generated]), []
+    for seed in range(prd.RUNS):
+        model = MiniBatchKMeans(prd.CLUSTERS, n_init=prd.INITS, batch_size=prd.BATCH, random_state=seed)
+        label = model.fit(union).labels_
+        sides = label[: len(real)], label[len(real) :]
+        curves.append(prd.curve(*(np.bincount(side, minlength=prd.CLUSTERS) / len(side) for side in sides)))
+    return prd.f_pair(*np.mean(curves, axis=0))

@@ -4,9 +4,10 @@ It sees no finer than its clusters: noise spread evenly over a grid of 25 modes 
 and scores like them.
 
 statistics: `histograms` over the clusters of the union; score: `curve`, averaged by `prd`, then `f_pair`. What the
-authors leave open is fixed here: the clusterings are seeded, the mini-batch is 100 (scikit-learn's default when the
-code was published; it is 1,024 today), and the argument order is (real, generated) throughout: theirs is (eval, ref),
-and their own example calls it the wrong way round.
+authors leave open is fixed here: the clusterings are seeded, their mini-batches are of 100 rows (scikit-learn's default
+when the code was published; it is 1,024 today), and the argument order is (real, generated) throughout: theirs is
+(eval, ref), and their own example calls it the wrong way round. Theirs is scikit-learn's k-means, one clustering after
+another; here `otbench.metrics.clustering` finds all at once.
 """
 
 from __future__ import annotations
@@ -16,21 +17,28 @@ import numpy as np
 from otbench.errors import OtbenchError
 from otbench.metrics.base import BOTH, IMAGES, Metric, Parts, Setting, check_pair, pair_parts
 
-CLUSTERS, ANGLES, RUNS, INITS, BATCH = 20, 1001, 10, 10, 100
+CLUSTERS, ANGLES, RUNS, INITS, BATCH, STEPS = 20, 1001, 10, 10, 100, 50
 EPSILON = 1e-10
 
 
 def histograms(
-    real: np.ndarray, generated: np.ndarray, seed: int, clusters: int = CLUSTERS
+    real: np.ndarray, generated: np.ndarray, seed: int, clusters: int = CLUSTERS, runs: int = RUNS, device: str = "cpu"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shares (clusters,) of real and of generated rows in each cluster of one mini-batch k-means of their union."""
-    from sklearn.cluster import MiniBatchKMeans
+    """Shares (runs, clusters) of real (n, d) and of generated (m, d) rows in each cluster of `runs` of their union."""
+    import torch
 
-    union = np.concatenate([real, generated])
-    label = MiniBatchKMeans(clusters, n_init=INITS, batch_size=BATCH, random_state=seed).fit(union).labels_
-    count_real = np.bincount(label[: len(real)], minlength=clusters)
-    count_generated = np.bincount(label[len(real) :], minlength=clusters)
-    return count_real / len(real), count_generated / len(generated)
+    from otbench.metrics import clustering
+    from otbench.metrics.torch_backend import place
+
+    where = place(device)
+    rows = torch.cat(
+        [torch.as_tensor(np.ascontiguousarray(side)).to(where, torch.float64) for side in (real, generated)]
+    )
+    rows -= rows[: len(real)].mean(dim=0)  # far from the origin scalar products would drown the distances
+    found = clustering.cluster(rows, clusters, runs, INITS, max(BATCH, clusters), STEPS, seed)
+    # a side at a time: where both hold the same rows, their labels come of the same arithmetic
+    counts = [found.histograms(side).cpu().numpy() for side in (rows[: len(real)], rows[len(real) :])]
+    return counts[0] / len(real), counts[1] / len(generated)
 
 
 def curve(p_real: np.ndarray, q_generated: np.ndarray, angles: int = ANGLES) -> tuple[np.ndarray, np.ndarray]:
@@ -55,10 +63,10 @@ def prd(
     clusters: int = CLUSTERS,
     device: str = "cpu",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall curves (angles,), averaged point by point over `runs` clusterings seeded seed, seed + 1, ...
+    """Precision and recall curves (angles,), averaged point by point over `runs` clusterings.
 
-    device: `otbench.metrics.torch_backend`'s, where all clusterings are found at once, the same as here; but `cpu`.
-    Raises OtbenchError unless real (n, d) and generated (n, d) have equally many rows, at least `clusters`.
+    device: where they are found, `otbench.metrics.torch_backend`'s. Raises OtbenchError unless real (n, d) and
+    generated (n, d) have equally many rows, at least `clusters`.
     """
     real, generated = check_pair(real, generated, least=clusters)
     if len(real) != len(generated):
@@ -66,15 +74,8 @@ def prd(
             f"prd: {len(real)} real and {len(generated)} generated rows, expected equal numbers: "
             "cut the longer or leave PRD out"
         )
-    seeds = list(range(seed, seed + runs))
-    if device == "cpu":
-        found = (histograms(real, generated, one, clusters) for one in seeds)
-    else:
-        from otbench.metrics import torch_backend
-
-        found = zip(*torch_backend.histograms(real, generated, seeds, clusters, INITS, BATCH, device), strict=True)
-    curves = [curve(*pair) for pair in found]
-    precision, recall = np.mean(curves, axis=0)
+    shares = zip(*histograms(real, generated, seed, clusters, runs, device), strict=True)
+    precision, recall = np.mean([curve(*pair) for pair in shares], axis=0)
     return precision, recall
 
 
@@ -89,7 +90,7 @@ def f_pair(precision: np.ndarray, recall: np.ndarray) -> tuple[float, float]:
 
 
 SAJJADI = "Sajjadi et al. 2018, Assessing generative models via precision and recall"
-SETTINGS: Parts = {"clusters": CLUSTERS, "angles": ANGLES, "runs": RUNS, "batch": BATCH}
+SETTINGS: Parts = {"clusters": CLUSTERS, "angles": ANGLES, "runs": RUNS, "batch": BATCH, "steps": STEPS}
 
 
 def _parts(setting: Setting) -> Parts:

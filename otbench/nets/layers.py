@@ -165,8 +165,3 @@ def initialise(module: nn.Module, deviation: float = 0.02) -> nn.Module:
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
     return module
-
-
-def parameter_count(module: nn.Module) -> int:
-    """Number of trained values of a module."""
-    return sum(p.numel() for p in module.parameters())

@@ -50,33 +50,27 @@ def configured(config: Path, words: list[str]) -> Run:
             raise OtbenchError(f"{path} is no text in UTF-8 (byte {error.start})") from error
         except (yaml.YAMLError, AttributeError, TypeError) as error:
             raise OtbenchError(f"{path} is no config ({' '.join(str(error).split())})") from error
-    said = set()
-    for word in [*words, "lean=True"]:
-        key, equals, value = word.partition("=")
-        if not (key and equals):
-            raise OtbenchError(f"--config {word}: expected key=value")
-        update_config(values, {key: _value(value)})
-        said.add(key)
+    said = _said(words) | {"lean": True}
+    update_config(values, said)
     run = checked(values, str(config))
     run.stay_inside(said)
     return run
 
 
-def _value(text: str) -> Any:
-    """What Snakemake makes of the text after `key=`; its own function is in a module that takes seconds to import."""
-    import yaml
+def _said(words: list[str]) -> dict[str, Any]:
+    """What Snakemake makes of `key=value` words; raises OtbenchError where one is none."""
+    if not words:  # the parser's module takes seconds to import
+        return {}
+    from snakemake.cli import parse_config
+    from snakemake.utils import update_config
 
-    if text in ("", "True", "False"):
-        return {"True": True, "False": False}.get(text)
-    for kind in (int, float):
+    said: dict[str, Any] = {}
+    for word in words:
         try:
-            return kind(text)
-        except ValueError:
-            continue
-    try:
-        return yaml.load(text, Loader=yaml.BaseLoader)
-    except yaml.YAMLError:
-        return text
+            update_config(said, parse_config([word]))
+        except ValueError as error:
+            raise OtbenchError(f"--config {word}: expected key=value") from error
+    return said
 
 
 def run(

@@ -25,15 +25,9 @@ class Ranks:
     left_out: int
 
     @property
-    def bars(self) -> list[tuple[int, int]]:
-        """(first, last) positions in the order of average ranks of every longest run that is not told apart."""
-        ordered = np.sort(self.average, kind="stable") if self.blocks else np.empty(0)
-        found: list[tuple[int, int]] = []
-        for first in range(len(ordered)):
-            last = int(np.searchsorted(ordered, ordered[first] + self.critical, "right")) - 1
-            if last > first and (not found or last > found[-1][1]):
-                found.append((first, last))
-        return found
+    def alike(self) -> np.ndarray:
+        """(k, k) bool, whether the average ranks of two models differ by no more than the critical difference."""
+        return np.abs(self.average[:, None] - self.average) <= self.critical
 
 
 def rank(values: np.ndarray, direction: str = "lower", level: float = 0.05) -> Ranks:

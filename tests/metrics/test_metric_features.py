@@ -105,7 +105,7 @@ def test_score_features_gives_every_metric_with_its_protocol(generator):
     assert json.loads(json.dumps(found)) == found
     assert protocol["fid"] == "features=digits-cnn;width=8;n_real=200;n_generated=200"
     assert protocol["kid"] == protocol["fid"] + ";subsets=5;subset_size=200;seed=2"
-    assert protocol["prd_f8"] == protocol["fid"] + ";clusters=20;angles=1001;runs=10;batch=100"
+    assert protocol["prd_f8"] == protocol["fid"] + ";clusters=20;angles=1001;runs=10;batch=100;steps=50"
     assert found == {k: v for k, v in score_features(real, generated, seed=2, **QUICK).items() if k != "protocol"}
 
 

@@ -181,20 +181,19 @@ def test_neighbour_metrics_by_torch_fidelity_and_by_brute_force(scores, arrays):
 
 
 def test_prd_by_the_definition(dataset, features, generated, scores, arrays):
-    from sklearn.cluster import MiniBatchKMeans
+    from otbench.metrics import prd
 
     (real, made, _), _ = arrays
     # the seeded order of the rows is part of the protocol: mini-batches are drawn by row number
-    real = real[np.random.default_rng([2, 0]).permutation(150)]
-    made = made[np.random.default_rng([2, 1]).permutation(150)]
+    real = real[np.random.default_rng([2, 0]).permutation(150)].astype(np.float64)
+    made = made[np.random.default_rng([2, 1]).permutation(150)].astype(np.float64)
     slope = np.tan(np.linspace(1e-10, math.pi / 2 - 1e-10, 1001))
     curves = []
-    for run in range(10):
-        model = MiniBatchKMeans(n_clusters=20, n_init=10, batch_size=100, random_state=2 + run)
-        centres = model.fit(np.vstack([real, made])).cluster_centers_
-        p, q = (np.bincount(cdist(x, centres).argmin(axis=1), minlength=20) / 150 for x in (real, made))
+    for p, q in zip(*prd.histograms(real, made, 2), strict=True):
+        assert p.sum() == pytest.approx(1) and q.sum() == pytest.approx(1)
         precision = np.array([sum(min(s * a, b) for a, b in zip(p, q, strict=True)) for s in slope])
         curves.append((np.minimum(precision, 1), np.minimum(precision / slope, 1)))
+    assert len(curves) == 10
     precision, recall = np.mean(curves, axis=0)
     for name, beta in (("prd_f8", 8), ("prd_f1_8", 1 / 8)):
         best = np.max((1 + beta**2) * precision * recall / (beta**2 * precision + recall + 1e-10))
@@ -246,7 +245,7 @@ def test_protocols_name_the_extractor_and_its_accuracy(dataset, features, scores
     assert told["fid_validation"] == "n_real=90;n_generated=150;split=validation"
     assert told["kid"] == "n_real=150;n_generated=150;split=test;subsets=1;subset_size=150"
     assert told["is"] == "n_generated=150;splits=1"
-    assert told["prd_f8"] == "n_real=150;n_generated=150;split=test;clusters=20;angles=1001;runs=10;batch=100"
+    assert told["prd_f8"] == "n_real=150;n_generated=150;split=test;clusters=20;angles=1001;runs=10;batch=100;steps=50"
     assert told["recall"] == "n_real=150;n_generated=150;split=test;k=3"
     assert told["memorised"] == "n_train=300;n_real=150;n_generated=150;split=test;quantile=0.05"
     assert told["excellence_proxy"] == "n_generated=150;real_pass=0.95;confidence=0.6000"

@@ -159,14 +159,16 @@ def test_cheap_metrics_are_cheap_and_all_take_seconds_at_most(grid, generator):
     assert middle - start < 0.5 and time.process_time() - middle < 6  # 0.02 and 0.7 on an idle core
 
 
-def test_measuring_points_loads_no_torch():
+def test_measuring_points_loads_torch_for_prds_clusters_alone():
     code = (
         "import sys, numpy as np\n"
         "from otbench.data.base import DataSet\n"
         "from otbench.metrics import measure\n"
         "assert not {'scipy', 'sklearn', 'pandas', 'ot'} & set(sys.modules), 'importing the package is light'\n"
         "points = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)\n"
-        "assert len(measure(DataSet('x', points, points), points)) == 7\n"
+        "data, others = DataSet('x', points, points), ['w2', 'precision', 'recall', 'density', 'coverage']\n"
+        "assert len(measure(data, points, metrics=others)) == 5\n"
         "assert 'torch' not in sys.modules\n"
+        "assert len(measure(data, points)) == 7 and 'torch' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

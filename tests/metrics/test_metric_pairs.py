@@ -72,7 +72,7 @@ def independent_curve(p, q, angles):
 
 
 def independent_prd(real, generated, seed):
-    """The authors' protocol with a nearest-centre assignment of its own."""
+    """(F8, F1/8) by the authors' protocol: scikit-learn's k-means, and a nearest-centre assignment of its own."""
     from sklearn.cluster import MiniBatchKMeans
 
     curves = []
@@ -85,20 +85,41 @@ def independent_prd(real, generated, seed):
         ]
         curves.append(independent_curve(*shares, 1001))
     precision, recall = np.mean(curves, axis=0)
-    best = [
+    return [
         max((1 + b * b) * p * r / (b * b * p + r + 1e-10) for p, r in zip(precision, recall, strict=True))
         for b in (8, 1 / 8)
     ]
-    return precision, recall, best
 
 
-def test_prd_agrees_with_an_independent_computation(grid, generator):
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["grid", "digits"])
+def test_prd_agrees_with_an_independent_computation(what, grid, generator):
+    """Means over seeds agree within the spread over seeds, and the spreads within a factor of two and a half."""
+    if what == "grid":
+        real, generated = grid.truth.sample(400, generator), 0.9 * grid.truth.sample(400, generator)[:, ::-1] + 0.3
+    else:
+        from sklearn.datasets import load_digits
+
+        images = load_digits().data[generator.permutation(1797)] / 16
+        real, generated = images[:800], images[800:1600] + generator.normal(0, 0.1, (800, 64))
+    theirs = np.array([independent_prd(real, generated, 10 * seed) for seed in range(8)])
+    ours = np.array([prd.f_pair(*prd.prd(real, generated, seed)) for seed in range(20)])
+    spread = theirs.std(axis=0, ddof=1)
+    assert (np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) < 1.5 * spread + 1e-4).all()
+    assert (ours.std(axis=0, ddof=1) < 2.5 * spread + 1e-4).all() and (theirs < 0.995).all()
+
+
+def test_prd_of_the_histograms_by_the_definition(grid, generator):
     real, generated = grid.truth.sample(400, generator), 0.9 * grid.truth.sample(400, generator)[:, ::-1] + 0.3
-    precision, recall, best = independent_prd(real.astype(float), generated.astype(float), seed=5)
+    pairs = list(zip(*prd.histograms(real, generated, 5), strict=True))
+    assert len(pairs) == 10 and not np.array_equal(*pairs[0])
+    precision, recall = np.mean([independent_curve(p, q, 1001) for p, q in pairs], axis=0)
     found = prd.prd(real, generated, seed=5)
     np.testing.assert_allclose(found[0], precision, atol=1e-6)
     np.testing.assert_allclose(found[1], recall, atol=1e-6)
-    np.testing.assert_allclose(prd.f_pair(*found), best, atol=1e-6)
+    for value, b in zip(prd.f_pair(*found), (8, 1 / 8), strict=True):
+        best = max((1 + b * b) * p * r / (b * b * p + r + 1e-10) for p, r in zip(precision, recall, strict=True))
+        assert value == pytest.approx(best, abs=1e-6)
 
 
 def test_prd_limiting_cases(generator):

@@ -1,12 +1,10 @@
-"""The metrics through torch give what NumPy, SciPy and scikit-learn give, on the CPU, and on a GPU where one is."""
+"""The metrics through torch give what NumPy and SciPy give, on the CPU, and on a GPU where one is."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-import sklearn
 import torch
-from sklearn.cluster import MiniBatchKMeans
 from typer.testing import CliRunner
 
 from otbench.cli.app import app
@@ -20,9 +18,6 @@ from otbench.metrics.table import measure_file
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 PARTS = ("generated_in_real", "real_in_generated", "real_hits")
-SAME_NUMBERS = pytest.mark.skipif(
-    tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 9), reason="draws other mini-batches"
-)
 
 
 @pytest.fixture(params=[torch_backend.ON_CPU, pytest.param("cuda", marks=GPU)])
@@ -119,59 +114,19 @@ def test_the_kernel_distance_is_the_same(pair, device):
         assert ours == pytest.approx(cpu, rel=1e-9, abs=1e-13 * size)
 
 
-@SAME_NUMBERS
-@pytest.mark.parametrize("width", [2, 17, 64])
-def test_clusterings_are_those_of_scikit_learn(width, device):
-    rows = np.concatenate([features(1500, width, 4), features(1500, width, 5, 0.1)])
-    found = torch_backend.Clusterings(
-        torch.tensor(rows, device=torch_backend.place(device)), [3, 4, 11], 20, 10, 100
-    ).fit()
-    theirs = [MiniBatchKMeans(20, n_init=10, batch_size=100, random_state=seed).fit(rows) for seed in (3, 4, 11)]
-    gaps = [np.abs(a - b.cluster_centers_).max() for a, b in zip(found.cpu().numpy(), theirs, strict=True)]
-    # a tie between two starts may fall either way, once in a hundred clusterings
-    assert sorted(gaps)[1] < 1e-9
-    ours = torch_backend.histograms(rows[:1500], rows[1500:], [3, 4, 11], 20, 10, 100, device)
-    theirs = [prd.histograms(rows[:1500], rows[1500:], seed) for seed in (3, 4, 11)]
-    same = [np.array_equal(a, b) for a, b in zip(np.swapaxes(ours, 0, 1), theirs, strict=True)]
-    assert same == [gap < 1e-9 for gap in gaps]
-
-
-@SAME_NUMBERS
-@pytest.mark.parametrize("rows", ["one column", "plane", "a lattice, many ties", "one point"])
-def test_clusterings_of_few_rows_differ_in_ties_alone(rows, device):
-    real, generated = (side[:40] for side in SETS[rows])
-    ours = torch_backend.histograms(real, generated, list(range(10)), 20, 10, 100, device)
-    theirs = [prd.histograms(real, generated, seed) for seed in range(10)]
-    same = sum(np.array_equal(pair, their) for pair, their in zip(np.swapaxes(ours, 0, 1), theirs, strict=True))
-    assert same >= 8
-
-
-def test_centres_without_points_are_put_elsewhere_as_by_scikit_learn(device):
-    """20 rows of weight and thousands on one spot: most centres start out with next to nothing."""
-    rows = np.concatenate([np.zeros((3000, 2)), 5 + normal(60, 2, 0)])
-    found = torch_backend.Clusterings(
-        torch.tensor(rows, device=torch_backend.place(device)), list(range(5)), 20, 10, 100
-    ).fit()
-    for seed, centres in enumerate(found.cpu().numpy()):
-        theirs = MiniBatchKMeans(20, n_init=10, batch_size=100, random_state=seed).fit(rows)
-        gaps = np.linalg.norm(rows[:, None] - centres, axis=2).min(axis=1)
-        assert (gaps**2).sum() == pytest.approx(theirs.inertia_, rel=0.1)
-
-
-def test_separated_clusters_are_found_exactly(device):
-    corners = 100 * np.array([[0, 0], [0, 1], [1, 0], [1, 1], [3, 3]])
-    label = np.repeat(np.arange(5), 100), np.repeat(np.arange(5), [20, 180, 50, 150, 100])
-    sides = [corners[one] + normal(500, 2, k) for k, one in enumerate(label)]
-    for p, q in zip(*torch_backend.histograms(*sides, list(range(10)), 5, 10, 100, device), strict=True):
-        assert p.tolist() == [0.2] * 5
-        assert sorted(q) == [0.04, 0.1, 0.2, 0.3, 0.36]
+@pytest.mark.parametrize("width", [2, 64])
+def test_clusterings_are_those_of_the_cpu(width, device):
+    real, generated = features(1000, width, 4), features(1000, width, 5, 0.1)
+    ours, cpu = prd.histograms(real, generated, 3, device=device), prd.histograms(real, generated, 3)
+    same = [np.array_equal(a, b) for a, b in zip(np.swapaxes(ours, 0, 1), np.swapaxes(cpu, 0, 1), strict=True)]
+    assert sum(same) >= 9  # a tie between two seedings may fall either way
 
 
 @pytest.mark.parametrize("width", [2, 64])
 def test_precision_and_recall_of_distributions_lie_within_those_of_clusterings(width, device):
     real, generated = features(1000, width, 6), features(1000, width, 7, 0.3)
     ours = prd.f_pair(*prd.prd(real, generated, 0, device=device))
-    others = np.array([prd.f_pair(*prd.prd(real, generated, 100 * k)) for k in range(1, 6)])
+    others = np.array([prd.f_pair(*prd.prd(real, generated, 100 * k)) for k in range(1, 31)])
     spread = 4 * others.std(axis=0, ddof=1) + 1e-9
     assert np.all(np.abs(np.array(ours) - others.mean(axis=0)) < spread)
     assert max(ours) < 0.999  # the two are not the same

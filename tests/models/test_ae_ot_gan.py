@@ -16,7 +16,6 @@ from otbench.models.images.ae_ot import Centred
 from otbench.models.images.ae_ot_gan import pooled
 from otbench.models.images.autoencoder import coders
 from otbench.nets import infogan, resnet, sndcgan
-from otbench.nets.layers import parameter_count
 from otbench.nets.replicas import Replicas
 from otbench.training.fit import fit
 from otbench.training.trainer import Options, Trainer, key
@@ -24,6 +23,7 @@ from otbench.transport import AngleRule
 from otbench.transport.extension import extended_at
 from otbench.transport.sources import named
 from tests.models.small_images import batches, build, close, options, slopes, taken
+from tests.nets.counting import parameter_count
 
 NAMES = ("ae-ot-gan", "ae-ot-gan-resnet")
 DRAWN = 200

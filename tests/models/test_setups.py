@@ -9,9 +9,9 @@ from torch.func import functional_call
 
 from otbench.errors import OtbenchError
 from otbench.models import configure, find
-from otbench.nets.layers import parameter_count
 from otbench.training.feed import Feed
 from otbench.utils.rng import generator
+from tests.nets.counting import parameter_count
 
 SMALL = {"width": 12, "maxout": 6, "batch": 20}
 

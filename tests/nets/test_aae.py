@@ -3,7 +3,7 @@
 import torch
 
 from otbench.nets.aae import Decoder, Discriminator, Encoder
-from otbench.nets.layers import parameter_count
+from tests.nets.counting import parameter_count
 
 
 def test_parameters_are_those_of_the_codes_layers():

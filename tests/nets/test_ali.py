@@ -7,7 +7,7 @@ import torch
 
 from otbench.errors import OtbenchError
 from otbench.nets.ali import Decoder, Discriminator, Dropout, Encoder, Pieces, coins, plan
-from otbench.nets.layers import parameter_count
+from tests.nets.counting import parameter_count
 
 CIFAR = (3, 32, 32)
 SHAPES = [(1, 16, 16), (1, 28, 28), (3, 28, 28), CIFAR, (3, 64, 64), (2, 21, 30)]

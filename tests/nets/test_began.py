@@ -8,7 +8,7 @@ from torch import nn
 
 from otbench.nets.began import Autoencoder
 from otbench.nets.image_layers import BatchNorm
-from otbench.nets.layers import parameter_count
+from tests.nets.counting import parameter_count
 
 
 def count(c, h, w):

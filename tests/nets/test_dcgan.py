@@ -7,8 +7,8 @@ import torch
 
 from otbench.nets.dcgan import UNROLLED, VEEGAN, DeconvTo, Discriminator, Encoder, Generator, Joint
 from otbench.nets.image_layers import BatchNorm
-from otbench.nets.layers import parameter_count
 from otbench.nets.wae import SameConv
+from tests.nets.counting import parameter_count
 
 STACKED = (3, 28, 28)
 SHAPES = [(1, 16, 16), (1, 28, 28), (3, 28, 28), (3, 32, 32), (3, 64, 64)]

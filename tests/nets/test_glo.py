@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from otbench.nets.glo import Codes, Generator, Mapping, Matches, unit
-from otbench.nets.layers import parameter_count
+from tests.nets.counting import parameter_count
 
 
 def test_parameters_are_those_of_the_authors_layers():

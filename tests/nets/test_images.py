@@ -8,8 +8,8 @@ from torch import nn
 from otbench.errors import OtbenchError
 from otbench.nets import infogan, otvae
 from otbench.nets.image_layers import BatchNorm, Conv, Deconv, initialise
-from otbench.nets.layers import parameter_count
 from otbench.nets.replicas import Replicas
+from tests.nets.counting import parameter_count
 
 
 def test_conv_is_the_4x4_window_of_stride_2_that_starts_one_pixel_outside():

@@ -6,9 +6,9 @@ import torch.nn.functional as F
 
 from otbench.errors import OtbenchError
 from otbench.nets import resnet, sndcgan
-from otbench.nets.layers import parameter_count
 from otbench.nets.replicas import Replicas
 from otbench.nets.spectral import Spectral
+from tests.nets.counting import parameter_count
 
 CIFAR, CELEBA = (3, 32, 32), (3, 64, 64)
 SHAPES = [(1, 16, 16), (1, 28, 28), (3, 28, 28), CIFAR, CELEBA]

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from otbench.nets.layers import parameter_count
 from otbench.nets.pacgan import Discriminator, Encoder, Generator
 from otbench.nets.toy import Perceptron
+from tests.nets.counting import parameter_count
 
 
 def test_parameter_counts_are_the_papers():

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from otbench.nets.layers import parameter_count
 from otbench.nets.pggan import (
     Discriminator,
     Equalised,
@@ -20,6 +19,7 @@ from otbench.nets.pggan import (
     sizes,
     smaller,
 )
+from tests.nets.counting import parameter_count
 
 SHAPE = (3, 16, 16)
 

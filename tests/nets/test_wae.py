@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from otbench.nets.layers import parameter_count
 from otbench.nets.wae import Adversary, Decoder, Encoder, SameConv, SameDeconv
+from tests.nets.counting import parameter_count
 
 
 @pytest.mark.parametrize(("kernel", "stride", "size"), [(5, 2, 8), (4, 2, 7), (4, 2, 4), (5, 1, 6), (4, 1, 5)])

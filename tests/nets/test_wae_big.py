@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from otbench.nets.layers import parameter_count
 from otbench.nets.wae_big import BLOCKS, Bottleneck, Decoder, Encoder, enlarge, pyramid
+from tests.nets.counting import parameter_count
 
 
 def bottleneck(inputs, outputs, shortcut):

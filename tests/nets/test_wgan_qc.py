@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from otbench.nets.layers import parameter_count
 from otbench.nets.wgan_qc import Block, Critic, Generator
+from tests.nets.counting import parameter_count
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(4, 4), (4, 7), (7, 4)])

@@ -13,17 +13,18 @@ import pytest
 from otbench.report.comparison import Comparison
 from otbench.report.figures.base import save
 from otbench.report.figures.certainty_figures import statistics_figures, study_figures
+from otbench.report.figures.certainty_plots import critical_difference as critical_difference_plot
 from otbench.report.page.answers import answers, how
 from otbench.report.recipes.images import RECIPE as IMAGES
 from otbench.report.results import COLUMNS, RunResults
 from otbench.report.tables.base import Table, to_csv
 from otbench.report.tables.certainty import full_table, statistics_tables, study_tables, ties_table
-from otbench.report.tables.rankings import rankings
+from otbench.report.tables.rankings import Ranking, rankings
 from otbench.report.tables.variance import bias_tables, limits, splits, variance_table
 from otbench.statistics.best import against_best
-from otbench.statistics.ranks import critical_difference
+from otbench.statistics.ranks import Ranks, critical_difference
 from otbench.studies.spread import BIAS, SPREAD
-from otbench.utils.plotting import styled
+from otbench.utils.plotting import RED, styled
 
 PROTOCOL = "n_generated=2500;reference=truth;radius=3sigma"
 MODES = {
@@ -243,6 +244,19 @@ def test_ranks_over_data_sets() -> None:
     assert "5 data sets (means over seeds)" in one.caption
     table = study_tables(of(run))[0]
     assert table.name == "mode-collapse_ranks" and [row.name for row in table.rows] == ["gan", "wgan"]
+
+
+def test_bars_of_the_diagram_join_the_longest_runs_that_are_alike() -> None:
+    models = tuple(f"m{at}" for at in range(5))
+    ranks = Ranks(np.array([4.0, 1.0, 2.0, 5.5, 2.5]), 0.01, 1.6, 10, 0)
+    one = Ranking("modes", "Modes", models, ranks, ("grid",), (), "")
+    comparison = of(run_of({"modes": {model: (1.0, 2.0) for model in models}}))
+    with styled():
+        lines = critical_difference_plot(comparison, one).axes[0].lines
+    thick = [(min(line.get_xdata()), max(line.get_xdata())) for line in lines if line.get_linewidth() > 2]
+    assert sorted(thick) == [(1.0, 2.5), (2.5, 4.0), (4.0, 5.5)]
+    ruler = next(line for line in lines if line.get_color() == RED)
+    assert np.ptp(ruler.get_xdata()) == pytest.approx(1.6) and min(ruler.get_xdata()) == 1
 
 
 @pytest.mark.parametrize("k", [3, 40])

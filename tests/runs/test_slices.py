@@ -38,10 +38,10 @@ made = test_archive.made
 
 
 def test_words_of_the_config_are_read_as_snakemake_reads_them():
-    from snakemake.cli import parse_config
-
     texts = ["1", "1.5", "True", "false", "", "[0,1]", "{a: null}", "cuda", "a: b: c", "1e3", "x=y"]
-    assert [slices._value(text) for text in texts] == [parse_config([f"key={text}"])["key"] for text in texts]
+    values = [1, 1.5, True, "false", None, ["0", "1"], {"a": "null"}, "cuda", "a: b: c", 1000.0, "x=y"]
+    assert [slices._said([f"key={text}"])["key"] for text in texts] == values
+    assert slices._said(["study={a: x}", "study={b: y}", "seed=1"]) == {"study": {"a": "x", "b": "y"}, "seed": 1}
 
 
 def test_a_config_is_laid_over_the_default(root, tmp_path, monkeypatch):

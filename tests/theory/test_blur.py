@@ -13,7 +13,7 @@ from otbench.errors import OtbenchError
 from otbench.models.images.ae_ot import AEOTConfig
 from otbench.theory import compute
 from otbench.theory.blur import summary
-from otbench.theory.blur.models import Matched, MatchedConfig, Transported, linear_error, trained, with_prior
+from otbench.theory.blur.models import Matched, MatchedConfig, Transported, trained, with_prior
 from otbench.theory.shared.ruler import flat, nearest, ruler
 
 SMALL = {"latent": 4, "width": 2, "batch": 16}
@@ -28,6 +28,19 @@ TINY = {
     "samples": 20,
     "classifier_steps": 0,
 }
+
+
+def linear_error(spectrum: np.ndarray, latent: int, beta: float) -> float:
+    """Squared error of the best linear autoencoder under |x - G(z)|^2 + beta KL, codes' means decoded.
+
+    spectrum (d,): eigenvalues of the data's covariance. A direction of variance v among the first `latent` keeps
+    1 - min(v, s) / v of itself, s = beta / 2; the others are lost (probabilistic principal components: Tipping and
+    Bishop 1999; Lucas et al. 2019).
+    """
+    sizes = np.sort(np.asarray(spectrum, float))[::-1]
+    kept = sizes[:latent]
+    lost = np.divide(np.minimum(kept, beta / 2) ** 2, kept, out=np.zeros_like(kept), where=kept > 0)
+    return float(lost.sum() + sizes[latent:].sum())
 
 
 def images(seed: int = 0, n: int = 120, side: int = 8) -> DataSet:

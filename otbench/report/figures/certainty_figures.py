@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import certainty_plots
+from otbench.report.figures.base import FigureSpec
 from otbench.report.labels import metric_label
 from otbench.report.tables import variance
 from otbench.report.tables.rankings import rankings
-
-if TYPE_CHECKING:
-    from otbench.report.figures.base import FigureSpec
 
 
 def statistics_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:

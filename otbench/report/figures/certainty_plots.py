@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LINE, BAR = 0.155, 0.075  # inches a label, and a bar, of a critical-difference diagram
+LINE = 0.155  # inches a label, and a bar, of a critical-difference diagram
+HEAD = 4.2  # lines above its axis: ticks, and the critical difference
+MARGIN = 1.75  # inches on either side of its axis, for the labels
 COLOURS = {"seed": plotting.BLUE, "draw": plotting.ORANGE, "subset": plotting.GREEN, "residual": plotting.LIGHT}
 HATCHES = {"seed": "", "draw": "////", "subset": "....", "residual": ""}
 FOLD = 20
@@ -29,51 +30,57 @@ FOLD = 20
 def critical_difference(comparison: Comparison, one: Ranking) -> Figure:
     """Demsar's diagram (2006, figure 1): average ranks on an axis, the best at the left; bars join what is alike."""
     import matplotlib.pyplot as plt
+    from pandas import DataFrame, Series
+    from scikit_posthocs import critical_difference_diagram
 
-    order = np.argsort(one.ranks.average, kind="stable")
-    ranks, k, bars = one.ranks.average[order], len(order), one.ranks.bars
-    left = (k + 1) // 2
-    depth = 0.12 + BAR * len(bars)  # inches below the axis at which the first label stands
-    height = 0.72 + depth + LINE * left + 0.12
-    figure, axes = plt.subplots(figsize=(plotting.WIDTH, height))
-    figure.subplots_adjust(left=0, right=1, bottom=0, top=1)
-    axes.set_axis_off()
-    axes.set_xlim(0, plotting.WIDTH)
-    axes.set_ylim(-(height - 0.72), 0.72)
-    inner = (1.75, plotting.WIDTH - 1.75)  # inches: where rank 1 and rank k stand; labels fill the margins
-
-    def at(rank: float) -> float:
-        return inner[0] + (rank - 1) / max(k - 1, 1) * (inner[1] - inner[0])
-
-    _axis(axes, at, k, one.ranks.critical)
-    for position, (first, last) in enumerate(bars):
-        y = -0.07 - BAR * position
-        axes.plot([at(ranks[first]) - 0.03, at(ranks[last]) + 0.03], [y, y], color=plotting.BLACK, lw=2.4)
-    for position, (model, rank) in enumerate(zip(order, ranks, strict=True)):
-        on_left = position < left
-        y = -depth - LINE * (position if on_left else k - 1 - position)
-        end, align = (inner[0] - 0.12, "right") if on_left else (inner[1] + 0.12, "left")
-        axes.plot([at(rank), at(rank), end], [0, y, y], color=plotting.GREY, lw=0.6, zorder=0)
-        name = comparison.title(one.models[model])
-        text = f"{name}  {rank:.2f}" if on_left else f"{rank:.2f}  {name}"
-        axes.text(end + (-0.04 if on_left else 0.04), y, text, ha=align, va="center", fontsize=7)
+    average, critical, k = one.ranks.average, one.ranks.critical, len(one.models)
+    titles = [comparison.title(model) for model in one.models]
+    # the library joins models whose p-value is above its level: here all or nothing, by the critical difference
+    figure, axes = plt.subplots()
+    drawn = critical_difference_diagram(
+        Series(average, titles),
+        DataFrame(one.ranks.alike.astype(float), titles, titles),
+        ax=axes,
+        label_fmt_left="{label}  {rank:.2f} ",
+        label_fmt_right=" {rank:.2f}  {label}",
+        label_props={"fontsize": 7},
+        marker_props={"s": 5, "color": plotting.BLACK},
+        elbow_props={"color": plotting.GREY, "linewidth": 0.6, "clip_on": False},
+        crossbar_props={"color": plotting.BLACK, "linewidth": 2.4, "solid_capstyle": "butt"},
+        text_h_margin=0.02 * (k - 1),
+    )
+    for label in drawn["labels"]:  # the library gives them their lines' colour
+        label.set_color(plotting.BLACK)
+    _rank_axis(axes, k)
+    _ruler(axes, average.min(), critical, k)
+    depth = 0.8 - min(label.get_position()[1] for label in drawn["labels"])
+    height = LINE * (HEAD + depth)
+    axes.set_ylim(-depth, 0)
+    figure.set_size_inches(plotting.WIDTH, height)
+    figure.subplots_adjust(MARGIN / plotting.WIDTH, 0, 1 - MARGIN / plotting.WIDTH, 1 - LINE * HEAD / height)
     return figure
 
 
-def _axis(axes: Axes, at: Callable[[float], float], k: int, critical: float) -> None:
-    """The axis of ranks with its label, and the critical difference as a ruler above it."""
-    axes.plot([at(1), at(k)], [0, 0], color=plotting.BLACK, lw=0.9)
+def _rank_axis(axes: Axes, k: int) -> None:
+    """The axis from rank 1 to rank k, with at most a dozen ticks."""
     step = next(step for step in (1, 2, 5, 10, 20, 50) if (k - 1) / step <= 12)
-    for rank in sorted({1, *range(step, k + 1, step), k} - ({k - 1} if step > 1 else set())):
-        axes.plot([at(rank), at(rank)], [0, 0.06], color=plotting.BLACK, lw=0.8)
-        axes.text(at(rank), 0.08, str(rank), ha="center", va="bottom", fontsize=7)
-    axes.text(at(1) - 0.15, 0.08, "average rank", ha="right", va="bottom", fontsize=7)
+    axes.set_xlim(1, k)
+    axes.set_xticks(sorted({1, *range(step, k + 1, step), k} - ({k - 1} if step > 1 else set())))
+    axes.tick_params(axis="x", labelsize=7, pad=1)
+    axes.grid(False)
+    axes.annotate(
+        "average rank", (1, 0), (-8, 5), textcoords="offset points", ha="right", fontsize=7, annotation_clip=False
+    )
+
+
+def _ruler(axes: Axes, best: float, critical: float, k: int) -> None:
+    """The critical difference above the axis, from the best rank on; in words where it is longer than the axis."""
+    y, text = 2.0, f"critical difference {critical:.2f}"
     if critical <= k - 1:
-        axes.plot([at(1), at(1 + critical)], [0.36, 0.36], color=plotting.RED, lw=1.2, marker="|", ms=6)
-        said = f"critical difference {critical:.2f}"
+        axes.plot([best, best + critical], [y, y], color=plotting.RED, lw=1.2, marker="|", ms=5, clip_on=False)
     else:
-        said = f"critical difference {critical:.2f}: longer than the axis, so no two models can differ significantly"
-    axes.text(at(1), 0.44, said, ha="left", va="bottom", fontsize=7, color=plotting.RED)
+        text += ": longer than the axis, so no two models can differ significantly"
+    axes.text(best, y + 0.5, text, va="bottom", fontsize=7, color=plotting.RED)
 
 
 def variance(comparison: Comparison, splits: dict[tuple[str, str], Spread], metrics: list[str]) -> Figure:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from otbench.report.comparison import Comparison
+from otbench.report.figures.base import FigureSpec
 from otbench.report.figures.cost_plots import FOLD, losses_figure, quality_figure
 from otbench.report.labels import UNITS, metric_label
 from otbench.report.summary import summarise
-
-if TYPE_CHECKING:
-    from otbench.report.figures.base import FigureSpec
 
 
 def cost_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:

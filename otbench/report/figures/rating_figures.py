@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import rating_plots
-
-if TYPE_CHECKING:
-    from otbench.report.figures.base import FigureSpec
+from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.ratings import _people, correlation
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import marks
+from otbench.report.figures.base import FigureSpec
 from otbench.report.figures.plots import plain
 from otbench.report.labels import metric_label
 from otbench.utils import plotting
@@ -17,7 +18,6 @@ from otbench.utils import plotting
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from otbench.report.figures.base import FigureSpec
 from otbench.report.tables.searches import RULES, SPACES, _budget, band, expected_best, filled, searched
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import plots
+from otbench.report.figures.base import FigureSpec
 from otbench.report.recipes.stacked import MODES, NAME
-
-if TYPE_CHECKING:
-    from otbench.report.figures.base import FigureSpec
 
 
 def stacked_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from otbench.report.figures import marks
+from otbench.report.figures.base import FigureSpec
 from otbench.report.theory.parts import table
 from otbench.report.theory.prose import fill, percent
 from otbench.utils import plotting
@@ -17,7 +18,6 @@ from otbench.utils import plotting
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from otbench.report.figures.base import FigureSpec
     from otbench.report.tables.base import Table
     from otbench.theory.findings import Findings
 

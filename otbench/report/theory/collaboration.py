@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from otbench.report.figures import marks
+from otbench.report.figures.base import FigureSpec
 from otbench.report.theory.parts import table
 from otbench.report.theory.prose import fill
 from otbench.theory.collaboration.problems import problem
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from otbench.report.figures.base import FigureSpec
     from otbench.report.tables.base import Table
     from otbench.theory.findings import Findings
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
@@ -124,16 +123,3 @@ def _taken_over(found: Model, model: Model) -> Model:
     for name, network in found.networks.items():
         network.load(model.networks[name].state())
     return found
-
-
-def linear_error(spectrum: np.ndarray, latent: int, beta: float) -> float:
-    """Squared error of the best linear autoencoder under |x - G(z)|^2 + beta KL, codes' means decoded.
-
-    spectrum (d,): eigenvalues of the data's covariance. A direction of variance v among the first `latent` keeps
-    1 - min(v, s) / v of itself, s = beta / 2; the others are lost (probabilistic principal components: Tipping and
-    Bishop 1999; Lucas et al. 2019).
-    """
-    sizes = np.sort(np.asarray(spectrum, float))[::-1]
-    kept = sizes[:latent]
-    lost = np.divide(np.minimum(kept, beta / 2) ** 2, kept, out=np.zeros_like(kept), where=kept > 0)
-    return float(lost.sum() + sizes[latent:].sum())
