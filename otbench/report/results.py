@@ -16,6 +16,7 @@ from otbench.errors import OtbenchError
 from otbench.metrics.table import COLUMNS
 from otbench.registry import THEORIES
 from otbench.runs.formats import LOSSES
+from otbench.runs.layout import Layout
 from otbench.studies.search import COLUMNS as SEARCHED
 from otbench.studies.search import read_search
 from otbench.studies.spread import BIAS, SPREAD, read_spread
@@ -225,7 +226,7 @@ def _numbers(folder: Path) -> dict[str, Any]:
         found["ratings"] = read_json(path)
         if not isinstance(found["ratings"], dict):
             raise OtbenchError(f"{path}: expected an object, got {type(found['ratings']).__name__}")
-    paths = {name: folder / "theory" / f"{name}.npz" for name in THEORIES}
+    paths = {name: Layout(folder).theory(name) for name in THEORIES}
     found["theory"] = {name: read_findings(path) for name, path in paths.items() if path.is_file()}
     return found
 

@@ -15,6 +15,7 @@ from otbench.data.base import DataSet
 from otbench.data.samples import read_samples
 from otbench.errors import OtbenchError
 from otbench.runs.formats import REAL, RECONSTRUCTION, REFERENCE
+from otbench.runs.layout import layout
 from otbench.utils.files import atomic_write, read_npz
 
 #: points of each model in a scatter figure
@@ -38,7 +39,7 @@ def write(run: Run, data: dict[str, DataSet], table: pd.DataFrame) -> None:
         arrays = scatter if values.kind == "points" else gallery
         arrays |= _real(name, values)
         for model in run.section(name).models:
-            path = run.folder / "samples" / name / f"{model}.npz"
+            path = layout(run).samples(name, model)
             shown = {(seed, mark) for dataset, who, seed, mark in cells if (dataset, who) == (name, model)}
             if path.exists() and shown:
                 arrays |= (

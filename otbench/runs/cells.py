@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from otbench.commands import draw_words, feature_words, fit_options, fit_words, measure_words
 from otbench.errors import OtbenchError
+from otbench.runs.layout import layout
 from otbench.utils.files import read_json
 
 if TYPE_CHECKING:
@@ -19,24 +20,31 @@ def planned(run: Run, dataset: str, model: str, drawn: dict[str, Any] | None = N
 
     drawn: number of samples and device of `draw`, where they are known to have been others.
     """
-    section, folder = run.section(dataset), run.folder
-    data, fit = str(folder / "data" / f"{dataset}.npz"), str(folder / "fit" / dataset / model)
-    samples, table = str(folder / "samples" / dataset / f"{model}.npz"), folder / "metrics" / dataset
-    options = json.dumps(section.options(model, dataset), sort_keys=True)
-    seeds, marks = (",".join(map(str, values)) for values in (run.seeds_of(dataset), section.marks))
-    fitting = [model, "--data", data, "--out", fit, "--seeds", seeds, "--steps", str(section.steps)]
-    fitting += ["--snapshots", marks, "--options", options, "--device", run.device]
-    fitting += ["--together", str(run.together), "--precision", run.precision, *["--capture"] * run.capture]
-    fitting += ["--deterministic"] * run.deterministic
-    drawing = ["--fit", fit, "--data", data, "--n", str((drawn or {}).get("n", section.samples))]
-    drawing += [*(["--device", drawn["device"]] if drawn else []), "--out", samples]
-    measuring = ["--data", data, "--samples", samples, "--run", run.run, "--study", run.study_of[dataset]]
-    measuring += ["--model", model]
-    if run.kind(dataset) == "images":
-        measuring += ["--features", str(folder / "features" / dataset), "--device", run.device]
-        measuring += ["--weights", section.inception_weights] if section.inception_weights else []
-    measuring += ["--curves", str(table / f"{model}.curves.npz"), "--out", str(table / f"{model}.csv")]
-    words = {"fit": fitting, "draw": drawing, "measure": measuring}
+    section, at = run.section(dataset), layout(run)
+    data, fit, samples = str(at.data(dataset)), at.fit(dataset, model), at.samples(dataset, model)
+    options = fit_options(
+        section.steps,
+        section.marks,
+        section.options(model, dataset),
+        run.device,
+        run.together,
+        run.precision,
+        run.capture,
+        run.deterministic,
+        run.time_limit,
+    )
+    features = (
+        feature_words(at.features(dataset), run.device, section.inception_weights)
+        if run.kind(dataset) == "images"
+        else []
+    )
+    n, device = (drawn["n"], drawn["device"]) if drawn else (section.samples, None)
+    study, table, curves = run.study_of[dataset], at.metrics(dataset, model), at.curves(dataset, model)
+    words = {
+        "fit": fit_words(model, data, fit, run.seeds_of(dataset), options),
+        "draw": draw_words(fit, data, n, samples, device),
+        "measure": measure_words(data, samples, run.run, study, model, features, curves, table),
+    }
     return {verb: shlex.join(["otbench", verb, *said]) for verb, said in words.items()}
 
 
@@ -52,11 +60,11 @@ def cell(folder: str | Path, dataset: str, model: str, seed: int) -> dict[str, A
 
     run = run_of(Path(folder))
     check_cell(run, dataset, model, seed)
-    fitted = read_json(run.folder / "fit" / dataset / model / "fit.json")
+    fitted = read_json(layout(run).fit_summary(dataset, model))
     states = {one["snapshot"]: one["status"] for one in fitted["cells"] if one["seed"] == seed}
     if not states:
         raise OtbenchError(f"{run.folder}: {model} on {dataset} was fitted without seed {seed}")
-    drawn = (read_samples(run.folder / "samples" / dataset / f"{model}.npz").info or {}).get("drawn")
+    drawn = (read_samples(layout(run).samples(dataset, model)).info or {}).get("drawn")
     commands = planned(run, dataset, model, drawn)
     commands["fit"] = fitted.get("command") or commands["fit"]
     commands["reproduce"] = shlex.join(["otbench", "reproduce", str(folder), f"{dataset}/{model}/{seed}"])

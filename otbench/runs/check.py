@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from otbench.config.messages import sentence
 from otbench.config.run import KINDS, Run
 from otbench.errors import OtbenchError
+from otbench.runs.layout import Layout
 
 
 def checked(values: dict[str, Any], where: str = "config", options: bool = True) -> Run:
@@ -71,7 +72,7 @@ def read(path: str | Path) -> Run:
 
 def run_of(folder: Path) -> Run:
     """The run whose results are in `folder`; raises OtbenchError where its config is missing."""
-    run = read(folder / "config.json")
+    run = read(Layout(Path(folder)).config)
     if run.folder.resolve() != Path(folder).resolve():
         raise OtbenchError(f"{folder}/config.json describes {run.folder}, not this folder")
     return run

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,6 +17,7 @@ from otbench.metrics.table import COLUMNS, check_table, read_table, write_table
 from otbench.models import find
 from otbench.provenance import code_version, digest, machine, versions
 from otbench.runs import arrays, losses
+from otbench.runs.layout import layout
 from otbench.studies.search import COLUMNS as SEARCH
 from otbench.studies.search import read_search, write_search
 from otbench.utils.files import read_json, write_json
@@ -35,14 +35,15 @@ def gather(run: Run) -> dict[str, Any]:
     where a file of the run cannot be read.
     """
     folder = run.folder
-    files = {name: folder / "data" / f"{name}.npz" for name in run.datasets}
+    at = layout(run)
+    files = {name: at.data(name) for name in run.datasets}
     # one that could not be made, for want of a network say, leaves the others their report
     data = {name: load(str(path)) for name, path in files.items() if path.exists()}
     tables, fits = [], {}
     for name, model in run.pairs:
-        path = folder / "metrics" / name / f"{model}.csv"
+        path = at.metrics(name, model)
         tables.append(read_table(path) if path.exists() else _nothing())
-        fitted = folder / "fit" / name / model / "fit.json"
+        fitted = at.fit_summary(name, model)
         if fitted.exists():
             fits[name, model] = read_json(fitted)
     table = pd.concat([t for t in tables if len(t)] or [_nothing()], ignore_index=True)
@@ -75,7 +76,7 @@ def rated(run: Run, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     said, rows = {}, []
     cells = table.drop_duplicates(KEY).set_index(KEY)[["seconds", "device", "code_version", "config_hash"]]
     for dataset in run.rated:
-        folder = run.folder / "ratings" / dataset
+        folder = layout(run).ratings(dataset)
         found = rating_summary(folder, table[table["dataset"] == dataset])
         if found is None:
             continue
@@ -90,18 +91,13 @@ def rated(run: Run, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 def _searched(run: Run) -> pd.DataFrame:
     """The searches of the run in one table; a job whose file is not there leaves no rows."""
-    files = [run.folder / "search" / d / f"{m}-{s}-{trials}.csv" for d, m, s, trials in run.searches]
+    files = [layout(run).search(*job) for job in run.searches]
     tables = [read_search(path) for path in files if path.exists()]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SEARCH)
 
 
 def _nothing() -> pd.DataFrame:
     return pd.DataFrame(columns=COLUMNS)
-
-
-def features_folder(run: Run, dataset: str) -> Path:
-    """Where the features that images of `dataset` are compared in are kept."""
-    return run.folder / "features" / dataset
 
 
 def _missing(run: Run, table: pd.DataFrame, data: dict[str, DataSet]) -> pd.DataFrame:
@@ -129,7 +125,7 @@ def _wanted(run: Run, dataset: str, mark: float, data: dict[str, DataSet]) -> li
     """(metric, protocol) of every value that a cell should have; of a data set that is not there what all have."""
     if dataset not in data:
         return [("peak_memory", "cost")]
-    return expected(data[dataset], run.section(dataset).samples, mark == 1.0, features_folder(run, dataset))
+    return expected(data[dataset], run.section(dataset).samples, mark == 1.0, layout(run).features(dataset))
 
 
 def _describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
@@ -191,7 +187,7 @@ def _model(name: str, study: str, section: StudyConfig, fits: dict[tuple[str, st
 
 
 def _data(run: Run, name: str, values: DataSet) -> dict[str, Any]:
-    truth, described = values.truth, features_folder(run, name) / "features.json"
+    truth, described = values.truth, layout(run).feature_info(name)
     return {
         "title": values.title,
         "source": values.source,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from otbench.config.run import Run
 from otbench.runs.formats import LOSSES
+from otbench.runs.layout import layout
 from otbench.studies.spread import BIAS, SPREAD, read_spread
 from otbench.utils.files import atomic_write, read_columns
 
@@ -24,8 +25,9 @@ def write(run: Run) -> None:
     losses = [_losses(run, dataset, model) for dataset, model in run.pairs]
     with atomic_write(run.folder / "losses.parquet") as temporary:
         _joined(losses, LOSSES).to_parquet(temporary, index=False, write_page_checksum=True)
-    for name, columns, suffix in (("spread", SPREAD, ".csv"), ("bias", BIAS, ".bias.csv")):
-        files = [run.folder / "spread" / dataset / f"{model}{suffix}" for dataset, model in run.spreads]
+    at = layout(run)
+    for name, columns, path_of in (("spread", SPREAD, at.spread), ("bias", BIAS, at.bias)):
+        files = [path_of(dataset, model) for dataset, model in run.spreads]
         found = [read_spread(path, columns) for path in files if path.exists()]
         with atomic_write(run.folder / f"{name}.csv") as temporary:
             _joined(found, columns).to_csv(temporary, index=False)
@@ -38,7 +40,7 @@ def _joined(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 def _losses(run: Run, dataset: str, model: str) -> pd.DataFrame:
     """The losses of a model, every stage thinned to POINTS steps."""
-    path = run.folder / "fit" / dataset / model / "losses.csv"
+    path = layout(run).losses(dataset, model)
     if not path.exists():
         return pd.DataFrame(columns=LOSSES)
     table = read_losses(path)

@@ -19,6 +19,7 @@ from otbench.errors import OtbenchError
 from otbench.metrics.cost import COSTS
 from otbench.runs.cells import cell as provenance_of
 from otbench.runs.differences import compare, differences, judge, same_samples
+from otbench.runs.layout import layout
 from otbench.utils.files import read_json, write_json
 from otbench.utils.threads import one_thread
 
@@ -93,7 +94,7 @@ def parsed(cell: str) -> tuple[str, str, int]:
 
 def _fitted(run: Run, dataset: str, model: str) -> dict[str, Any]:
     """What fit.json says; the processor, where it does not say it, as the run was gathered on."""
-    then = read_json(run.folder / "fit" / dataset / model / "fit.json")
+    then = read_json(layout(run).fit_summary(dataset, model))
     gathered = run.folder / "run.json"
     if "machine" not in then and gathered.exists():
         then["machine"] = read_json(gathered).get("machine")
@@ -104,7 +105,7 @@ def _table(run: Run, dataset: str, model: str) -> pandas.DataFrame:
     """What the run measured of a model: its own table, else its part of the gathered one, without people's ratings."""
     from otbench.metrics.table import read_table
 
-    own, gathered = run.folder / "metrics" / dataset / f"{model}.csv", run.folder / "metrics.parquet"
+    own, gathered = layout(run).metrics(dataset, model), layout(run).table
     if own.exists() or not gathered.exists():
         return read_table(own)
     table = read_table(gathered)
@@ -115,7 +116,7 @@ def _table(run: Run, dataset: str, model: str) -> pandas.DataFrame:
 def _samples(run: Run, dataset: str, model: str) -> SampleFile:
     from otbench.data.samples import read_samples
 
-    return read_samples(run.folder / "samples" / dataset / f"{model}.npz")
+    return read_samples(layout(run).samples(dataset, model))
 
 
 def _again(
@@ -134,7 +135,7 @@ def _again(
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         device = "cpu"
-    section, path = run.section(dataset), run.folder / "data" / f"{dataset}.npz"
+    section, path = run.section(dataset), layout(run).data(dataset)
     data = load(str(path))
     features = _features(run, dataset, data, device)
     training = Options(
@@ -164,7 +165,7 @@ def _features(run: Run, dataset: str, data: DataSet, device: str) -> Any:
         return None
     from otbench.metrics.reference import open_features
 
-    return open_features(run.folder / "features" / dataset, data, run.section(dataset).inception_weights, device)
+    return open_features(layout(run).features(dataset), data, run.section(dataset).inception_weights, device)
 
 
 def _say(text: str) -> None:

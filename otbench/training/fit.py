@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gc
 import hashlib
-import json
 import platform
 import shutil
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from otbench.commands import command_line
+from otbench.commands import command_line, fit_options, fit_words
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.fingerprints import fit_version
@@ -193,12 +192,18 @@ def _words(
     training: Options,
 ) -> list[str]:
     """The words after `otbench fit` that ask for this fit."""
-    said = [name, "--data", given, "--out", str(out), "--seeds", ",".join(map(str, seeds))]
-    said += ["--steps", "paper" if steps is None else str(steps)]
-    said += ["--snapshots", ",".join(str(mark) for mark in snapshots or [1.0])]
-    said += ["--options", json.dumps(options or {}, sort_keys=True), "--device", training.device]
-    said += ["--together", str(training.together), "--precision", training.precision]
-    return said + ["--capture"] * training.capture + ["--deterministic"] * training.deterministic
+    chosen = fit_options(
+        steps,
+        snapshots or [1.0],
+        options or {},
+        training.device,
+        training.together,
+        training.precision,
+        training.capture,
+        training.deterministic,
+        training.time_limit,
+    )
+    return fit_words(name, given, out, seeds, chosen)
 
 
 def _order(name: str) -> tuple[int, float]:

@@ -1,12 +1,14 @@
 # The run that the config describes, checked, and what every rule needs of it.
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 from shlex import quote
 
 from otbench import fingerprints
 from otbench.cli import server
+from otbench.commands import feature_words, fit_options
 from otbench.errors import OtbenchError
 from otbench.registry import ON_CPU
 from otbench.runs.check import checked
@@ -69,7 +71,8 @@ def features_option(dataset):
     """What `otbench measure` needs to compare images; nothing for points."""
     if not features_of(dataset):
         return ""
-    return f"--features {FOLDER}/features/{dataset} --device {RUN.device}{weights_option(dataset)}"
+    weights = RUN.section(dataset).inception_weights
+    return shlex.join(feature_words(f"{FOLDER}/features/{dataset}", RUN.device, weights))
 
 
 def extractors_of(dataset):
@@ -78,17 +81,21 @@ def extractors_of(dataset):
     return f"{names}{weights_option(dataset)}"
 
 
-def fit_options(dataset, model):
+def training_options(dataset, model):
     """What `otbench fit` gets beside data, seeds and folder: the same for every part of a model's seeds."""
     section = RUN.section(dataset)
-    options = json.dumps(section.options(model, dataset), sort_keys=True)
-    snapshots = ",".join(map(str, section.marks))
-    limit = f" --time-limit {RUN.time_limit:g}" if RUN.time_limit else ""
-    return (
-        f"--steps {section.steps} --snapshots {snapshots} --options {quote(options)} --device {RUN.device}"
-        f" --together {RUN.together} --precision {RUN.precision}{limit}"
-        + " --capture" * RUN.capture
-        + " --deterministic" * RUN.deterministic
+    return shlex.join(
+        fit_options(
+            section.steps,
+            section.marks,
+            section.options(model, dataset),
+            RUN.device,
+            RUN.together,
+            RUN.precision,
+            RUN.capture,
+            RUN.deterministic,
+            RUN.time_limit,
+        )
     )
 
 

@@ -57,7 +57,7 @@ rule fit:
         out=subpath(output.summary, parent=True),
         code=lambda wildcards: fingerprints.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
         seeds=lambda wildcards: ",".join(map(str, RUN.seeds_of(wildcards.dataset))),
-        training=lambda wildcards: fit_options(wildcards.dataset, wildcards.model),
+        training=lambda wildcards: training_options(wildcards.dataset, wildcards.model),
     shell:
         "otbench fit {wildcards.model} --data {input} --out {params.out} --seeds {params.seeds} {params.training}"
         " > {log} 2>&1"
@@ -77,7 +77,7 @@ use rule fit as fit_part with:
         out=subpath(output.summary, parent=True),
         code=lambda wildcards: fingerprints.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
         seeds=lambda wildcards: wildcards.seeds.replace("-", ","),
-        training=lambda wildcards: fit_options(wildcards.dataset, wildcards.model),
+        training=lambda wildcards: training_options(wildcards.dataset, wildcards.model),
 
 
 rule join:
@@ -230,7 +230,8 @@ rule search:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
     params:
         folder=subpath(input.features, parent=True),
-        code=lambda wildcards: fingerprints.fit_version(wildcards.model, "images") + fingerprints.study_version("search"),
+        code=lambda wildcards: fingerprints.fit_version(wildcards.model, "images")
+        + fingerprints.study_version("search"),
         measure=fingerprints.measure_version(),
         trials=lambda wildcards: wildcards.trials.replace("-", ":"),
         options=lambda wildcards: search_options(wildcards.dataset),
