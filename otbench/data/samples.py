@@ -30,6 +30,19 @@ DIGITS = 9
 """Decimals of a snapshot that count, so that a fraction is the same whichever way it was written."""
 
 
+def as_bytes(images: Any) -> np.ndarray:
+    """Images as uint8: round(255 x) of x in [0, 1], what lies outside cut off, NaN as 0; bytes as they are.
+
+    Args:
+        images: a NumPy array or torch tensor of any shape, floats in [0, 1] or bytes.
+    """
+    array = images if isinstance(images, np.ndarray) else images.cpu().numpy()
+    if array.dtype == np.uint8:
+        return array
+    with np.errstate(over="ignore"):
+        return np.clip(np.round(np.nan_to_num(array) * array.dtype.type(255)), 0, 255).astype(np.uint8)
+
+
 @dataclass(frozen=True)
 class Cell:
     """One seed at one snapshot: its samples (n, ...), what became of it, and a transport map's certificate numbers."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from otbench.features.base import Extracted, file_hash
 from otbench.utils.files import atomic_write
 from otbench.utils.progress import Bar
 from otbench.utils.rng import generator
+from otbench.utils.threads import one_torch_thread
 
 DIGITS, CHANNELS = 10, 3
 STACKED = tuple(f"{number:03d}" for number in range(DIGITS**CHANNELS))
@@ -242,7 +242,7 @@ def train(
         labels = np.stack([labels // 100, labels // 10 % 10, labels % 10], axis=1).reshape(-1)
     steps = default_steps(form, len(images)) if steps is None else steps
     torch.set_flush_denormal(True)  # as in all training; without it the weights' last bits differ
-    with one_thread(), torch.random.fork_rng(devices=[]), Bar(f"classifier of {data.name}", steps) as bar:
+    with one_torch_thread(), torch.random.fork_rng(devices=[]), Bar(f"classifier of {data.name}", steps) as bar:
         torch.manual_seed(generator(seed, "classifier/weights").initial_seed())
         network = form.build().to(device)
         x, y = torch.tensor(images, device=device), torch.tensor(labels, device=device)
@@ -284,14 +284,3 @@ def _moved(x: Tensor, form: Form, shift: tuple[int, int, bool]) -> Tensor:
     h, w = x.shape[2:]
     x = F.pad(x, (reach,) * 4)[:, :, reach + down : reach + down + h, reach + right : reach + right + w]
     return x.flip(3) if mirrored else x
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Inside, PyTorch computes on one CPU thread, so that sums have one order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

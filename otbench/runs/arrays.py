@@ -12,7 +12,7 @@ import pandas as pd
 
 from otbench.config.run import Run
 from otbench.data.base import DataSet
-from otbench.data.samples import read_samples
+from otbench.data.samples import as_bytes, read_samples
 from otbench.errors import OtbenchError
 from otbench.runs.formats import REAL, RECONSTRUCTION, REFERENCE
 from otbench.runs.layout import layout
@@ -75,13 +75,6 @@ def _images(path: Path, name: str, model: str, shown: set[tuple[int, float]]) ->
     if file.reconstructions:
         found[f"{name}/{model}/{RECONSTRUCTION}"] = file.reconstructions[min(file.reconstructions)][:IMAGES]
     return found
-
-
-def as_bytes(images: np.ndarray) -> np.ndarray:
-    """Images as uint8: bytes as they are, floats in [0, 1] scaled to 255 and rounded."""
-    if images.dtype == np.uint8:
-        return images
-    return np.clip(np.round(255 * images.astype(np.float64)), 0, 255).astype(np.uint8)
 
 
 def _collected(folder: Path, names: list[tuple[str, ...]], suffix: str) -> Arrays:

@@ -129,7 +129,7 @@ def _trial(
 
 
 def _drawn(model: Any, n: int, stream: Any) -> np.ndarray | None:
-    from otbench.training.draw import as_bytes
+    from otbench.data.samples import as_bytes
 
     try:
         samples = model.draw(n, [stream]).cpu()

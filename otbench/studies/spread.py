@@ -75,7 +75,7 @@ def _drawn(
     fit: Path, data: DataSet, n: int, draws: int, device: str
 ) -> Iterator[tuple[dict[str, Any], list[np.ndarray]]]:
     """What names a seed, and its draws; a seed that one cannot draw from is left out, as its table's cell says why."""
-    from otbench.training.draw import as_bytes
+    from otbench.data.samples import as_bytes
     from otbench.training.saved import open_fit
     from otbench.utils.devices import configure_torch
     from otbench.utils.rng import generator

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from otbench.data.base import DataSet
-from otbench.data.samples import write_samples
+from otbench.data.samples import as_bytes, write_samples
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.models.base import Model
 from otbench.training.saved import open_fit
@@ -79,11 +78,6 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
     info["drawn"] = {"n": n, "device": device}
     write_samples(out, values, np.array(seeds, np.int64), np.array(snapshots, np.float64), info, given_back)
     return info
-
-
-def as_bytes(images: Tensor) -> np.ndarray:
-    """Images in [0, 1] as uint8, round(255 x), what lies outside cut off; NaN becomes 0."""
-    return images.nan_to_num().mul(255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
 def reconstructed(model: Model, images: np.ndarray) -> np.ndarray:

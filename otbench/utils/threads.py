@@ -5,11 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 MODULES = ("torch", "pandas", "safetensors.torch", "sklearn.cluster", "scipy.stats", "scipy.linalg", "otbench.cli.app")
 
@@ -27,3 +22,16 @@ def one_thread() -> Iterator[None]:
         importlib.import_module(name)
     with threadpool_limits(1):
         yield
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Inside, PyTorch computes on one CPU thread, so that sums have one order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

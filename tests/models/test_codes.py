@@ -9,10 +9,11 @@ import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
 
+from otbench.data.samples import as_bytes
 from otbench.errors import WorkFailed
 from otbench.models import find
 from otbench.models.images.ae_ot import code_angles
-from otbench.training.draw import as_bytes, draw
+from otbench.training.draw import draw
 from otbench.training.fit import fit
 from otbench.training.saved import open_fit
 from otbench.training.trainer import Options, Trainer, key

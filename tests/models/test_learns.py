@@ -13,10 +13,10 @@ import torch
 import yaml
 
 from otbench.data import load
+from otbench.data.samples import as_bytes
 from otbench.metrics import frechet
 from otbench.models import configure, find
 from otbench.runs.check import checked
-from otbench.training.draw import as_bytes
 from otbench.training.trainer import Options, Trainer, key
 from otbench.utils.rng import generator
 from tests.conftest import ROOT

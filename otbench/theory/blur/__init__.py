@@ -17,13 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import spearmanr
 
 from otbench.data.base import DataSet
+from otbench.data.samples import as_bytes
 from otbench.metrics.sharpness import laplacian_variance
 from otbench.models.base import Model
 from otbench.models.images.ae_ot import AEOTConfig
 from otbench.theory.blur.models import Matched, MatchedConfig, Transported, trained, with_gaussian, with_prior
 from otbench.theory.findings import Fact, Findings
 from otbench.theory.shared.ruler import Ruler, ruler
-from otbench.training.draw import as_bytes, reconstructed
+from otbench.training.draw import reconstructed
 from otbench.utils.devices import configure_torch
 from otbench.utils.rng import generator
 

@@ -16,6 +16,7 @@ from otbench.theory.findings import Fact, Findings
 from otbench.theory.latent_geometry import distances as far
 from otbench.theory.latent_geometry import paths as near
 from otbench.theory.latent_geometry.vae import Recipe, Trained, flat, train
+from otbench.utils.threads import one_torch_thread
 
 TITLE = "The geometry of a latent plane"
 SOURCE = '"Generative Model Part 0", section 1; Arvanitidis et al. 2018 (Latent Space Oddity)'
@@ -66,9 +67,7 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
         options.hidden, options.epochs, options.batch, options.floor, options.centres, options.precision_steps
     )
     rows, compared, findings = [], [], None
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_torch_thread():
         for replica in range(options.seeds):
             trained = train(images, held, recipe, seed + replica, device)
             metrics = trained.metrics()
@@ -83,8 +82,6 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
                 findings.arrays["shape"] = np.array(data.shape)
             if "example" not in findings.arrays:
                 _example(findings, trained, between, held_labels, classes, seed + replica)
-    finally:
-        torch.set_num_threads(threads)
     assert findings is not None
     table = pd.DataFrame(rows)
     facts: dict[str, Fact] = {"seeds": options.seeds, "train": len(images), "test": len(held)}

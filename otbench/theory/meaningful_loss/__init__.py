@@ -28,6 +28,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from otbench.data.base import DataSet
+from otbench.data.samples import as_bytes
 from otbench.errors import OtbenchError
 from otbench.metrics.frechet import frechet, statistics
 from otbench.metrics.wasserstein import cost, import_ot
@@ -46,7 +47,6 @@ from otbench.theory.meaningful_loss.players import (
     wasserstein,
 )
 from otbench.theory.shared.ruler import Extract, flat, principal
-from otbench.training.draw import as_bytes
 from otbench.training.trainer import Options as Training
 from otbench.training.trainer import Trainer, key
 from otbench.utils.devices import configure_torch
