@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "POT", "torch-fidelity", "numpy", "scipy", "scikit-learn", "pandas", "snakemake")
 
 
+SOURCES = (".py", ".html", ".css", ".js", ".j2")
+"""Endings of the files that a result depends on: code, and the templates of pages."""
+
+
 def digest(value: Any) -> str:
     """Twelve hexadecimal digits that identify a JSON value."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
@@ -29,7 +33,9 @@ def code_version(*parts: str) -> str:
 
     root = Path(__file__).parent
     chosen = [root / part for part in parts] or [root]
-    files = {f for c in chosen for f in ([c] if c.is_file() else c.rglob("*.py"))}
+    if missing := [path for path in chosen if not path.exists()]:
+        raise FileNotFoundError(f"{missing[0]}: a digest of the sources names it, and it is not there")
+    files = {f for c in chosen for f in ([c] if c.is_file() else c.rglob("*")) if f.suffix in SOURCES}
     sums = {str(f.relative_to(root)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
     return f"{__version__}+{digest(sums)[:8]}"
 
