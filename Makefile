@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 1)
 CONFIG ?= config/config.yaml
+DEVICE ?= cpu
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env report test test-faults test-cluster lint format clean lock
+.PHONY: help env report reference test test-faults test-cluster lint format clean lock
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -23,6 +24,9 @@ env: $(READY) ## Make the environment in .venv
 
 report: $(READY) ## Run the benchmark of CONFIG (default config/config.yaml) and render its report
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores $(CORES) --configfile $(CONFIG)
+
+reference: $(READY) ## Work on the reference results, in order of value; stop it at any time (DEVICE=cuda on a GPU)
+	nice -n 19 $(BIN)/otbench reference --cores $(CORES) --device $(DEVICE)
 
 test: $(READY) ## Run the tests, as many at once as there are cores, at most 8
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from otbench import __version__
-from otbench.cli import pipeline, rate, reproduce, slice, studies, tools
+from otbench.cli import pipeline, rate, reference, reproduce, slice, studies, tools
 from otbench.errors import OtbenchError
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ PIPELINE = (
 )
 STUDIES = (studies.study, studies.search, studies.spread, studies.theory)
 
-for verb in (*PIPELINE, *STUDIES, reproduce.reproduce, tools.score, tools.transport):
+for verb in (*PIPELINE, *STUDIES, reproduce.reproduce, reference.reference, tools.score, tools.transport):
     app.command()(verb)
 app.command("slice")(slice.slices)
 app.command("list")(tools.show)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import ValidationError
 
 from otbench.config.parts import Override, Rating, Search, Spread, Theory
 from otbench.config.run import Run, StudyConfig
 
 
-def sentence(error: ValidationError, where: str) -> str:
+def sentence(
+    error: ValidationError, where: str, known: Callable[[tuple[int | str, ...]], list[str]] | None = None
+) -> str:
+    """The first fault in one sentence; `known` gives the keys that may stand at a place, by default those of a run."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"]) or "studies"
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        fields = _fields(first["loc"])
+        fields = (known or _fields)(first["loc"])
         message = f"there is no such key; keys are {', '.join(fields)}"
     elif first["type"] == "missing":
         message = "this key is missing"

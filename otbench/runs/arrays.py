@@ -45,11 +45,11 @@ def write(run: Run, data: dict[str, DataSet], table: pd.DataFrame) -> None:
                 arrays |= (
                     _points(path, name, model, shown) if values.kind == "points" else _images(path, name, model, shown)
                 )
-    _save(run.folder / "scatter.npz", scatter)
-    _save(run.folder / "gallery.npz", gallery)
-    _save(run.folder / "curves.npz", _collected(run.folder / "metrics", run.pairs, ".curves.npz"))
+    save(run.folder / "scatter.npz", scatter)
+    save(run.folder / "gallery.npz", gallery)
+    save(run.folder / "curves.npz", _collected(run.folder / "metrics", run.pairs, ".curves.npz"))
     latent = [(dataset,) for dataset in run.datasets]
-    _save(run.folder / "latent.npz", _collected(run.folder / "studies" / "latent", latent, ".npz"))
+    save(run.folder / "latent.npz", _collected(run.folder / "studies" / "latent", latent, ".npz"))
 
 
 def _real(name: str, values: DataSet) -> Arrays:
@@ -87,7 +87,8 @@ def _collected(folder: Path, names: list[tuple[str, ...]], suffix: str) -> Array
     return found
 
 
-def _save(path: Path, arrays: Arrays) -> None:
+def save(path: Path, arrays: Arrays) -> None:
+    """Write arrays of numbers or text to an .npz, whole or not at all."""
     if wrong := [key for key, value in arrays.items() if value.dtype.hasobject]:
         raise OtbenchError(f"{path}: array {wrong[0]} holds Python objects, expected numbers or text")
     with atomic_write(path) as temporary, open(temporary, "wb") as file:

@@ -47,10 +47,10 @@ def gather(run: Run) -> dict[str, Any]:
         if fitted.exists():
             fits[name, model] = read_json(fitted)
     table = pd.concat([t for t in tables if len(t)] or [_nothing()], ignore_index=True)
-    table = check_table(pd.concat([table, _missing(run, table, data)], ignore_index=True), str(folder))
+    table = check_table(pd.concat([table, missing(run, table, data)], ignore_index=True), str(folder))
     table, said_of_images = rated(run, table)
     table = table.sort_values(KEY, kind="stable").reset_index(drop=True)
-    said = _describe(run, data, fits)
+    said = describe(run, data, fits)
     for suffix in (".csv", ".parquet"):
         write_table(table, folder / f"metrics{suffix}")
     arrays.write(run, data, table)
@@ -100,7 +100,8 @@ def _nothing() -> pd.DataFrame:
     return pd.DataFrame(columns=COLUMNS)
 
 
-def _missing(run: Run, table: pd.DataFrame, data: dict[str, DataSet]) -> pd.DataFrame:
+def missing(run: Run, table: pd.DataFrame, data: dict[str, DataSet]) -> pd.DataFrame:
+    """Rows of status `missing` for every cell that the run asks for and the table does not have."""
     present = set(table[KEY].itertuples(index=False, name=None))
     rows = []
     for dataset, model in run.pairs:
@@ -128,7 +129,8 @@ def _wanted(run: Run, dataset: str, mark: float, data: dict[str, DataSet]) -> li
     return expected(data[dataset], run.section(dataset).samples, mark == 1.0, layout(run).features(dataset))
 
 
-def _describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
+def describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
+    """What run.json says of the run: config, code, versions, studies, models, data sets, cells that are expected."""
     started = [f["started"] for f in fits.values() if "started" in f]
     config = run.model_dump(mode="json")
     return {

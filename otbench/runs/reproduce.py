@@ -9,7 +9,6 @@ values lie where those of a new seed of the model would.
 from __future__ import annotations
 
 import math
-import sys
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,8 +19,8 @@ from otbench.metrics.cost import COSTS
 from otbench.runs.cells import cell as provenance_of
 from otbench.runs.differences import compare, differences, judge, same_samples
 from otbench.runs.layout import layout
+from otbench.runs.make_cell import make_cell
 from otbench.utils.files import read_json, write_json
-from otbench.utils.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas
@@ -127,37 +126,31 @@ def _again(
 
     from otbench.data import load
     from otbench.data.samples import read_samples
-    from otbench.metrics.table import measure_file, write_table
-    from otbench.training.draw import draw
-    from otbench.training.fit import fit
     from otbench.training.trainer import Options
-    from otbench.utils.devices import configure_torch
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         device = "cpu"
     section, path = run.section(dataset), layout(run).data(dataset)
     data = load(str(path))
-    features = _features(run, dataset, data, device)
     training = Options(
         device, run.together, run.capture and device != "cpu", run.precision, deterministic=run.deterministic
     )
-    steps, options = None if section.steps == "paper" else section.steps, section.options(model, dataset)
-    with one_thread():
-        _say(f"{dataset}/{model}/{seed}: training")
-        marks = section.marks
-        now = fit(model, data, [seed], out / "fit", steps, marks, options, training, given=str(path))
-        _say(f"{dataset}/{model}/{seed}: drawing and measuring")
-        draw(out / "fit", data, section.samples, out / "samples.npz")
-        configure_torch(device)
-        if data.kind == "points":  # as in a process that has trained nothing
-            torch.set_flush_denormal(False)
-        study = run.study_of[dataset]
-        where = device if data.kind == "images" else "cpu"
-        table = measure_file(
-            data, out / "samples.npz", run.run, model, study=study, features=features, curves={}, device=where
-        )
-    write_table(table, out / "metrics.csv")
-    return now, read_samples(out / "samples.npz"), table
+    table = make_cell(
+        data,
+        model,
+        seed,
+        out,
+        steps=None if section.steps == "paper" else section.steps,
+        snapshots=section.marks,
+        options=section.options(model, dataset),
+        training=training,
+        samples=section.samples,
+        run=run.run,
+        study=run.study_of[dataset],
+        features=_features(run, dataset, data, device),
+        given=str(path),
+    )
+    return read_json(out / "fit" / "fit.json"), read_samples(out / "samples.npz"), table
 
 
 def _features(run: Run, dataset: str, data: DataSet, device: str) -> Any:
@@ -166,10 +159,6 @@ def _features(run: Run, dataset: str, data: DataSet, device: str) -> Any:
     from otbench.metrics.reference import open_features
 
     return open_features(layout(run).features(dataset), data, run.section(dataset).inception_weights, device)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _costs(table: pandas.DataFrame, seed: int) -> dict[str, float]:

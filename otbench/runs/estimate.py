@@ -1,0 +1,77 @@
+"""What of the queue is done, what is next, and how long the rest will take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from otbench.config.queue import Cell, Queue
+from otbench.config.run import KINDS
+from otbench.models import find
+from otbench.runs.queue import done
+from otbench.utils.files import read_json, read_parquet
+
+#: (data set, row) -> seconds of training for a discriminator update
+Rates = dict[tuple[str, str], float]
+SHOWN = 5
+
+
+def lines(queue: Queue, cores: int) -> list[str]:
+    """What of the queue is done, what comes next and how long it will take, in sentences."""
+    complete = [cell for cell in queue.cells if done(queue, cell) is not None]
+    waiting = [cell for cell in queue.cells if cell not in complete]
+    found = [f"{len(complete)} of {len(queue.cells)} cells are done"]
+    known = rates(queue, complete)
+    spent = {cell: seconds(cell, known) for cell in waiting}
+    for cell in waiting[:SHOWN]:
+        found.append(f"  next: {cell.name}, {duration(spent[cell])}")
+    if waiting:
+        unknown = sum(one is None for one in spent.values())
+        total = sum(one for one in spent.values() if one is not None) / cores
+        beside = f", and {unknown} cells of which no training time is known yet" if unknown else ""
+        found.append(f"all {len(waiting)}: {duration(total)} on {cores} core{'s' * (cores > 1)}{beside}")
+    return found
+
+
+def budget(cell: Cell) -> int:
+    """The cell's budget in discriminator updates or batches; 0 for a model that is not trained in steps."""
+    if cell.part.steps != "paper":
+        return cell.part.steps
+    return find(cell.model, KINDS[cell.part.study]).paper_budget(cell.dataset) or 0
+
+
+def rates(queue: Queue, complete: list[Cell]) -> Rates:
+    """Seconds of a step of every row that was trained before: in the runs that `times` names, then in the queue."""
+    found: Rates = {}
+    for folder in queue.times:
+        if (folder / "metrics.parquet").exists():
+            found |= _rates_of(folder)
+    for cell in complete:
+        about = done(queue, cell) or {}
+        if budget(cell) and about.get("seconds"):
+            found[cell.dataset, cell.row] = about["seconds"] / budget(cell)
+    return found
+
+
+def _rates_of(folder: Path) -> Rates:
+    models, table = read_json(folder / "run.json")["models"], read_parquet(folder / "metrics.parquet")
+    ok = table[(table["status"] == "ok") & (table["snapshot"] == 1)]
+    spent = ok.drop_duplicates(["dataset", "model", "seed"]).groupby(["dataset", "model"])["seconds"].mean()
+    return {key: value / steps for key, value in spent.items() if (steps := models.get(key[1], {}).get("steps"))}
+
+
+def seconds(cell: Cell, known: Rates) -> float | None:
+    """How long training will take: by the row's own time, that of the model, or that of the model on other data."""
+    rate = known.get((cell.dataset, cell.row)) or known.get((cell.dataset, cell.model))
+    if rate is None:
+        others = [value for (_, model), value in known.items() if model == cell.model]
+        rate = sum(others) / len(others) if others else None
+    return None if rate is None else rate * budget(cell)
+
+
+def duration(value: float | None) -> str:
+    """A time in words: `about 3.2 hours`."""
+    if value is None:
+        return "no training time known yet"
+    if value < 100:
+        return f"about {value:.0f} seconds"
+    return f"about {value / 60:.0f} minutes" if value < 6000 else f"about {value / 3600:.1f} hours"
