@@ -25,6 +25,7 @@ from otbench.runs import differences
 from otbench.runs import reproduce as module
 from otbench.runs.cells import planned
 from otbench.utils.files import write_json
+from otbench.utils.threads import one_thread
 
 
 def call(*words: object):
@@ -44,7 +45,7 @@ def make_run(tmp_path: Path, studies: dict[str, dict], seeds: list[int]) -> Run:
             assert call("features", *words).exit_code == 0
     for dataset, model in run.pairs:
         for command in planned(run, dataset, model).values():
-            with module.one_thread():
+            with one_thread():
                 done = call(*shlex.split(command)[1:])
             assert done.exit_code == 0, done.exception
     return run
