@@ -89,7 +89,7 @@ class Queue(BaseModel):
         return Run(**values) if studies else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """One seed of one row of a part."""
 

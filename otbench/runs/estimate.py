@@ -17,9 +17,11 @@ SHOWN = 5
 
 def lines(queue: Queue, cores: int) -> list[str]:
     """What of the queue is done, what comes next and how long it will take, in sentences."""
-    complete = [cell for cell in queue.cells if done(queue, cell) is not None]
-    waiting = [cell for cell in queue.cells if cell not in complete]
-    found = [f"{len(complete)} of {len(queue.cells)} cells are done"]
+    complete: list[Cell] = []
+    waiting: list[Cell] = []
+    for cell in queue.cells:
+        (waiting if done(queue, cell) is None else complete).append(cell)
+    found = [f"{len(complete)} of {len(complete) + len(waiting)} cells are done"]
     known = rates(queue, complete)
     spent = {cell: seconds(cell, known) for cell in waiting}
     for cell in waiting[:SHOWN]:

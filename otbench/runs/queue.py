@@ -94,7 +94,7 @@ def _start(path: Path, queue: Queue, cell: Cell, device: str) -> subprocess.Pope
     folder = cell.folder(queue.work)
     folder.mkdir(parents=True, exist_ok=True)
     environment = os.environ | dict.fromkeys(THREADS, "1")
-    command = [sys.executable, "-m", "otbench.runs.queue", str(path), cell.name, device]
+    command = [sys.executable, "-m", "otbench.runs.queue", str(path), cell.name, device, str(os.getpid())]
     with open(folder / "log.txt", "a", encoding="utf-8") as log:
         # a session of its own: Ctrl-C at a terminal reaches the queue alone, which passes it on
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -173,8 +173,8 @@ def _watch(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-if __name__ == "__main__":  # python -m otbench.runs.queue QUEUE CELL DEVICE
-    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+if __name__ == "__main__":  # python -m otbench.runs.queue QUEUE CELL DEVICE PARENT
+    threading.Thread(target=_watch, args=(int(sys.argv[4]),), daemon=True).start()
     with stoppable():
         try:
             make(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
