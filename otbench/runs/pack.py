@@ -129,7 +129,8 @@ def _merged(before: dict[str, Any], now: dict[str, Any], packed: set[Row], name:
         old = studies.get(key, {})
         models = old.get("models") or (list(before["models"]) if key in studies else [])
         found["studies"][key]["models"] = list(dict.fromkeys([*models, *one["models"]]))
-        found["studies"][key]["seeds"] = sorted({*(old.get("seeds") or before["seeds"] if old else []), *one["seeds"]})
+        seeds = (old.get("seeds") or before["seeds"]) if old else []
+        found["studies"][key]["seeds"] = sorted({*seeds, *(one["seeds"] or now["seeds"])})
     models = dict(before["models"])
     for model, one in now["models"].items():
         old = models.get(model)
@@ -141,7 +142,7 @@ def _merged(before: dict[str, Any], now: dict[str, Any], packed: set[Row], name:
     found["models"] = models
     found["datasets"] = before["datasets"] | now["datasets"]
     found["expected"] = [list(cell) for cell in dict.fromkeys(map(tuple, [*before["expected"], *now["expected"]]))]
-    config = before["config"] | {"studies": dict(before["config"]["studies"])}
+    config = before["config"] | {"studies": dict(before["config"].get("studies") or {})}
     for key, section in now["config"]["studies"].items():
         config["studies"][key] = config["studies"].get(key) or section
     return found | {"config": config, "config_hash": digest(config), "finished": now["finished"]}
