@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from otbench.errors import OtbenchError
+from otbench.transport.cells1d import Cells1d, intervals
 from otbench.transport.cells2d import Cells, laguerre
 from otbench.transport.cells3d import Cells3d, can, cells_in_box
 from otbench.transport.sources import Source
@@ -41,10 +42,10 @@ class Envelope:
 
     @property
     def exact(self) -> bool:
-        """Whether cells, masses and centroids can be computed exactly: a polygon or rectangle as source, or a box of
-        space where the package sdot works.
+        """Whether cells, masses and centroids can be computed exactly: any source on the line, a polygon or rectangle,
+        or a box of space where the package sdot works.
         """
-        return self.source.polygon is not None or can(self.source)
+        return self.dimension == 1 or self.source.polygon is not None or can(self.source)
 
     def cell(self, x: Any) -> Any:
         """Index of the cell of every row of x (m, d): (m,) int64; on a facet or among equal points, the lowest index.
@@ -108,14 +109,16 @@ class Envelope:
         return distinct(self.target)
 
     @cached_property
-    def cells(self) -> Cells | Cells3d:
+    def cells(self) -> Cells1d | Cells | Cells3d:
         """Exact cells of the distinct points, in the order of `groups`; OtbenchError where they cannot be exact."""
         if not self.exact:
             raise OtbenchError(
-                "map: exact cells need a source uniform on a polygon or rectangle of the plane, or on a box of space "
-                "and the package sdot"
+                "map: exact cells need a target on the line, a source uniform on a polygon or rectangle of the plane, "
+                "or on a box of space and the package sdot"
             )
         first, _ = self.groups
+        if self.dimension == 1:
+            return intervals(self.target[first], self.heights[first], self.source)
         if self.source.polygon is None:
             return cells_in_box(self.target[first], self.heights[first], self.source)
         return laguerre(self.target[first], self.heights[first], self.source.polygon)

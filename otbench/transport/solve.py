@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from otbench.errors import OtbenchError
+from otbench.transport.cells1d import quantile_heights
 from otbench.transport.cells3d import MISSING, can, newton3d
 from otbench.transport.envelope import distinct
 from otbench.transport.map import TransportMap
@@ -34,10 +35,10 @@ def solve(
     target (n, d), anything numpy can read, finite; equal points are solved as one and share its cell's mass. weights
     (n,), positive, in any unit (they are divided by their sum); uniform by default. source: cube ([-1/2, 1/2]^d, alias
     uniform), ball, gaussian, or a Source.
-    tolerance: largest relative cell error where cells are exact (default 1e-9), else mean relative cell error on fresh
-    points (default 0.05). method: auto takes exact Newton for a polygon or rectangle in the plane, and for a box of
-    space where the package sdot works, else the stochastic solver, whose further options
-    (`stochastic.solve_stochastic`) pass through. time_limit: seconds. start: a map or heights (n,) to start from.
+    tolerance: largest relative cell error where cells are exact (default 1e-9, or what rounding allows on the line),
+    else mean relative cell error on fresh points (default 0.05). method: auto takes quantiles on the line, exact Newton
+    for a polygon or rectangle in the plane, and for a box of space where the package sdot works, else the stochastic
+    solver, whose further options (`stochastic.solve_stochastic`) pass through. time_limit: seconds. start: a map or heights (n,) to start from.
     Deterministic by seed, up to a time limit. A map that missed its tolerance is returned all the same; its info and
     certificate say so. Raises OtbenchError where the input is wrong.
     """
@@ -47,12 +48,13 @@ def solve(
         raise OtbenchError(f"solve: method must be one of {', '.join(METHODS)}, got {method!r}")
     if tolerance is not None and not tolerance > 0:
         raise OtbenchError(f"solve: tolerance must be positive, got {tolerance}")
-    exact = method != "stochastic" and (law.polygon is not None or can(law))
+    exact = method != "stochastic" and (y.shape[1] == 1 or law.polygon is not None or can(law))
     if method == "exact" and not exact:
         if law.kind == "box" and law.dimension == 3:
             raise OtbenchError(f"solve: {MISSING}")
         raise OtbenchError(
-            "solve: exact cells need a source uniform on a rectangle or polygon of the plane, or on a box of space"
+            "solve: exact cells need a target on the line, or a source uniform on a rectangle or polygon of the plane, "
+            "or on a box of space"
         )
     first, group = distinct(y)
     mass = np.bincount(group, weights=nu)
@@ -60,12 +62,8 @@ def solve(
     if exact:
         if options:
             raise OtbenchError(f"solve: the exact solver has no option {', '.join(options)}")
-        tolerance = tolerance or 1e-9
-        if law.polygon is None:
-            heights, info = newton3d(y[first], mass, law, h0, tolerance, time_limit=time_limit)
-        else:
-            found = newton(y[first], mass, law.polygon, h0, tolerance, time_limit=time_limit)
-            heights, info = found.heights, found.info
+        heights, info = _exact(y[first], mass, law, h0, tolerance, time_limit)
+        tolerance = info.get("tolerance", tolerance or 1e-9)
     else:
         from otbench.transport.stochastic import solve_stochastic
 
@@ -86,6 +84,27 @@ def solve(
         )
     heights = heights - mass @ heights
     return TransportMap(y, heights[group], nu, law, info | {"tolerance": float(tolerance), "seed": int(seed)})
+
+
+def _exact(
+    target: np.ndarray,
+    weights: np.ndarray,
+    law: Source,
+    heights: np.ndarray | None,
+    tolerance: float | None,
+    time_limit: float | None,
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Heights with exact cells, by what the source and the dimension ask for, and what happened."""
+    if target.shape[1] == 1:
+        heights, info = quantile_heights(target, weights, law)
+        # Points in their thousands lie closer than doubles can part their cells to 1e-9.
+        asked = tolerance or max(1e-9, min(2 * info["rounding"], 0.05))
+        reason = "tolerance" if info["error"] <= asked else "rounding"
+        return heights, info | {"reason": reason, "tolerance": asked}
+    if law.polygon is None:
+        return newton3d(target, weights, law, heights, tolerance or 1e-9, time_limit=time_limit)
+    found = newton(target, weights, law.polygon, heights, tolerance or 1e-9, time_limit=time_limit)
+    return found.heights, found.info
 
 
 def checked(target: Any, weights: Any = None) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ each cell and moves
 with s the mean gap between the highest and the second highest plane, which turns a relative error into a height, and K
 about ten points a cell: a 1/t gain in units of points a cell, g = 4 times as large, which the averaging calms. The
 answer is the average of the iterates with weights growing like t^2, which forgets the transient. Points are never used
-twice.
+twice. Where that misses the tolerance, Newton steps on sampled cells follow (`refine`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 
 from otbench.errors import OtbenchError
 from otbench.transport.draws import Draws
+from otbench.transport.refine import last_sample, refined
 from otbench.transport.sources import Source
 
 # Measured on Gaussian mixtures at n = 2,000, d = 16 and n = 10,000, d = 32: gains of 4 to 8 do equally well and a gain
@@ -119,12 +120,22 @@ def solve_stochastic(
     if reason != "tolerance":
         # Stopped early: a rough figure, for less than the solving cost.
         error = draws.error(state.mean, nu, min(watch.points, max(65_536, seen // 4)))
+    taken = 0
+    if reason == "points" and max_points is None and last_sample(n, law.dimension, tolerance):
+        until = np.inf if time_limit is None else began + time_limit
+        better, taken, points = refined(draws, weights, state.mean, tolerance, until)
+        after = draws.error(better, nu, max(watch.points, 65_536))
+        seen += points
+        if after < error:
+            state.mean, error = better, after
+        reason = "tolerance" if error <= STOP * tolerance else "time" if time.perf_counter() > until else "points"
     found = draws.outward(state.mean)
     if not np.isfinite(found).all():
         raise OtbenchError(
             "solve: the heights are not finite; the target's scale is beyond single precision, rescale it"
         )
-    return found, _told(reason, error, state.steps, seen, began, device, draws.kind)
+    told = _told(reason, error, state.steps + taken, seen, began, device, draws.kind)
+    return found, told | ({"newton_steps": taken} if taken else {})
 
 
 def _told(reason, error, steps, seen, began, device, kind) -> dict[str, Any]:
