@@ -37,6 +37,9 @@ def score(
 ) -> None:
     """FID, KID, PRD, precision, recall, density and coverage of two feature arrays, as JSON.
 
+    n and m may differ: PRD takes as many rows of the longer as the shorter has, drawn with the seed. KID is unbiased,
+    so that it can lie below zero. Columns are features: images themselves are measured by `otbench measure`.
+
     Example: otbench score real.npy generated.npy
     """
     from otbench.data.samples import read_array

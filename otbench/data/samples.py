@@ -81,7 +81,8 @@ class SampleFile:
         if self.samples.dtype != dataset.train.dtype:
             raise OtbenchError(
                 f"{self.path}: samples are {self.samples.dtype}, expected {dataset.train.dtype}"
-                f" as in data set {dataset.name}"
+                + " from 0 to 255" * (dataset.kind == "images")
+                + f" as in data set {dataset.name}"
             )
         digest = (self.info or {}).get("data")
         if digest is not None and digest != dataset.digest():

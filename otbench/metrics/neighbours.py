@@ -19,8 +19,8 @@ from otbench.errors import OtbenchError
 from otbench.metrics.base import BOTH, IMAGES, Metric, Parts, Setting, check_pair, pair_parts, pair_size
 
 K_PRECISION, K_DENSITY = 3, 5
-ROWS = 2000
-"""Rows of the distance matrix held at a time."""
+ROWS, BLOCK = 2000, 2**25
+"""Most rows, and most entries, of the distance matrix held at a time."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,15 @@ def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(squared, 0))
 
 
+def block_rows(columns: int) -> int:
+    """Rows of a distance matrix of so many columns that are held at a time."""
+    return max(1, min(ROWS, BLOCK // columns))
+
+
 def _blocks(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    for start in range(0, len(first), ROWS):
-        rows = slice(start, min(start + ROWS, len(first)))
+    step = block_rows(len(second))
+    for start in range(0, len(first), step):
+        rows = slice(start, min(start + step, len(first)))
         yield rows, distances(first[rows], second)
 
 
@@ -151,7 +157,7 @@ def library_precision_recall(real: np.ndarray, generated: np.ndarray) -> tuple[f
         torch.from_numpy(generated - centre),
         torch.from_numpy(real - centre),
         prc_neighborhood=K_PRECISION,
-        prc_batch_size=ROWS,
+        prc_batch_size=block_rows(max(len(real), len(generated))),
         save_cpu_ram=True,
         verbose=False,
     )

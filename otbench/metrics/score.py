@@ -13,6 +13,8 @@ from otbench.utils.protocol import protocol
 
 FEATURE_METRICS = ["fid", "kid", "prd_f8", "prd_f1_8", "precision", "recall", "density", "coverage"]
 MIN_ROWS = prd.CLUSTERS
+LARGEST = 1e50
+"""Largest absolute value of a feature: the cubic kernel takes its sixth power, which must stay a number."""
 
 
 def score_features(
@@ -25,20 +27,27 @@ def score_features(
 ) -> dict[str, Any]:
     """Score generated (m, d) features against real (n, d) ones; features names the extractor in the protocol.
 
-    Returns {metric: value, ..., "kid_sd": value, "protocol": {metric: text}}, ready for JSON. Raises OtbenchError on
-    an unknown metric and on arrays that are not finite real matrices of one width with at least 20 rows each, equally
-    many where PRD is asked for.
+    Returns {metric: value, ..., "kid_sd": value, "protocol": {metric: text}}, ready for JSON. PRD compares equal
+    numbers: where n and m differ, as many rows of the longer as the shorter has, drawn with `seed`; all other metrics
+    take all rows. FID is never below zero; KID is unbiased, and of near laws below zero as often as above. Raises
+    OtbenchError on an unknown metric and on arrays that are not finite real matrices of one width with at least 20 rows
+    each and no value beyond 1e50.
     """
     wanted = FEATURE_METRICS if metrics is None else metrics
     unknown = [name for name in wanted if name not in FEATURE_METRICS]
     if unknown:
         raise OtbenchError(f"no feature metric is called {unknown[0]!r}, expected one of {', '.join(FEATURE_METRICS)}")
     real, generated = check_pair(real, generated, least=MIN_ROWS)
+    for name, values in (("real", real), ("generated", generated)):
+        if (largest := float(np.abs(values).max())) > LARGEST:
+            raise OtbenchError(f"{name}: expected values up to {LARGEST:g}, got {largest:g}; scale both sides alike")
     found: dict[str, float] = {}
-    if {"prd_f8", "prd_f1_8"} & set(wanted):  # first, as it is the one that can still refuse the arrays
-        found["prd_f8"], found["prd_f1_8"] = prd.f_pair(*prd.prd(real, generated, seed))
+    if {"prd_f8", "prd_f1_8"} & set(wanted):
+        size = min(len(real), len(generated))
+        pair = (_subset(values, size, seed) for values in (real, generated))
+        found["prd_f8"], found["prd_f1_8"] = prd.f_pair(*prd.prd(*pair, seed))
     if "fid" in wanted:
-        found["fid"] = frechet.library_fid(real, generated)
+        found["fid"] = max(0.0, frechet.library_fid(real, generated))  # rounding alone brings it below zero
     if "kid" in wanted:
         found["kid"], found["kid_sd"] = kernel.library_kid(real, generated, seed, kid_subsets)
     if {"precision", "recall"} & set(wanted):
@@ -52,15 +61,24 @@ def score_features(
         result["kid_sd"] = found["kid_sd"]
     common = {"features": features, "width": real.shape[1], "n_real": len(real), "n_generated": len(generated)}
     extra = {name: _settings(name, len(real), len(generated), kid_subsets, seed) for name in names}
-    result["protocol"] = {name: protocol(**common, **extra[name]) for name in names}
+    result["protocol"] = {name: protocol(**common | extra[name]) for name in names}
     return result
+
+
+def _subset(values: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """`size` rows in their order, drawn with the seed; all where there are no more."""
+    if len(values) == size:
+        return values
+    return values[np.sort(np.random.default_rng(seed).choice(len(values), size, replace=False))]
 
 
 def _settings(name: str, n_real: int, n_generated: int, kid_subsets: int, seed: int) -> dict[str, object]:
     if name == "kid":
         return {"subsets": kid_subsets, "subset_size": kernel.subset_size(n_real, n_generated), "seed": seed}
     if name.startswith("prd"):
-        return prd.SETTINGS
+        size = min(n_real, n_generated)
+        drawn = {"n_real": size, "n_generated": size, "subset_seed": seed} if n_real != n_generated else {}
+        return drawn | prd.SETTINGS
     if name in ("precision", "recall"):
         return {"k": neighbours.K_PRECISION}
     return {"k": neighbours.K_DENSITY} if name in ("density", "coverage") else {}

@@ -8,9 +8,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from otbench.config.messages import sentence
-from otbench.config.run import KINDS, Run
+from otbench.config.run import KINDS, Run, StudyConfig
 from otbench.errors import OtbenchError
 from otbench.runs.layout import Layout
+
+#: sides of images that every network takes are multiples of it
+USUAL = 32
 
 
 def checked(values: dict[str, Any], where: str = "config", options: bool = True) -> Run:
@@ -29,7 +32,41 @@ def checked(values: dict[str, Any], where: str = "config", options: bool = True)
     return run
 
 
+def _check_folders(run: Run, where: str) -> None:
+    """Ask of folders of images what measuring and models will need of them; folders that are not there pass."""
+    for name, section in run.sections.items():
+        for dataset in {*section.folders} & {*section.datasets}:
+            from otbench.data.images import folder  # needs numpy and Pillow: only where there is something to check
+            from otbench.metrics.prd import CLUSTERS
+
+            text = section.folders[dataset]
+            try:
+                folder.check(text, 10 * CLUSTERS, section.features == ["classifier"])
+                if folder.side_of(text) % USUAL:
+                    _check_side(section, dataset, folder.side_of(text))
+            except OtbenchError as error:
+                raise OtbenchError(f"{where}, key 'studies.{name}.folders.{dataset}': {error}") from error
+
+
+def _check_side(section: StudyConfig, dataset: str, side: int) -> None:
+    """Build every model for images of this side; raises OtbenchError where one cannot take them."""
+    import numpy as np
+
+    from otbench.data.base import DataSet
+    from otbench.models import configure, find
+
+    blank = np.zeros((200, 3, side, side), np.uint8)
+    data = DataSet(dataset, blank, blank[:20], validation=blank[:20])
+    for model in section.models:
+        config = configure(model, section.options(model, dataset), "images")
+        try:
+            find(model, "images")(config, data, [0], training=False)
+        except OtbenchError as error:
+            raise OtbenchError(f"model {model}: {error}") from error
+
+
 def _check_options(run: Run, where: str) -> None:
+    _check_folders(run, where)
     for name, section in run.sections.items():
         if section.spread and section.spread.metrics:
             from otbench.metrics import METRICS  # needs numpy: only where there is something to check

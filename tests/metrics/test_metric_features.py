@@ -11,6 +11,8 @@ from otbench.errors import OtbenchError
 from otbench.metrics import score_features
 from otbench.metrics.frechet import fid, frechet, library_fid, statistics
 from otbench.metrics.kernel import kid, library_kid
+from otbench.metrics.neighbours import block_rows
+from otbench.metrics.prd import f_pair, prd
 
 QUICK = {"kid_subsets": 5}
 
@@ -127,6 +129,41 @@ def test_score_features_subset_takes_unequal_numbers(generator):
     assert found["protocol"]["precision"] == "features=given;width=3;n_real=60;n_generated=50;k=3"
 
 
+def test_score_features_takes_unequal_numbers_and_prd_equal_subsets_of_them(generator):
+    real, generated = generator.normal(size=(90, 4)), generator.normal(0.3, 1, size=(40, 4))
+    found = score_features(real, generated, seed=3, **QUICK)
+    rows = np.sort(np.random.default_rng(3).choice(90, 40, replace=False))
+    assert (found["prd_f8"], found["prd_f1_8"]) == f_pair(*prd(real[rows], generated, 3))
+    assert found["fid"] == pytest.approx(fid(real, generated), abs=1e-9)
+    assert found["kid"] == pytest.approx(kid(real, generated, 3, 5)[0], rel=1e-9)
+    settings = "subset_seed=3;clusters=20;angles=1001;runs=10;batch=100"
+    assert found["protocol"]["prd_f8"] == f"features=given;width=4;n_real=40;n_generated=40;{settings}"
+    assert found["protocol"]["kid"].endswith("n_real=90;n_generated=40;subsets=5;subset_size=40;seed=3")
+
+
+@pytest.mark.parametrize("rows", [40, 25])
+def test_fid_of_a_set_against_itself_is_nought_to_rounding_and_never_below(rows, generator):
+    real = 10 * generator.normal(size=(rows, 30))
+    found = score_features(real, real[::-1].copy(), metrics=["fid"])["fid"]
+    assert 0 <= found < 1e-3
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_constant_generator_has_finite_scores(both, generator):
+    constant = np.full((30, 4), 2.0)
+    real = np.zeros((30, 4)) if both else generator.normal(size=(30, 4))
+    found = score_features(real, constant, **QUICK)
+    assert all(math.isfinite(value) for name, value in found.items() if name != "protocol")
+    spread = real.var(axis=0, ddof=1).sum()
+    assert found["fid"] == pytest.approx(((real.mean(axis=0) - 2) ** 2).sum() + spread, abs=1e-6)
+
+
+def test_distances_of_many_rows_come_in_blocks_of_bounded_size():
+    assert block_rows(10_000) == 2000
+    assert block_rows(30_000) * 30_000 <= 2**25
+    assert block_rows(2**30) == 1
+
+
 GOOD = np.zeros((30, 3))
 
 
@@ -138,7 +175,7 @@ GOOD = np.zeros((30, 3))
         (GOOD, np.full((30, 3), "a"), "generated: expected real numbers, got dtype"),
         (GOOD, np.zeros((30, 3), complex), "generated: expected real numbers, got dtype complex128"),
         (GOOD, np.zeros((5, 3)), "generated: expected at least 20 rows, got 5"),
-        (GOOD, np.zeros((40, 3)), "30 real and 40 generated rows, expected equal numbers"),
+        (GOOD, np.full((30, 3), 1e200), "generated: expected values up to 1e\\+50, got 1e\\+200"),
         (np.vstack([GOOD, [[0, np.nan, np.inf]]]), GOOD, "real: 1 of 31 rows hold NaN or infinite values"),
         (np.zeros((30, 0)), GOOD, "real: expected an array of shape"),
     ],

@@ -9,6 +9,7 @@ from shlex import quote
 from otbench import fingerprints
 from otbench.cli import server
 from otbench.commands import feature_words, fit_options
+from otbench.data.roots import FOLDER as FOLDER_OF_IMAGES
 from otbench.errors import OtbenchError
 from otbench.registry import ON_CPU
 from otbench.runs.check import checked
@@ -53,7 +54,25 @@ wildcard_constraints:
 def source_of(dataset):
     """What `otbench data` is asked for: a known name, or a folder of images."""
     folders = RUN.section(dataset).folders if dataset in RUN.study_of else {}
-    return f"folder:{folders[dataset]}" if dataset in folders else dataset
+    return f"{FOLDER_OF_IMAGES}{folders[dataset]}" if dataset in folders else dataset
+
+
+def contents_of(dataset):
+    """What changes where the pictures of a folder do; nothing for other data sets."""
+    source = source_of(dataset)
+    if not source.startswith(FOLDER_OF_IMAGES):
+        return ""
+    from otbench.data.images import folder
+
+    return folder.contents(source.removeprefix(FOLDER_OF_IMAGES))
+
+
+def weights_state(dataset):
+    """Size and time of change of the file of Inception's weights that the config names; nothing where it names none."""
+    path = RUN.section(dataset).inception_weights
+    if not path:
+        return ""
+    return f"{os.path.getsize(path)} {os.stat(path).st_mtime_ns}" if exists(path) else "missing"
 
 
 def features_of(dataset):

@@ -10,6 +10,7 @@ rule data:
     params:
         code=fingerprints.data_version(),
         source=lambda wildcards: source_of(wildcards.dataset),
+        contents=lambda wildcards: contents_of(wildcards.dataset),
         root=(f"--root {quote(RUN.data_root)}" if RUN.data_root else "") + " --unverified" * RUN.unverified,
     shell:
         "otbench data {params.source:q} --name {wildcards.dataset} {params.root} --out {output} > {log} 2>&1"
@@ -31,6 +32,7 @@ rule features:
         folder=subpath(output[0], parent=True),
         code=fingerprints.features_version(),
         which=lambda wildcards: extractors_of(wildcards.dataset),
+        weights=lambda wildcards: weights_state(wildcards.dataset),
         device=RUN.device,
     shell:
         "otbench features --data {input} --out {params.folder} {params.which} --device {params.device} > {log} 2>&1"

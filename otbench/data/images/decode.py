@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from otbench.errors import OtbenchError
 from otbench.utils.progress import Bar
@@ -47,24 +47,29 @@ def load_images(
     read: Callable[[str], bytes],
     shape: Callable[[Image.Image, str], np.ndarray],
     size: int,
-) -> tuple[np.ndarray, bool]:
-    """Every picture called `names`, (n, 3, size, size) uint8, and whether all of them are grey.
+    upright: bool = False,
+) -> tuple[np.ndarray, bool, int]:
+    """Every picture called `names`, (n, 3, size, size) uint8, whether all of them are grey, and how many are animations.
 
     place: the folder or archive, for errors. read: name -> content of the file. shape: (picture in RGB, where it is)
-    -> (size, size, 3) uint8. Both run in threads, for Pillow computes beside Python.
+    -> (size, size, 3) uint8. Both run in threads, for Pillow computes beside Python. upright: turn each as the
+    orientation in its EXIF data says. Of an animation the first frame is taken.
     """
     images = np.empty((len(names), 3, size, size), np.uint8)
 
-    def take(row: int) -> bool:
+    def take(row: int) -> tuple[bool, bool]:
         where = str(place / names[row])
         picture = decoded(read(names[row]), where)
-        images[row] = shape(picture.convert("RGB"), where).transpose(2, 0, 1)
-        return picture.mode in GREY
+        straight = ImageOps.exif_transpose(picture) if upright else picture
+        images[row] = shape(straight.convert("RGB"), where).transpose(2, 0, 1)
+        return picture.mode in GREY, getattr(picture, "is_animated", False)
 
-    grey = True
+    grey, animations = True, 0
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, Bar("reading pictures", len(names)) as bar:
         for start in range(0, len(names), CHUNK):
             rows = range(start, min(start + CHUNK, len(names)))
-            grey = all(list(pool.map(take, rows))) and grey
+            found = list(pool.map(take, rows))
+            grey = grey and all(one for one, _ in found)
+            animations += sum(moves for _, moves in found)
             bar.update(rows.stop)
-    return images, grey
+    return images, grey, animations

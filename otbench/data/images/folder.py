@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,39 +20,112 @@ from otbench.data.images.splits import permutation
 from otbench.errors import OtbenchError
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-SEED, SIDE = 401, 32
+#: endings of pictures that are not read: in tables of what was left out they are named
+OTHERS = {".apng", ".avif", ".dng", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jxl", ".pbm", ".pnm", ".svg", ".tga"}
+#: folders that hold splits of a set of images, not classes
+SPLIT_FOLDERS = {"dev", "test", "train", "training", "val", "valid", "validation"}
+SEED, SIDE, LEAST = 401, 32, 10
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The pictures of a folder, paths relative to it, sorted; how many links lead nowhere, and how many pictures were
+    left out for their ending, by ending.
+    """
+
+    names: list[str]
+    dangling: int
+    others: dict[str, int]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, sorted: the folders at the top, where every picture lies in one of several; else ()."""
+        tops = {_top(name) for name in self.names}
+        return tuple(sorted(tops)) if len(tops) > 1 and "" not in tops else ()
+
+    @property
+    def left_out(self) -> list[str]:
+        """What was left out, in words."""
+        links = [f"{self.dangling} links that lead nowhere"] if self.dangling else []
+        return links + [f"{count} files *{ending}" for ending, count in sorted(self.others.items())]
 
 
 def load(text: str) -> DataSet:
     """The pictures in the folder PATH and the folders below it, where `text` is PATH or PATH@SIZE.
 
     The largest centre square of each is brought to SIZE x SIZE (32 unless given) by Pillow's Lanczos, which smooths
-    before it shrinks; one channel where all are grey, else three, transparency dropped. In the order of their paths, a
+    before it shrinks; one channel where all are grey, else three, transparency dropped. EXIF orientation is applied,
+    and of an animation the first frame taken. Links are followed. In the order of their paths, a
     fixed random permutation puts 80 % into train and 10 % each into validation and test. Where every picture lies in
     one of several folders of PATH, those are the classes.
     """
     path, side = _parsed(text)
-    names = _pictures(path)
-    images, grey = load_images(names, path, partial(read_from, path), partial(_square, side=side), side)
+    found = listing(path)
+    names, classes = found.names, found.classes
+    read, shape = partial(read_from, path), partial(_square, side=side)
+    images, grey, animations = load_images(names, path, read, shape, side, upright=True)
     if grey:
         images = images[:, :1].copy()
     tenth = len(names) // 10
     order = permutation(len(names), SEED)
     parts = {"test": order[:tenth], "validation": order[tenth : 2 * tenth], "train": order[2 * tenth :]}
-    tops = [name.split("/")[0] if "/" in name else "" for name in names]
-    classes = tuple(sorted(set(tops)))
     labels: dict[str, np.ndarray] = {}
-    if len(classes) > 1 and "" not in classes:
-        numbers = np.array([classes.index(top) for top in tops], np.int64)
+    if classes:
+        numbers = np.array([classes.index(_top(name)) for name in names], np.int64)
         labels = {split: numbers[rows] for split, rows in parts.items()}
+    notes = [f"of {animations} animations the first frame"] if animations else []
+    notes += [f"left out: {', '.join(found.left_out)}"] if found.left_out else []
+    source = f"the user's own: {len(names):,} pictures, centre square brought to {side}x{side} by Lanczos"
     return DataSet(
         name="folder-" + re.sub(r"[^a-z0-9]+", "-", path.name.lower()).strip("-"),
         title=f"images of {path.name}",
-        source=f"the user's own: {len(names):,} pictures, centre square brought to {side}x{side} by Lanczos",
+        source="; ".join([source, *notes]),
         labels=labels,
-        classes=classes if labels else (),
+        classes=classes,
         **{split: images[rows] for split, rows in parts.items()},
     )
+
+
+def side_of(text: str) -> int:
+    """The side, in pixels, that pictures of PATH or PATH@SIZE are brought to."""
+    return _parsed(text)[1]
+
+
+def contents(text: str) -> str:
+    """Twelve digits that change where a picture of the folder PATH or PATH@SIZE is added, removed or written anew.
+
+    They are made of names, sizes and times of change. `missing` where it is no folder of pictures.
+    """
+    try:
+        path, side = _parsed(text)
+        states = [(name, (path / name).stat()) for name in listing(path, least=0).names]
+    except (OtbenchError, OSError):
+        return "missing"
+    sums = hashlib.sha256(f"{side}".encode())
+    for name, state in states:
+        sums.update(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
+    return sums.hexdigest()[:12]
+
+
+def check(text: str, least: int, labelled: bool) -> None:
+    """Raise OtbenchError where the folder PATH or PATH@SIZE has fewer than `least` pictures or lacks classes.
+
+    labelled: whether classes are needed. A folder that is not there passes: it is missed where it is read.
+    """
+    path, _ = _parsed(text)
+    if not path.is_dir():
+        return
+    found = listing(path, least=0)
+    if len(found.names) < least:
+        raise OtbenchError(
+            f"folder {path}: expected at least {least} pictures, for a tenth of them is the test split and the metrics"
+            f" need {least // 10} there, {_counted(found)}"
+        )
+    if labelled and not found.classes:
+        raise OtbenchError(
+            f"folder {path}: expected every picture in one of several folders, the classes, for the classifier whose"
+            " features images are compared in is trained on them; without classes: `features: [inception]`"
+        )
 
 
 def _parsed(text: str) -> tuple[Path, int]:
@@ -60,17 +138,67 @@ def _parsed(text: str) -> tuple[Path, int]:
     return Path(path).expanduser().absolute(), side
 
 
-def _pictures(path: Path) -> list[str]:
-    """Paths of the pictures relative to `path`, sorted; hidden files are left out."""
+def listing(path: Path, least: int = LEAST) -> Listing:
+    """The pictures in `path` and the folders below it, those behind links too; hidden files are left out.
+
+    Raises OtbenchError where `path` is no folder or holds fewer than `least` pictures, where a name is no UTF-8, and
+    where the folders at the top are splits (train, val).
+    """
     if not path.is_dir():
         raise OtbenchError(f"folder {path} does not exist; expected a folder of images")
-    found = [file.relative_to(path) for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
-    names = sorted(file.as_posix() for file in found if not any(part.startswith(".") for part in file.parts))
-    if len(names) < 10:
+    names, dangling, others = [], 0, Counter()
+    for name in _files(path):
+        ending, file = Path(name).suffix.lower(), path / name
+        if file.is_symlink() and not file.exists():
+            dangling += 1
+        elif ending in OTHERS:
+            others[ending] += 1
+        elif ending in SUFFIXES and file.is_file():
+            names.append(name)
+    found = Listing(sorted(names), dangling, dict(others))
+    tops = {_top(name) for name in names}
+    if names and {top.lower() for top in tops} <= SPLIT_FOLDERS:
         raise OtbenchError(
-            f"folder {path}: expected at least 10 pictures ({', '.join(sorted(SUFFIXES))}), found {len(names)}"
+            f"folder {path}: {', '.join(sorted(tops))} at the top are splits, not classes; expected the folder of one"
+            f" split, such as {path / min(tops)}, which is split anew"
         )
-    return names
+    if len(names) < least:
+        raise OtbenchError(
+            f"folder {path}: expected at least {least} pictures ({', '.join(sorted(SUFFIXES))}), {_counted(found)}"
+        )
+    return found
+
+
+def _files(path: Path) -> Iterator[str]:
+    """Paths of the files below `path`, relative to it; hidden ones are left out, and links back to a folder above."""
+    for place, folders, files in os.walk(path, followlinks=True):
+        above = {os.path.realpath(place)} | {os.path.realpath(one) for one in _between(path, Path(place))}
+        shown = [name for name in folders if not name.startswith(".")]
+        folders[:] = sorted(name for name in shown if os.path.realpath(os.path.join(place, name)) not in above)
+        for name in files:
+            if name.startswith("."):
+                continue
+            file = (Path(place) / name).relative_to(path).as_posix()
+            try:
+                file.encode()
+            except UnicodeEncodeError as error:
+                where = file.encode(errors="backslashreplace").decode()
+                raise OtbenchError(f"folder {path}: the name {where} is no UTF-8; rename it") from error
+            yield file
+
+
+def _between(root: Path, place: Path) -> list[Path]:
+    """`root`, `place` and the folders between them, as they are called."""
+    return [root, *(one for one in (place, *place.parents) if root in one.parents)]
+
+
+def _top(name: str) -> str:
+    """The folder at the top that a picture lies in, '' where it lies in none."""
+    return name.split("/")[0] if "/" in name else ""
+
+
+def _counted(found: Listing) -> str:
+    return f"found {len(found.names)}" + (f" (left out: {', '.join(found.left_out)})" if found.left_out else "")
 
 
 def _square(picture: Image.Image, where: str, side: int) -> np.ndarray:
