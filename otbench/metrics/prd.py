@@ -70,9 +70,7 @@ def prd(
     """
     real, generated = check_pair(real, generated, least=clusters)
     if len(real) != len(generated):
-        raise OtbenchError(
-            f"prd: {len(real)} real and {len(generated)} generated rows, expected equal numbers"
-        )
+        raise OtbenchError(f"prd: {len(real)} real and {len(generated)} generated rows, expected equal numbers")
     shares = zip(*histograms(real, generated, seed, clusters, runs, device), strict=True)
     precision, recall = np.mean([curve(*pair) for pair in shares], axis=0)
     return precision, recall

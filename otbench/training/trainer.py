@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from otbench.utils.progress import Bar
 
 #: bytes of the checksum that a checkpoint begins with
 DIGEST = hashlib.sha256().digest_size
+#: seconds beyond the time limit after which a step is ended in its middle
+ROOM = 5.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,8 @@ class Trainer:
                     self.stage_index, self.step, state = index, 0, None
                     self.save(None)
                 if stage.solve and self.model.seeds:
-                    self._solve(stage)
+                    with stop.limited(self._left(), partial(self._late, stage, time.perf_counter())):
+                        self._solve(stage)
                 elif self.model.seeds:
                     with stop.held():
                         self._train(stage, n, done, total, state, bar, stop)
@@ -118,6 +122,19 @@ class Trainer:
             self.finished = True
             self.save(None)
         return self.record
+
+    def _left(self) -> float | None:
+        """Seconds after which a step that has not come back is taken for blocked: what is left of the time, and room
+        for the check between steps to come first.
+        """
+        limit = self.options.time_limit
+        return None if limit is None else max(0.0, limit * len(self.seeds) - self.seconds) + ROOM
+
+    def _late(self, stage: Stage, started: float) -> WorkFailed:
+        """What ends a stage that blocks since `started`; the time counts."""
+        self.seconds += time.perf_counter() - started
+        limit = self.options.time_limit
+        return WorkFailed(f"training exceeded its time of {limit:g} s in a step of stage {stage.name} that did not end")
 
     def _solve(self, stage: Stage) -> None:
         started = time.perf_counter()
@@ -152,17 +169,18 @@ class Trainer:
             count = min(feed.CHUNK, n - self.step)
             parts: list[dict[str, Tensor]] = []
             marks: list[float] = []
-            for k in range(count):
-                if stage.schedule:
-                    stage.schedule(self.step / n)
-                losses = run_step({name: values[k] for name, values in chunk.items()})
-                parts.append({name: value.clone() for name, value in losses.items()})
-                self.step += 1
-                used = before + self.step * stage.cost
-                due = [f for f in self.snapshots if f < 1 and used - stage.cost < f * total <= used]
-                if due:
-                    started += self._snapshots(due, started)
-                    marks += due
+            with stop.limited(self._left(), partial(self._late, stage, started)):
+                for k in range(count):
+                    if stage.schedule:
+                        stage.schedule(self.step / n)
+                    losses = run_step({name: values[k] for name, values in chunk.items()})
+                    parts.append({name: value.clone() for name, value in losses.items()})
+                    self.step += 1
+                    used = before + self.step * stage.cost
+                    due = [f for f in self.snapshots if f < 1 and used - stage.cost < f * total <= used]
+                    if due:
+                        started += self._snapshots(due, started)
+                        marks += due
             means = {name: torch.stack([p[name].float() for p in parts]).mean(0).cpu() for name in parts[0]}
             self.seconds += time.perf_counter() - started
             note = f"{stage.name}, " + ", ".join(f"{name} {v.nanmean():.3g}" for name, v in means.items())

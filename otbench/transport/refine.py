@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from scipy.sparse.linalg import spsolve
 
 from otbench.transport.draws import Draws
 from otbench.transport.kernel import best, best_of
+from otbench.transport.sources import Source
 
 # Points of the last sample: n / (SHARE tolerance)^2, which leaves an error of a third of the tolerance, and at least
 # LEAST; the first has FIRST, or 64 a cell, and each is GROWTH times the one before.
@@ -38,12 +40,42 @@ def last_sample(n: int, dimension: int, tolerance: float) -> int:
 
 
 def refined(
-    draws: Draws, weights: np.ndarray, heights: torch.Tensor, tolerance: float, until: float = np.inf
-) -> tuple[torch.Tensor, int, int]:
-    """Heights (n,), those inside `draws`, that fit the weights (n,), from `heights`; steps taken; points drawn.
+    target: np.ndarray,
+    weights: np.ndarray,
+    law: Source,
+    heights: np.ndarray,
+    info: dict[str, Any],
+    tolerance: float,
+    seed: int,
+    time_limit: float | None = None,
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Heights (n,) closer to the weights (n,) than `heights`, and `info` with what was added; both as they are where
+    Newton steps do no better.
 
-    until: the `time.perf_counter` at which to stop. Raises ValueError where n is beyond `last_sample`.
+    target (n, d), all different; info: what `solve_stochastic` said; time_limit: seconds for both together. Raises
+    ValueError where n is beyond `last_sample`.
     """
+    began = time.perf_counter()
+    until = np.inf if time_limit is None else began + time_limit - info["seconds"]
+    draws = Draws(target, law, info["device"], "auto", seed + 2**41)
+    before = draws.inward(heights)
+    after, steps, points = _rounds(draws, weights, before, tolerance, until)
+    nu = torch.as_tensor(weights, dtype=torch.float64, device=before.device)
+    checked = max(LEAST, 4 * len(weights))
+    old, new = draws.error(before, nu, checked), draws.error(after, nu, checked)
+    late = time.perf_counter() > until
+    info = info | {
+        "error": min(old, new), "points": info["points"] + points, "newton_steps": steps,
+        "seconds": info["seconds"] + time.perf_counter() - began,
+        "reason": "tolerance" if min(old, new) <= tolerance else "time" if late else "points",
+    }  # fmt: skip
+    return (draws.outward(after) if new < old else heights), info
+
+
+def _rounds(
+    draws: Draws, weights: np.ndarray, heights: torch.Tensor, tolerance: float, until: float
+) -> tuple[torch.Tensor, int, int]:
+    """Heights (n,), those inside `draws`, after rounds on ever larger samples; steps taken; points drawn."""
     last = last_sample(len(weights), draws.law.dimension, tolerance)
     if not last:
         raise ValueError("refine: more cells than can be worked on")

@@ -20,7 +20,6 @@ import torch
 
 from otbench.errors import OtbenchError
 from otbench.transport.draws import Draws
-from otbench.transport.refine import last_sample, refined
 from otbench.transport.sources import Source
 
 # Measured on Gaussian mixtures at n = 2,000, d = 16 and n = 10,000, d = 32: gains of 4 to 8 do equally well and a gain
@@ -120,22 +119,12 @@ def solve_stochastic(
     if reason != "tolerance":
         # Stopped early: a rough figure, for less than the solving cost.
         error = draws.error(state.mean, nu, min(watch.points, max(65_536, seen // 4)))
-    taken = 0
-    if reason == "points" and max_points is None and last_sample(n, law.dimension, tolerance):
-        until = np.inf if time_limit is None else began + time_limit
-        better, taken, points = refined(draws, weights, state.mean, tolerance, until)
-        after = draws.error(better, nu, max(watch.points, 65_536))
-        seen += points
-        if after < error:
-            state.mean, error = better, after
-        reason = "tolerance" if error <= STOP * tolerance else "time" if time.perf_counter() > until else "points"
     found = draws.outward(state.mean)
     if not np.isfinite(found).all():
         raise OtbenchError(
             "solve: the heights are not finite; the target's scale is beyond single precision, rescale it"
         )
-    told = _told(reason, error, state.steps + taken, seen, began, device, draws.kind)
-    return found, told | ({"newton_steps": taken} if taken else {})
+    return found, _told(reason, error, state.steps, seen, began, device, draws.kind)
 
 
 def _told(reason, error, steps, seen, began, device, kind) -> dict[str, Any]:

@@ -33,7 +33,9 @@ def test_enough_pictures_pass_and_a_flat_folder_needs_inception(tmp_path):
     """Fault 18."""
     checked(config(filled(tmp_path / "pics", 200)))
     flat = filled(tmp_path / "flat", 200, classes=("",))
-    with pytest.raises(OtbenchError, match=r"expected every picture in one of several folders.*`features: \[inception\]`"):
+    with pytest.raises(
+        OtbenchError, match=r"expected every picture in one of several folders.*`features: \[inception\]`"
+    ):
         checked(config(flat))
     checked(config(flat, features=["inception"]))
 

@@ -69,7 +69,9 @@ def test_exif_orientation_is_applied(tmp_path, orientation):
 def test_splits_at_the_root_are_no_classes(tmp_path, tops):
     """Fault 25, A8."""
     place = lay(tmp_path / "net", [f"{top}/{kind}/{name}" for top in tops for kind in ("cat", "dog") for name in NAMES])
-    with pytest.raises(OtbenchError, match=f"{sorted(tops)[0]}.* at the top are splits, not classes; expected the fold"):
+    with pytest.raises(
+        OtbenchError, match=f"{sorted(tops)[0]}.* at the top are splits, not classes; expected the fold"
+    ):
         load(f"folder:{place}@8")
     assert load(f"folder:{place / tops[0]}@8").classes == ("cat", "dog")
 
