@@ -40,7 +40,8 @@ def solve(
     tolerance: largest relative cell error where cells are exact (default 1e-9, or what rounding allows on the line),
     else mean relative cell error on fresh points (default 0.05). method: auto takes quantiles on the line, exact Newton
     for a polygon or rectangle in the plane, and for a box of space where the package sdot works, else the stochastic
-    solver, whose further options (`stochastic.solve_stochastic`) pass through. time_limit: seconds. start: a map or heights (n,) to start from.
+    solver, whose further options (`stochastic.solve_stochastic`) pass through; on few enough cells Newton steps
+    (`refine`) follow where it misses. time_limit: seconds. start: a map or heights (n,) to start from.
     Deterministic by seed, up to a time limit. A map that missed its tolerance is returned all the same; its info and
     certificate say so. Raises OtbenchError where the input is wrong.
     """

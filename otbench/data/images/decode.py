@@ -49,7 +49,7 @@ def load_images(
     size: int,
     upright: bool = False,
 ) -> tuple[np.ndarray, bool, int]:
-    """Every picture called `names`, (n, 3, size, size) uint8, whether all of them are grey, and how many are animations.
+    """Every picture called `names`, (n, 3, size, size) uint8, whether all are grey, and how many are animations.
 
     place: the folder or archive, for errors. read: name -> content of the file. shape: (picture in RGB, where it is)
     -> (size, size, 3) uint8. Both run in threads, for Pillow computes beside Python. upright: turn each as the
