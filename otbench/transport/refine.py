@@ -65,7 +65,7 @@ def refined(
     old, new = draws.error(before, nu, checked), draws.error(after, nu, checked)
     late = time.perf_counter() > until
     info = info | {
-        "error": min(old, new), "points": info["points"] + points, "newton_steps": steps,
+        "error": min(old, new), "newton_steps": steps, "newton_points": points,
         "seconds": info["seconds"] + time.perf_counter() - began,
         "reason": "tolerance" if min(old, new) <= tolerance else "time" if late else "points",
     }  # fmt: skip
@@ -126,7 +126,7 @@ class _Sample:
         h, highest = h.copy(), best(self.x, self.y, self.low(h))[0]
         for i in empty:
             plane = self.x @ self.y[i] + float(h[i])
-            count = min(len(plane), max(1, round(len(plane) * self.nu[i] / 2)))
+            count = min(len(plane), max(2, round(len(plane) * self.nu[i] / 2)))
             rise = float((highest - plane).kthvalue(count).values)
             h[i] += rise
             highest = torch.maximum(highest, plane + rise)

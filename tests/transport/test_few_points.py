@@ -45,7 +45,7 @@ def test_cells_of_the_line_under_any_heights_and_of_a_moved_source():
     found = solve(y, source=box([3], [7]), weights=[1, 2, 1])
     assert found.masses() == pytest.approx([0.25, 0.5, 0.25], rel=1e-12)
     assert found.centroids()[:, 0] == pytest.approx([6.5, 4, 5.5], rel=1e-12)
-    assert found.neighbours().tolist() == [[0, 2], [1, 2]]
+    assert sorted(found.neighbours().tolist()) == [[0, 2], [1, 2]]
     lowered = type(found)(y, np.array([-3.0, 0.0, -9.0]), found.weights, named("cube", 1))
     # x 2 - 3 >= 0 from x = 3/2 on, outside of the cube: all of it belongs to the point at 0
     assert lowered.cells.sizes.tolist() == [0, 1, 0] and np.isnan(lowered.cells.centroids[2, 0])
@@ -74,11 +74,11 @@ def test_an_empty_cell_is_lifted_and_other_scales_do_not_matter():
     weights, law = np.full(30, 1 / 30), named("cube", 4)
     sunk = np.zeros(30)
     sunk[0] = -100.0
-    info = {"device": "cpu", "seconds": 0.0, "points": 0, "reason": "points"}
+    info = {"device": "cpu", "seconds": 0.0, "reason": "points"}
     heights, told = refined(y, weights, law, sunk, info, 0.05, seed=0)
     share = np.bincount(np.argmax(law.sample(400_000, np.random.default_rng(1)) @ y.T + heights, axis=1), minlength=30)
     assert np.abs(share / 400_000 * 30 - 1).mean() < 0.03
-    assert told["reason"] == "tolerance" and told["newton_steps"] > 0 and told["points"] > 0
+    assert told["reason"] == "tolerance" and told["newton_steps"] > 0 and told["newton_points"] >= 2**18
 
 
 def test_what_the_steps_met_is_left_as_it_was():
