@@ -95,6 +95,7 @@ class Metric:
             what is positive without bound, `logit` for shares, `identity` for counts and what may be negative.
         counted: whether the value is the share of the generated samples that pass, each by itself, so that one value
             has a binomial interval.
+        must_see: the controls that it must rank below held-out real data, where a study's recipe says nothing else.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Metric:
     significant: int | None = None
     scale: str = "identity"
     counted: bool = False
+    must_see: tuple[str, ...] = ("collapsed", "noise")
 
     def applies_to(
         self, dataset: DataSet, extractors: Sequence[str] = ("classifier",), reconstructs: bool = False

@@ -2,19 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from otbench.errors import OtbenchError
 
 if TYPE_CHECKING:
-    from otbench.report.recipes.base import Recipe
+    from otbench.report.recipes.base import Columns, Recipe
+
+ELSEWHERE = (
+    *("fid_train", "fid_validation", "fid_reconstruction", "l2_before", "l2_before_train"),
+    *("peak_memory", "energy"),
+)
+"""Metrics that no recipe names as a column, because tables of their own show them: split, selection, loss, cost."""
 
 
 def recipes() -> dict[str, Recipe]:
-    """The recipe of every study, by name, in the order of the report."""
+    """The recipe of every study, by name, in the order of the report.
+
+    Metrics that no recipe names (added ones, also by other packages) get tables of their own, the last of each study.
+    """
+    from otbench.metrics import METRICS
     from otbench.report.recipes import images, mode_collapse, stacked
 
-    return {one.name: one for one in (mode_collapse.RECIPE, images.RECIPE, stacked.RECIPE)}
+    written = (mode_collapse.RECIPE, images.RECIPE, stacked.RECIPE)
+    named = {*ELSEWHERE, *(metric for recipe in written for metric in recipe.metrics)}
+    added = [name for name in METRICS if name not in named]
+    return {recipe.name: replace(recipe, tables=recipe.tables + added_tables(recipe.kind, added)) for recipe in written}
+
+
+def added_tables(kind: str, names: list[str]) -> tuple[Columns, ...]:
+    """The tables of the metrics `names` in a study of a kind of data: one, of images one for each kind of features."""
+    from otbench.metrics import METRICS
+    from otbench.report.labels import NETWORKS
+    from otbench.report.recipes.base import Columns
+
+    chosen = {name: METRICS[name].uses for name in names if kind in METRICS[name].kinds}
+    if kind == "points":
+        found = [Columns("added", "added metrics", tuple(chosen))]
+    else:
+        read_by = {
+            "inception": ("features", "reconstructions"),
+            "classifier": ("features", "reconstructions", "classes"),
+            "": ("pixels", "model"),
+        }
+        found = [
+            Columns(
+                f"added_{network}".rstrip("_"),
+                f"added metrics on {NETWORKS[network]}" if network else "added metrics",
+                tuple(name for name, uses in chosen.items() if uses in kinds),
+                network,
+            )
+            for network, kinds in read_by.items()
+        ]
+    return tuple(table for table in found if table.metrics)
 
 
 def recipe(name: str) -> Recipe:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from otbench.metrics import METRICS
 from otbench.report.recipes.published import Published
 
-# The controls that a metric is there to rank below held-out real data, where the recipe says nothing else.
+# The controls that a metric is there to rank below held-out real data, where neither recipe nor metric says which.
 BOTH = frozenset({"collapsed", "noise"})
 
 
@@ -103,7 +104,9 @@ class Recipe:
 
     def must_rank(self, metric: str) -> frozenset[str]:
         """The controls that `metric` (with or without features) must rank below held-out real data."""
-        return self.must_see.get(metric.partition("@")[0], BOTH)
+        base = metric.partition("@")[0]
+        default = frozenset(METRICS[base].must_see) if base in METRICS else BOTH
+        return self.must_see.get(base, default)
 
     def rows(self, models: list[str], controls: list[str], published: list[str]) -> list[RowSpec]:
         """The order of rows for the models of a run, of its reference and of the papers' tables.
