@@ -27,7 +27,7 @@ onerror:
     ):
         shell(
             f"otbench gather {quote(FOLDER)} && otbench report {quote(FOLDER)} --published {quote(RUN.published)}"
-            f" --reference {quote(RUN.reference)} && otbench status {quote(FOLDER)} || true"
+            f" --reference {quote(RUN.reference)} && otbench status {quote(FOLDER)} --config {CONFIG} || true"
         )
 
 

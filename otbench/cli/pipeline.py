@@ -185,7 +185,8 @@ def measure(
 
     Example: otbench measure --dataset grid --samples mine.npz --out metrics.csv
     """
-    from otbench.metrics.table import measure_file, write_curves, write_table
+    from otbench.metrics.table import measure_file, measured_with, write_curves, write_table
+    from otbench.utils.records import write_record
 
     values, known, where = load_data(data), None, device.value
     if features is not None and values.kind == "images":
@@ -200,6 +201,9 @@ def measure(
     write_table(table, out)
     if curves is not None:
         write_curves(found, curves)
+        record = measured_with(samples, run, str(table["study"].iloc[0]), known)
+        if record["samples"]:  # a run's own
+            write_record(out, record)
     last = table[table["snapshot"] == table["snapshot"].max()]
     rows = last[["seed", "metric", "value", "status", "protocol"]]
     records = json.loads(rows.to_json(orient="records", double_precision=15))
@@ -241,17 +245,18 @@ def report(
 
 def status(
     folder: Annotated[Path, typer.Argument(help="Folder of a gathered run, results/<run>.")],
+    config: Annotated[
+        str | None, typer.Option(help="Digest of the config that the run must be of; default: that of config.json.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how many cells of a run are ok and which are not; exit status 1 where one is not.
+    """Say how many cells of a run are ok and which are not; exit status 1 where one is not, or a study is missing.
 
     Example: otbench status results/default
     """
     from otbench.report import status as module
 
-    found = module.status(folder)
+    found = module.status(folder, config)
     print_result(found, as_json, module.said(found))
-    if found["troubled"]:
-        raise WorkFailed(
-            f"{len(found['troubled'])} of {found['counts']['all']} cells are not ok; the report counts them"
-        )
+    if problem := module.problem(found):
+        raise WorkFailed(problem)

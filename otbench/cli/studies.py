@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from otbench.cli.options import DataArgument, Device, Out, Space, Study, budget, load_data, mapping, numbers, span
+from otbench.fingerprints import fit_version, measure_version, study_version
 from otbench.registry import ON_CPU, THEORIES
 from otbench.utils.devices import setup_device
+from otbench.utils.files import read_json
+from otbench.utils.records import write_record
+
+if TYPE_CHECKING:
+    from otbench.metrics.reference import Features
 
 
 def study(
@@ -60,6 +66,11 @@ def search(
     each = Budget(budget(steps), marks, samples, mapping(options), seed, where)
     known = open_features(features, values, weights, where)
     table = run(model, values, known, space.value, span(trials), each, out)
+    asked = {"model": model, "dataset": values.name, "data": values.digest(), "space": space.value}
+    asked |= {"trials": trials.replace(":", "-"), "steps": each.steps or "paper", "snapshots": marks}
+    asked |= {"samples": samples, "options": each.options, "seed": seed, "features": _weights(known)}
+    versions = {"fit_version": fit_version(model, values.kind), "study_version": study_version("search")}
+    write_record(out, asked | versions | {"measure_version": measure_version()})
     good = table[(table["metric"] == "fid") & table["value"].notna()]
     best = f"least Frechet distance {good['value'].min():.4g}" if len(good) else "none could be measured"
     typer.echo(f"{model} on {values.name}, {space.value}: trials {trials}, {best}, in {out}")
@@ -92,7 +103,17 @@ def spread(
         known = open_features(features, values, weights, where)
     tables = run(fit, values, n, draws, subsets, known, metric, where)
     write_spread(tables, out)
+    fitted = read_json(fit / "fit.json")
+    record = {"fit": {name: fitted.get(name) for name in ("model", "dataset", "data", "asked", "fit_version")}}
+    record |= {"n": n, "draws": draws, "subsets": subsets, "metrics": metric, "features": _weights(known)}
+    versions = {"study_version": study_version("spread"), "measure_version": measure_version()}
+    write_record(out, record | versions)
     typer.echo(f"{values.name}: {len(tables[0])} values of {draws} draws x {subsets} subsets in {out}")
+
+
+def _weights(features: Features | None) -> dict[str, str]:
+    """The hash of the weights of every network that images are compared in."""
+    return {name: one.info["weights"] for name, one in features.extractors.items()} if features else {}
 
 
 def theory(

@@ -234,6 +234,11 @@ class Run(BaseModel):
         return [job for section in self.sections.values() if section.search for job in section.search.jobs]
 
     @property
+    def latents(self) -> list[str]:
+        """Every data set of images that AE-OT is trained on: each gets a latent study."""
+        return [dataset for dataset, model in self.pairs if model == "ae-ot" and self.kind(dataset) == "images"]
+
+    @property
     def spreads(self) -> list[tuple[str, str]]:
         """Every (data set, model) that is drawn and measured again."""
         return [

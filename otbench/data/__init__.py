@@ -18,7 +18,7 @@ from otbench.data import roots
 from otbench.data.base import SPLITS, DataSet, Mixture
 from otbench.errors import OtbenchError
 from otbench.registry import DATASET_GROUPS, KINDS, dataset_files, dataset_names
-from otbench.utils.files import atomic_write, read_npz
+from otbench.utils.files import DAMAGED, atomic_write, read_npz
 
 __all__ = ["DataSet", "Mixture", "list_datasets", "load", "save"]
 
@@ -74,6 +74,15 @@ def save(data: DataSet, path: str | Path) -> None:
         arrays |= {"centres": data.truth.centres, "sigma": data.truth.sigma, "weights": data.truth.weights}
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays, name=data.name, title=data.title, source=data.source)
+
+
+def read_name(path: str | Path) -> str:
+    """The name of the data set in a file that `save` wrote, without reading the rest; empty where it is none."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return str(file["name"])
+    except (*DAMAGED, TypeError):
+        return ""
 
 
 def _read(path: Path) -> DataSet:

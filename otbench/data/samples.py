@@ -21,7 +21,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
-from otbench.utils.files import atomic_write, read_arrays
+from otbench.utils.files import DAMAGED, atomic_write, read_arrays
 
 STATUSES = ("ok", "diverged", "failed", "missing")
 #: key of a run's info: only those samples are there that figures show (`otbench slice`); its value is `measure_version`
@@ -147,6 +147,24 @@ def read_samples(path: str | Path) -> SampleFile:
         )
     rows = _rows(arrays, len(samples), path)
     return SampleFile(path, samples, *rows, info, _reconstructions(arrays, samples, path))
+
+
+def read_info(path: str | Path) -> dict[str, Any] | None:
+    """What a run wrote about the cells of a samples file, without reading the samples; None where there is nothing.
+
+    Raises OtbenchError where the file is missing or damaged.
+    """
+    path = Path(path)
+    try:
+        file = np.load(path, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            return None
+        with file:
+            return _info(file["info"], path) if "info" in file.files else None
+    except FileNotFoundError as error:
+        raise OtbenchError(f"cannot read {path}: there is no such file") from error
+    except (*DAMAGED, TypeError) as error:
+        raise OtbenchError(f"{path} is damaged, truncated or not an .npz of samples ({error})") from error
 
 
 def write_samples(

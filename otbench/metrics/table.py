@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from otbench.data.base import DataSet
-from otbench.data.samples import STATUSES, THINNED, Cell, SampleFile, read_samples
+from otbench.data.samples import STATUSES, THINNED, Cell, SampleFile, read_info, read_samples
 from otbench.errors import OtbenchError
+from otbench.fingerprints import measure_version
 from otbench.metrics.base import PAIR_IMAGES, Score, pair_size
 from otbench.metrics.cost import COSTS
 from otbench.metrics.measure import check_device, check_features, expected, measure
@@ -36,6 +37,9 @@ COLUMNS = (
 ).split()
 NUMBERS = {"seed": "int64", "snapshot": "float64", "value": "float64", "seconds": "float64"}
 KEY = ["run", "study", "dataset", "model", "seed", "snapshot", "metric", "protocol"]
+
+MADE_WITH = ("model", "dataset", "data", "asked", "fit_version", "drawn", "config_hash", "code_version")
+"""What of the samples' info goes into the record of a table."""
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +156,22 @@ def _stated(cell: Cell) -> Iterator[dict[str, Any]]:
         state = "failed" if cell.status == "ok" and math.isnan(value) else cell.status
         metric = name if own else f"map_{name}"
         yield {"metric": metric, "value": value, "protocol": "certificate", "status": state}
+
+
+def measured_with(samples: str | Path, run: str, study: str, features: Features | None) -> dict[str, Any]:
+    """What a table of metrics was made with, for its record: what the samples say of themselves, names, and versions.
+
+    Args:
+        samples: The samples file that was measured.
+        features: Of images, what they were compared in.
+    """
+    weights = {name: one.info["weights"] for name, one in features.extractors.items()} if features else {}
+    told = {"run": run, "study": study, "measure_version": measure_version(), "features": weights}
+    info = read_info(samples)
+    if info is None:
+        return told | {"samples": None}
+    cells = [{"seed": cell["seed"], "snapshot": cell["snapshot"]} for cell in info.get("cells", [])]
+    return told | {"samples": {name: info.get(name) for name in MADE_WITH} | {"cells": cells}}
 
 
 def write_curves(curves: dict[str, np.ndarray], path: str | Path) -> None:

@@ -5,6 +5,7 @@ A report is made of these and the tidy table alone, so that it can be rendered a
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,11 @@ IMAGES = 100
 Arrays = dict[str, np.ndarray]
 
 
-def write(run: Run, data: dict[str, DataSet], table: pd.DataFrame) -> None:
+def write(run: Run, data: dict[str, DataSet], table: pd.DataFrame, outdated: Container[Path] = ()) -> None:
     """Write scatter.npz, gallery.npz, curves.npz and latent.npz of a run into its folder, each whole or not at all.
 
-    table: the run's tidy table, which says the cells that are ok. Raises OtbenchError where a file cannot be read.
+    table: the run's tidy table, which says the cells that are ok. outdated: files of the run that are not what its
+    config asks for; nothing of them is shown. Raises OtbenchError where a file cannot be read.
     """
     ok = table[table["status"] == "ok"]
     cells = set(ok[["dataset", "model", "seed", "snapshot"]].drop_duplicates().itertuples(index=False, name=None))
@@ -41,14 +43,16 @@ def write(run: Run, data: dict[str, DataSet], table: pd.DataFrame) -> None:
         for model in run.section(name).models:
             path = layout(run).samples(name, model)
             shown = {(seed, mark) for dataset, who, seed, mark in cells if (dataset, who) == (name, model)}
-            if path.exists() and shown:
+            if path.exists() and path not in outdated and shown:
                 arrays |= (
                     _points(path, name, model, shown) if values.kind == "points" else _images(path, name, model, shown)
                 )
     save(run.folder / "scatter.npz", scatter)
     save(run.folder / "gallery.npz", gallery)
-    save(run.folder / "curves.npz", _collected(run.folder / "metrics", run.pairs, ".curves.npz"))
-    latent = [(dataset,) for dataset in run.datasets]
+    at = layout(run)
+    measured = [pair for pair in run.pairs if at.metrics(*pair) not in outdated]
+    save(run.folder / "curves.npz", _collected(run.folder / "metrics", measured, ".curves.npz"))
+    latent = [(dataset,) for dataset in run.datasets if at.latent(dataset) not in outdated]
     save(run.folder / "latent.npz", _collected(run.folder / "studies" / "latent", latent, ".npz"))
 
 

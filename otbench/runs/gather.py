@@ -15,12 +15,13 @@ from otbench.data.base import DataSet
 from otbench.metrics.measure import expected
 from otbench.metrics.table import COLUMNS, check_table, read_table, write_table
 from otbench.models import find
-from otbench.provenance import code_version, digest, machine, versions
-from otbench.runs import arrays, losses
+from otbench.provenance import code_version, machine, versions
+from otbench.runs import arrays, losses, stale
 from otbench.runs.layout import layout
 from otbench.studies.search import COLUMNS as SEARCH
 from otbench.studies.search import read_search, write_search
 from otbench.utils.files import read_json, write_json
+from otbench.utils.records import file_digest
 
 KEY = ["dataset", "model", "seed", "snapshot"]
 
@@ -31,33 +32,31 @@ def gather(run: Run) -> dict[str, Any]:
     metrics.csv and .parquet (the tidy table), run.json, losses.parquet, spread.csv, bias.csv, ratings.json, search.csv
     where the run searches, and the pictures (see `pictures`).
 
-    Cells that the config asks for and that were not measured become rows of status `missing`. Raises OtbenchError
-    where a file of the run cannot be read.
+    Cells that the config asks for and that were not measured become rows of status `missing`; so do those whose files
+    are not what it asks for (`stale`), which run.json names with the reason, beside the studies that are lacking.
+    Raises OtbenchError where a file of the run cannot be read.
     """
     folder = run.folder
     at = layout(run)
     files = {name: at.data(name) for name in run.datasets}
     # one that could not be made, for want of a network say, leaves the others their report
     data = {name: load(str(path)) for name, path in files.items() if path.exists()}
-    tables, fits = [], {}
-    for name, model in run.pairs:
-        path = at.metrics(name, model)
-        tables.append(read_table(path) if path.exists() else _nothing())
-        fitted = at.fit_summary(name, model)
-        if fitted.exists():
-            fits[name, model] = read_json(fitted)
+    outdated = stale.stale_files(run, {name: values.digest() for name, values in data.items()})
+    tables, fits = _tables(run, outdated), _fits(run, outdated)
     table = pd.concat([t for t in tables if len(t)] or [_nothing()], ignore_index=True)
     table = check_table(pd.concat([table, missing(run, table, data)], ignore_index=True), str(folder))
     table, said_of_images = rated(run, table)
     table = table.sort_values(KEY, kind="stable").reset_index(drop=True)
     said = describe(run, data, fits)
+    said |= {"stale": _outdated_cells(run, outdated), "lacking": _lacking(run, outdated)}
     for suffix in (".csv", ".parquet"):
         write_table(table, folder / f"metrics{suffix}")
-    arrays.write(run, data, table)
-    losses.write(run)
+    arrays.write(run, data, table, outdated)
+    losses.write(run, outdated)
     write_json(folder / "ratings.json", said_of_images)
     if run.searches:
-        write_search(_searched(run), folder / "search.csv")
+        write_search(_searched(run, outdated), folder / "search.csv")
+    said["table_sha256"] = file_digest(folder / "metrics.parquet")
     write_json(folder / "run.json", said)
     if (table["status"] == "missing").any():
         # older than whatever it was made of, so that the workflow makes what is missing and gathers again
@@ -89,10 +88,51 @@ def rated(run: Run, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     return (pd.concat([table, pd.DataFrame(rows, columns=COLUMNS)], ignore_index=True) if rows else table), said
 
 
-def _searched(run: Run) -> pd.DataFrame:
-    """The searches of the run in one table; a job whose file is not there leaves no rows."""
-    files = [layout(run).search(*job) for job in run.searches]
-    tables = [read_search(path) for path in files if path.exists()]
+def _tables(run: Run, outdated: dict[Path, str]) -> list[pd.DataFrame]:
+    """The tables of all models, without what is stale and without seeds that the config does not ask for."""
+    tables = []
+    for dataset, model in run.pairs:
+        path = layout(run).metrics(dataset, model)
+        if path.exists() and path not in outdated:
+            table = read_table(path)
+            tables.append(table[table["seed"].isin(run.seeds_of(dataset))])
+    return tables
+
+
+def _fits(run: Run, outdated: dict[Path, str]) -> dict[tuple[str, str], dict]:
+    """What fit.json says of every model that was fitted as the config asks."""
+    paths = {pair: layout(run).fit_summary(*pair) for pair in run.pairs}
+    return {pair: read_json(path) for pair, path in paths.items() if path.exists() and path not in outdated}
+
+
+def _outdated_cells(run: Run, outdated: dict[Path, str]) -> list[dict[str, str]]:
+    """Data set, model and message of the tables that are on disk and left out."""
+    tables = {pair: layout(run).metrics(*pair) for pair in run.pairs}
+    return [
+        {"dataset": dataset, "model": model, "message": f"stale: {outdated[path]}"}
+        for (dataset, model), path in tables.items()
+        if path in outdated
+    ]
+
+
+def _lacking(run: Run, outdated: dict[Path, str]) -> list[str]:
+    """The studies beside the table of metrics that the config asks for and that are not there, or stale."""
+    asked = {stale.latent_path(run, one): f"the latent study of {one}" for one in run.latents}
+    for dataset, model in run.spreads:
+        asked[layout(run).spread(dataset, model)] = f"the spread of {model} on {dataset}"
+    for job in run.searches:
+        asked[stale.search_path(run, job)] = f"the search of {job[1]} on {job[0]} ({job[2]} {job[3]})"
+    return [
+        f"{name} ({f'stale: {outdated[path]}' if path in outdated else 'not there'})"
+        for path, name in asked.items()
+        if path in outdated or not path.exists()
+    ]
+
+
+def _searched(run: Run, outdated: dict[Path, str]) -> pd.DataFrame:
+    """The searches of the run in one table; a job whose file is not there, or stale, leaves no rows."""
+    files = [stale.search_path(run, job) for job in run.searches]
+    tables = [read_search(path) for path in files if path.exists() and path not in outdated]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SEARCH)
 
 
@@ -136,7 +176,7 @@ def describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], dic
     return {
         "run": run.run,
         "config": config,
-        "config_hash": digest(config),
+        "config_hash": stale.config_digest(run),
         "code_version": code_version(),
         "versions": versions(),
         "machine": machine(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,22 @@ POINTS = 100
 """Most steps of a curve of losses that are kept."""
 
 
-def write(run: Run) -> None:
+def write(run: Run, outdated: Container[Path] = ()) -> None:
     """Write losses.parquet, spread.csv and bias.csv of a run into its folder, each whole or not at all.
 
     A file that is not there leaves no rows. Raises OtbenchError where one cannot be read.
+
+    Args:
+        outdated: Files of the run that are not what its config asks for; they leave no rows.
     """
-    losses = [_losses(run, dataset, model) for dataset, model in run.pairs]
+    fitted = [pair for pair in run.pairs if layout(run).fit_summary(*pair) not in outdated]
+    losses = [_losses(run, dataset, model) for dataset, model in fitted]
     with atomic_write(run.folder / "losses.parquet") as temporary:
         _joined(losses, LOSSES).to_parquet(temporary, index=False, write_page_checksum=True)
     at = layout(run)
+    kept = [pair for pair in run.spreads if at.spread(*pair) not in outdated]
     for name, columns, path_of in (("spread", SPREAD, at.spread), ("bias", BIAS, at.bias)):
-        files = [path_of(dataset, model) for dataset, model in run.spreads]
+        files = [path_of(*pair) for pair in kept]
         found = [read_spread(path, columns) for path in files if path.exists()]
         with atomic_write(run.folder / f"{name}.csv") as temporary:
             _joined(found, columns).to_csv(temporary, index=False)

@@ -14,8 +14,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from otbench.errors import OtbenchError
+from otbench.data.samples import read_info
+from otbench.errors import OtbenchError, WorkFailed
 from otbench.metrics.cost import COSTS
+from otbench.runs import stale
 from otbench.runs.cells import cell as provenance_of
 from otbench.runs.differences import compare, differences, judge, same_samples
 from otbench.runs.layout import layout
@@ -50,6 +52,7 @@ def reproduce(folder: str | Path, cell: str, out: str | Path | None = None) -> d
         raise OtbenchError(f"{out} is in the run's own folder, expected another to keep the cell in")
     told = provenance_of(run.folder, dataset, model, seed)
     then = _fitted(run, dataset, model)
+    _check_asked(run, dataset, model, then)
     table, last = _table(run, dataset, model), max(told["status"])
     own = table[(table["seed"] == seed) & (table["snapshot"] == last)]
     if told["status"][last] != "ok" or not (own["status"] == "ok").any():
@@ -62,6 +65,21 @@ def reproduce(folder: str | Path, cell: str, out: str | Path | None = None) -> d
         if out:
             write_json(Path(out) / "reproduce.json", finite(result))
     return result
+
+
+def _check_asked(run: Run, dataset: str, model: str, fitted: dict[str, Any]) -> None:
+    """Raise WorkFailed where the run's files are not of the budget, options and samples that its config now has.
+
+    Other code is no reason: what it changes is what is compared.
+    """
+    samples = run.folder / "samples" / dataset / f"{model}.npz"
+    reason = stale.fit_mismatch(run, dataset, model, fitted, code=False)
+    reason = reason or (stale.samples_mismatch(run, dataset, model, read_info(samples), code=False))
+    if reason:
+        raise WorkFailed(
+            f"{run.folder}: {model} on {dataset} was not made as config.json says ({reason}), so its cells cannot be"
+            " reproduced from it; expected the config that they were made under"
+        )
 
 
 def _compiled(cell, told, then, now, table, again, drawn, seed) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from typing import IO, Any
 from otbench.config.run import Run
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.provenance import code_version
-from otbench.runs import archive
+from otbench.runs import archive, stale
 from otbench.runs.check import checked
 from otbench.utils import locks
 from otbench.utils.files import read_json
@@ -148,15 +147,9 @@ def _unpack(run: Run, source: Path, before: dict[str, Any]) -> None:
 
 
 def cells(run: Run) -> tuple[int, int]:
-    """How many cells of a run are measured, and how many it asks for."""
-    done = asked = 0
-    for dataset, model in run.pairs:
-        seeds, path = set(run.seeds_of(dataset)), run.folder / "metrics" / dataset / f"{model}.csv"
-        asked += len(seeds)
-        if path.exists():
-            with open(path, encoding="utf-8", newline="") as file:
-                done += len(seeds & {int(row["seed"]) for row in csv.DictReader(file)})
-    return done, asked
+    """How many cells of a run are measured as its config asks, and how many it asks for."""
+    done = sum(len(stale.seeds_measured(run, dataset, model)) for dataset, model in run.pairs)
+    return done, sum(len(run.seeds_of(dataset)) for dataset, _ in run.pairs)
 
 
 def _make_data(run: Run, command: list[str], ends: float, stop: Stop) -> int | None:

@@ -133,6 +133,8 @@ def embed(points: np.ndarray, seed: int = 0) -> np.ndarray:
     from sklearn.manifold import TSNE
 
     values = points.reshape(len(points), -1).astype(np.float32)
+    if not np.ptp(values, axis=0).any():  # one point, many times: its principal components are not defined
+        return np.zeros((len(values), 2), np.float32)
     perplexity = min(PERPLEXITY, max(1, (len(values) - 1) // 3))
     flat = TSNE(2, perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(values)
     low, high = flat.min(axis=0), flat.max(axis=0)
@@ -172,6 +174,9 @@ def study(
         "cells": len(transport),
         "angle_scale": rule.scale,
         "perplexity": PERPLEXITY,
+        "asked": summary.get("asked"),
+        "data": summary["data"],
+        "fit_version": summary.get("fit_version"),
         "code_version": summary["code_version"],
         "config_hash": summary["config_hash"],
     }
@@ -190,7 +195,9 @@ def _paths(model: Any, transport: TransportMap, rule: AngleRule, segments: int) 
     draw = np.random.default_rng(0)
     ends = [transport.source.sample(2, draw) for _ in range(segments)]
     found = [crossings(transport, rule, start, end) for start, end in ends]
-    facets, crossing, regular = stretches(found, rule)
+    # the map of images that are all the same has one cell, and there is no facet to show a path across
+    crossed = any(len(one.at) for one in found)
+    facets, crossing, regular = stretches(found, rule) if crossed else (FACETS[-1], None, None)
     arrays: dict[str, np.ndarray] = {
         "path/threshold": np.array(rule.threshold),
         "path/facets": np.array([len(one.at) for one in found]),

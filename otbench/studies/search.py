@@ -14,7 +14,7 @@ import numpy as np
 
 from otbench.config.search_spaces import RANGES, SPACES, options_of
 from otbench.data.base import DataSet
-from otbench.errors import OtbenchError, WorkFailed
+from otbench.errors import OtbenchError
 from otbench.provenance import digest
 from otbench.utils.files import atomic_write, read_columns, read_json, write_json
 
@@ -130,12 +130,15 @@ def _trial(
 
 def _drawn(model: Any, n: int, stream: Any) -> np.ndarray | None:
     from otbench.data.samples import as_bytes
+    from otbench.training.draw import check_samples
+    from otbench.training.fit import work_failed
 
     try:
-        samples = model.draw(n, [stream]).cpu()
-    except WorkFailed:
+        return as_bytes(check_samples(model.draw(n, [stream]), n, model.data)[0])
+    except Exception as error:
+        if not work_failed(error):
+            raise
         return None
-    return as_bytes(samples[0]) if bool(samples.isfinite().all()) else None
 
 
 def _scores(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from otbench.data.base import DataSet
-from otbench.errors import OtbenchError, WorkFailed
+from otbench.errors import OtbenchError
 from otbench.utils.files import atomic_write, read_columns
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def _drawn(
 ) -> Iterator[tuple[dict[str, Any], list[np.ndarray]]]:
     """What names a seed, and its draws; a seed that one cannot draw from is left out, as its table's cell says why."""
     from otbench.data.samples import as_bytes
+    from otbench.training.draw import check_samples
+    from otbench.training.fit import work_failed
     from otbench.training.saved import open_fit
     from otbench.utils.devices import configure_torch
     from otbench.utils.rng import generator
@@ -85,16 +87,18 @@ def _drawn(
     for cell in summary["cells"]:
         if cell["status"] != "ok" or cell["snapshot"] != 1.0:
             continue
-        model, found = load(cell["seed"], 1.0), []
+        found = []
         try:
+            model = load(cell["seed"], 1.0)
             for draw in range(draws):
                 stream = generator(cell["seed"], f"samples/{draw}" if draw else "samples")
-                found.append(model.draw(n, [stream])[0].cpu())
-        except WorkFailed:
+                found.append(check_samples(model.draw(n, [stream]), n, data)[0])
+        except Exception as error:
+            if not work_failed(error):
+                raise
             continue
-        if all(bool(one.isfinite().all()) for one in found):
-            arrays = [as_bytes(one) if data.kind == "images" else one.numpy() for one in found]
-            yield {"dataset": data.name, "model": summary["model"], "seed": cell["seed"]}, arrays
+        arrays = [as_bytes(one) if data.kind == "images" else one.numpy() for one in found]
+        yield {"dataset": data.name, "model": summary["model"], "seed": cell["seed"]}, arrays
 
 
 def _measured(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from otbench.data.base import DataSet
 from otbench.data.samples import as_bytes, write_samples
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.models.base import Model
+from otbench.training.fit import message_of, work_failed
 from otbench.training.saved import open_fit
 from otbench.utils.devices import configure_torch, resolve_device
 from otbench.utils.rng import generator
@@ -20,6 +22,8 @@ from otbench.utils.rng import generator
 CARRIED = (
     "dataset",
     "data",
+    "asked",
+    "fit_version",
     "device",
     "code_version",
     "config_hash",
@@ -40,7 +44,8 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
 
     Images are written as uint8, round(255 x). Of a model that can reconstruct, the reference images as it gives them
     back at the end of its budget are written too. A replica's noise is the same at all its snapshots, so that samples
-    can be followed along the training. A cell that cannot be drawn from is marked as failed. Returns the record that
+    can be followed along the training. A cell that cannot be drawn from, or gives something else than n finite samples
+    like the data, is marked as failed, and the others go on. Returns the record that
     goes with the samples; it names no path, so that equal samples make equal files. Raises OtbenchError for a folder
     that holds no fit or other data.
     """
@@ -56,23 +61,19 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
     for cell in summary["cells"]:
         if cell["status"] != "ok":
             continue
-        model = load(cell["seed"], cell["snapshot"])
         try:
-            # the stream is a CPU one on every device, so that a GPU draws the same noise
-            samples = model.draw(n, [generator(cell["seed"], "samples")]).cpu()
-        except WorkFailed as error:
-            cell |= {"status": "failed", "message": str(error)}
+            values, certificate, images = _drawn(load, cell, data, n)
+        except Exception as error:
+            if not work_failed(error):
+                raise
+            cell |= {"status": "failed", "message": message_of(error)}
             continue
-        if data.kind == "images" and not bool(samples.isfinite().all()):
-            cell |= {"status": "failed", "message": "the samples were not finite"}
-            continue
-        cell["certificate"] |= model.certify(samples)[0]
-        values = as_bytes(samples[0]) if data.kind == "images" else samples[0].numpy()
+        cell["certificate"] |= certificate
         drawn.append(values)
-        seeds += [cell["seed"]] * len(values)
-        snapshots += [cell["snapshot"]] * len(values)
-        if cell["snapshot"] == 1.0 and hasattr(model, "reconstruct"):
-            given_back[cell["seed"]] = reconstructed(model, data.reference)
+        seeds += [cell["seed"]] * n
+        snapshots += [cell["snapshot"]] * n
+        if images is not None:
+            given_back[cell["seed"]] = images
     values = np.concatenate(drawn) if drawn else np.zeros((0, *data.shape), data.train.dtype)
     info = {key: summary.get(key) for key in CARRIED} | {"model": summary["model"], "cells": summary["cells"]}
     info["drawn"] = {"n": n, "device": device}
@@ -80,8 +81,44 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
     return info
 
 
+def _drawn(
+    load: Callable[[int, float], Model], cell: dict[str, Any], data: DataSet, n: int
+) -> tuple[np.ndarray, dict[str, float], np.ndarray | None]:
+    """Samples (n, ...) of a cell, what the model certifies of them, and its reconstructions where there are any.
+
+    Raises WorkFailed where the model gives something else than n finite samples like the data.
+    """
+    model = load(cell["seed"], cell["snapshot"])
+    # the stream is a CPU one on every device, so that a GPU draws the same noise
+    samples = check_samples(model.draw(n, [generator(cell["seed"], "samples")]), n, data)
+    values = as_bytes(samples[0]) if data.kind == "images" else samples[0].numpy()
+    certificate = model.certify(samples)[0]
+    again = cell["snapshot"] == 1.0 and hasattr(model, "reconstruct")
+    return values, certificate, reconstructed(model, data.reference) if again else None
+
+
+def check_samples(samples: Tensor, n: int, data: DataSet) -> Tensor:
+    """What a model of one replica drew, on the CPU; raises WorkFailed where it is not (1, n, ...) like the data.
+
+    Args:
+        samples: What `Model.draw` returned.
+        n: Number of samples that were asked for.
+        data: The data set; the rest of the shape is that of its samples.
+    """
+    shape = tuple(samples.shape) if isinstance(samples, Tensor) else type(samples).__name__
+    if shape != (1, n, *data.shape):
+        raise WorkFailed(f"the model drew {shape}, expected {(1, n, *data.shape)}")
+    samples = samples.detach().cpu()
+    if not bool(samples.isfinite().all()):
+        raise WorkFailed("the samples were not finite")
+    return samples
+
+
 def reconstructed(model: Model, images: np.ndarray) -> np.ndarray:
     """What a model of one replica makes of uint8 images (n, c, h, w) through its code space, uint8 (n, c, h, w)."""
     starts = range(0, len(images), CHUNK)
     parts = [torch.from_numpy(images[s : s + CHUNK]).float() / 255 for s in starts]
-    return np.concatenate([as_bytes(model.reconstruct(part)[0]) for part in parts])
+    found = np.concatenate([as_bytes(model.reconstruct(part)[0]) for part in parts])
+    if found.shape != images.shape:
+        raise WorkFailed(f"the model's reconstructions are {found.shape}, expected {images.shape}")
+    return found

@@ -115,6 +115,13 @@ def fit(
         **what,
         "dataset": data.name,
         "seeds": seeds,
+        "asked": {
+            "steps": steps or "paper",
+            "snapshots": sorted({*(snapshots or []), 1.0}),
+            "options": options or {},
+            "precision": training.precision,
+        },
+        "fit_version": origin["code"],
         "parameters": counts,
         "training": {**asdict(training), "device": device},
         "device": machine()["gpu"]
@@ -143,6 +150,16 @@ def work_failed(error: Exception) -> bool:
     return not isinstance(error, OtbenchError) or (isinstance(error, WorkFailed) and not isinstance(error, Interrupted))
 
 
+def message_of(error: Exception) -> str:
+    """What the cell of a model that failed says of the error, one line; the whole goes into the job's log."""
+    lines = str(error).strip().splitlines()
+    message = lines[0] if isinstance(error, OtbenchError) else f"{type(error).__name__}: {lines[0] if lines else ''}"
+    if not isinstance(error, OtbenchError):
+        traceback.print_exception(error)
+    print(f"failed: {message}", file=sys.stderr, flush=True)
+    return message
+
+
 def _one_by_one(
     train: Callable[[list[int]], tuple[Record, dict[str, int]]], group: list[int], error: Exception
 ) -> tuple[Record, dict[str, int]]:
@@ -162,11 +179,7 @@ def _one_by_one(
 
 def _failed(trainer: Trainer | None, group: list[int], marks: list[float], error: Exception) -> Record:
     """The record of replicas whose training ended with an error: what there is of it, the rest failed."""
-    said = str(error).strip().splitlines()
-    message = said[0] if isinstance(error, OtbenchError) else f"{type(error).__name__}: {said[0] if said else ''}"
-    if not isinstance(error, OtbenchError):
-        traceback.print_exception(error)  # into the job's log
-    print(f"failed: {message}", file=sys.stderr, flush=True)
+    message = message_of(error)
     if trainer is not None:
         return trainer.fail(message)
     cell = {"status": "failed", "message": message, "seconds": 0.0, "certificate": {}}

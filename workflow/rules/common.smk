@@ -12,6 +12,7 @@ from otbench.commands import feature_words, fit_options
 from otbench.data.roots import FOLDER as FOLDER_OF_IMAGES
 from otbench.errors import OtbenchError
 from otbench.registry import ON_CPU
+from otbench.runs import stale
 from otbench.runs.check import checked
 from otbench.utils import locks
 from snakemake.exceptions import WorkflowError
@@ -24,6 +25,11 @@ except OtbenchError as error:
     raise WorkflowError(str(error)) from None
 
 FOLDER = str(RUN.folder)
+
+# What is on disk and not what this config asks for is made again, whatever times the files have and whatever is left of
+# Snakemake's records; jobs on a cluster are told by the call that started them.
+CONFIG = stale.config_digest(RUN)
+STALE = {str(path): reason for path, reason in stale.to_make(RUN).items()} if workflow.is_main_process else {}
 
 STARTED = time.time()
 
@@ -49,6 +55,13 @@ wildcard_constraints:
     trials="[0-9]+-[0-9]+",
     seeds="[0-9-]+",
     theory="[a-z0-9-]+",
+
+
+def refresh(path):
+    """The path, an input; Snakemake asks for it while it plans, and is told what is stale then."""
+    if STALE:
+        workflow.dag.forcefiles.update(STALE)
+    return path
 
 
 def source_of(dataset):
@@ -120,8 +133,7 @@ def training_options(dataset, model):
 
 def latent_of():
     """The latent study of every image data set on which AE-OT is trained."""
-    wanted = [dataset for dataset, model in RUN.pairs if model == "ae-ot" and RUN.kind(dataset) == "images"]
-    return [f"{FOLDER}/studies/latent/{dataset}.npz" for dataset in wanted]
+    return [f"{FOLDER}/studies/latent/{dataset}.npz" for dataset in RUN.latents]
 
 
 def metrics_of():

@@ -15,7 +15,7 @@ rule config:
 
 rule gather:
     input:
-        config=f"{FOLDER}/config.json",
+        config=lambda wildcards: refresh(f"{FOLDER}/config.json"),
         metrics=metrics_of(),
         latent=latent_of(),
         search=searches_of(),
@@ -63,20 +63,22 @@ rule render:
         "otbench report {params.folder} --published {input.published} --reference {params.reference} > {log} 2>&1"
 
 
-# The run succeeds where all its cells are ok; its report is there in any case.
+# The run succeeds where all its cells are ok under the config of this call; its report is there in any case.
 rule verdict:
     input:
         table=f"{FOLDER}/metrics.parquet",
         report=f"{FOLDER}/report.html",
     output:
-        touch(f"{FOLDER}/complete"),
+        f"{FOLDER}/complete",
     log:
         f"{FOLDER}/logs/verdict.log",
     localrule: True
     params:
         folder=subpath(input.table, parent=True),
+        config=CONFIG,
     shell:
-        "otbench status {params.folder} 2>&1 | tee {log}"
+        "otbench status {params.folder} --config {params.config} 2>&1 | tee {log}"
+        " && printf '%s\\n' {params.config} > {output}"
 
 
 # Renders again, from this run's gathered table or else from the reference results; trains nothing, whatever changed.

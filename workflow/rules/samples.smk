@@ -40,7 +40,7 @@ rule features:
 
 rule fit:
     input:
-        f"{FOLDER}/data/{{dataset}}.npz",
+        lambda wildcards: refresh(f"{FOLDER}/data/{wildcards.dataset}.npz"),
     output:
         summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/fit.json",
         weights=weights_of(f"{FOLDER}/fit/{{dataset}}/{{model}}"),
@@ -219,7 +219,7 @@ rule latent:
 # The study's search: one job trains and measures some trials of a model, each with options drawn at random.
 rule search:
     input:
-        data=f"{FOLDER}/data/{{dataset}}.npz",
+        data=lambda wildcards: refresh(f"{FOLDER}/data/{wildcards.dataset}.npz"),
         features=f"{FOLDER}/features/{{dataset}}/features.json",
     output:
         f"{FOLDER}/search/{{dataset}}/{{model}}-{{space}}-{{trials}}.csv",
