@@ -4,7 +4,11 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
-configfile: "config/config.yaml"
+# where this file is: the workflow may be called from another folder, or be another's module
+SOURCES = str(workflow.current_basedir)
+
+
+configfile: f"{SOURCES}/config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
@@ -26,8 +30,8 @@ onerror:
         fresh(f"{FOLDER}/report.html") or fresh(f"{FOLDER}/logs/verdict.log")
     ):
         shell(
-            f"otbench gather {quote(FOLDER)} && otbench report {quote(FOLDER)} --published {quote(RUN.published)}"
-            f" --reference {quote(RUN.reference)} && otbench status {quote(FOLDER)} --config {CONFIG} || true"
+            f"otbench gather {quote(FOLDER)} && otbench report {quote(FOLDER)} --published {quote(PUBLISHED_TABLE)}"
+            f" {reference_option()} && otbench status {quote(FOLDER)} --config {CONFIG} || true"
         )
 
 

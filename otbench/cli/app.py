@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from typing import Annotated
 
@@ -60,13 +61,17 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.
 
 def main() -> None:
     """Run the command line; a wrong request ends with one sentence and status 2, failed work with status 1."""
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal's encoding has not is shown in escapes
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="otbench")
     except OtbenchError as error:
         typer.echo(f"otbench: {error}", err=True)
         sys.exit(error.status)
     except OSError as error:
-        if error.errno not in DISK:
+        # one that names a file is about the user's; one without a name may be the program's
+        if error.errno not in DISK and error.filename is None:
             raise
         typer.echo(f"otbench: {error.filename or 'a file'} could not be written or read: {error.strerror}", err=True)
         sys.exit(1)

@@ -14,14 +14,17 @@ from otbench.cli.options import (
     Device,
     Out,
     Precision,
+    above_zero,
     budget,
     load_data,
     mapping,
     numbers,
     print_result,
 )
-from otbench.errors import WorkFailed
+from otbench.errors import OtbenchError, WorkFailed
+from otbench.utils.bounds import ROWS_MOST, SEED_MOST, WHOLE_MOST
 from otbench.utils.devices import setup_device
+from otbench.utils.paths import PUBLISHED, REFERENCE
 
 
 def data(
@@ -65,7 +68,7 @@ def fit(
     snapshots: Annotated[str, typer.Option(help="Fractions of the budget at which weights are kept.")] = "1",
     options: Annotated[str, typer.Option(help="Options of the model in place of its paper's, as JSON.")] = "{}",
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
-    together: Annotated[int, typer.Option(help="Replicas trained at once; 0: all on a GPU, one on a CPU.")] = 0,
+    together: Annotated[int, typer.Option(min=0, help="Replicas trained at once; 0: all on a GPU, one on a CPU.")] = 0,
     capture: Annotated[bool, typer.Option("--capture", help="Replay steps as CUDA graphs (GPU only).")] = False,
     precision: Annotated[
         Precision, typer.Option(help="tf32: a GPU's matrix units; bfloat16: mixed precision.")
@@ -83,6 +86,7 @@ def fit(
     from otbench.training.fit import fit as run
     from otbench.training.trainer import Options
 
+    above_zero(time_limit, "--time-limit")
     training = Options(
         device.value, together, capture, precision.value, deterministic=deterministic, time_limit=time_limit
     )
@@ -120,7 +124,7 @@ def draw(
     fit: Annotated[Path, typer.Option("--fit", help="Folder that `fit` wrote.")],
     data: DataArgument,
     out: Out,
-    n: Annotated[int, typer.Option("--n", help="Samples of every seed and snapshot.")] = 2500,
+    n: Annotated[int, typer.Option("--n", min=1, max=ROWS_MOST, help="Samples of every seed and snapshot.")] = 2500,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
 ) -> None:
     """Draw samples of every seed and snapshot of a fitted model.
@@ -144,8 +148,12 @@ def features(
         ),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Batches of 128 that the classifier is trained on.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the classifier and of the training images kept.")] = 0,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=WHOLE_MOST, help="Batches of 128 that the classifier is trained on.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=SEED_MOST, help="Seed of the classifier and of the training images kept.")
+    ] = 0,
     device: Annotated[Device, typer.Option(help="Where to compute; a CPU's classifier is the same every time.")] = (
         Device.cpu
     ),
@@ -229,8 +237,10 @@ def gather(
 
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder with metrics.parquet, run.json and scatter.npz.")],
-    published: Annotated[Path, typer.Option(help="Table of published figures.")] = Path("config/published.csv"),
-    reference: Annotated[Path, typer.Option(help="Folder of the reference results.")] = Path("results/reference"),
+    published: Annotated[Path, typer.Option(help="Table of published figures.")] = Path(PUBLISHED),
+    reference: Annotated[
+        Path | None, typer.Option(help=f"Folder of the reference results; default: {REFERENCE}, where it is there.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write to; default: the run's own.")] = None,
 ) -> None:
     """Render tables, figures and report.html of a gathered run.
@@ -239,7 +249,14 @@ def report(
     """
     from otbench.report import render
 
-    page = render(folder, published, reference if (reference / "metrics.parquet").exists() else None, out)
+    chosen = Path(REFERENCE) if reference is None else reference
+    there = (chosen / "metrics.parquet").is_file()
+    if reference is not None and not there:
+        raise OtbenchError(f"--reference {reference}: there is no metrics.parquet; expected the folder of a run")
+    if not there:
+        note = f"there is no {chosen / 'metrics.parquet'}: the report has no columns of reference results"
+        typer.echo(f"otbench report: {note} (--reference FOLDER names them)", err=True)
+    page = render(folder, published, chosen if there else None, out)
     typer.echo(f"report: {page}")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from otbench.cli.options import AsJson, DataArgument, load_data, print_result
+from otbench.utils.bounds import SEED_MOST
 
 app = typer.Typer(no_args_is_help=True, help="Rate images by eye: make blind sessions, import answers.")
 
@@ -31,7 +32,9 @@ def sheet(
     real: Annotated[int, typer.Option(min=0, help="Held-out real images: the ceiling.")] = 20,
     checks: Annotated[int, typer.Option(min=0, help="Further held-out real images: attention checks.")] = 6,
     repeats: Annotated[int, typer.Option(min=0, help="Images shown a second time: a rater's consistency.")] = 10,
-    seed: Annotated[int, typer.Option(help="Seed of the choice of images and of their order.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=SEED_MOST, help="Seed of the choice of images and of their order.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Make a blind rating session: a page, a printable sheet with its form, and the key, which raters must not see.

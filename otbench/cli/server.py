@@ -57,7 +57,9 @@ def ask(path: str, words: list[str]) -> int | None:
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(path)
-            call = json.dumps({"words": words, "folder": os.getcwd(), "environment": dict(os.environ)}).encode()
+            call = {"words": words, "folder": os.getcwd(), "environment": dict(os.environ)}
+            call = json.dumps(call | {"encodings": [stream.encoding for stream in (sys.stdin, sys.stdout, sys.stderr)]})
+            call = call.encode()
             # the length goes with the files, so that both arrive in one message
             socket.send_fds(connection, [len(call).to_bytes(8)], [0, 1, 2])
             connection.sendall(call)
@@ -148,6 +150,7 @@ def _answer(connection: socket.socket) -> None:
         for number, file in enumerate(files):
             os.dup2(file, number)
             os.close(file)
+        _open_streams(call["encodings"])
         os.environ.clear()
         os.environ.update(call["environment"])
         os.chdir(call["folder"])
@@ -160,6 +163,16 @@ def _answer(connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
             connection.sendall(bytes([status]))
         os._exit(status)
+
+
+def _open_streams(encodings: list[str]) -> None:
+    """Python's own streams anew, on the caller's files: those of before know of /dev/null, in which one can seek."""
+    names = ("stdin", "stdout", "stderr")
+    for number, (name, encoding) in enumerate(zip(names, encodings, strict=True)):
+        mode = "r" if number == 0 else "w"
+        stream = open(number, mode, encoding=encoding, errors="backslashreplace", buffering=1, closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _received(connection: socket.socket, length: int) -> bytes:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from otbench.errors import OtbenchError
+from otbench.cli.options import above_zero
+from otbench.utils.bounds import SECONDS_MOST, WHOLE_MOST
 
 PART_SIZE, PARTS = 16, 7
 MORE = 3
@@ -39,8 +40,8 @@ def slices(
     """
     from otbench.runs.slices import run
 
-    if minutes <= 0:
-        raise OtbenchError(f"--minutes: expected a number above 0, got {minutes:g}")
+    above_zero(minutes, "--minutes", SECONDS_MOST / 60)
+    above_zero(part_size, "--part-size", WHOLE_MOST / 2**20)
     said = run(config, minutes, out, source, cores or len(os.sched_getaffinity(0)), words, part_size, parts)
     size = sum(part["bytes"] for part in said["parts"]) / 2**20
     typer.echo(f"packed {size:,.1f} MiB in {len(said['parts'])} parts in {out}")

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from otbench.cli.options import DataArgument, Device, Out, Space, Study, budget, load_data, mapping, numbers, span
+from otbench.cli.options import (
+    DataArgument,
+    Device,
+    Out,
+    Space,
+    Study,
+    budget,
+    load_data,
+    mapping,
+    numbers,
+    print_json,
+    span,
+)
+from otbench.errors import OtbenchError
 from otbench.fingerprints import fit_version, measure_version, study_version
 from otbench.registry import ON_CPU, THEORIES
+from otbench.utils.bounds import ROWS_MOST, SEED_MOST, check_snapshots
 from otbench.utils.devices import setup_device
 from otbench.utils.files import read_json
 from otbench.utils.records import write_record
@@ -24,7 +37,9 @@ def study(
     data: DataArgument,
     fit: Annotated[Path, typer.Option("--fit", help="Folder that `fit` wrote for ae-ot.")],
     out: Out,
-    seed: Annotated[int | None, typer.Option(help="Replica to study; default: the first that is ok.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=SEED_MOST, help="Replica to study; default: the first that is ok.")
+    ] = None,
     segments: Annotated[int, typer.Option(help="Random segments of the source cube.", min=1)] = 200,
     points: Annotated[int, typer.Option(help="Most training images to embed.", min=10)] = 2000,
 ) -> None:
@@ -35,7 +50,7 @@ def study(
     from otbench.studies import latent
 
     told = latent.write(out, latent.study(load_data(data), fit, seed, segments, points))
-    typer.echo(json.dumps(told, indent=2))
+    print_json(told)
 
 
 def search(
@@ -47,9 +62,9 @@ def search(
     trials: Annotated[str, typer.Option(help="Trials FIRST:END; trial 0 of the wide space has the defaults.")] = "0:10",
     steps: Annotated[str, typer.Option(help="Budget of each trial in discriminator updates, or 'paper'.")] = "paper",
     snapshots: Annotated[str, typer.Option(help="Fractions of the budget at which it is measured.")] = "1",
-    samples: Annotated[int, typer.Option(help="Samples that are measured.", min=20)] = 10_000,
+    samples: Annotated[int, typer.Option(help="Samples that are measured.", min=20, max=ROWS_MOST)] = 10_000,
     options: Annotated[str, typer.Option(help="Options of every trial, as JSON, below those drawn.")] = "{}",
-    seed: Annotated[int, typer.Option(help="Seed of the options drawn and of the weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=SEED_MOST, help="Seed of the options drawn and of the weights.")] = 0,
     weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
 ) -> None:
@@ -63,6 +78,10 @@ def search(
 
     values, where = load_data(data), setup_device(device.value)
     marks = tuple(numbers(snapshots, float, "--snapshots"))
+    try:
+        check_snapshots(marks)
+    except ValueError as error:
+        raise OtbenchError(f"--snapshots: {error}") from None
     each = Budget(budget(steps), marks, samples, mapping(options), seed, where)
     known = open_features(features, values, weights, where)
     table = run(model, values, known, space.value, span(trials), each, out)
@@ -80,7 +99,7 @@ def spread(
     data: DataArgument,
     fit: Annotated[Path, typer.Option("--fit", help="Folder that `fit` wrote.")],
     out: Out,
-    n: Annotated[int, typer.Option("--n", help="Samples of every draw.", min=20)] = 2500,
+    n: Annotated[int, typer.Option("--n", help="Samples of every draw.", min=20, max=ROWS_MOST)] = 2500,
     draws: Annotated[int, typer.Option(help="Independent draws from every seed's final weights.", min=2)] = 3,
     subsets: Annotated[int, typer.Option(help="Measurements of every draw, each with its own subsets.", min=2)] = 3,
     metric: Annotated[list[str] | None, typer.Option(help="May be given several times. Default: all.")] = None,
@@ -123,7 +142,7 @@ def theory(
         str | None, typer.Option("--data", "--dataset", help="Of a study of images: a data set's name or file.")
     ] = None,
     options: Annotated[str, typer.Option(help="Options in place of the defaults, as JSON.")] = "{}",
-    seed: Annotated[int, typer.Option(help="Seed of all that is random.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all that is random.", min=0, max=SEED_MOST)] = 0,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
 ) -> None:
     """Compute one of the texts' arguments, with figures whose answer is known, and print what it found as JSON.
@@ -136,4 +155,4 @@ def theory(
     where = setup_device("cpu" if name in ON_CPU else device.value)
     found = compute(name, given, load_data(data) if data else None, seed, where)
     found.write(out)
-    typer.echo(json.dumps({"name": name, "seconds": found.info["seconds"], "facts": found.facts}, indent=2))
+    print_json({"name": name, "seconds": found.info["seconds"], "facts": found.facts})

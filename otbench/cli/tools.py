@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +10,12 @@ import typer
 from otbench.cli.options import (
     AsJson,
     Kind,
+    above_zero,
+    print_json,
     print_result,
 )
 from otbench.errors import OtbenchError, WorkFailed
+from otbench.utils.bounds import SEED_32_MOST, SEED_MOST
 
 
 def show(
@@ -33,7 +35,7 @@ def show(
 def score(
     real: Annotated[Path, typer.Argument(help="Features of real data, .npy (n, d).")],
     generated: Annotated[Path, typer.Argument(help="Features of generated data, .npy (m, d).")],
-    seed: Annotated[int, typer.Option(help="Seed of k-means and subsets.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=SEED_32_MOST, help="Seed of k-means and subsets.")] = 0,
 ) -> None:
     """FID, KID, PRD, precision, recall, density and coverage of two feature arrays, as JSON.
 
@@ -45,7 +47,7 @@ def score(
     from otbench.data.samples import read_array
     from otbench.metrics import score_features
 
-    typer.echo(json.dumps(score_features(read_array(real), read_array(generated), seed=seed), indent=2))
+    print_json(score_features(read_array(real), read_array(generated), seed=seed))
 
 
 def transport(
@@ -55,7 +57,7 @@ def transport(
     out: Annotated[Path | None, typer.Option(help="Where to write the map, .npz.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of the points, .npy (n,).")] = None,
     start: Annotated[Path | None, typer.Option(help="Map to start from, .npz.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the stochastic solver.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=SEED_MOST, help="Seed of the stochastic solver.")] = 0,
     time_limit: Annotated[float | None, typer.Option(help="Seconds after which to stop.")] = None,
     check: Annotated[Path | None, typer.Option(help="Recompute the certificate of this map instead.")] = None,
 ) -> None:
@@ -67,10 +69,12 @@ def transport(
 
     if (target is None) == (check is None):
         raise OtbenchError("transport: expected either target points (.npy) or --check MAP.npz")
+    above_zero(tolerance, "--tolerance", 1.0)
+    above_zero(time_limit, "--time-limit")
     if check:
         told = transport.check(check)
     else:
         told = transport.run(target, source, tolerance, out, weights, seed, time_limit, start, progress=True)
-    typer.echo(json.dumps(told, indent=2))
+    print_json(told)
     if not told.get("map_tolerance_met", 1):
         raise WorkFailed("transport: the map missed its tolerance; the certificate says by how much")

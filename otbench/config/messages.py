@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 
 from pydantic import ValidationError
@@ -15,7 +16,8 @@ def sentence(
 ) -> str:
     """The first fault in one sentence; `known` gives the keys that may stand at a place, by default those of a run."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "studies"
+    # of a key that is wrong itself pydantic says so by a last part of its own
+    key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "studies"
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         fields = (known or _fields)(first["loc"])
@@ -23,8 +25,14 @@ def sentence(
     elif first["type"] == "missing":
         message = "this key is missing"
     elif first["type"] != "value_error":
-        message = f"{message} (got {first['input']!r})"
+        message = f"{message} (got {_short(first['input'])})"
     return f"{where}, key '{key}': {message}"
+
+
+def _short(value: object) -> str:
+    """A value on one line, cut where it is long."""
+    text = reprlib.Repr(maxlevel=3, maxdict=6, maxlist=6, maxstring=80, maxother=80, maxlong=40).repr(value)
+    return " ".join(text.split())
 
 
 def _fields(place: tuple[int | str, ...]) -> list[str]:

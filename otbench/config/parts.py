@@ -4,42 +4,52 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, field_validator
 
+from otbench.config.fields import (
+    STRICT,
+    Count,
+    Count0,
+    Name,
+    Options,
+    Repeats,
+    Rows,
+    Seed,
+    Snapshots,
+    Steps,
+    distinct,
+    none,
+)
 from otbench.config.search_spaces import SEARCHED
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
-Fraction = Annotated[float, Field(gt=0, le=1)]
+from otbench.utils.paths import expanded
 
 
 class Override(BaseModel):
     """Options of some models in place of the papers' values."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     models: list[Name] = Field(min_length=1, description="models that the options are for")
     datasets: list[Name] = Field([], description="data sets that the options are for; none given: all of the study")
-    set: dict[str, Any] = Field(description="options of those models, by name")
+    set: Options = Field(description="options of those models, by name")
 
 
 class Search(BaseModel):
     """A search over options (Lucic et al. 2018): how many draws each model gets, and what each draw is trained for."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     models: list[Name] = Field(list(SEARCHED), min_length=1, description="models to search")
     datasets: list[Name] = Field(min_length=1, description="data sets of the study to search on")
-    trials: dict[Literal["wide", "narrow"], Annotated[int, Field(ge=1, strict=True)]] = Field(
+    trials: dict[Literal["wide", "narrow"], Count] = Field(
         min_length=1, description="draws of every model from each space of options: the budget"
     )
-    steps: Annotated[int, Field(ge=1, strict=True)] | Literal["paper"] = Field(
-        description="budget of every trial, as in the study"
-    )
-    snapshots: list[Fraction] = Field([1.0], description="fractions of the budget at which trials are measured")
-    samples: Annotated[int, Field(ge=20, strict=True)] = Field(10_000, description="samples that are measured")
-    set: dict[str, Any] | None = Field(
+    steps: Steps = Field(description="budget of every trial, as in the study")
+    snapshots: Snapshots = Field([1.0], description="fractions of the budget at which trials are measured")
+    samples: Rows = Field(10_000, description="samples that are measured")
+    set: Annotated[Options | None, BeforeValidator(none)] = Field(
         {}, description="options of every trial, below those drawn; null: none, not the default config's either"
     )
-    seed: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="of the options drawn and of the weights")
-    at_once: Annotated[int, Field(ge=1, strict=True)] = Field(10, description="trials of one job")
+    seed: Seed = Field(0, description="of the options drawn and of the weights")
+    at_once: Count = Field(10, description="trials of one job")
 
     @field_validator("models", "datasets")
     @classmethod
@@ -71,13 +81,13 @@ class Search(BaseModel):
 class Spread(BaseModel):
     """Drawing and measuring again: what of a figure's variance is the training seed's, the sample's, the metric's."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     models: list[Name] = Field(
         min_length=1, description="models to draw and measure again, of those that the study has"
     )
     datasets: list[Name] = Field(min_length=1, description="data sets to do so on, of those that the study has")
-    draws: Annotated[int, Field(ge=2, strict=True)] = Field(3, description="independent draws of every seed")
-    subsets: Annotated[int, Field(ge=2, strict=True)] = Field(3, description="measurements of every draw")
+    draws: Repeats = Field(3, description="independent draws of every seed")
+    subsets: Repeats = Field(3, description="measurements of every draw")
     metrics: list[str] | None = Field(None, min_length=1, description="metrics to measure; default: all")
 
     @field_validator("models", "datasets", "metrics")
@@ -89,17 +99,17 @@ class Spread(BaseModel):
 class Rating(BaseModel):
     """A blind session in which people say of images whether they are real."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     models: list[Name] = Field(min_length=1, description="models whose samples are rated, of those that the study has")
     datasets: list[Name] = Field(
         min_length=1, description="data sets to make a session of, of those that the study has"
     )
     along: list[Name] = Field([], description="those of the models that are rated at every snapshot")
-    per_cell: Annotated[int, Field(ge=1, strict=True)] = Field(4, description="images of every seed and snapshot")
-    real: Annotated[int, Field(ge=1, strict=True)] = Field(40, description="held-out real images: the ceiling")
-    checks: Annotated[int, Field(ge=0, strict=True)] = Field(10, description="real images that test attention")
-    repeats: Annotated[int, Field(ge=0, strict=True)] = Field(20, description="images that are shown a second time")
-    seed: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="of the choice and the order")
+    per_cell: Count = Field(4, description="images of every seed and snapshot")
+    real: Count = Field(40, description="held-out real images: the ceiling")
+    checks: Count0 = Field(10, description="real images that test attention")
+    repeats: Count0 = Field(20, description="images that are shown a second time")
+    seed: Seed = Field(0, description="of the choice and the order")
 
     @field_validator("models", "datasets", "along")
     @classmethod
@@ -110,17 +120,16 @@ class Rating(BaseModel):
 class Theory(BaseModel):
     """One study of the theory: what it computes, and on which images where it is about images."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     dataset: Name | None = Field(None, description="data set of images, for a study that is about images")
-    set: dict[str, Any] = Field({}, description="options of the study in place of its defaults")
-    seed: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="of all that is random in it")
+    set: Options = Field({}, description="options of the study in place of its defaults")
+    seed: Seed = Field(0, description="of all that is random in it")
 
-
-def distinct(values: list, what: str) -> list:
-    """Return `values`; raises ValueError where one is there twice."""
-    if len(set(values)) < len(values):
-        raise ValueError(f"holds {what} twice")
-    return values
+    @field_validator("set")
+    @classmethod
+    def _home_of_mesh(cls, value: dict[str, Any]) -> dict[str, Any]:
+        mesh = value.get("mesh")
+        return {**value, "mesh": expanded(mesh)} if isinstance(mesh, str) else value
 
 
 def check_names(values: list[str], names: list[str] | tuple[str, ...], what: str) -> None:

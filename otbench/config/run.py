@@ -10,19 +10,30 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
-from otbench.config.parts import Fraction, Name, Override, Rating, Search, Spread, Theory, check_names, distinct
+from otbench.config.fields import (
+    STRICT,
+    Count,
+    Count0,
+    Folder,
+    Name,
+    PathText,
+    Rows,
+    Seconds,
+    Seeds,
+    Snapshots,
+    Steps,
+    Yes,
+    distinct,
+    none,
+)
+from otbench.config.parts import Override, Rating, Search, Spread, Theory, check_names
 from otbench.errors import OtbenchError
 from otbench.registry import OF_IMAGES, THEORIES, dataset_names, models_of
+from otbench.utils.bounds import FILE_NAME_MOST
+from otbench.utils.paths import PUBLISHED, REFERENCE, folder_and_side
 
-
-def _number(value: Any) -> Any:
-    """A whole number for its digits: Snakemake's `--config seeds=[0,1]` gives lists of texts."""
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
-
-
-Seeds = list[Annotated[int, Field(ge=0, strict=True), BeforeValidator(_number)]]
 StudyName = Literal["mode-collapse", "images", "stacked"]
 
 #: paths that need no quotes in a shell, and are no option
@@ -34,34 +45,41 @@ KINDS: dict[str, str] = {"mode-collapse": "points", "images": "images", "stacked
 class StudyConfig(BaseModel):
     """One study of a run: a comparison of models on data sets of one kind, under one budget."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     datasets: list[Name] = Field(min_length=1, description="data sets by name (otbench list datasets)")
-    folders: dict[Name, str] = Field({}, description="data sets that are folders of images: name -> PATH or PATH@SIZE")
+    folders: dict[Name, Folder] = Field(
+        {}, description="data sets that are folders of images: name -> PATH or PATH@SIZE"
+    )
     models: list[Name] = Field(min_length=1, description="models by name (otbench list models)")
-    seeds: Seeds | None = Field(None, min_length=1, description="one replica each; default: the run's")
-    steps: Annotated[int, Field(ge=1, strict=True)] | Literal["paper"] = Field(
+    seeds: Annotated[Seeds | None, BeforeValidator(none)] = Field(
+        None, description="one replica each; default: the run's"
+    )
+    steps: Steps = Field(
         description="budget of every model in discriminator updates or batches, or 'paper' for each paper's own"
     )
-    snapshots: list[Fraction] = Field([1.0], description="fractions of the budget at which models are measured")
-    samples: Annotated[int, Field(ge=20, strict=True)] = Field(2500, description="samples drawn of every replica")
+    snapshots: Snapshots = Field([1.0], description="fractions of the budget at which models are measured")
+    samples: Rows = Field(2500, description="samples drawn of every replica")
     overrides: list[Override] = Field([], description="options in place of the papers' values")
     features: list[Literal["classifier", "inception"]] = Field(
         ["classifier"], description="networks whose features images are compared in"
     )
-    inception_weights: str | None = Field(None, description="file of Inception's weights; default: torch-fidelity's")
-    search: Search | None = Field(None, description="a search over the options of some models")
-    spread: Spread | None = Field(None, description="drawing and measuring some models again, to split the variance")
-    rating: Rating | None = Field(None, description="a session in which people rate images by eye")
+    inception_weights: Annotated[PathText | None, BeforeValidator(none)] = Field(
+        None, description="file of Inception's weights; default: torch-fidelity's"
+    )
+    search: Annotated[Search | None, BeforeValidator(none)] = Field(
+        None, description="a search over the options of some models"
+    )
+    spread: Annotated[Spread | None, BeforeValidator(none)] = Field(
+        None, description="drawing and measuring some models again, to split the variance"
+    )
+    rating: Annotated[Rating | None, BeforeValidator(none)] = Field(
+        None, description="a session in which people rate images by eye"
+    )
 
     @field_validator("datasets", "models", "features")
     @classmethod
     def _names_once(cls, value: list[str]) -> list[str]:
         return distinct(value, "a name")
-
-    @field_validator("seeds", "snapshots")
-    @classmethod
-    def _values_once(cls, value: list | None) -> list | None:
-        return value and distinct(value, "a value")
 
     def options(self, model: str, dataset: str | None = None) -> dict[str, Any]:
         """The options of `model` on `dataset` in place of its paper's values; later overrides win."""
@@ -85,44 +103,39 @@ class StudyConfig(BaseModel):
 class Run(BaseModel):
     """One run of the benchmark."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     run: Name = Field(description="name of the run; results go to <results>/<run>")
-    results: str = Field("results", description="folder of all runs")
-    studies: dict[StudyName, StudyConfig | None] = Field(
+    results: PathText = Field("results", description="folder of all runs")
+    studies: dict[StudyName, Annotated[StudyConfig | None, BeforeValidator(none)]] = Field(
         min_length=1, description="the comparisons of this run; null leaves out one that a config below asks for"
     )
-    seeds: Seeds = Field(min_length=1, description="one replica each")
-    theory: dict[str, Theory | None] | None = Field(
+    seeds: Seeds = Field(description="one replica each")
+    theory: Annotated[dict[str, Annotated[Theory | None, BeforeValidator(none)]] | None, BeforeValidator(none)] = Field(
         None, description="studies of the theory by name (otbench theory --help); null leaves one, or all, out"
     )
-    allow: list[str] = Field(
+    allow: list[PathText] = Field(
         [], description="folders outside this one that the config may name; the command line alone says so"
     )
-    data_root: str | None = Field(None, description="folder of downloaded data sets; default: OTBENCH_DATA or a cache")
-    unverified: bool = Field(False, description="take image files that differ from the publisher's, and say so")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where models are trained")
-    together: Annotated[int, Field(ge=0, strict=True)] = Field(
-        0, description="replicas trained at once; 0: all on a GPU, one on a CPU"
+    data_root: Annotated[PathText | None, BeforeValidator(none)] = Field(
+        None, description="folder of downloaded data sets; default: OTBENCH_DATA or a cache"
     )
-    seeds_per_job: Annotated[int, Field(ge=1, strict=True)] | None = Field(
+    unverified: Yes = Field(False, description="take image files that differ from the publisher's, and say so")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where models are trained")
+    together: Count0 = Field(0, description="replicas trained at once; 0: all on a GPU, one on a CPU")
+    seeds_per_job: Annotated[Count | None, BeforeValidator(none)] = Field(
         None, description="seeds that one job trains, so that a model's seeds spread over GPUs; default: all of them"
     )
-    time_limit: Annotated[float, Field(gt=0)] | None = Field(
+    time_limit: Annotated[Seconds | None, BeforeValidator(none)] = Field(
         None, description="seconds that one replica may train; one that takes longer becomes a failed cell"
     )
-    capture: bool = Field(False, description="record training steps as CUDA graphs (GPU only)")
-    deterministic: bool = Field(False, description="on a GPU, the same bits every time, at a cost in time")
-    lean: bool = Field(False, description="delete the weights of fits once all that reads them is done")
+    capture: Yes = Field(False, description="record training steps as CUDA graphs (GPU only)")
+    deterministic: Yes = Field(False, description="on a GPU, the same bits every time, at a cost in time")
+    lean: Yes = Field(False, description="delete the weights of fits once all that reads them is done")
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32", description="tf32: matrix products of a GPU with ten bits of mantissa; bfloat16: mixed precision"
     )
-    published: str = Field("config/published.csv", description="table of published figures")
-    reference: str = Field("results/reference", description="folder of the reference results, shown beside the run's")
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds_once(cls, value: list[int]) -> list[int]:
-        return distinct(value, "a value")
+    published: PathText = Field(PUBLISHED, description="table of published figures")
+    reference: PathText = Field(REFERENCE, description="folder of the reference results, shown beside the run's")
 
     @field_validator("results", "published", "reference")
     @classmethod
@@ -187,6 +200,13 @@ class Run(BaseModel):
             raise ValueError("every study is null; a run needs at least one")
         names = [name for section in self.sections.values() for name in section.datasets]
         distinct(names, "a data set")
+        for dataset in self.datasets:
+            for group in self.seed_groups(dataset):
+                if len(f"part-{group}") > FILE_NAME_MOST:
+                    raise ValueError(
+                        f"seeds_per_job {self.seeds_per_job}: the folder of a job is named by its seeds, which take"
+                        f" {len(group)} characters on {dataset}; expected {FILE_NAME_MOST - 5} at most"
+                    )
         return self
 
     @cached_property
@@ -273,7 +293,7 @@ class Run(BaseModel):
             found["data_root"] = self.data_root
         for name, section in self.sections.items():
             for folder, path in section.folders.items():
-                found[f"studies.{name}.folders.{folder}"] = path.rpartition("@")[0] or path
+                found[f"studies.{name}.folders.{folder}"] = folder_and_side(path)[0]
             if section.inception_weights:
                 found[f"studies.{name}.inception_weights"] = section.inception_weights
         for name, part in self.theories.items():
@@ -285,7 +305,7 @@ class Run(BaseModel):
     def outside(self) -> dict[str, str]:
         """Those of the paths that lead out of the folder that the run is called in, and into none of `allow`."""
         inside = [Path.cwd(), *(Path(os.path.abspath(path)) for path in self.allow)]
-        told = {key: Path(os.path.abspath(os.path.expanduser(path))) for key, path in self.paths.items()}
+        told = {key: Path(os.path.abspath(path)) for key, path in self.paths.items()}
         return {key: str(path) for key, path in told.items() if not any(map(path.is_relative_to, inside))}
 
     def stay_inside(self, said: Container[str]) -> None:

@@ -45,7 +45,7 @@ def load(name: str, root: str | Path | None = None, unverified: bool | None = No
         return folder.load(name.removeprefix(roots.FOLDER)).check()
     if name in list_datasets():
         return _maker(name)(name, roots.data_root(root), roots.allows_unverified(unverified)).check()
-    if name.endswith(".npz"):
+    if name.lower().endswith(".npz"):
         return _read(Path(name))
     raise OtbenchError(
         f"unknown data set '{name}'; known are {', '.join(list_datasets())}, folder:PATH, or the path of a data .npz"

@@ -21,13 +21,12 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
+from otbench.utils.bounds import SEED_MOST, SNAPSHOT_DECIMALS, SNAPSHOT_LEAST
 from otbench.utils.files import DAMAGED, atomic_write, read_arrays
 
 STATUSES = ("ok", "diverged", "failed", "missing")
 #: key of a run's info: only those samples are there that figures show (`otbench slice`); its value is `measure_version`
 THINNED = "thinned"
-DIGITS = 9
-"""Decimals of a snapshot that count, so that a fraction is the same whichever way it was written."""
 
 
 def as_bytes(images: Any) -> np.ndarray:
@@ -124,7 +123,7 @@ class SampleFile:
 
 
 def _key(cell: dict[str, Any]) -> tuple[int, float]:
-    return int(cell["seed"]), round(float(cell["snapshot"]), DIGITS)
+    return int(cell["seed"]), round(float(cell["snapshot"]), SNAPSHOT_DECIMALS)
 
 
 def read_samples(path: str | Path) -> SampleFile:
@@ -218,6 +217,8 @@ def _samples(samples: np.ndarray, path: Path) -> np.ndarray:
         raise OtbenchError(f"{path}: samples have shape {samples.shape}, expected (N, d) points or (N, c, h, w) images")
     if samples.dtype == np.uint8 and samples.ndim == 4:
         return samples
+    if samples.ndim == 4 and samples.dtype.kind in "iu":
+        raise OtbenchError(f"{path}: samples are images of {samples.dtype}, expected uint8, from 0 to 255")
     if samples.dtype.kind not in "fiu":
         raise OtbenchError(f"{path}: samples are {samples.dtype}, expected real numbers")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is reported as such
@@ -233,11 +234,13 @@ def _rows(arrays: dict[str, np.ndarray], count: int, path: Path) -> tuple[np.nda
             )
     if seed.dtype.kind not in "iu":
         raise OtbenchError(f"{path}: seed is {seed.dtype}, expected whole numbers")
-    if snapshot.dtype.kind not in "fiu" or not ((snapshot > 0) & (snapshot <= 1)).all():
+    if seed.size and not (-SEED_MOST <= int(seed.min()) and int(seed.max()) <= SEED_MOST):
+        raise OtbenchError(f"{path}: seed holds {int(seed.max())}, expected whole numbers up to {SEED_MOST}")
+    if snapshot.dtype.kind not in "fiu" or not ((snapshot >= SNAPSHOT_LEAST) & (snapshot <= 1)).all():
         raise OtbenchError(
             f"{path}: snapshot is not a number above 0 and up to 1 in every row, expected fractions of the budget"
         )
-    snapshot = np.round(np.broadcast_to(snapshot, (count,)).astype(np.float64), DIGITS)
+    snapshot = np.round(np.broadcast_to(snapshot, (count,)).astype(np.float64), SNAPSHOT_DECIMALS)
     return np.broadcast_to(seed, (count,)).astype(np.int64), snapshot
 
 
@@ -263,6 +266,8 @@ def _reconstructions(arrays: dict[str, np.ndarray], samples: np.ndarray, path: P
 def _info(value: np.ndarray, path: Path) -> dict[str, Any]:
     try:
         info = json.loads(str(value[()])) if value.shape == () and value.dtype.kind == "U" else None
+    except RecursionError as error:
+        raise OtbenchError(f"{path}: info is nested too deeply to be read as JSON") from error
     except ValueError as error:
         raise OtbenchError(f"{path}: info is not valid JSON ({error})") from error
     if not isinstance(info, dict):
@@ -280,8 +285,10 @@ def _check_cell(cell: Any, where: str) -> tuple[int, float]:
     try:
         key = _key(cell)
         float(cell.get("seconds") or 0)
+        if abs(key[0]) > SEED_MOST:
+            raise ValueError(f"seed {key[0]}")
         numbers = dict(cell.get("certificate") or {}).values()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise OtbenchError(f"{where}: expected numbers for seed, snapshot and seconds ({error!r})") from error
     if not 0 < key[1] <= 1:
         raise OtbenchError(f"{where}: snapshot is {key[1]:g}, expected a fraction of the budget above 0 and up to 1")

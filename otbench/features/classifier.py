@@ -184,7 +184,7 @@ def load_classifier(path: str | Path, device: str = "cpu") -> Classifier:
         network.load_state_dict(state)
     except FileNotFoundError as error:
         raise OtbenchError(f"cannot read {path}: there is no such file; `otbench features` makes it") from error
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise OtbenchError(
             f"{path}: expected a classifier's weights, as `otbench features` writes them ({_first_line(error)})"
         ) from error

@@ -166,7 +166,12 @@ def check_rows(values: np.ndarray, name: str, least: int = 1) -> np.ndarray:
     bad = int((~np.isfinite(values)).any(axis=1).sum())
     if bad:
         raise OtbenchError(f"{name}: {bad} of {len(values)} rows hold NaN or infinite values, expected finite numbers")
-    return values.astype(np.float64, copy=False)
+    values = values.astype(np.float64, copy=False)
+    # the Frechet distance multiplies covariances: the fourth power of a value, summed over all, must be a number
+    most = 0.1 * (np.finfo(np.float64).max / max(values.size, 1)) ** 0.25
+    if len(values) and (largest := np.abs(values).max()) > most:
+        raise OtbenchError(f"{name}: expected values of magnitude up to {most:.3g}, got {largest:.3g}")
+    return values
 
 
 def check_pair(real: np.ndarray, generated: np.ndarray, least: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ Losses = dict[str, Tensor]
 class Config(BaseModel):
     """A model's values; defaults are the paper's. Unknown names and wrong types are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)

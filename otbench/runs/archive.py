@@ -26,7 +26,8 @@ from otbench.data.samples import THINNED
 from otbench.errors import OtbenchError
 from otbench.fingerprints import measure_version
 from otbench.provenance import code_version
-from otbench.utils.files import DAMAGED, atomic_write, read_json, remove_stale, temporary_prefix, write_json
+from otbench.utils.bounds import FILE_NAME_MOST, PATH_MOST
+from otbench.utils.files import DAMAGED, atomic_write, read_object, remove_stale, temporary_prefix, write_json
 from otbench.utils.progress import Bar
 
 MANIFEST = "manifest.json"
@@ -116,7 +117,7 @@ def _write(out: Path, said: dict[str, Any], chunks: list[bytes]) -> None:
         write_json(out / MANIFEST, said)
     finally:
         manifest = out / MANIFEST
-        named = {part["name"] for part in read_json(manifest)["parts"]} if manifest.exists() else set()
+        named = {part["name"] for part in read_object(manifest)["parts"]} if manifest.exists() else set()
         for other in (*out.glob(PARTS), *out.glob(HALF)):
             if other.name not in named:
                 other.unlink()
@@ -165,7 +166,7 @@ def _thinned_under(samples: Path) -> str | None:
     try:
         with np.load(samples, allow_pickle=False) as file:
             found = json.loads(str(file["info"])).get(THINNED)
-    except (*DAMAGED, TypeError):  # what is no samples file is refused by those that read the samples
+    except (*DAMAGED, TypeError, RecursionError):  # what is no samples file is refused by those that read the samples
         return None
     return None if found is None else str(found)
 
@@ -260,7 +261,7 @@ def check_folder(run: Run, folder: Path) -> dict[str, Any] | None:
                 f"{folder} holds parts, but no {MANIFEST}; expected all that `otbench slice` wrote, or an empty folder"
             )
         return None
-    said = read_json(path)
+    said = read_object(path, what="what `otbench slice` writes")
     try:
         good = said["format"] == FORMAT and all(isinstance(said[name], str) for name in TEXTS)
         good &= all(re.fullmatch(PART, part["name"]) and part["sha256"] for part in said["parts"])
@@ -285,6 +286,7 @@ def unpack(run: Run, folder: Path) -> int:
     content = b"".join(_part(folder / part["name"], part["sha256"]) for part in said["parts"])
     try:
         names = [_checked(member, run, folder) for member in _members(content)]
+        _check_places(names, folder)
     except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
         raise OtbenchError(f"{folder}: its parts are no tar file, compressed with xz ({error})") from error
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -343,4 +345,23 @@ def _checked(member: tarfile.TarInfo, run: Run, folder: Path) -> str:
         raise OtbenchError(
             f"{folder} holds {kind} '{member.name}'; expected files of run {run.run} alone. Nothing was unpacked"
         )
+    if len(os.fsencode(member.name)) > PATH_MOST or max(len(os.fsencode(part)) for part in parts) > FILE_NAME_MOST:
+        raise OtbenchError(
+            f"{folder} holds a file with a path of {len(member.name)} characters that begins '{member.name[:60]}';"
+            f" expected at most {PATH_MOST} bytes, {FILE_NAME_MOST} between slashes. Nothing was unpacked"
+        )
     return "/".join(parts[1:])
+
+
+def _check_places(names: list[str], folder: Path) -> None:
+    """Raise OtbenchError where a path is there twice, or as a file and as a folder."""
+    files = set(names)
+    if len(files) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise OtbenchError(f"{folder} holds '{twice}' twice; expected every file once. Nothing was unpacked")
+    for name in names:
+        for parent in PurePosixPath(name).parents:
+            if str(parent) in files:
+                raise OtbenchError(
+                    f"{folder} holds '{parent}' as a file and as a folder; expected one of them. Nothing was unpacked"
+                )

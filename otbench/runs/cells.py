@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from otbench.commands import draw_words, feature_words, fit_options, fit_words, measure_words
 from otbench.errors import OtbenchError
 from otbench.runs.layout import layout
-from otbench.utils.files import read_json
+from otbench.utils.files import read_object
 
 if TYPE_CHECKING:
     from otbench.config.run import Run
@@ -60,7 +60,7 @@ def cell(folder: str | Path, dataset: str, model: str, seed: int) -> dict[str, A
 
     run = run_of(Path(folder))
     check_cell(run, dataset, model, seed)
-    fitted = read_json(layout(run).fit_summary(dataset, model))
+    fitted = read_object(layout(run).fit_summary(dataset, model), ["cells"], "what `otbench fit` writes")
     states = {one["snapshot"]: one["status"] for one in fitted["cells"] if one["seed"] == seed}
     if not states:
         raise OtbenchError(f"{run.folder}: {model} on {dataset} was fitted without seed {seed}")

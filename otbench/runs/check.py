@@ -11,6 +11,8 @@ from otbench.config.messages import sentence
 from otbench.config.run import KINDS, Run, StudyConfig
 from otbench.errors import OtbenchError
 from otbench.runs.layout import Layout
+from otbench.utils.files import read_yaml
+from otbench.utils.paths import REFERENCE
 
 #: sides of images that every network takes are multiples of it
 USUAL = 32
@@ -25,7 +27,7 @@ def checked(values: dict[str, Any], where: str = "config", options: bool = True)
         run = Run(**values)
     except ValidationError as error:
         raise OtbenchError(sentence(error, where)) from error
-    except TypeError as error:
+    except (TypeError, RecursionError) as error:
         raise OtbenchError(f"{where}: expected a mapping of keys to values") from error
     if options:
         _check_options(run, where)
@@ -92,19 +94,19 @@ def _check_options(run: Run, where: str) -> None:
             theory.configure(name, part.set)
 
 
+def check_reference(run: Run) -> None:
+    """Raise OtbenchError where the config names reference results that are not there; the default may be absent."""
+    if run.reference == REFERENCE or Path(run.reference).resolve() == run.folder.resolve():
+        return
+    if not (Path(run.reference) / "metrics.parquet").is_file():
+        raise OtbenchError(
+            f"config, key 'reference': there is no metrics.parquet in {run.reference}; expected the folder of a run"
+        )
+
+
 def read(path: str | Path) -> Run:
     """The run that the YAML or JSON file `path` describes."""
-    import yaml
-
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise OtbenchError(f"{path} is no text in UTF-8 (byte {error.start})") from error
-    except yaml.YAMLError as error:
-        raise OtbenchError(f"{path} is not valid YAML ({' '.join(str(error).split())})") from error
-    return checked(values, str(path))
+    return checked(read_yaml(path), str(path))
 
 
 def run_of(folder: Path) -> Run:

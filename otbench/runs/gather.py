@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,7 +21,7 @@ from otbench.runs import arrays, losses, stale
 from otbench.runs.layout import layout
 from otbench.studies.search import COLUMNS as SEARCH
 from otbench.studies.search import read_search, write_search
-from otbench.utils.files import read_json, write_json
+from otbench.utils.files import read_object, write_json
 from otbench.utils.records import file_digest
 
 KEY = ["dataset", "model", "seed", "snapshot"]
@@ -102,7 +103,11 @@ def _tables(run: Run, outdated: dict[Path, str]) -> list[pd.DataFrame]:
 def _fits(run: Run, outdated: dict[Path, str]) -> dict[tuple[str, str], dict]:
     """What fit.json says of every model that was fitted as the config asks."""
     paths = {pair: layout(run).fit_summary(*pair) for pair in run.pairs}
-    return {pair: read_json(path) for pair, path in paths.items() if path.exists() and path not in outdated}
+    return {
+        pair: read_object(path, what="what `otbench fit` writes")
+        for pair, path in paths.items()
+        if path.exists() and path not in outdated
+    }
 
 
 def _outdated_cells(run: Run, outdated: dict[Path, str]) -> list[dict[str, str]]:
@@ -240,7 +245,7 @@ def _data(run: Run, name: str, values: DataSet) -> dict[str, Any]:
         "n_train": len(values.train),
         "n_test": len(values.test),
         "n_validation": 0 if values.validation is None else len(values.validation),
-        "features": read_json(described) if described.exists() else {},
+        "features": read_object(described) if described.exists() else {},
         "modes": len(truth.centres) if truth else None,
         "sigma": truth.sigma if truth else None,
         "centres": truth.centres.tolist() if truth else None,

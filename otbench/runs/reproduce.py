@@ -9,6 +9,7 @@ values lie where those of a new seed of the model would.
 from __future__ import annotations
 
 import math
+import re
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,7 +23,7 @@ from otbench.runs.cells import cell as provenance_of
 from otbench.runs.differences import compare, differences, judge, same_samples
 from otbench.runs.layout import layout
 from otbench.runs.make_cell import make_cell
-from otbench.utils.files import read_json, write_json
+from otbench.utils.files import read_object, write_json
 
 if TYPE_CHECKING:
     import pandas
@@ -104,17 +105,17 @@ def _compiled(cell, told, then, now, table, again, drawn, seed) -> dict[str, Any
 def parsed(cell: str) -> tuple[str, str, int]:
     """Data set, model and seed of `DATASET/MODEL/SEED`; raises OtbenchError on anything else."""
     parts = cell.split("/")
-    if len(parts) != 3 or not parts[2].isdecimal():
+    if len(parts) != 3 or not re.fullmatch("[0-9]{1,16}", parts[2]):
         raise OtbenchError(f"expected a cell as DATASET/MODEL/SEED, such as grid/gan/0, got '{cell}'")
     return parts[0], parts[1], int(parts[2])
 
 
 def _fitted(run: Run, dataset: str, model: str) -> dict[str, Any]:
     """What fit.json says; the processor, where it does not say it, as the run was gathered on."""
-    then = read_json(layout(run).fit_summary(dataset, model))
+    then = read_object(layout(run).fit_summary(dataset, model), ["cells"], "what `otbench fit` writes")
     gathered = run.folder / "run.json"
     if "machine" not in then and gathered.exists():
-        then["machine"] = read_json(gathered).get("machine")
+        then["machine"] = read_object(gathered).get("machine")
     return then
 
 

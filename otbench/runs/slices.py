@@ -17,7 +17,7 @@ from otbench.provenance import code_version
 from otbench.runs import archive, stale
 from otbench.runs.check import checked
 from otbench.utils import locks
-from otbench.utils.files import read_json
+from otbench.utils.files import read_object, read_yaml
 from otbench.utils.interrupt import Stop, stoppable
 from otbench.utils.processes import _end
 from otbench.utils.threads import THREADS
@@ -34,7 +34,6 @@ def configured(config: Path, words: list[str]) -> Run:
     Raises OtbenchError where there is no workflow in this folder, where the config is wrong, and where it leads out of
     this folder and the words do not say so.
     """
-    import yaml
     from snakemake.utils import update_config
 
     if not Path("Snakefile").exists() or not BASE.exists():
@@ -42,12 +41,8 @@ def configured(config: Path, words: list[str]) -> Run:
     values: dict[str, Any] = {}
     for path in (BASE, config):
         try:
-            update_config(values, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except OSError as error:
-            raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
-        except UnicodeDecodeError as error:
-            raise OtbenchError(f"{path} is no text in UTF-8 (byte {error.start})") from error
-        except (yaml.YAMLError, AttributeError, TypeError) as error:
+            update_config(values, read_yaml(path) or {})
+        except (AttributeError, TypeError, RecursionError) as error:
             raise OtbenchError(f"{path} is no config ({' '.join(str(error).split())})") from error
     said = _said(words) | {"lean": True}
     update_config(values, said)
@@ -169,7 +164,7 @@ def _make_data(run: Run, command: list[str], ends: float, stop: Stop) -> int | N
     # targets come before the options, which take several words
     ended = _snakemake(run, [*command[:3], *map(str, paths), *command[3:]], ends, stop) if paths else 0
     for path in paths if ended == 0 else ():
-        used = {read_json(fit).get("data") for fit in (folder / "fit" / path.stem).rglob("fit.json")}
+        used = {read_object(fit).get("data") for fit in (folder / "fit" / path.stem).rglob("fit.json")}
         if used <= {load(str(path)).digest()}:
             os.utime(path, (1, 1))
     return ended

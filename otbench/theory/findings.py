@@ -46,7 +46,7 @@ def read_findings(path: str | Path) -> Findings:
         told = json.loads(str(held["told"]))
         tables = {name: pd.DataFrame(columns) for name, columns in told["tables"].items()}
         facts, info, name = dict(told["facts"]), dict(told["info"]), str(told["name"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise OtbenchError(f"{path}: it is not what `otbench theory` writes ({error})") from error
     arrays = {key.removeprefix("array/"): value for key, value in held.items() if key.startswith("array/")}
     return Findings(name, facts, tables, arrays, info)

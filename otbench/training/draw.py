@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from otbench.data.base import DataSet
 from otbench.data.samples import as_bytes, write_samples
@@ -15,7 +16,9 @@ from otbench.errors import OtbenchError, WorkFailed
 from otbench.models.base import Model
 from otbench.training.fit import message_of, work_failed
 from otbench.training.saved import open_fit
+from otbench.utils.bounds import ROWS_MOST
 from otbench.utils.devices import configure_torch, resolve_device
+from otbench.utils.files import check_memory
 from otbench.utils.rng import generator
 
 #: what samples.npz carries of fit.json, so that each score knows where it comes from
@@ -49,11 +52,16 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
     goes with the samples; it names no path, so that equal samples make equal files. Raises OtbenchError for a folder
     that holds no fit or other data.
     """
-    if n < 1:
-        raise OtbenchError(f"draw: expected at least one sample, got {n}")
+    if not 1 <= n <= ROWS_MOST:
+        raise OtbenchError(f"draw: expected from one sample to {ROWS_MOST}, got {n}")
     device = resolve_device(device)
     configure_torch(device)
     summary, load = open_fit(Path(folder), data, device)
+    bytes_each = data.train.itemsize * int(np.prod(data.shape))
+    cells = sum(cell["status"] == "ok" for cell in summary["cells"])
+    check_memory(
+        2 * cells * n * bytes_each, f"draw: {n:,} samples of each of {cells} cells, twice while they are joined, come"
+    )
     drawn: list[np.ndarray] = []
     seeds: list[int] = []
     snapshots: list[float] = []

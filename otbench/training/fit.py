@@ -27,6 +27,7 @@ from otbench.provenance import code_version, digest, machine, versions
 from otbench.training.meter import Meter, settled
 from otbench.training.saved import mark_of
 from otbench.training.trainer import Options, Record, Trainer, key
+from otbench.utils.bounds import NAME_MOST, SECONDS_MOST, check_seeds, check_snapshots
 from otbench.utils.devices import configure_torch, flags, resolve_device
 from otbench.utils.files import atomic_write, write_json
 from otbench.utils.interrupt import Interrupted
@@ -60,15 +61,20 @@ def fit(
 
     Returns what fit.json holds. Raises OtbenchError for options, data or devices that do not fit.
     """
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise OtbenchError(f"fit: seeds must be different whole numbers from 0 up, got {seeds}")
+    try:
+        check_seeds(seeds)
+        check_snapshots(snapshots or [])
+    except ValueError as error:
+        raise OtbenchError(f"fit: {error}") from error
     training = training or Options()
     if training.together < 0:
         raise OtbenchError(
             f"fit: together must be 0 or the number of replicas trained at once, got {training.together}"
         )
-    if any(not 0 < f <= 1 for f in snapshots or []):
-        raise OtbenchError(f"fit: snapshots must be fractions of the budget above 0 and up to 1, got {snapshots}")
+    if training.time_limit is not None and not 0 < training.time_limit <= SECONDS_MOST:
+        raise OtbenchError(
+            f"fit: time limit must be seconds above 0 and up to {SECONDS_MOST:g}, got {training.time_limit}"
+        )
     device = resolve_device(training.device)
     configure_torch(device, training.deterministic, training.precision)
     model_class, config = find(name, data.kind), configure(name, options, data.kind)
@@ -86,7 +92,7 @@ def fit(
     workshop = out / f".resume-{digest({**what, **origin})}"
 
     def train(group: list[int]) -> tuple[Record, dict[str, int]]:
-        saved = workshop / f"{'-'.join(map(str, group))}.pt"
+        saved = workshop / f"{_group_name(group)}.pt"
         resumed, trainer = saved.exists(), None
         with Meter(device) as meter:
             try:
@@ -105,6 +111,8 @@ def fit(
         return part, counts
 
     record, counts = Record(), {}
+    if out.exists() and not out.is_dir():
+        raise OtbenchError(f"fit: {out} is a file, expected a folder to write to")
     out.mkdir(parents=True, exist_ok=True)
     with settled(bool(model_class.paper_steps)), exclusive(out):
         for start in range(0, len(seeds), together):
@@ -143,6 +151,12 @@ def fit(
     for left in out.glob(".resume-*"):
         shutil.rmtree(left, ignore_errors=True)
     return summary
+
+
+def _group_name(group: list[int]) -> str:
+    """What the checkpoint of a group is called: by its seeds, or, where they are many, by a digest of them."""
+    name = "-".join(map(str, group))
+    return name if len(name) <= NAME_MOST else digest({"seeds": group})
 
 
 def work_failed(error: Exception) -> bool:

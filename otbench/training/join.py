@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from otbench.errors import OtbenchError
-from otbench.utils.files import atomic_write, read_json, write_json
+from otbench.training.summary import read_summary
+from otbench.utils.files import atomic_write, write_json
 
 SAME = ("model", "options", "data", "dataset", "steps", "snapshots", "precision", "code_version", "config_hash")
 """What fits of one model must share."""
@@ -27,7 +28,7 @@ def join(folders: list[Path], out: Path) -> dict[str, Any]:
 
     if not folders:
         raise OtbenchError("join: expected at least one folder that `fit` wrote")
-    summaries = [read_json(folder / "fit.json") for folder in folders]
+    summaries = [read_summary(folder) for folder in folders]
     _check(folders, summaries)
     first = summaries[0]
     tensors: dict[str, Any] = {}

@@ -12,7 +12,8 @@ from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.models import configure, find
 from otbench.models.base import Model
-from otbench.utils.files import read_json
+from otbench.training.summary import read_summary
+from otbench.utils.bounds import snapshot_text
 
 
 def mark_of(summary: dict[str, Any]) -> str:
@@ -36,7 +37,7 @@ def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str
 
     Raises OtbenchError where a file is missing, cut short, or belongs to other data.
     """
-    summary = read_json(folder / "fit.json")
+    summary = read_summary(folder)
     if summary.get("data") != data.digest():
         raise OtbenchError(
             f"{folder} was fitted on {summary.get('dataset')} with digest {summary.get('data')}, "
@@ -55,7 +56,7 @@ def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str
     names = list(weights.keys())
 
     def load(seed: int, snapshot: float) -> Model:
-        start = f"{seed}/{snapshot:g}/"
+        start = f"{seed}/{snapshot_text(snapshot)}/"
         model = model_class(config, data, [seed], device, training=False)
         model.load({n.removeprefix(start): weights.get_tensor(n).unsqueeze(0) for n in names if n.startswith(start)})
         return model

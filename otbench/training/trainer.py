@@ -18,6 +18,7 @@ from torch import Tensor
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.models.base import Model, Stage
 from otbench.training.feed import Feed
+from otbench.utils.bounds import snapshot_text
 from otbench.utils.files import atomic_write
 from otbench.utils.interrupt import Interrupted, Stop, stoppable
 from otbench.utils.progress import Bar
@@ -65,7 +66,7 @@ class Record:
 
 def key(seed: int, snapshot: float) -> str:
     """The name of a cell, as in weights.safetensors: `seed/snapshot`."""
-    return f"{seed}/{snapshot:g}"
+    return f"{seed}/{snapshot_text(snapshot)}"
 
 
 class Trainer:

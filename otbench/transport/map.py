@@ -81,7 +81,7 @@ def load(path: str | Path) -> TransportMap:
         return TransportMap(
             values["target"], values["heights"], values["weights"], source, json.loads(str(values["info"]))
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise OtbenchError(
             f"{path} is not a transport map written by otbench ({type(error).__name__}: {error})"
         ) from error

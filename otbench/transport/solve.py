@@ -132,6 +132,9 @@ def _exact(
 
 def checked(target: Any, weights: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """Target (n, d) float64 and weights (n,) summing to 1; OtbenchError with a sentence where they cannot be."""
+    for name, values in (("target", target), ("weights", weights)):
+        if getattr(getattr(values, "dtype", None), "kind", "") == "c":
+            raise OtbenchError(f"{name}: expected real numbers, got {values.dtype}")
     try:
         y = np.array(target.detach().cpu() if hasattr(target, "detach") else target, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -160,10 +160,11 @@ class _bar:
     def __init__(self, wanted: bool, tolerance: float) -> None:
         self.tolerance, self.progress = tolerance, None
         if wanted:
+            from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
             columns = (TextColumn("transport"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-            self.progress = Progress(*columns)
+            self.progress = Progress(*columns, console=Console(stderr=True))
 
     def __enter__(self):
         if self.progress is not None:

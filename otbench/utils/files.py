@@ -12,7 +12,7 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -151,14 +151,57 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def read_json(path: str | Path) -> Any:
-    """The JSON value in `path`; raises OtbenchError where it is missing or not JSON."""
+def read_text(path: str | Path) -> str:
+    """The text in `path`, in UTF-8 with or without a mark of it; raises OtbenchError where it is missing or another."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise OtbenchError(f"{path} is no text in UTF-8 (byte {error.start})") from error
+
+
+def parse_json(text: str, where: str | Path) -> Any:
+    """The JSON value in a text; raises OtbenchError where it is none. where: begins the sentence."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise OtbenchError(f"{where} is nested too deeply to be read as JSON") from error
     except ValueError as error:
-        raise OtbenchError(f"{path} is not valid JSON ({error})") from error
+        raise OtbenchError(f"{where} is not valid JSON ({error})") from error
+
+
+def read_json(path: str | Path) -> Any:
+    """The JSON value in `path`; raises OtbenchError where it is missing or not JSON."""
+    return parse_json(read_text(path), path)
+
+
+def read_object(path: str | Path, keys: Iterable[str] = (), what: str = "a JSON object") -> dict[str, Any]:
+    """The JSON object in `path`; raises OtbenchError where it is missing, another value, or lacks one of `keys`."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise OtbenchError(f"{path}: expected {what}, got {_kind(value)}")
+    if lacking := [key for key in keys if key not in value]:
+        raise OtbenchError(f"{path} lacks {', '.join(lacking)}; expected {what}")
+    return value
+
+
+def _kind(value: Any) -> str:
+    known = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    return known.get(type(value), "null")
+
+
+def read_yaml(path: str | Path) -> Any:
+    """The value that a YAML file describes; raises OtbenchError where it is missing, no text or no YAML."""
+    import yaml
+
+    text = read_text(path)
+    try:
+        return yaml.safe_load(text)
+    except RecursionError as error:
+        raise OtbenchError(f"{path} is nested too deeply to be read as YAML") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that is none
+        raise OtbenchError(f"{path} is not valid YAML ({' '.join(str(error).split())})") from error
 
 
 def read_columns(path: str | Path, columns: list[str], types: dict[str, Any], what: str = "table") -> pandas.DataFrame:
@@ -202,6 +245,7 @@ def read_arrays(path: str | Path, what: str = "an .npz of plain arrays") -> nump
     import numpy as np
 
     try:
+        _check_size(Path(path))
         found = np.load(path, allow_pickle=False)
         if isinstance(found, np.ndarray):
             return found
@@ -221,3 +265,26 @@ def read_npz(path: str | Path, what: str = "an .npz of plain arrays") -> dict[st
     if not isinstance(found, dict):
         raise OtbenchError(f"{path} holds one array (.npy), expected {what}")
     return found
+
+
+def _check_size(path: Path) -> None:
+    """Raise OtbenchError where an `.npz` says that it expands to more than the memory that is left."""
+    if not zipfile.is_zipfile(path):
+        return  # np.load maps a header's claim to bytes that are there, or fails
+    with zipfile.ZipFile(path) as archive:
+        check_memory(sum(member.file_size for member in archive.infolist()), f"{path} expands")
+
+
+def check_memory(size: int, what: str) -> None:
+    """Raise OtbenchError where `size` bytes are more than the memory that this process can have; `what` takes them."""
+    import psutil
+
+    left = psutil.virtual_memory().available
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            left = min(left, limit - psutil.Process().memory_info().vms)
+    if size > left:
+        raise OtbenchError(f"{what} to {size / 2**20:,.0f} MiB, and {max(left, 0) / 2**20:,.0f} MiB of memory are left")

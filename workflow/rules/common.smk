@@ -2,6 +2,7 @@
 import json
 import os
 import shlex
+import re
 import time
 from pathlib import Path
 from shlex import quote
@@ -12,15 +13,18 @@ from otbench.commands import feature_words, fit_options
 from otbench.data.roots import FOLDER as FOLDER_OF_IMAGES
 from otbench.errors import OtbenchError
 from otbench.registry import ON_CPU
+from otbench.config.run import PLAIN
 from otbench.runs import stale
-from otbench.runs.check import checked
+from otbench.runs.check import check_reference, checked
 from otbench.utils import locks
+from otbench.utils.paths import PUBLISHED, REFERENCE
 from snakemake.exceptions import WorkflowError
 
 try:
     # a job on a cluster reads all this again, several times: the options were checked where the run was started
     RUN = checked(config, options=workflow.is_main_process)
     RUN.stay_inside(said=workflow.config_settings.config)
+    check_reference(RUN)
 except OtbenchError as error:
     raise WorkflowError(str(error)) from None
 
@@ -30,6 +34,12 @@ FOLDER = str(RUN.folder)
 # Snakemake's records; jobs on a cluster are told by the call that started them.
 CONFIG = stale.config_digest(RUN)
 STALE = {str(path): reason for path, reason in stale.to_make(RUN).items()} if workflow.is_main_process else {}
+# The table that comes with the workflow, where it is called from another folder that has none.
+PUBLISHED_TABLE = RUN.published
+if RUN.published == PUBLISHED and not exists(PUBLISHED):
+    PUBLISHED_TABLE = str(Path(SOURCES) / PUBLISHED)
+    if not re.fullmatch(PLAIN, PUBLISHED_TABLE):
+        raise WorkflowError(f"the folder of the workflow, {SOURCES}, has a name that a shell would read otherwise")
 
 STARTED = time.time()
 
@@ -62,6 +72,16 @@ def refresh(path):
     if STALE:
         workflow.dag.forcefiles.update(STALE)
     return path
+
+
+def root_option():
+    """Where image files are, and whether others than the publisher's are taken, as options."""
+    return (f"--root {quote(RUN.data_root)}" if RUN.data_root else "") + " --unverified" * RUN.unverified
+
+
+def reference_option():
+    """Where the reference results are, as an option; nothing where the config leaves it at the default."""
+    return "" if RUN.reference == REFERENCE else f"--reference {RUN.reference}"
 
 
 def source_of(dataset):

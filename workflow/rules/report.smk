@@ -8,7 +8,8 @@ rule config:
         f"{FOLDER}/logs/config.log",
     localrule: True
     params:
-        text=json.dumps(RUN.model_dump(mode="json"), sort_keys=True),
+        # a function's value is taken as it is, braces in it too
+        text=lambda wildcards: json.dumps(RUN.model_dump(mode="json"), sort_keys=True),
     shell:
         "printf '%s\\n' {params.text:q} > {output} 2> {log}"
 
@@ -46,7 +47,7 @@ rule render:
         pictures=multiext(f"{FOLDER}/", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"),
         further=multiext(f"{FOLDER}/", "losses.parquet", "spread.csv", "bias.csv", "ratings.json"),
         theory=theories_of(),
-        published=RUN.published,
+        published=PUBLISHED_TABLE,
     output:
         report(f"{FOLDER}/report.html", caption="../report/report.rst", category="Report"),
         markdown=f"{FOLDER}/report.md",
@@ -58,9 +59,9 @@ rule render:
     params:
         code=fingerprints.report_version(),
         folder=subpath(input.table, parent=True),
-        reference=RUN.reference,
+        reference=reference_option(),
     shell:
-        "otbench report {params.folder} --published {input.published} --reference {params.reference} > {log} 2>&1"
+        "otbench report {params.folder} --published {input.published} {params.reference} > {log} 2>&1"
 
 
 # The run succeeds where all its cells are ok under the config of this call; its report is there in any case.
@@ -88,7 +89,7 @@ rule report:
     localrule: True
     params:
         folder=lambda wildcards: FOLDER if exists(f"{FOLDER}/metrics.parquet") else RUN.reference,
-        published=RUN.published,
-        reference=RUN.reference,
+        published=PUBLISHED_TABLE,
+        reference=reference_option(),
     shell:
-        "otbench report {params.folder} --published {params.published} --reference {params.reference} 2>&1 | tee {log}"
+        "otbench report {params.folder} --published {params.published} {params.reference} 2>&1 | tee {log}"

@@ -11,7 +11,7 @@ rule data:
         code=fingerprints.data_version(),
         source=lambda wildcards: source_of(wildcards.dataset),
         contents=lambda wildcards: contents_of(wildcards.dataset),
-        root=(f"--root {quote(RUN.data_root)}" if RUN.data_root else "") + " --unverified" * RUN.unverified,
+        root=lambda wildcards: root_option(),
     shell:
         "otbench data {params.source:q} --name {wildcards.dataset} {params.root} --out {output} > {log} 2>&1"
 

@@ -34,8 +34,11 @@ def decoded(content: bytes, where: str) -> Image.Image:
         picture.load()
     except UnidentifiedImageError as error:
         raise OtbenchError(f"{where}: expected a picture, found no known format") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise OtbenchError(f"{where}: the picture cannot be read ({error})") from error
+    except (
+        Exception
+    ) as error:  # each of Pillow's formats has errors of its own for a damaged file, TypeError among them
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise OtbenchError(f"{where}: the picture cannot be read ({said})") from error
     if picture.mode in DEEP:
         raise OtbenchError(f"{where}: expected 8 bits a channel, found a picture of mode {picture.mode}")
     return picture

@@ -18,6 +18,7 @@ from otbench.data.base import DataSet
 from otbench.data.images.decode import load_images, read_from
 from otbench.data.images.splits import permutation
 from otbench.errors import OtbenchError
+from otbench.utils.paths import folder_and_side
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 #: endings of pictures that are not read: in tables of what was left out they are named
@@ -129,8 +130,8 @@ def check(text: str, least: int, labelled: bool) -> None:
 
 
 def _parsed(text: str) -> tuple[Path, int]:
-    found = re.fullmatch(r"(.+)@(\d+)", text)
-    path, side = (found[1], int(found[2])) if found else (text, SIDE)
+    path, given = folder_and_side(text)
+    side = SIDE if given is None else given
     if not path:
         raise OtbenchError("folder: expected folder:PATH or folder:PATH@SIZE")
     if not 8 <= side <= 256:

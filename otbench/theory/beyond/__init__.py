@@ -45,7 +45,7 @@ LINE = 4001
 class Options(BaseModel):
     """What is compared, and how much of it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     points: int = Field(400, ge=20, description="training points, and points of every score (digits: at most 797)")
     dimension: int = Field(8, ge=2, le=64, description="principal components of the digits")

@@ -44,7 +44,7 @@ Weight = Annotated[float, Field(gt=0)]
 class Options(BaseModel):
     """What is trained and how it is measured."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     lambdas: tuple[Weight, ...] = Field(
         (1.0, 30.0, 1000.0),

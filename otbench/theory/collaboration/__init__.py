@@ -46,7 +46,7 @@ NEAR = 1.1
 class Options(BaseModel):
     """What is compared, and how much of it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     points: int = Field(400, ge=20, description="training points of either side, and fresh points of every W2")
     seeds: int = Field(2, ge=1, description="repetitions with other data and other networks")

@@ -36,7 +36,7 @@ SHOWN = 3000
 class Options(BaseModel):
     """What is computed, and how much of it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     solids: tuple[Literal["star", "hare", "torus", "ellipsoid"], ...] = Field(
         ("star", "hare", "torus", "ellipsoid"), description="Targets; the ellipsoid is the one with a known answer."

@@ -29,7 +29,7 @@ FRAMES = 10
 class Options(BaseModel):
     """What is trained, and how much is measured."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     seeds: int = Field(3, ge=1, le=20, description="Autoencoders, each from its own seed: the error bars.")
     train: int = Field(800, ge=20, description="Most training images.")

@@ -67,7 +67,7 @@ MEASURES = ("estimate", "estimate_train", "as_is", "slope", "w1", "frechet")
 class Options(BaseModel):
     """The games and what is measured of them."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     seeds: int = Field(2, ge=1, description="trainings of each game")
     steps: int = Field(160, ge=2, description="updates of the generator in each training")

@@ -32,7 +32,7 @@ Positive = Annotated[float, Field(gt=0)]
 class Options(BaseModel):
     """What is computed, and how much of it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     offsets: list[Positive] = Field(
         [0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0], min_length=1, description="|theta|; both signs are used, and 0."

@@ -31,7 +31,7 @@ Side = Annotated[int, Field(ge=2, le=400)]
 class Options(BaseModel):
     """What is solved, and how finely."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     targets: int = Field(24, ge=3, le=500, description="target points, uniform in [-1, 1]^2, with random weights")
     sides: tuple[Side, ...] = Field(

@@ -37,7 +37,7 @@ Positive = Annotated[float, Field(gt=0)]
 class Options(BaseModel):
     """What is computed, and how much of it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     seeds: int = Field(3, ge=1, description="Starts of every optimisation; the problem is the same for all.")
     dimension: int = Field(3, ge=1, le=32, description="Dimension of data and latent space of the Gaussians.")

@@ -35,7 +35,7 @@ Level = Annotated[float, Field(gt=0, le=2)]
 class Options(BaseModel):
     """Which problems are solved, how well, and how samples are scored."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     targets: tuple[Count, ...] = Field((250, 1000, 3000), min_length=2, description="numbers of targets n")
     dimensions: tuple[Width, ...] = Field((2, 8, 32), min_length=1, description="dimensions d")

@@ -34,7 +34,7 @@ SHOWN = 3000
 class Options(BaseModel):
     """What is computed, and how much of it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     source: Literal["disk", "square"] = Field(
         "disk", description="Uniform law on the unit disk or the square of side 2."

@@ -1,0 +1,60 @@
+"""The ranges that numbers and names can have, each from the formats and libraries that hold them later."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+#: whole numbers up to here are exact as floats, which JSON's readers and pandas make of them; 1000 times one of them
+#: is still a seed of torch's generators and a value of an int64 column
+WHOLE_MOST = 2**53 - 1
+#: seeds of runs: a column int64 of samples and tables, and torch's generators, also 1000 times them
+SEED_MOST = WHOLE_MOST
+#: seeds of k-means and of subsets: NumPy's RandomState, which scikit-learn and torch-fidelity take, has 32 bits; PRD's
+#: clusterings count up from the seed
+SEED_32_MOST = 2**32 - 1000
+#: rows of one draw: scikit-learn and SciPy number rows with 32 bits
+ROWS_MOST = 2**31 - 1
+#: seconds that a timer of a system can wait (a 32-bit time)
+SECONDS_MOST = float(2**31 - 1)
+#: bytes of a file's name, and of a path, that Linux and macOS take
+FILE_NAME_MOST, PATH_MOST = 255, 1024
+#: characters of a name in a config: two of them and what is said beside them stand in one file's name
+NAME_MOST = 100
+#: decimals of a snapshot in samples and tables, so that a fraction is the same whichever way it was written
+SNAPSHOT_DECIMALS = 9
+SNAPSHOT_LEAST = 10.0**-SNAPSHOT_DECIMALS
+
+
+def snapshot_text(snapshot: float) -> str:
+    """A snapshot as it stands in the names of weights: six significant digits."""
+    return f"{snapshot:g}"
+
+
+def check_seeds(seeds: Iterable[int], most: int = SEED_MOST) -> None:
+    """Raise ValueError where a seed is none that generators and tables can hold, or is there twice."""
+    seeds = list(seeds)
+    for seed in seeds:
+        if not 0 <= seed <= most:
+            raise ValueError(f"expected seeds from 0 to {most}, got {seed}")
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"expected different seeds, one at least, got {seeds}")
+
+
+def check_snapshots(snapshots: Iterable[float]) -> None:
+    """Raise ValueError where a snapshot is no fraction of the budget, or files could not tell two of them apart.
+
+    The end of the budget, 1, is always among them.
+    """
+    snapshots = list(snapshots)
+    for value in snapshots:
+        if not (math.isfinite(value) and SNAPSHOT_LEAST <= value <= 1):
+            raise ValueError(f"expected fractions of the budget from {SNAPSHOT_LEAST:g} to 1, got {value:g}")
+    marks = sorted({*snapshots, 1.0})
+    for low, high in zip(marks, marks[1:], strict=False):
+        same = snapshot_text(low) == snapshot_text(high)
+        if same or round(low, SNAPSHOT_DECIMALS) == round(high, SNAPSHOT_DECIMALS):
+            raise ValueError(
+                f"{low!r} and {high!r} are one snapshot in files, which keep six significant digits and"
+                f" {SNAPSHOT_DECIMALS} decimals; expected snapshots that differ in them"
+            )
