@@ -57,8 +57,9 @@ def ask(path: str, words: list[str]) -> int | None:
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(path)
+            encodings = [getattr(stream, "encoding", None) for stream in (sys.stdin, sys.stdout, sys.stderr)]
             call = {"words": words, "folder": os.getcwd(), "environment": dict(os.environ)}
-            call = json.dumps(call | {"encodings": [stream.encoding for stream in (sys.stdin, sys.stdout, sys.stderr)]})
+            call = json.dumps(call | {"encodings": encodings})
             call = call.encode()
             # the length goes with the files, so that both arrive in one message
             socket.send_fds(connection, [len(call).to_bytes(8)], [0, 1, 2])
@@ -165,7 +166,7 @@ def _answer(connection: socket.socket) -> None:
         os._exit(status)
 
 
-def _open_streams(encodings: list[str]) -> None:
+def _open_streams(encodings: list[str | None]) -> None:
     """Python's own streams anew, on the caller's files: those of before know of /dev/null, in which one can seek."""
     names = ("stdin", "stdout", "stderr")
     for number, (name, encoding) in enumerate(zip(names, encodings, strict=True)):
