@@ -366,3 +366,36 @@ def test_answers_of_raters_are_an_input_of_the_report_alone(smoked, tmp_path):
     assert len(table[table["model"] == "otvae"]) == 2 * 2, "two seeds at two snapshots"
     page = (folder / "report.html").read_text()
     assert "Ann" in page and "Krippendorff" in page
+
+
+def test_braces_in_paths_are_letters(root, tmp_path):
+    """Fault 11: they were taken for wildcards."""
+    copy(root, tmp_path)
+    values = small() | {"data_root": "{x}/{dataset}"}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(values))
+    done = snakemake(tmp_path, "-n", "-p", "--configfile", "own.yaml")
+    assert done.returncode == 0 and "--root '{x}/{dataset}'" in done.stdout + done.stderr, done.stderr[-2000:]
+
+
+def test_the_workflow_may_be_called_from_another_folder(root, tmp_path):
+    """Fault 15, C14."""
+    copy(root, tmp_path / "clone")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "own.yaml").write_text(yaml.safe_dump(small()))
+    done = snakemake(
+        tmp_path / "here", "-n", "-p", "-s", str(tmp_path / "clone" / "Snakefile"), "--configfile", "own.yaml"
+    )
+    text = done.stdout + done.stderr
+    assert done.returncode == 0 and f"--published {tmp_path}/clone/config/published.csv" in text, text[-2000:]
+    (tmp_path / "here" / "Snakefile").write_text(
+        "module otbench:\n    snakefile: '../clone/Snakefile'\n    config: config\n\nuse rule * from otbench\n"
+    )
+    done = snakemake(tmp_path / "here", "-n", "--configfile", "own.yaml")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+
+
+def test_a_wrong_reference_is_refused_before_anything_runs(root, tmp_path):
+    """Fault 27."""
+    set_up(root, tmp_path)
+    done = snakemake(tmp_path, "-n", "--configfile", "own.yaml", "--config", "reference=results/nosuch")
+    assert done.returncode != 0 and "there is no metrics.parquet in results/nosuch" in done.stdout + done.stderr

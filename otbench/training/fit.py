@@ -62,10 +62,12 @@ def fit(
     Returns what fit.json holds. Raises OtbenchError for options, data or devices that do not fit.
     """
     try:
+        what = "seeds"
         check_seeds(seeds)
+        what = "snapshots"
         check_snapshots(snapshots or [])
     except ValueError as error:
-        raise OtbenchError(f"fit: {error}") from error
+        raise OtbenchError(f"fit: {what}: {error}") from error
     training = training or Options()
     if training.together < 0:
         raise OtbenchError(

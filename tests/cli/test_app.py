@@ -12,11 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 from otbench.cli.app import app
+from otbench.cli.options import print_json
 from otbench.data import load
 from otbench.errors import OtbenchError
 from otbench.registry import THEORIES
 from tests.conftest import ROOT, otbench
 
+FIT = ["fit", "gan", "--data", "ring-pyomt", "--out", "x"]
 VERBS = (
     "data features fit join draw measure spread study search theory gather status report list score transport"
     " reproduce slice"
@@ -108,6 +110,22 @@ def test_a_wrong_request_ends_with_one_sentence_and_status_2(tmp_path):
         (["fit", "gan", "--data", "ring-pyomt", "--out", "x", "--snapshots", "2"], "snapshots"),
         (["fit", "gan", "--data", "ring-pyomt", "--out", "x", "--options", "{"], "--options: expected JSON"),
         (["fit", "gan", "--data", "ring-pyomt", "--out", "x", "--options", '{"rate": "fast"}'], "option 'rate'"),
+        # faults 5, 6 and 29
+        ([*FIT, "--time-limit", "nan"], "--time-limit: expected a number above 0"),
+        ([*FIT, "--time-limit", "-1"], "--time-limit: expected a number above 0"),
+        ([*FIT, "--options", '{"rate": 1e400}'], "--options holds inf, expected finite numbers"),
+        ([*FIT, "--options", "[" * 100_000], "nested too deeply"),
+        ([*FIT, "--seeds", str(10**20)], "fit: seeds: expected seeds from 0 to 9007199254740991"),
+        ([*FIT, "--snapshots", "nan"], "--snapshots: expected numbers"),
+        ([*FIT, "--snapshots", "0.9999999,0.5,0.5000001"], "are one snapshot in files"),
+        ([*FIT, "--steps", "1" * 30], "--steps: expected one whole number above 0"),
+        (["transport", "no.npy", "--tolerance", "inf"], "--tolerance: expected a number above 0 and up to 1"),
+        (["transport", "no.npy", "--time-limit", "nan"], "--time-limit: expected a number above 0"),
+        (["slice", "c.yaml", "--minutes", "inf", "--out", "p"], "--minutes: expected a number above 0"),
+        (["slice", "c.yaml", "--minutes", "1", "--out", "p", "--part-size", "inf"], "--part-size: expected a number"),
+        (["fit", "gan", "--data", "NO.NPZ", "--out", "x"], "data file NO.NPZ does not exist"),
+        # fault 27
+        (["report", "nowhere", "--reference", "no"], "--reference no: there is no metrics.parquet"),
         (["draw", "--fit", "nowhere", "--data", "ring-pyomt", "--out", "x.npz"], "cannot read nowhere/fit.json"),
         (["measure", "--data", "ring-pyomt", "--samples", "no.npz", "--out", "x.csv"], "no.npz"),
         (["gather", "nowhere"], "cannot read nowhere/config.json"),
@@ -120,3 +138,46 @@ def test_wrong_requests_are_named(words, said, tmp_path, monkeypatch):
     done = call(*words)
     assert isinstance(done.exception, OtbenchError) and said in str(done.exception)
     assert not list(Path(tmp_path).iterdir()), "nothing half-written"
+
+
+def test_a_fit_into_a_file_is_refused(tmp_path):
+    """Fault 29."""
+    (tmp_path / "f").write_text("mine")
+    done = call("fit", "gan", "--data", "ring-pyomt", "--out", tmp_path / "f", "--steps", 2)
+    assert "is a file, expected a folder" in str(done.exception) and (tmp_path / "f").read_text() == "mine"
+
+
+def test_json_has_no_number_that_is_none(capsys):
+    """Fault 29: score printed NaN and Infinity."""
+    print_json({"a": float("nan"), "b": [float("inf"), 1.5], "c": {"d": -float("inf")}})
+    assert json.loads(capsys.readouterr().out) == {"a": "nan", "b": ["inf", 1.5], "c": {"d": "-inf"}}
+
+
+def test_values_whose_powers_are_no_numbers_are_refused(tmp_path):
+    """Fault 29: values of 1e200 crashed."""
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", x * 1e200)
+    done = call("score", tmp_path / "x.npy", tmp_path / "y.npy")
+    assert "generated: expected values of magnitude up to" in str(done.exception)
+
+
+def test_a_complex_target_is_refused(tmp_path):
+    """Fault 29: its imaginary part was lost."""
+    np.save(tmp_path / "t.npy", np.ones((5, 2)) * 1j)
+    done = call("transport", tmp_path / "t.npy")
+    assert "target: expected real numbers, got complex128" in str(done.exception)
+
+
+def test_transport_prints_its_answer_alone(tmp_path):
+    """Fault 20: the progress bar was on standard output."""
+    np.save(tmp_path / "t.npy", np.random.default_rng(0).normal(size=(8, 3)))
+    done = otbench("transport", tmp_path / "t.npy", "--tolerance", "0.5")
+    assert json.loads(done.stdout)["n"] == 8
+
+
+def test_images_of_another_type_are_called_by_it(tmp_path):
+    """Fault 29: int64 images were called float32."""
+    np.save(tmp_path / "s.npy", np.zeros((30, 1, 8, 8), np.int64))
+    done = call("measure", "--data", "digits", "--samples", tmp_path / "s.npy", "--out", tmp_path / "m.csv")
+    assert "samples are images of int64, expected uint8" in str(done.exception)

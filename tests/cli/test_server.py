@@ -63,6 +63,16 @@ def test_a_call_says_and_returns_what_it_does_alone(words, environment, tmp_path
     assert (first.returncode, first.stdout, first.stderr) == (second.returncode, second.stdout, second.stderr)
 
 
+def test_a_call_in_another_encoding_says_what_it_does_alone(environment, tmp_path):
+    """Fault 12: "Illegal seek", as Python's streams were those of /dev/null."""
+    plain = {**environment, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    alone = {k: v for k, v in plain.items() if k != server.VARIABLE}
+    words = ("status", "l\u00e4ufe")
+    first, second = call(alone, *words, cwd=tmp_path), call(plain, *words, cwd=tmp_path)
+    assert (first.returncode, first.stdout, first.stderr) == (second.returncode, second.stdout, second.stderr)
+    assert first.returncode == 2 and "Illegal seek" not in second.stderr
+
+
 def test_files_are_those_of_a_process_of_its_own(environment, tmp_path):
     alone = {k: v for k, v in environment.items() if k != server.VARIABLE}
     for name, where in (("alone", alone), ("warm", environment)):

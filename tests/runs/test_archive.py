@@ -312,6 +312,12 @@ REFUSED = {
     "another run's file": [GOOD, member("other/config.json")],
     "what does not travel": [GOOD, member("small/data/grid.npz")],
     "a record that leads out": [GOOD, member("small/.snakemake/../x")],
+    # fault 10
+    "a very deep path": [GOOD, member("small/metrics/" + "a/" * 2000 + "x")],
+    "a very long name": [GOOD, member("small/metrics/" + "a" * 300)],
+    "a file and a folder of one name": [GOOD, member("small/metrics/a"), member("small/metrics/a/b")],
+    "a folder and a file of one name": [GOOD, member("small/metrics/a/b"), member("small/metrics/a")],
+    "a file twice": [GOOD, GOOD],
 }
 
 
