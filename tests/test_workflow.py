@@ -46,7 +46,7 @@ def copy(root: Path, target: Path) -> None:
     shutil.copy(root / "Snakefile", target)
 
 
-def snakemake(where: Path, *words: str, broken: str = "") -> subprocess.CompletedProcess:
+def snakemake(where: Path, *words: str, broken: str = "", code: Path | None = None) -> subprocess.CompletedProcess:
     """Run Snakemake in `where`; calls of otbench that begin with the words `broken` end at once, as if killed."""
     shim = where / "bin" / "otbench"
     shim.parent.mkdir(exist_ok=True)
@@ -54,7 +54,7 @@ def snakemake(where: Path, *words: str, broken: str = "") -> subprocess.Complete
     shim.write_text(f'#!/bin/sh\n{fault}exec "{sys.executable}" -m otbench "$@"\n')
     shim.chmod(0o755)
     path = f"{shim.parent}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "PYTHONPATH": str(where)}
+    env = {**os.environ, "PATH": path, "PYTHONPATH": str(code or where)}
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *words]
     return subprocess.run(command, cwd=where, env=env, capture_output=True, text=True)
 
@@ -390,7 +390,7 @@ def test_the_workflow_may_be_called_from_another_folder(root, tmp_path):
     (tmp_path / "here" / "Snakefile").write_text(
         "module otbench:\n    snakefile: '../clone/Snakefile'\n    config: config\n\nuse rule * from otbench\n"
     )
-    done = snakemake(tmp_path / "here", "-n", "--configfile", "own.yaml")
+    done = snakemake(tmp_path / "here", "-n", "--configfile", "own.yaml", code=tmp_path / "clone")
     assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
 
 
