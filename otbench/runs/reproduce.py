@@ -169,7 +169,7 @@ def _again(
         features=_features(run, dataset, data, device),
         given=str(path),
     )
-    return read_json(out / "fit" / "fit.json"), read_samples(out / "samples.npz"), table
+    return read_object(out / "fit" / "fit.json"), read_samples(out / "samples.npz"), table
 
 
 def _features(run: Run, dataset: str, data: DataSet, device: str) -> Any:
