@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from otbench.config.fields import STRICT, Name, Options, Rows, Seeds, Snapshots, Steps, distinct
 from otbench.config.messages import sentence
-from otbench.config.parts import Fraction, Name, check_names, distinct
-from otbench.config.run import KINDS, Run, Seeds, StudyName
+from otbench.config.parts import check_names
+from otbench.config.run import KINDS, Run, StudyName
 from otbench.errors import OtbenchError
 from otbench.provenance import digest
 from otbench.registry import dataset_names, models_of
@@ -20,16 +21,16 @@ from otbench.registry import dataset_names, models_of
 class Part(BaseModel):
     """Rows of one study under one budget: models on data sets, with seeds."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     study: StudyName
     datasets: list[Name] = Field(min_length=1)
     models: list[Name] = Field(min_length=1)
-    seeds: Seeds = Field(min_length=1)
-    steps: Annotated[int, Field(ge=1, strict=True)] | Literal["paper"]
-    snapshots: list[Fraction] = [1.0]
-    samples: Annotated[int, Field(ge=20, strict=True)] = 2500
+    seeds: Seeds
+    steps: Steps
+    snapshots: Snapshots = [1.0]
+    samples: Rows = 2500
     variant: Name | None = None
-    set: dict[str, Any] = {}
+    set: Options = {}
 
     @field_validator("datasets", "models", "seeds", "snapshots")
     @classmethod
