@@ -152,6 +152,29 @@ def test_an_edit_reruns_what_it_touches(file, expected, finished):
     assert set(counted) - {"total"} == expected
 
 
+@pytest.mark.parametrize("words", [(), ("--rerun-triggers", "mtime")])
+def test_another_budget_or_model_is_made_although_snakemake_has_no_records(words, finished, tmp_path):
+    where = tmp_path / "copy"
+    shutil.copytree(finished, where, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns(".snakemake"))
+    (where / "own.yaml").write_text(yaml.safe_dump(small(steps=20)))
+    counted = jobs(snakemake(where, "-n", "--configfile", "own.yaml", *words))
+    assert (counted["fit"], counted["draw"], counted["measure"]) == (2, 2, 2) and set(counted) > LAST
+    (where / "own.yaml").write_text(yaml.safe_dump(small(models=["real", "noise", "memoriser"])))
+    counted = jobs(snakemake(where, "-n", "--configfile", "own.yaml", *words))
+    assert (counted["fit"], counted["draw"], counted["measure"]) == (1, 1, 1) and set(counted) > LAST
+    (where / "own.yaml").write_text(yaml.safe_dump(small()))
+    assert jobs(snakemake(where, "-n", "--configfile", "own.yaml", *words)) == {}
+    assert "fit" not in jobs(snakemake(where, "-n", "report", "--configfile", "own.yaml", *words))
+
+
+def test_files_of_another_budget_that_were_touched_are_made_again(finished, tmp_path):
+    where = tmp_path / "copy"
+    shutil.copytree(finished, where)
+    (where / "own.yaml").write_text(yaml.safe_dump(small(steps=20)))
+    assert snakemake(where, "--touch", "--configfile", "own.yaml").returncode == 0
+    assert jobs(snakemake(where, "-n", "--configfile", "own.yaml"))["fit"] == 2
+
+
 def test_report_renders_again_without_training(finished):
     page = finished / "results" / "small" / "report.html"
     page.unlink()

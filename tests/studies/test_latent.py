@@ -178,3 +178,14 @@ def test_the_verb_writes_the_file_and_tells_the_counts(
         assert told["segments"] == 30 and told["facets"] == file["path/facets"].sum()
         assert told["crossing"] == (file["path/singular"] > 0).sum()
     assert "otbench study latent --data" in CliRunner().invoke(app, ["study", "--help"]).output.replace("\n", " ")
+
+
+def test_a_map_of_one_cell_has_no_path_and_no_singular_facet() -> None:
+    transport = TransportMap(np.zeros((1, 2)), np.zeros(1), np.ones(1), named("cube", 2))
+    arrays = latent._paths(None, transport, AngleRule(0.5), 4)
+    assert set(arrays) == {"path/threshold", "path/facets", "path/singular"}
+    assert arrays["path/facets"].tolist() == arrays["path/singular"].tolist() == [0] * 4
+
+
+def test_images_that_are_all_the_same_are_embedded_at_one_place() -> None:
+    assert np.array_equal(latent.embed(np.ones((40, 1, 2, 2))), np.zeros((40, 2)))
