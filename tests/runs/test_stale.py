@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -31,8 +33,6 @@ def run_in(folder: Path, seeds: list[int] | None = None, **change: object) -> Ru
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
     """A run of two controls, gathered, made by the commands that the workflow runs."""
-    import shlex
-
     folder = tmp_path_factory.mktemp("results")
     run = run_in(folder)
     write_json(run.folder / "config.json", run.model_dump(mode="json"))
@@ -174,12 +174,8 @@ def test_a_cell_of_another_budget_is_not_reproduced(results):
 
 
 def test_three_hundred_cells_are_compared_within_a_second(results):
-    import time
-
     run = run_in(results)
-    for pair in run.pairs:  # what is read for one model, once more for each of fifty
-        stale.fit_mismatch(run, *pair, None)
     began = time.process_time()
-    for _ in range(50):
-        stale.to_make(run)
-    assert time.process_time() - began < 50 * 2 / 300 * 3, "a third of a second for 100 models, 300 cells"
+    for _ in range(75):  # two models of two seeds
+        assert stale.to_make(run) == {}
+    assert time.process_time() - began < 1
