@@ -406,7 +406,9 @@ def test_the_workflow_may_be_called_from_another_folder(root, tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "own.yaml").write_text(yaml.safe_dump(small()))
     done = snakemake(
-        tmp_path / "here", "-n", "-p", "-s", str(tmp_path / "clone" / "Snakefile"), "--configfile", "own.yaml"
+        tmp_path / "here",
+        *("-n", "-p", "-s", str(tmp_path / "clone" / "Snakefile"), "--configfile", "own.yaml"),
+        code=tmp_path / "clone",
     )
     text = done.stdout + done.stderr
     assert done.returncode == 0 and f"--published {tmp_path}/clone/config/published.csv" in text, text[-2000:]
