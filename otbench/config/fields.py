@@ -26,6 +26,8 @@ STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 def number(value: Any) -> Any:
     """The number that a text is: nested values of Snakemake's `--config`, and YAML's `1e3`, come as texts."""
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number, got {str(value).lower()}")
     if not isinstance(value, str) or len(value) > 40:
         return value
     for kind in (int, float):

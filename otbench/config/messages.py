@@ -31,8 +31,10 @@ def sentence(
 
 def _short(value: object) -> str:
     """A value on one line, cut where it is long."""
-    text = reprlib.Repr(maxlevel=3, maxdict=6, maxlist=6, maxstring=80, maxother=80, maxlong=40).repr(value)
-    return " ".join(text.split())
+    short = reprlib.Repr()
+    short.maxlevel, short.maxdict, short.maxlist = 3, 6, 6
+    short.maxstring, short.maxother, short.maxlong = 80, 80, 40
+    return " ".join(short.repr(value).split())
 
 
 def _fields(place: tuple[int | str, ...]) -> list[str]:
