@@ -32,7 +32,8 @@ def number(value: Any) -> Any:
         return value
     for kind in (int, float):
         try:
-            found = kind(value)
+            # YAML writes `.inf` and `.nan`
+            found = kind(re.sub(r"^([-+]?)\.(inf|nan)$", r"\1\2", value, flags=re.IGNORECASE))
         except ValueError:
             continue
         return int(found) if kind is float and found.is_integer() else found
@@ -96,7 +97,7 @@ def _name(value: Any) -> Any:
 
 
 def _steps(value: Any) -> Any:
-    found = number(value)
+    found = value if isinstance(value, bool) else number(value)
     if found == "paper" or (type(found) is int and 1 <= found <= WHOLE_MOST):
         return found
     raise ValueError(f"expected a whole number from 1 to {WHOLE_MOST}, or 'paper', got {value!r}")
