@@ -149,7 +149,7 @@ class Bench:
         self.prepare("float32")
         self.roofs: Roofs = roofs(self.device, self.precisions, self.now, self.tiny)
 
-    def configure_torch(self, precision: str) -> None:
+    def prepare(self, precision: str) -> None:
         """Set the process up as the suite does, with as many threads as were asked for."""
         configure_torch(self.device, precision=precision)
         if self.chosen.threads:

@@ -182,7 +182,7 @@ class Model:
         for name, values in state["optimisers"].items():
             self.optimisers[name].load_state_dict(values)
 
-    def refresh(self) -> Callable[[], None]:
+    def refresh_statistics(self) -> Callable[[], None]:
         """Make the sampler what a snapshot keeps of it, where that is more than training leaves; returns the undoing.
 
         The trainer calls it before every snapshot, and undoes it where training goes on. Random numbers that it needs

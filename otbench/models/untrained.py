@@ -57,7 +57,7 @@ class Untrained(Control):
             return uniform((n, self.config.latent), streams, self.device)
         return noise((n, self.config.noise), streams, self.device)
 
-    def refresh(self) -> Callable[[], None]:
+    def refresh_statistics(self) -> Callable[[], None]:
         """Let the running statistics be those of one batch of noise."""
         for part in self.generator.module.modules():
             if hasattr(part, "momentum"):

@@ -118,7 +118,7 @@ class Trainer:
                         self._train(stage, n, done, total, state, bar, stop)
                 done += n * stage.cost
         if not self.finished:
-            self.model.refresh()
+            self.model.refresh_statistics()
             self._snapshot(1.0)
             self.finished = True
             self.save(None)
@@ -150,7 +150,7 @@ class Trainer:
         if self.model.device.type == "cuda":
             torch.cuda.synchronize()
         now = time.perf_counter()
-        undo = self.model.refresh()
+        undo = self.model.refresh_statistics()
         for fraction in due:
             self._snapshot(fraction, self.seconds + now - started)
         undo()

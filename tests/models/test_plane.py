@@ -65,7 +65,7 @@ def test_the_statistics_are_those_of_fifty_batches_of_fresh_noise(name, norm, se
                 p.add_(0.3 * torch.randn(p.shape, generator=generator(0, "louder"))[: len(p)])
     row = seeds.index(3)
     before = {k: v[row].clone() for k, v in model.state().items()}
-    undo = model.refresh()
+    undo = model.refresh_statistics()
     after = {k: v[row].clone() for k, v in model.state().items()}
     mean, spread = renewed(before, 3, norm, 50, model.config.model_dump().get("packing", 1))
     for k in mean:

@@ -82,7 +82,7 @@ class PlaneModel(NoiseModel):
         """Shape of the noise that the generator gets in a step of one replica; the slots of a pack come first."""
         return self.config.batch, self.config.noise
 
-    def refresh(self) -> Callable[[], None]:
+    def refresh_statistics(self) -> Callable[[], None]:
         """Renew the generator's running statistics with `config.refresh` batches; returns what puts the old ones back.
 
         The noise is the same at every snapshot of a seed.
