@@ -24,6 +24,8 @@ from otbench.utils.files import read_json
 from otbench.utils.records import file_digest, read_record
 
 NO_RECORD = "nothing says what it was made with"
+#: keys of a config that say where a run lies, which a copy of its folder changes
+PLACES = ("results", "allow")
 #: bytes of a data set's file that is small enough to be read before every run
 SMALL = 8 * 2**20
 #: what a budget, an option or a snapshot is called in a message
@@ -31,8 +33,12 @@ ASKED = ("steps", "options", "snapshots", "precision")
 
 
 def config_digest(run: Run) -> str:
-    """Twelve hexadecimal digits that identify the config of a run, as run.json has them."""
-    return digest(run.model_dump(mode="json"))
+    """Twelve hexadecimal digits that identify the config of a run, as run.json has them; not where its folder lies."""
+    return _config_digest(run.model_dump(mode="json"))
+
+
+def _config_digest(config: dict[str, Any]) -> str:
+    return digest({key: value for key, value in config.items() if key not in PLACES})
 
 
 # ---------------------------------------------------------------------- one file against the config
@@ -253,7 +259,7 @@ def _gathered(run: Run) -> Iterator[tuple[Path, str]]:
     """What is made of all cells: the config of the run, the gathered table, and the sign that all cells are ok."""
     folder, expected = run.folder, config_digest(run)
     config, table, complete = folder / "config.json", folder / "metrics.parquet", folder / "complete"
-    if config.exists() and digest(_dict(config)) != expected:
+    if config.exists() and _config_digest(_dict(config)) != expected:
         yield config, "it is another config"
     if table.exists() and (reason := gathered_mismatch(run, _dict(folder / "run.json"))):
         yield table, reason
