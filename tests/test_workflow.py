@@ -135,10 +135,10 @@ def test_a_model_added_runs_that_model_alone(finished):
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("models/gan.py", set()),
+        ("models/points/gan.py", set()),
         ("models/controls.py", {"fit", "draw", "measure", *LAST}),
         ("metrics/modes.py", {"measure", *LAST}),
-        ("report/style.py", LAST),
+        ("report/figures/marks.py", LAST),
     ],
 )
 def test_an_edit_reruns_what_it_touches(file, expected, finished):

@@ -28,6 +28,8 @@ def recipes() -> dict[str, Recipe]:
     written = (mode_collapse.RECIPE, images.RECIPE, stacked.RECIPE)
     named = {*ELSEWHERE, *(metric for recipe in written for metric in recipe.metrics)}
     added = [name for name in METRICS if name not in named]
+    if not added:
+        return {recipe.name: recipe for recipe in written}
     return {recipe.name: replace(recipe, tables=recipe.tables + added_tables(recipe.kind, added)) for recipe in written}
 
 
