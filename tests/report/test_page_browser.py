@@ -179,7 +179,7 @@ def test_everything_is_there_without_a_script(opened: Open) -> None:
     assert without.locator("#tools").is_hidden() and without.locator("button.sort").count() == 0
     for page in (with_script, without):
         assert page.locator(f"{HEADLINE} tbody tr").count() == 14
-        assert page.locator("#table-ledger tbody tr").count() == 230
+        assert page.locator("#table-ledger tbody tr").count() == 234
     assert without.locator(f"{HEADLINE} tbody th").first.text_content() == "GAN"
     without.locator("#table-ledger summary").click()
     assert without.locator("#table-ledger caption, #table-ledger .caption").is_visible()
