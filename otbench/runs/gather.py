@@ -122,11 +122,11 @@ def _outdated_cells(run: Run, outdated: dict[Path, str]) -> list[dict[str, str]]
 
 def _lacking(run: Run, outdated: dict[Path, str]) -> list[str]:
     """The studies beside the table of metrics that the config asks for and that are not there, or stale."""
-    asked = {stale.latent_path(run, one): f"the latent study of {one}" for one in run.latents}
+    asked = {layout(run).latent(one): f"the latent study of {one}" for one in run.latents}
     for dataset, model in run.spreads:
         asked[layout(run).spread(dataset, model)] = f"the spread of {model} on {dataset}"
     for job in run.searches:
-        asked[stale.search_path(run, job)] = f"the search of {job[1]} on {job[0]} ({job[2]} {job[3]})"
+        asked[layout(run).search(*job)] = f"the search of {job[1]} on {job[0]} ({job[2]} {job[3]})"
     return [
         f"{name} ({f'stale: {outdated[path]}' if path in outdated else 'not there'})"
         for path, name in asked.items()
@@ -136,7 +136,7 @@ def _lacking(run: Run, outdated: dict[Path, str]) -> list[str]:
 
 def _searched(run: Run, outdated: dict[Path, str]) -> pd.DataFrame:
     """The searches of the run in one table; a job whose file is not there, or stale, leaves no rows."""
-    files = [stale.search_path(run, job) for job in run.searches]
+    files = [layout(run).search(*job) for job in run.searches]
     tables = [read_search(path) for path in files if path.exists() and path not in outdated]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SEARCH)
 

@@ -20,6 +20,7 @@ from otbench.config.run import Run
 from otbench.errors import OtbenchError
 from otbench.fingerprints import fit_version, measure_version, study_version
 from otbench.provenance import digest
+from otbench.runs.layout import layout
 from otbench.utils.files import read_json
 from otbench.utils.records import file_digest, read_record
 
@@ -119,7 +120,7 @@ def search_mismatch(run: Run, job: tuple[str, str, str, str], data: str | None =
         data: Digest of the data set as it is now; None where it is not known.
     """
     dataset, model, space, trials = job
-    record = read_record(search_path(run, job))
+    record = read_record(layout(run).search(*job))
     search = run.section(dataset).search
     if record is None or search is None:
         return NO_RECORD
@@ -176,33 +177,17 @@ def _compared(run: Run, data: dict[str, str | None]) -> Iterator[tuple[Path, str
         known = data.get(dataset)
         for path, _ in _fits(run, dataset, model):
             yield path, fit_mismatch(run, dataset, model, _dict(path), known) if path.exists() else ""
-        path = samples_path(run, dataset, model)
+        path = layout(run).samples(dataset, model)
         yield path, samples_mismatch(run, dataset, model, _info(path), known) if path.exists() else ""
         yield folder / "metrics" / dataset / f"{model}.csv", metrics_mismatch(run, dataset, model, known)
     for dataset, model in run.spreads:
         yield folder / "spread" / dataset / f"{model}.csv", spread_mismatch(run, dataset, model, data.get(dataset))
     for job in run.searches:
-        yield search_path(run, job), search_mismatch(run, job, data.get(job[0]))
+        yield layout(run).search(*job), search_mismatch(run, job, data.get(job[0]))
     for dataset in run.latents:
-        path = latent_path(run, dataset)
+        path = layout(run).latent(dataset)
         info = _info(path) if path.exists() else None
         yield path, fit_mismatch(run, dataset, "ae-ot", info, data.get(dataset))
-
-
-def samples_path(run: Run, dataset: str, model: str) -> Path:
-    """Where the samples of a model are."""
-    return run.folder / "samples" / dataset / f"{model}.npz"
-
-
-def search_path(run: Run, job: tuple[str, str, str, str]) -> Path:
-    """Where the trials of a job of the searches are, as in `Run.searches`."""
-    dataset, model, space, trials = job
-    return run.folder / "search" / dataset / f"{model}-{space}-{trials}.csv"
-
-
-def latent_path(run: Run, dataset: str) -> Path:
-    """Where the latent study of a data set is."""
-    return run.folder / "studies" / "latent" / f"{dataset}.npz"
 
 
 def _fits(run: Run, dataset: str, model: str) -> list[tuple[Path, list[int]]]:
@@ -227,7 +212,7 @@ def to_make(run: Run) -> dict[Path, str]:
 
 def _lacking_seeds(run: Run) -> Iterator[tuple[Path, str]]:
     for dataset, model in run.pairs:
-        samples = samples_path(run, dataset, model)
+        samples = layout(run).samples(dataset, model)
         there = [(path, seeds, _dict(path).get("seeds")) for path, seeds in _fits(run, dataset, model)]
         cells = (_info(samples) or {}).get("cells", []) if samples.exists() else []
         there.append((samples, run.seeds_of(dataset), [cell["seed"] for cell in cells]))
