@@ -1,4 +1,4 @@
-"""The words of the verbs: what `fit`, `draw` and `measure` are called with, by the workflow and by hand."""
+"""Words of the verbs `fit`, `draw` and `measure`, as the workflow calls them and as a user does."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from typing import Any
 
 
 def command_line(verb: str, words: list[str]) -> str:
-    """The command line of a call of `verb`, quoted for a shell.
+    """Command line of a call of a verb, quoted for a shell.
 
-    As it was typed where the verb was called on the command line, relative paths included; else `otbench VERB WORDS`.
+    Args:
+        verb: Verb of `otbench`, such as `fit`.
+        words: Words after the verb, where it was not called on the command line.
+
+    Returns:
+        The line as it was typed, relative paths included, where the verb was called on the command line; else
+        `otbench VERB WORDS`.
     """
     program = Path(sys.argv[0])
     ours = program.stem == "otbench" or (program.stem == "__main__" and program.parent.name == "otbench")
@@ -31,13 +37,21 @@ def fit_options(
     deterministic: bool = False,
     time_limit: float | None = None,
 ) -> list[str]:
-    """The options of `otbench fit` beside its data, folder and seeds.
+    """Options of `otbench fit` beside its data, folder and seeds.
 
     Args:
-        steps: budget in discriminator updates; `paper` or None for the paper's.
-        snapshots: fractions of the budget.
-        options: the model's, in place of its paper's values.
-        device, together, precision, capture, deterministic, time_limit: as `otbench fit --help` has them.
+        steps: Budget in discriminator updates; `paper` or None for the paper's.
+        snapshots: Fractions of the budget.
+        options: The model's, in place of its paper's values.
+        device: Where models are trained: `auto`, `cpu` or `cuda`.
+        together: Replicas trained at once; 0: all on a GPU, one on a CPU.
+        precision: `float32`, `tf32` or `bfloat16`.
+        capture: Whether training steps are recorded as CUDA graphs.
+        deterministic: Whether a GPU gives the same bits every time.
+        time_limit: Seconds that one replica may train; None for no limit.
+
+    Returns:
+        Words of the command line.
     """
     words = ["--steps", "paper" if steps is None else str(steps), "--snapshots", _joined(snapshots)]
     words += ["--options", json.dumps(options, sort_keys=True), "--device", device]
@@ -47,25 +61,70 @@ def fit_options(
 
 
 def fit_words(model: str, data: str, out: str | Path, seeds: list[int], options: list[str]) -> list[str]:
-    """The words after `otbench fit`; options: of `fit_options`."""
+    """Words after `otbench fit`.
+
+    Args:
+        model: Name of the model.
+        data: Data set as a command line names it: a name, or the path of an .npz.
+        out: Folder of the fit.
+        seeds: Seeds of the replicas.
+        options: Words of `fit_options`.
+
+    Returns:
+        Words of the command line.
+    """
     return [model, "--data", data, "--out", str(out), "--seeds", _joined(seeds), *options]
 
 
 def draw_words(fit: str | Path, data: str, n: int, out: str | Path, device: str | None = None) -> list[str]:
-    """The words after `otbench draw`; n: samples of every seed and snapshot."""
+    """Words after `otbench draw`.
+
+    Args:
+        fit: Folder of the fit.
+        data: Data set as a command line names it.
+        n: Number of samples of every seed and snapshot.
+        out: Where the samples go, .npz.
+        device: Where samples are drawn; None for the verb's default.
+
+    Returns:
+        Words of the command line.
+    """
     on = ["--device", device] if device else []
     return ["--fit", str(fit), "--data", data, "--n", str(n), *on, "--out", str(out)]
 
 
 def feature_words(features: str | Path, device: str, weights: str | None = None) -> list[str]:
-    """The options of `otbench measure` that images need; weights: a file of Inception's."""
+    """Options of `otbench measure` that images need.
+
+    Args:
+        features: Folder of the features.
+        device: Where features are computed.
+        weights: File of Inception's weights; None for the verb's default.
+
+    Returns:
+        Words of the command line.
+    """
     return ["--features", str(features), "--device", device, *(["--weights", weights] if weights else [])]
 
 
 def measure_words(
     data: str, samples: str | Path, run: str, study: str, model: str, features: list[str], curves: Path, out: Path
 ) -> list[str]:
-    """The words after `otbench measure`; features: of `feature_words`, empty for points."""
+    """Words after `otbench measure`.
+
+    Args:
+        data: Data set as a command line names it.
+        samples: Where the samples lie, .npz.
+        run: Name of the run, a column of the table.
+        study: Name of the study, a column of the table.
+        model: Name of the model, a column of the table.
+        features: Words of `feature_words`; empty for points.
+        curves: Where PRD's curves go, .npz.
+        out: Where the table goes, .csv.
+
+    Returns:
+        Words of the command line.
+    """
     words = ["--data", data, "--samples", str(samples), "--run", run, "--study", study, "--model", model]
     return [*words, *features, "--curves", str(curves), "--out", str(out)]
 

@@ -1,4 +1,4 @@
-"""What a rule's result depends on: digests of the sources behind each verb, the triggers of the workflow."""
+"""Digests of the sources that the result of each verb depends on, the triggers of the workflow."""
 
 from __future__ import annotations
 
@@ -25,41 +25,54 @@ TRAINING = (
 
 @cache
 def fit_version(model: str, kind: str | None = None) -> str:
-    """A digest of the sources that fitting and drawing `model` depends on: a job runs again when one changes."""
+    """Digest of the sources that fitting and drawing a model depends on; a job runs again when it changes.
+
+    Args:
+        model: Name of the model.
+        kind: Kind of data, `points` or `images`; None as in `model_files`.
+
+    Returns:
+        Version and digest, as `code_version` writes them.
+    """
     return code_version(*TRAINING, *sorted(sources(model, kind)))
 
 
 def sources(model: str, kind: str | None = None) -> set[str]:
-    """The file of `model` and what it imports of ours, as paths in the package.
+    """Source files that a model depends on: its own, and what it imports of this package.
 
-    Of models and networks only those that it imports, directly or through another; of transport and metrics the whole
-    package where any of them is imported.
+    Args:
+        model: Name of the model.
+        kind: Kind of data, `points` or `images`; None as in `model_files`.
+
+    Returns:
+        Paths in the package: of models and networks only those imported, directly or through another; of transport and
+        metrics the whole package where any of them is imported. Empty for a model of another package.
     """
-    found: set[str] = set()
-    todo = [own] if (own := model_files(kind).get(model, "")) else []
+    files: set[str] = set()
+    todo = [model_file] if (model_file := model_files(kind).get(model, "")) else []
     while todo:
         path = todo.pop()
-        if path not in found:
-            found.add(path)
+        if path not in files:
+            files.add(path)
             todo += _imported(path)
-    return found
+    return files
 
 
 @cache
 def _imported(path: str) -> list[str]:
-    """The models, networks and packages of ours that a file imports itself, as paths in the package."""
-    found: list[str] = []
+    """Models, networks and packages of otbench that a file imports itself, as paths in the package."""
+    paths: list[str] = []
     for area, names in _named(path):
         if area in ("transport", "metrics"):
-            found.append(area)
+            paths.append(area)
         elif area in ("models", "nets"):
-            found += [file for file in (f"{name}.py" for name in names) if (ROOT / file).is_file()]
-    return found
+            paths += [file for file in (f"{name}.py" for name in names) if (ROOT / file).is_file()]
+    return paths
 
 
 def _named(path: str) -> Iterator[tuple[str, list[str]]]:
-    """What a file imports of ours, an import each: the area of the package, and the paths without `.py` that may be
-    meant, the module itself or modules of the package that is named; nothing of a folder.
+    """Imports of otbench in a file, one by one: the area of the package, and the paths without `.py` that may be meant,
+    the module itself or modules of the package that is named. A folder has none.
     """
     if (ROOT / path).is_dir():
         return
@@ -71,39 +84,54 @@ def _named(path: str) -> Iterator[tuple[str, list[str]]]:
 
 @cache
 def theory_version(name: str) -> str:
-    """A digest of the sources that a study of the theory depends on: its own, and all of ours that they import."""
+    """Digest of the sources that a study of the theory depends on: its own, and all of this package that they import.
+
+    Args:
+        name: Name of the study, as in `registry.THEORIES`.
+
+    Returns:
+        Version and digest, as `code_version` writes them.
+    """
     folder = f"theory/{name.replace('-', '_')}"
     todo = [*sorted(str(file.relative_to(ROOT)) for file in (ROOT / folder).glob("*.py")), "theory/findings.py"]
-    found: set[str] = set()
+    files: set[str] = set()
     while todo:
         path = todo.pop()
-        if path not in found:
-            found.add(path)
+        if path not in files:
+            files.add(path)
             todo += _used(path)
-    return code_version(*sorted(found))
+    return code_version(*sorted(files))
 
 
 WHOLE = ("transport", "metrics", "features", "geometry", "training")
-"""Packages of ours that count as a whole where anything of them is used."""
+"""Packages of otbench that count as a whole where anything of them is used."""
 
 
 @cache
 def _used(path: str) -> list[str]:
-    """The files of ours that a file imports itself, as paths in the package; of WHOLE the package."""
-    found: list[str] = []
+    """Files of otbench that a file imports itself, as paths in the package; of WHOLE the package."""
+    paths: list[str] = []
     for area, names in _named(path):
         files = [area] if area in WHOLE else [f"{name}{end}" for name in names for end in (".py", "/__init__.py")]
-        found += [file for file in files if (ROOT / file).exists()]
-    return found
+        paths += [file for file in files if (ROOT / file).exists()]
+    return paths
 
 
 def measure_version() -> str:
-    """A digest of the sources that measuring depends on."""
+    """Digest of the sources that measuring depends on.
+
+    Returns:
+        Version and digest, as `code_version` writes them.
+    """
     return code_version("metrics", "features", "data/base.py", "data/samples.py", "utils/protocol.py")
 
 
 def report_version() -> str:
-    """A digest of the sources that gathering and the report depend on."""
+    """Digest of the sources that gathering and the report depend on.
+
+    Returns:
+        Version and digest, as `code_version` writes them.
+    """
     return code_version(
         *("report", "ratings", "statistics", "studies", "theory", "metrics"),
         *("runs/gather.py", "runs/losses.py", "runs/arrays.py", "runs/formats.py", "data/samples.py"),
@@ -111,20 +139,39 @@ def report_version() -> str:
 
 
 def ratings_version() -> str:
-    """A digest of the sources that rating sessions are made by."""
+    """Digest of the sources that rating sessions are made by.
+
+    Returns:
+        Version and digest, as `code_version` writes them.
+    """
     return code_version("ratings")
 
 
 def data_version() -> str:
-    """A digest of the sources that data sets are made by."""
+    """Digest of the sources that data sets are made by.
+
+    Returns:
+        Version and digest, as `code_version` writes them.
+    """
     return code_version("data")
 
 
 def features_version() -> str:
-    """A digest of the sources that the features of real images depend on."""
+    """Digest of the sources that the features of real images depend on.
+
+    Returns:
+        Version and digest, as `code_version` writes them.
+    """
     return code_version("features", "data/base.py")
 
 
 def study_version(study: str) -> str:
-    """A digest of the sources that a study of fitted models depends on."""
+    """Digest of the sources that a study of fitted models depends on.
+
+    Args:
+        study: Name of the study's module in otbench/studies, such as `spread`.
+
+    Returns:
+        Version and digest, as `code_version` writes them.
+    """
     return code_version(f"studies/{study}.py", "config/search_spaces.py", "transport")

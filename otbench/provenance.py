@@ -1,4 +1,4 @@
-"""What made a number: command, code, versions, machine."""
+"""Provenance of a number: command, code, versions, machine."""
 
 from __future__ import annotations
 
@@ -22,13 +22,30 @@ SOURCES = (".py", ".html", ".css", ".js", ".j2")
 
 
 def digest(value: Any) -> str:
-    """Twelve hexadecimal digits that identify a JSON value."""
+    """Digest of a JSON value.
+
+    Args:
+        value: Any value that JSON can hold.
+
+    Returns:
+        Twelve hexadecimal digits that identify the value.
+    """
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @cache
 def code_version(*parts: str) -> str:
-    """The package's version and a digest of its sources (of the folders or files `parts` alone, where given)."""
+    """Version of the package with a digest of its sources.
+
+    Args:
+        *parts: Folders or files in the package that the digest is limited to; none for all sources.
+
+    Returns:
+        Version, `+` and eight hexadecimal digits.
+
+    Raises:
+        FileNotFoundError: A part does not exist.
+    """
     from otbench import __version__
 
     root = Path(__file__).parent
@@ -42,18 +59,26 @@ def code_version(*parts: str) -> str:
 
 @cache
 def versions() -> dict[str, str]:
-    """Python's and the main dependencies' versions."""
-    found = {"python": platform.python_version()}
+    """Versions of Python and of the main dependencies.
+
+    Returns:
+        Version by name, `not installed` where a package is missing.
+    """
+    releases = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            releases[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            releases[package] = "not installed"
+    return releases
 
 
 def machine() -> dict[str, Any]:
-    """The processor, the number of cores that this process may use, and the GPU if any."""
+    """Processor, number of cores that this process may use, and GPU if any.
+
+    Returns:
+        `cpu` and `gpu` (None where there is none) by name, and `cores`.
+    """
     import torch
 
     cpu = platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""What exists: models by name, kinds of data, studies of the theory; found without importing anything heavy."""
+"""Models by name, kinds of data and studies of the theory; read without importing anything heavy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent
 KINDS = ("points", "images")
 #: folders that models live in, and the kind of data that a model there takes where it names none
 FOLDERS = {"models": "points", "models/points": "points", "models/images": "images"}
-#: the name of each kind's models among entry points
+#: groups of entry points: of metrics, and of each kind's data sets and models
 METRIC_GROUP = "otbench.metrics"
 DATASET_GROUPS = {"points": "otbench.datasets", "images": "otbench.datasets.images"}
 GROUPS = {"points": "otbench.models", "images": "otbench.models.images"}
@@ -41,46 +41,58 @@ ON_CPU = ("parallel-lines", "primal-dual", "collaboration", "singular-sets", "be
 
 @cache
 def model_files(kind: str | None = None) -> dict[str, str]:
-    """The source file of every model for data of a kind, by the model's name; `` for a model of another package.
+    """Source file of every model for data of a kind.
 
-    kind: `points` or `images`; None takes points first, then what only images have. One name may stand for two models,
-    one for each kind. Read from the `names` of the classes in otbench/models and its folders,
-    without running them; a class that says `kinds` is registered for those instead.
+    Read from the `names` of the classes in otbench/models and its folders, without running them; a class that says
+    `kinds` is registered for those instead. One name may stand for two models, one for each kind.
+
+    Args:
+        kind: `points` or `images`; None takes points first, then what only images have.
+
+    Returns:
+        Path in the package by the model's name; empty for a model of another package.
     """
     if kind is None:
         return {**model_files("images"), **model_files("points")}
-    found: dict[str, str] = {entry.name: "" for entry in entry_points(group=GROUPS[kind])}
-    for folder, own in FOLDERS.items():
+    files: dict[str, str] = {entry.name: "" for entry in entry_points(group=GROUPS[kind])}
+    for folder, folder_kind in FOLDERS.items():
         for file in sorted((ROOT / folder).glob("*.py")):
             for names, kinds in _registered(file):
-                if kind in (kinds or (own,)):
-                    found.update(dict.fromkeys(names, f"{folder}/{file.name}"))
-    return found
+                if kind in (kinds or (folder_kind,)):
+                    files.update(dict.fromkeys(names, f"{folder}/{file.name}"))
+    return files
 
 
 def models_of(kind: str) -> tuple[str, ...]:
-    """Names of the models for data of this kind (`points` or `images`), sorted."""
+    """Names of the models for data of a kind.
+
+    Args:
+        kind: `points` or `images`.
+
+    Returns:
+        Names, sorted.
+    """
     return tuple(sorted(model_files(kind)))
 
 
 def _registered(file: Path) -> list[tuple[list[str], tuple[str, ...] | None]]:
-    """What each class of a file registers: its `names`, and its `kinds` (or a base class's of the same file)."""
-    said: dict[str, dict[str, ast.expr]] = {}
+    """Registered `names` of each class of a file, and its `kinds` (or a base class's of the same file)."""
+    registered: dict[str, dict[str, ast.expr]] = {}
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if not isinstance(node, ast.ClassDef):
             continue
         values: dict[str, ast.expr] = {}
         for base in node.bases:
-            inherited = said.get(base.id, {}) if isinstance(base, ast.Name) else {}
+            inherited = registered.get(base.id, {}) if isinstance(base, ast.Name) else {}
             values.update({k: v for k, v in inherited.items() if k == "kinds"})
         for part in node.body:
             for target in part.targets if isinstance(part, ast.Assign) else []:
                 if isinstance(target, ast.Name) and target.id in ("names", "kinds"):
                     values[target.id] = part.value
-        said[node.name] = values
+        registered[node.name] = values
     return [
         (list(ast.literal_eval(v["names"])), ast.literal_eval(v["kinds"]) if "kinds" in v else None)
-        for v in said.values()
+        for v in registered.values()
         if "names" in v
     ]
 
@@ -94,10 +106,14 @@ METRIC_ORDER = (
 
 @cache
 def metric_modules() -> tuple[str, ...]:
-    """Names of the modules in otbench/metrics that register metrics: those with a tuple `METRICS`."""
-    found = [file.stem for file in (ROOT / "metrics").glob("*.py") if _assigns(file, "METRICS")]
+    """Modules in otbench/metrics that register metrics: those with a tuple `METRICS`.
+
+    Returns:
+        Names in the order of METRIC_ORDER, others after them by name.
+    """
+    modules = [file.stem for file in (ROOT / "metrics").glob("*.py") if _assigns(file, "METRICS")]
     last = len(METRIC_ORDER)
-    return tuple(sorted(found, key=lambda name: (METRIC_ORDER.index(name) if name in METRIC_ORDER else last, name)))
+    return tuple(sorted(modules, key=lambda name: (METRIC_ORDER.index(name) if name in METRIC_ORDER else last, name)))
 
 
 def _assigns(file: Path, name: str) -> bool:
@@ -112,16 +128,32 @@ def _assigns(file: Path, name: str) -> bool:
 
 @cache
 def dataset_names(kind: str) -> dict[str, str]:
-    """Every data set of a kind (`points` or `images`) by name, with one line about it."""
-    found = {name: about for _, names in _datasets(kind) for name, about in names.items()}
-    return found | {entry.name: f"registered by {entry.value}" for entry in entry_points(group=DATASET_GROUPS[kind])}
+    """Data sets of a kind.
+
+    Args:
+        kind: `points` or `images`.
+
+    Returns:
+        One line about every data set, by its name.
+    """
+    descriptions = {name: about for _, names in _datasets(kind) for name, about in names.items()}
+    return descriptions | {
+        entry.name: f"registered by {entry.value}" for entry in entry_points(group=DATASET_GROUPS[kind])
+    }
 
 
 @cache
 def dataset_files(kind: str) -> dict[str, str]:
-    """The module in otbench/data (`images.digits`) of every data set of a kind; `` for one of another package."""
-    found = {name: f"{kind}.{module}" for module, names in _datasets(kind) for name in names}
-    return found | {entry.name: "" for entry in entry_points(group=DATASET_GROUPS[kind])}
+    """Modules of the data sets of a kind.
+
+    Args:
+        kind: `points` or `images`.
+
+    Returns:
+        Module in otbench/data (`images.digits`) by the data set's name; empty for one of another package.
+    """
+    modules = {name: f"{kind}.{module}" for module, names in _datasets(kind) for name in names}
+    return modules | {entry.name: "" for entry in entry_points(group=DATASET_GROUPS[kind])}
 
 
 def _datasets(kind: str) -> Iterator[tuple[str, dict[str, str]]]:

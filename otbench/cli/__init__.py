@@ -9,7 +9,7 @@ from otbench.cli.server import PARENT, VARIABLE, ask, end_with
 
 
 def main() -> None:
-    """The command `otbench`: let the warm process run it where there is one, else run it here."""
+    """Run the command `otbench`, in the warm process where there is one, else here."""
     path, parent = os.environ.get(VARIABLE), os.environ.get(PARENT)
     if parent:
         end_with(int(parent))

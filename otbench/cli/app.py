@@ -33,6 +33,7 @@ PIPELINE = (
 )
 STUDIES = (studies.study, studies.search, studies.spread, studies.theory)
 
+# the help of a verb is its docstring up to the form feed (\f)
 for verb in (*PIPELINE, *STUDIES, reproduce.reproduce, reference.reference, tools.score, tools.transport):
     app.command()(verb)
 app.command("slice")(slice.slices)
@@ -56,12 +57,12 @@ def _main(
 
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
-"""What a disk may say no with, which is no fault of the program."""
+"""Errors of the disk, which are no fault of the program."""
 
 
 def main() -> None:
     """Run the command line; a wrong request ends with one sentence and status 2, failed work with status 1."""
-    for stream in (sys.stdout, sys.stderr):  # a name that the terminal's encoding has not is shown in escapes
+    for stream in (sys.stdout, sys.stderr):  # names outside the terminal's encoding are shown in escapes
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -70,7 +71,7 @@ def main() -> None:
         typer.echo(f"otbench: {error}", err=True)
         sys.exit(error.status)
     except OSError as error:
-        # one that names a file is about the user's; one without a name may be the program's
+        # an error with a file name is about the user's file; one without may be the program's
         if error.errno not in DISK and error.filename is None:
             raise
         typer.echo(f"otbench: {error.filename or 'a file'} could not be written or read: {error.strerror}", err=True)

@@ -10,7 +10,11 @@ from otbench.data.base import DataSet
 
 
 def listing() -> dict[str, list[dict[str, Any]]]:
-    """Models, data sets, metrics and studies of the theory, each with its paper and what it is about."""
+    """Models, data sets, metrics and studies of the theory, each with its paper and what it is about.
+
+    Returns:
+        Kind (`models`, `datasets`, `metrics`, `theory`) -> one row for each entry, ready for JSON.
+    """
     import torch
 
     from otbench.data import list_datasets, load
@@ -19,9 +23,9 @@ def listing() -> dict[str, list[dict[str, Any]]]:
 
     rows = []
     for kind, data in (("points", load("grid-pyomt")), ("images", _like_mnist())):
-        found = models(kind)
-        for name in sorted(found, key=lambda n: (found[n].control, found[n].family, n)):
-            model = found[name]
+        classes = models(kind)
+        for name in sorted(classes, key=lambda n: (classes[n].control, classes[n].family, n)):
+            model = classes[name]
             if kind != model.kinds[0]:
                 continue
             with torch.device("meta"):  # shapes alone: the weights of large networks would take seconds to draw
@@ -52,7 +56,11 @@ def listing() -> dict[str, list[dict[str, Any]]]:
 
 
 def theory() -> list[dict[str, Any]]:
-    """The studies of the theory, each with its source and its options: default, and what each is."""
+    """Studies of the theory with their sources and options.
+
+    Returns:
+        Rows with name, title, paper and options, each option with its default and description.
+    """
     from otbench.registry import THEORIES
     from otbench.theory import configure, module
 
@@ -60,8 +68,10 @@ def theory() -> list[dict[str, Any]]:
     for name in THEORIES:
         study = module(name)
         defaults = configure(name, {}).model_dump(mode="json")
-        said = {option: field.description or "" for option, field in study.Options.model_fields.items()}
-        options = {option: {"default": value, "description": said[option]} for option, value in defaults.items()}
+        descriptions = {option: field.description or "" for option, field in study.Options.model_fields.items()}
+        options = {
+            option: {"default": value, "description": descriptions[option]} for option, value in defaults.items()
+        }
         rows.append({"name": name, "title": study.TITLE, "paper": study.SOURCE, "options": options})
     return rows
 
@@ -73,7 +83,14 @@ def _like_mnist() -> DataSet:
 
 
 def text(found: dict[str, list[dict[str, Any]]]) -> str:
-    """The listing as plain text."""
+    """The listing as plain text.
+
+    Args:
+        found: The listing, or the part of one kind.
+
+    Returns:
+        Lines under a heading for each kind.
+    """
     lines: list[str] = []
     for kind, rows in found.items():
         lines += [kind, "-" * len(kind)]
@@ -85,8 +102,8 @@ def text(found: dict[str, list[dict[str, Any]]]) -> str:
             more += [row["paper"]] if row.get("paper") else []
             if row.get("parameters"):
                 more.append("parameters: " + ", ".join(f"{k} {v:,}" for k, v in row["parameters"].items()))
-            for option, one in (row.get("options") or {}).items():
-                more.append(f"{option} ({one['default']}): {one['description']}")
+            for option, entry in (row.get("options") or {}).items():
+                more.append(f"{option} ({entry['default']}): {entry['description']}")
             if row.get("direction"):
                 more.append(f"{row['direction']} is better; {row['description']}")
             if row.get("along_training"):

@@ -45,6 +45,15 @@ def data(
     """Make a data set, or read it, downloading what is not there; check it and write it to one file.
 
     Example: otbench data mnist --root ~/images --out mnist.npz
+
+    \f
+    Args:
+        what: Name of the data set, `folder:PATH` or `folder:PATH@SIZE` (pixels a side).
+        out: File to write, .npz.
+        root: Folder of image files; None for $OTBENCH_DATA, else ~/.cache/otbench.
+        unverified: Whether image files may differ from the publisher's; False for what $OTBENCH_UNVERIFIED says.
+        name: Name to give the data set; None for its own.
+        as_json: Whether to print JSON.
     """
     from dataclasses import replace
 
@@ -53,10 +62,10 @@ def data(
     values = load(what, root, unverified or None)
     values = replace(values, name=name) if name else values
     save(values, out)
-    told = {"name": values.name} | {split: list(array.shape) for split, array in values.splits.items()}
-    told |= {"classes": len(values.classes), "source": values.source, "digest": values.digest()}
+    summary = {"name": values.name} | {split: list(array.shape) for split, array in values.splits.items()}
+    summary |= {"classes": len(values.classes), "source": values.source, "digest": values.digest()}
     shapes = ", ".join(f"{split} {array.shape}" for split, array in values.splits.items())
-    print_result(told, as_json, f"{values.name}: {shapes}, written to {out}")
+    print_result(summary, as_json, f"{values.name}: {shapes}, written to {out}")
 
 
 def fit(
@@ -82,6 +91,23 @@ def fit(
     """Train a model, one replica a seed; resumes where an interrupted call stopped.
 
     Example: otbench fit pacgan2 --data grid --seeds 0,1,2 --steps 3000 --out fit/grid/pacgan2
+
+    \f
+    Args:
+        model: Name of the model.
+        data: Name or file of the data set.
+        out: Folder for fit.json, weights.safetensors and losses.csv.
+        seeds: Seeds of the replicas, separated by commas.
+        steps: Budget in discriminator updates, or `paper`.
+        snapshots: Fractions of the budget in (0, 1], separated by commas; 1 is always among them.
+        options: Options of the model in place of its paper's, as JSON.
+        device: Where to train.
+        together: Replicas trained at once; 0 for all on a GPU, one on a CPU.
+        capture: Whether to replay steps as CUDA graphs.
+        precision: Arithmetic of the training.
+        deterministic: Whether a GPU must give the same bits every time.
+        time_limit: Seconds after which a replica counts as failed; None for no limit.
+        as_json: Whether to print JSON.
     """
     from otbench.training.fit import fit as run
     from otbench.training.trainer import Options
@@ -113,6 +139,11 @@ def join(
     """Put fits of one model that differ in their seeds into one.
 
     Example: otbench join fit/gan/part-0 fit/gan/part-1 --out fit/gan
+
+    \f
+    Args:
+        folders: Folders that `fit` wrote, for some seeds each.
+        out: Folder for the fit of all seeds.
     """
     from otbench.training.join import join as run
 
@@ -130,6 +161,14 @@ def draw(
     """Draw samples of every seed and snapshot of a fitted model.
 
     Example: otbench draw --fit fit/grid/gan --data grid --n 2500 --out samples/grid/gan.npz
+
+    \f
+    Args:
+        fit: Folder that `fit` wrote.
+        data: Name or file of the data set.
+        out: File to write, .npz.
+        n: Samples of every seed and snapshot.
+        device: Where to compute.
     """
     from otbench.training.draw import draw as run
 
@@ -162,16 +201,28 @@ def features(
     """Make what images are compared in: a classifier of the data set, or Inception, and the real images' features.
 
     Example: otbench features --data digits.npz --out features/digits
+
+    \f
+    Args:
+        data: Name or file of a data set of images.
+        out: Folder for features.json, the classifier and the features.
+        extractor: `classifier`, `inception` or both; None for the classifier where there are labels, and Inception
+            where its weights are at hand.
+        weights: File of Inception's weights; None for torch-fidelity's cache.
+        steps: Batches of 128 that the classifier is trained on; None for its default.
+        seed: Seed of the classifier and of the choice of training images.
+        device: Where to compute.
+        as_json: Whether to print JSON.
     """
     from otbench.features.store import make_features
 
-    told = make_features(load_data(data), out, extractor, weights, steps, seed, setup_device(device.value))
-    said = [
-        f"{name}-{one['weights'][:8]}"
-        + (f", accuracy {one['accuracy']:.4f}" if one.get("accuracy") is not None else "")
-        for name, one in told["extractors"].items()
+    info = make_features(load_data(data), out, extractor, weights, steps, seed, setup_device(device.value))
+    networks = [
+        f"{name}-{entry['weights'][:8]}"
+        + (f", accuracy {entry['accuracy']:.4f}" if entry.get("accuracy") is not None else "")
+        for name, entry in info["extractors"].items()
     ]
-    print_result(told, as_json, f"{told['dataset']}: {'; '.join(said)}, in {out}")
+    print_result(info, as_json, f"{info['dataset']}: {'; '.join(networks)}, in {out}")
 
 
 def measure(
@@ -192,24 +243,38 @@ def measure(
     """Measure samples from anywhere against a data set; writes the tidy table (.csv or .parquet).
 
     Example: otbench measure --dataset grid --samples mine.npz --out metrics.csv
+
+    \f
+    Args:
+        data: Name or file of the data set.
+        samples: Samples, .npz with `samples` (n, d) or (n, c, h, w), or .npy.
+        out: Table to write, .csv or .parquet.
+        run: Name of the run, a column of the table.
+        study: Name of the study, a column of the table; None for that of the data set's kind.
+        model: Name of the model; None for what the file says, else the file's name.
+        features: Folder that `features` made; of images alone.
+        weights: File of Inception's weights; None for torch-fidelity's cache.
+        curves: File for PRD's curves, .npz; None for none.
+        device: Where features of images and metrics are computed.
+        as_json: Whether to print JSON.
     """
     from otbench.metrics.table import measure_file, measured_with, write_curves, write_table
     from otbench.utils.records import write_record
 
-    values, known, where = load_data(data), None, device.value
+    values, reference, where = load_data(data), None, device.value
     if features is not None and values.kind == "images":
         from otbench.metrics.reference import open_features
 
         where = setup_device(device.value)
-        known = open_features(features, values, weights, where)
+        reference = open_features(features, values, weights, where)
     elif device is not Device.cpu:  # points on a CPU are measured without torch
         where = setup_device(device.value)
-    found: dict[str, Any] = {}
-    table = measure_file(values, samples, run, model, study=study, features=known, curves=found, device=where)
+    arrays: dict[str, Any] = {}
+    table = measure_file(values, samples, run, model, study=study, features=reference, curves=arrays, device=where)
     write_table(table, out)
     if curves is not None:
-        write_curves(found, curves)
-        record = measured_with(samples, run, str(table["study"].iloc[0]), known)
+        write_curves(arrays, curves)
+        record = measured_with(samples, run, str(table["study"].iloc[0]), reference)
         if record["samples"]:  # a run's own
             write_record(out, record)
     last = table[table["snapshot"] == table["snapshot"].max()]
@@ -227,12 +292,16 @@ def gather(
     """Collect a run's metrics into metrics.csv and .parquet, run.json and scatter.npz.
 
     Example: otbench gather results/default
+
+    \f
+    Args:
+        folder: Folder of the run, with its config.json.
     """
     from otbench.runs.check import run_of
     from otbench.runs.gather import gather as run
 
-    said = run(run_of(folder))
-    typer.echo(f"{said['run']}: {len(said['expected'])} cells gathered in {folder}")
+    info = run(run_of(folder))
+    typer.echo(f"{info['run']}: {len(info['expected'])} cells gathered in {folder}")
 
 
 def report(
@@ -246,6 +315,16 @@ def report(
     """Render tables, figures and report.html of a gathered run.
 
     Example: otbench report results/default
+
+    \f
+    Args:
+        folder: Folder of the gathered run.
+        published: Table of published figures, .csv.
+        reference: Folder of the reference results; None for results/reference where it is there.
+        out: Folder to write to; None for the run's own.
+
+    Raises:
+        OtbenchError: Where the given folder of reference results has no metrics.parquet.
     """
     from otbench.report import render
 
@@ -270,10 +349,19 @@ def status(
     """Say how many cells of a run are ok and which are not; exit status 1 where one is not, or a study is missing.
 
     Example: otbench status results/default
+
+    \f
+    Args:
+        folder: Folder of the gathered run.
+        config: Digest of the config that the run must be of; None for that of its config.json.
+        as_json: Whether to print JSON.
+
+    Raises:
+        WorkFailed: Where a cell is not ok, a study is missing, or the run was gathered under another config.
     """
     from otbench.report import status as module
 
-    found = module.status(folder, config)
-    print_result(found, as_json, module.said(found))
-    if problem := module.problem(found):
+    summary = module.status(folder, config)
+    print_result(summary, as_json, module.said(summary))
+    if problem := module.problem(summary):
         raise WorkFailed(problem)

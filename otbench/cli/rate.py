@@ -40,6 +40,19 @@ def sheet(
     """Make a blind rating session: a page, a printable sheet with its form, and the key, which raters must not see.
 
     Example: otbench rate sheet --data digits.npz --samples otvae.npz --along otvae --out ratings/digits
+
+    \f
+    Args:
+        data: Name or file of a data set of images.
+        samples: Files of samples, .npz, one for each model.
+        out: Folder of the session.
+        per_cell: Images of every seed at every snapshot shown.
+        along: Models of which all snapshots are shown; of the others only the last.
+        real: Held-out real images that count for the ceiling.
+        checks: Further held-out real images that test attention.
+        repeats: Images shown a second time, for a rater's consistency.
+        seed: Seed of the choice of images and of their order.
+        as_json: Whether to print JSON.
     """
     from otbench.data.samples import read_samples
     from otbench.ratings.answers import stored
@@ -47,14 +60,19 @@ def sheet(
 
     plan = Plan(per_cell, tuple(along or ()), real, checks, repeats, seed)
     made = session(load_data(data), [read_samples(path) for path in samples], plan)
-    stale = sum(one.session != made.key.session for one in stored(out))
+    stale = sum(answer.session != made.key.session for answer in stored(out))
     write_session(made, out)
-    told = {"session": made.key.session, "items": len(made.key.items), "left_out": list(made.left_out), "stale": stale}
-    said = f"session {made.key.session}: {len(made.key.items)} images to rate, in {out}; give raters rate.html or"
-    said += " sheet.pdf with form.csv, and never key.json"
-    said += f"\nleft out: {'; '.join(made.left_out)}" if made.left_out else ""
-    said += f"\n{stale} answers to an earlier session stay in answers.csv and no longer count" if stale else ""
-    print_result(told, as_json, said)
+    summary = {
+        "session": made.key.session,
+        "items": len(made.key.items),
+        "left_out": list(made.left_out),
+        "stale": stale,
+    }
+    text = f"session {made.key.session}: {len(made.key.items)} images to rate, in {out}; give raters rate.html or"
+    text += " sheet.pdf with form.csv, and never key.json"
+    text += f"\nleft out: {'; '.join(made.left_out)}" if made.left_out else ""
+    text += f"\n{stale} answers to an earlier session stay in answers.csv and no longer count" if stale else ""
+    print_result(summary, as_json, text)
 
 
 @app.command("import")
@@ -67,15 +85,22 @@ def import_(
     """Check raters' files and merge them into answers.csv; one wrong file, and nothing changes.
 
     Example: otbench rate import ratings-*.json --into results/default/ratings/digits
+
+    \f
+    Args:
+        files: Raters' files, .json or .csv.
+        into: Folder of the session.
+        partial: Whether to take raters who did not finish.
+        as_json: Whether to print JSON.
     """
     from otbench.ratings.analysis import session_of
     from otbench.ratings.answers import merge
 
     key, _ = session_of(into)
     added = merge(files, key, into, partial)
-    raters = sorted({one.rater for one in added})
-    told = {"session": key.session, "raters": raters, "answers": len(added)}
-    print_result(told, as_json, f"{len(added)} answers of {', '.join(raters)} added to {into / 'answers.csv'}")
+    raters = sorted({answer.rater for answer in added})
+    summary = {"session": key.session, "raters": raters, "answers": len(added)}
+    print_result(summary, as_json, f"{len(added)} answers of {', '.join(raters)} added to {into / 'answers.csv'}")
 
 
 @app.command()
@@ -87,13 +112,19 @@ def show(
     """Print what people's answers say: rates with intervals, raters, agreement.
 
     Example: otbench rate show results/default/ratings/digits --table results/default/metrics.parquet
+
+    \f
+    Args:
+        folder: Folder of the session.
+        table: Tidy table with the classifier's proxy to compare with; None for none.
+        as_json: Whether to print JSON.
     """
     from otbench.metrics.table import read_table
     from otbench.ratings.analysis import analyse, proxies_of, session_of
 
     key, answers = session_of(folder)
-    told = analyse(key, answers, proxies_of(key, read_table(table)) if table else None)
-    print_result(told, as_json, _said(told))
+    analysis = analyse(key, answers, proxies_of(key, read_table(table)) if table else None)
+    print_result(analysis, as_json, _said(analysis))
 
 
 def _said(told: dict[str, Any]) -> str:
@@ -101,25 +132,25 @@ def _said(told: dict[str, Any]) -> str:
         f"session {told['session']}, {told['dataset']}: {told['answers']} answers of {told['raters']} raters"
         + (f"; {told['stale']} answers to other sessions left out" if told["stale"] else "")
     ]
-    rates = [(f"{one['model']} at {one['snapshot']:.3g}", one) for one in told["rates"]]
+    rates = [(f"{entry['model']} at {entry['snapshot']:.3g}", entry) for entry in told["rates"]]
     rates += [("held-out real images", told["real"])] if told["real"] else []
-    for name, one in rates:
-        both = f", over raters and images {_span(one['bootstrap'])}" if one["bootstrap"] else ""
+    for name, entry in rates:
+        both = f", over raters and images {_span(entry['bootstrap'])}" if entry["bootstrap"] else ""
         lines.append(
-            f"{name:28} {one['rate']:6.1%}  Wilson {_span(one['wilson'])}{both};"
-            f" {one['answers']} answers, {one['raters']} raters"
+            f"{name:28} {entry['rate']:6.1%}  Wilson {_span(entry['wilson'])}{both};"
+            f" {entry['answers']} answers, {entry['raters']} raters"
         )
-    for one in told["by_rater"]:
+    for entry in told["by_rater"]:
         lines.append(
-            f"rater {one['rater']}: {one['answers']} answers, attention {_share(one['attention'])},"
-            f" consistency {_share(one['consistency'])}" + ("  <- below the threshold" if one["flagged"] else "")
+            f"rater {entry['rater']}: {entry['answers']} answers, attention {_share(entry['attention'])},"
+            f" consistency {_share(entry['consistency'])}" + ("  <- below the threshold" if entry["flagged"] else "")
         )
     alpha, kappa = told["agreement"]["krippendorff_alpha"], told["agreement"]["fleiss_kappa"]
     if alpha is not None and kappa is not None:
         lines.append(f"agreement: Krippendorff's alpha {alpha:.3f}, Fleiss' kappa {kappa:.3f}")
     if told["proxy"]["pearson"] is not None:
-        found = told["proxy"]
-        lines.append(f"proxy: Pearson {found['pearson']:.3f}, Spearman {found['spearman']:.3f}, n = {found['n']}")
+        proxy = told["proxy"]
+        lines.append(f"proxy: Pearson {proxy['pearson']:.3f}, Spearman {proxy['spearman']:.3f}, n = {proxy['n']}")
     return "\n".join(lines)
 
 

@@ -23,6 +23,18 @@ def reference(
     """Work through the queue of the reference results; stop it at any time, and the same command goes on.
 
     Example: otbench reference --cores 2
+
+    \f
+    Args:
+        queue: The queue, .yaml.
+        cores: Cells made at once, one thread each.
+        device: Where models are trained.
+        status: Whether to say only what is done, what is next and how long it takes.
+        pack: Whether to only write what is complete into the folder of the reference results.
+
+    Raises:
+        OtbenchError: Where both `status` and `pack` are asked for.
+        WorkFailed: Where cells could not be made.
     """
     from otbench.config.queue import read_queue
     from otbench.runs import queue as module

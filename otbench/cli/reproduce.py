@@ -23,26 +23,43 @@ def reproduce(
     Status 0: bitwise equal; or, where code, versions or machine differ, every value within its interval. Else 1.
 
     Example: otbench reproduce results/default grid/gan/0
+
+    \f
+    Args:
+        folder: Folder of the run.
+        cell: DATASET/MODEL/SEED.
+        out: Folder to keep fit, samples and table in; None for none.
+        as_json: Whether to print JSON.
+
+    Raises:
+        WorkFailed: Where the cell is not reproduced.
     """
     from otbench.runs.reproduce import finite
     from otbench.runs.reproduce import reproduce as run
 
-    told = run(folder, cell, out)
-    print_result(finite(told), as_json, text(told))
-    if not told["reproduced"]:
-        raise WorkFailed(f"reproduce: {cell}: {told['verdict']}")
+    result = run(folder, cell, out)
+    print_result(finite(result), as_json, text(result))
+    if not result["reproduced"]:
+        raise WorkFailed(f"reproduce: {cell}: {result['verdict']}")
 
 
 def text(told: dict[str, Any]) -> str:
-    """What was found, for a terminal: scores of the last snapshot, and of what else was compared all that differs."""
+    """The comparison for a terminal: scores of the last snapshot, and all other compared values that differ.
+
+    Args:
+        told: What `runs.reproduce.reproduce` returned.
+
+    Returns:
+        Lines of text, the verdict last.
+    """
     from otbench.runs.differences import EQUAL
 
     lines = [f"{told['cell']} of run {told['run']}, trained, drawn and measured again alone", _expectation(told), ""]
     last = max(row["snapshot"] for row in told["rows"])
     earlier = [row for row in told["rows"] if row["snapshot"] != last]
     stated = [row for row in told["rows"] if row["snapshot"] == last and row["protocol"] == "certificate"]
-    shown = [row for row in told["rows"] if row["verdict"] != EQUAL or row not in earlier + stated]
-    lines += _columns([("metric", "at", "run", "again", "interval of a new seed", "verdict"), *map(_line, shown)])
+    scores = [row for row in told["rows"] if row["verdict"] != EQUAL or row not in earlier + stated]
+    lines += _columns([("metric", "at", "run", "again", "interval of a new seed", "verdict"), *map(_line, scores)])
     for what, rows in ((f"before snapshot {last:g}", earlier), ("stated by the training itself", stated)):
         if rows:
             lines.append(f"{what}: {sum(row['verdict'] == EQUAL for row in rows)} of {len(rows)} values equal")
@@ -54,7 +71,7 @@ def text(told: dict[str, Any]) -> str:
 def _expectation(told: dict[str, Any]) -> str:
     if told["promised"]:
         return "code, versions, device and processor are those of the run: equal bits are expected"
-    changed = [f"{one['what']} {one['run']} -> {one['here']}" for one in told["differences"]]
+    changed = [f"{change['what']} {change['run']} -> {change['here']}" for change in told["differences"]]
     return "equal bits are not promised: " + ("; ".join(changed) if changed else "it was trained on a GPU")
 
 
@@ -73,9 +90,9 @@ def _costs(run: dict[str, float], again: dict[str, float]) -> str:
         return f"{costs[name] * scale:.3g}" if name in costs else "not measured"
 
     units = {"seconds": (1, "s of training"), "peak_memory": (1e-6, "MB at most"), "energy": (1, "J")}
-    known = [name for name in units if name in run or name in again]
+    names = [name for name in units if name in run or name in again]
     return ", ".join(
-        f"{said(run, name, units[name][0])} -> {said(again, name, units[name][0])} {units[name][1]}" for name in known
+        f"{said(run, name, units[name][0])} -> {said(again, name, units[name][0])} {units[name][1]}" for name in names
     )
 
 

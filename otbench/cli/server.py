@@ -26,14 +26,18 @@ from otbench.utils.threads import MODULES, THREADS
 VARIABLE = "OTBENCH_WARM"
 PARENT = "OTBENCH_PARENT"
 """Environment variable with the process that a call belongs to, where it must not outlive it."""
-#: seconds between looks at whether the parent still lives
+#: seconds between two checks that the parent lives
 LOOK = 1.0
-#: exit status of a call whose process ended without one, as a shell tells of SIGKILL
+#: exit status of a call whose process ended without one: a shell's for SIGKILL
 KILLED = 137
 
 
 def start(parent: int) -> None:
-    """Start the process in the background and name its socket in the environment; it ends with `parent`."""
+    """Start the process in the background and name its socket in the environment.
+
+    Args:
+        parent: Id of the process that it ends with.
+    """
     from otbench.utils.files import make_temporary_folder
 
     path = str(make_temporary_folder("otbench") / "warm")
@@ -46,10 +50,15 @@ def start(parent: int) -> None:
 
 
 def ask(path: str, words: list[str]) -> int | None:
-    """Let the process at the socket run `otbench WORDS`; returns its exit status.
+    """Let the process at the socket run `otbench WORDS`.
 
-    None where nobody answers, or where the call asks for more threads than that process has. A call that was asked to
-    stop before anybody answered has stopped: its status is a signal's.
+    Args:
+        path: Where the socket lies.
+        words: Arguments of the command line.
+
+    Returns:
+        Exit status. None where nobody answers, or where the call asks for more threads than that process has. A call
+        that was asked to stop before anybody answered has stopped: its status is a signal's.
     """
     if any(os.environ.get(name, "1") != "1" for name in THREADS):
         return None
@@ -73,7 +82,7 @@ def ask(path: str, words: list[str]) -> int | None:
 
 @contextlib.contextmanager
 def _forwarding(connection: socket.socket, asked: list[int]) -> Iterator[None]:
-    """Tell the process at the other end of signals that ask this one to stop, and go on waiting for it.
+    """Forward signals that ask this process to stop to the process at the other end, and go on waiting for it.
 
     asked: gets their numbers.
     """
@@ -92,7 +101,11 @@ def _forwarding(connection: socket.socket, asked: list[int]) -> Iterator[None]:
 
 
 def end_with(parent: int) -> None:
-    """Ask this process to stop, as SIGTERM does, once `parent` is gone."""
+    """Ask this process to stop, as SIGTERM does, once another is gone.
+
+    Args:
+        parent: Id of the other process.
+    """
 
     def look() -> None:
         while _lives(parent):
@@ -103,7 +116,12 @@ def end_with(parent: int) -> None:
 
 
 def serve(path: str, parent: int) -> None:
-    """Answer calls at the socket until the process `parent` is gone."""
+    """Answer calls at the socket until the parent is gone.
+
+    Args:
+        path: Where to make the socket; its folder is removed at the end.
+        parent: Id of the process to end with.
+    """
     import importlib
 
     with socket.socket(socket.AF_UNIX) as listener:
@@ -139,7 +157,7 @@ def _lives(process: int) -> bool:
 
 
 def _answer(connection: socket.socket) -> None:
-    """In the fork: be the caller, run its command, send the exit status, and end."""
+    """Run the caller's command in the fork, send the exit status, and end."""
     status = 1
     try:
         os.setsid()  # a terminal's Ctrl-C is the caller's, who passes it on
@@ -167,7 +185,7 @@ def _answer(connection: socket.socket) -> None:
 
 
 def _open_streams(encodings: list[str | None]) -> None:
-    """Python's own streams anew, on the caller's files: those of before know of /dev/null, in which one can seek."""
+    """Reopen Python's standard streams on the caller's files: the earlier ones belong to /dev/null, which can seek."""
     names = ("stdin", "stdout", "stderr")
     for number, (name, encoding) in enumerate(zip(names, encodings, strict=True)):
         mode = "r" if number == 0 else "w"
@@ -189,13 +207,13 @@ def _received(connection: socket.socket, length: int) -> bytes:
 
 def _watch(connection: socket.socket) -> None:
     """Send this process the signals that the caller passes on, and SIGTERM once the caller is gone."""
-    told = b"\0"
-    while told:
+    byte = b"\0"
+    while byte:
         try:
-            told = connection.recv(1)
+            byte = connection.recv(1)
         except OSError:
-            told = b""
-        os.kill(os.getpid(), told[0] if told else signal.SIGTERM)
+            byte = b""
+        os.kill(os.getpid(), byte[0] if byte else signal.SIGTERM)
 
 
 def _run(words: list[str]) -> int:

@@ -37,24 +37,38 @@ def slices(
     Status 0: the run is complete; 3: there is more to do.
 
     Example: otbench slice config/mnist.yaml --minutes 8 --from packed --out packed --config device=cuda
+
+    \f
+    Args:
+        config: The run's config file, .yaml.
+        minutes: Minutes after which the run is stopped.
+        out: Folder to pack what the next slice needs in.
+        source: Folder that an earlier slice packed into; None for the first.
+        cores: Jobs at once; None for all cores.
+        words: `key=value` of the config, in place of the file's.
+        part_size: Most MiB of a file.
+        parts: Most files, beside manifest.json.
+
+    Raises:
+        Exit: Where the run is not complete, with status MORE.
     """
     from otbench.runs.slices import run
 
     above_zero(minutes, "--minutes", SECONDS_MOST / 60)
     above_zero(part_size, "--part-size", WHOLE_MOST / 2**20)
-    said = run(config, minutes, out, source, cores or len(os.sched_getaffinity(0)), words, part_size, parts)
-    size = sum(part["bytes"] for part in said["parts"]) / 2**20
-    typer.echo(f"packed {size:,.1f} MiB in {len(said['parts'])} parts in {out}")
-    if said["thinned"]:
+    manifest = run(config, minutes, out, source, cores or len(os.sched_getaffinity(0)), words, part_size, parts)
+    size = sum(part["bytes"] for part in manifest["parts"]) / 2**20
+    typer.echo(f"packed {size:,.1f} MiB in {len(manifest['parts'])} parts in {out}")
+    if manifest["thinned"]:
         typer.echo("of measured samples only those went along that figures show, as all of them do not fit")
-    if said["left_out"]:
-        typer.echo(f"left out for lack of room, to be made again: {', '.join(said['left_out'])}")
-    counts = said["cells"]
-    typer.echo(f"run {said['run']}: {counts['done']} of {counts['all']} cells are done")
-    if not said["complete"]:
+    if manifest["left_out"]:
+        typer.echo(f"left out for lack of room, to be made again: {', '.join(manifest['left_out'])}")
+    counts = manifest["cells"]
+    typer.echo(f"run {manifest['run']}: {counts['done']} of {counts['all']} cells are done")
+    if not manifest["complete"]:
         command = ["otbench", "slice", str(config), "--minutes", f"{minutes:g}", "--from", str(out), "--out", str(out)]
         command += ["--cores", str(cores)] if cores else []
-        command += [word for one in words or [] for word in ("--config", one)]
+        command += [word for setting in words or [] for word in ("--config", setting)]
         command += ["--part-size", f"{part_size:g}"] if part_size != PART_SIZE else []
         command += ["--parts", str(parts)] if parts != PARTS else []
         typer.echo(f"go on with: {shlex.join(command)}")

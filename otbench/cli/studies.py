@@ -46,11 +46,21 @@ def study(
     """Study a fitted AE-OT itself: paths through its singular set, embeddings of images and codes; prints JSON.
 
     Example: otbench study latent --data digits --fit fit/digits/ae-ot --out studies/latent/digits.npz
+
+    \f
+    Args:
+        name: Study to compute.
+        data: Name or file of the data set.
+        fit: Folder that `fit` wrote for ae-ot.
+        out: File to write, .npz.
+        seed: Seed of the replica to study; None for the first that is ok.
+        segments: Random segments of the source cube.
+        points: Most training images to embed.
     """
     from otbench.studies import latent
 
-    told = latent.write(out, latent.study(load_data(data), fit, seed, segments, points))
-    print_json(told)
+    info = latent.write(out, latent.study(load_data(data), fit, seed, segments, points))
+    print_json(info)
 
 
 def search(
@@ -71,6 +81,27 @@ def search(
     """Train a model with randomly drawn options (Lucic et al. 2018) and write the distances reached, as CSV.
 
     Example: otbench search ns-gan --data digits.npz --features features/digits --trials 0:10 --out search.csv
+
+    \f
+    Args:
+        model: Name of the model.
+        data: Name or file of a data set of images.
+        features: Folder that `features` made of the data set.
+        out: Table to write, .csv; a record goes beside it.
+        space: Ranges that the options are drawn from.
+        trials: Trials `FIRST:END`; trial 0 of the wide space has the defaults.
+        steps: Budget of each trial in discriminator updates, or `paper`.
+        snapshots: Fractions of the budget at which a trial is measured, separated by commas.
+        samples: Samples that are measured.
+        options: Options of every trial, as JSON, below those drawn.
+        seed: Seed of the options drawn and of the weights.
+        weights: File of Inception's weights; None for torch-fidelity's cache.
+        device: Where to train.
+
+    Raises:
+        OtbenchError: Where a snapshot is wrong.
+
+    Source: Lucic et al. (2018).
     """
     from otbench.metrics.reference import open_features
     from otbench.studies.search import Budget
@@ -83,11 +114,11 @@ def search(
     except ValueError as error:
         raise OtbenchError(f"--snapshots: {error}") from None
     each = Budget(budget(steps), marks, samples, mapping(options), seed, where)
-    known = open_features(features, values, weights, where)
-    table = run(model, values, known, space.value, span(trials), each, out)
+    reference = open_features(features, values, weights, where)
+    table = run(model, values, reference, space.value, span(trials), each, out)
     asked = {"model": model, "dataset": values.name, "data": values.digest(), "space": space.value}
     asked |= {"trials": trials.replace(":", "-"), "steps": each.steps or "paper", "snapshots": marks}
-    asked |= {"samples": samples, "options": each.options, "seed": seed, "features": _weights(known)}
+    asked |= {"samples": samples, "options": each.options, "seed": seed, "features": _weights(reference)}
     versions = {"fit_version": fit_version(model, values.kind), "study_version": study_version("search")}
     write_record(out, asked | versions | {"measure_version": measure_version()})
     good = table[(table["metric"] == "fid") & table["value"].notna()]
@@ -112,19 +143,32 @@ def spread(
     Writes OUT, and beside it the Frechet distance at several numbers of samples (`<stem>.bias.csv`).
 
     Example: otbench spread --data digits.npz --fit fit/digits/vae --features features/digits --out spread.csv
+
+    \f
+    Args:
+        data: Name or file of the data set.
+        fit: Folder that `fit` wrote.
+        out: Table to write, .csv.
+        n: Samples of every draw.
+        draws: Independent draws from every seed's final weights.
+        subsets: Measurements of every draw, each with its own subsets.
+        metric: Names of the metrics to measure; None for all.
+        features: Folder that `features` made; of images alone.
+        weights: File of Inception's weights; None for torch-fidelity's cache.
+        device: Where to compute.
     """
     from otbench.metrics.reference import open_features
     from otbench.studies.spread import spread as run
     from otbench.studies.spread import write_spread
 
-    values, known, where = load_data(data), None, setup_device(device.value)
+    values, reference, where = load_data(data), None, setup_device(device.value)
     if features is not None and values.kind == "images":
-        known = open_features(features, values, weights, where)
-    tables = run(fit, values, n, draws, subsets, known, metric, where)
+        reference = open_features(features, values, weights, where)
+    tables = run(fit, values, n, draws, subsets, reference, metric, where)
     write_spread(tables, out)
     fitted = read_json(fit / "fit.json")
     record = {"fit": {name: fitted.get(name) for name in ("model", "dataset", "data", "asked", "fit_version")}}
-    record |= {"n": n, "draws": draws, "subsets": subsets, "metrics": metric, "features": _weights(known)}
+    record |= {"n": n, "draws": draws, "subsets": subsets, "metrics": metric, "features": _weights(reference)}
     versions = {"study_version": study_version("spread"), "measure_version": measure_version()}
     write_record(out, record | versions)
     typer.echo(f"{values.name}: {len(tables[0])} values of {draws} draws x {subsets} subsets in {out}")
@@ -132,7 +176,7 @@ def spread(
 
 def _weights(features: Features | None) -> dict[str, str]:
     """The hash of the weights of every network that images are compared in."""
-    return {name: one.info["weights"] for name, one in features.extractors.items()} if features else {}
+    return {name: extractor.info["weights"] for name, extractor in features.extractors.items()} if features else {}
 
 
 def theory(
@@ -148,11 +192,20 @@ def theory(
     """Compute one of the texts' arguments, with figures whose answer is known, and print what it found as JSON.
 
     Example: otbench theory parallel-lines --out theory/parallel-lines.npz
+
+    \f
+    Args:
+        name: Study of the theory.
+        out: File to write, .npz.
+        data: Name or file of the data set, for a study of images; None for the others.
+        options: Options in place of the defaults, as JSON.
+        seed: Seed of all that is random.
+        device: Where to compute; some studies run on a CPU alone.
     """
     from otbench.theory import compute
 
     given = mapping(options)
     where = setup_device("cpu" if name in ON_CPU else device.value)
-    found = compute(name, given, load_data(data) if data else None, seed, where)
-    found.write(out)
-    print_json({"name": name, "seconds": found.info["seconds"], "facts": found.facts})
+    findings = compute(name, given, load_data(data) if data else None, seed, where)
+    findings.write(out)
+    print_json({"name": name, "seconds": findings.info["seconds"], "facts": findings.facts})

@@ -25,11 +25,16 @@ def show(
     """What models, data sets, metrics and studies of the theory there are, with their papers.
 
     Example: otbench list models
+
+    \f
+    Args:
+        kind: What to list.
+        as_json: Whether to print JSON.
     """
     from otbench.cli.listing import listing, text
 
-    found = listing() if kind is Kind.all else {kind.value: listing()[kind.value]}
-    print_result(found, as_json, text(found))
+    contents = listing() if kind is Kind.all else {kind.value: listing()[kind.value]}
+    print_result(contents, as_json, text(contents))
 
 
 def score(
@@ -43,6 +48,12 @@ def score(
     so that it can lie below zero. Columns are features: images themselves are measured by `otbench measure`.
 
     Example: otbench score real.npy generated.npy
+
+    \f
+    Args:
+        real: Features of real data, .npy (n, d).
+        generated: Features of generated data, .npy (m, d).
+        seed: Seed of k-means and subsets.
     """
     from otbench.data.samples import read_array
     from otbench.metrics import score_features
@@ -64,6 +75,22 @@ def transport(
     """Solve semi-discrete transport to points, or check a map; prints the certificate as JSON.
 
     Example: otbench transport codes.npy --source cube --tolerance 0.05 --out map.npz
+
+    \f
+    Args:
+        target: Target points, .npy (n, d); None where a map is checked.
+        source: Source measure: cube, ball or gaussian.
+        tolerance: Relative cell error to reach, at most 1; None for the solver's default.
+        out: File for the map, .npz; None for none.
+        weights: Weights of the points, .npy (n,), positive; None for equal ones.
+        start: Map to start from, .npz.
+        seed: Seed of the stochastic solver.
+        time_limit: Seconds after which to stop; None for no limit.
+        check: Map whose certificate is computed again instead, .npz.
+
+    Raises:
+        OtbenchError: Where neither or both of `target` and `check` are given.
+        WorkFailed: Where the map missed its tolerance.
     """
     from otbench.cli import transport
 
@@ -72,9 +99,9 @@ def transport(
     above_zero(tolerance, "--tolerance", 1.0)
     above_zero(time_limit, "--time-limit")
     if check:
-        told = transport.check(check)
+        certificate = transport.check(check)
     else:
-        told = transport.run(target, source, tolerance, out, weights, seed, time_limit, start, progress=True)
-    print_json(told)
-    if not told.get("map_tolerance_met", 1):
+        certificate = transport.run(target, source, tolerance, out, weights, seed, time_limit, start, progress=True)
+    print_json(certificate)
+    if not certificate.get("map_tolerance_met", 1):
         raise WorkFailed("transport: the map missed its tolerance; the certificate says by how much")

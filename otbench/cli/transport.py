@@ -25,16 +25,28 @@ def run(
     device: str | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Solve for the target points (n, d) in a .npy or .npz file (array `target`, or the only one), and certify the map.
+    """Solve for target points on disk, and certify the map.
 
-    weights_path: weights (n,), likewise; start_path: a map to go on from; out: where the map is saved. Returns the
-    certificate's numbers with n, d, source, seconds, reason. A missed tolerance is in map_tolerance_met (0), for the
-    caller to turn into an exit status.
+    Args:
+        target_path: Target points (n, d), .npy or .npz (array `target`, or the only one).
+        source: Source measure: cube (alias uniform), ball or gaussian.
+        tolerance: Relative cell error to reach; None for the solver's default.
+        out: Where the map is saved, .npz; None for nowhere.
+        weights_path: Weights (n,), .npy or .npz (array `weights`, or the only one); None for equal ones.
+        seed: Seed of the stochastic solver.
+        time_limit: Seconds after which to stop; None for no limit.
+        start_path: Map to go on from, .npz; None for none.
+        device: Where to compute; None for the solver's choice.
+        progress: Whether to show progress.
+
+    Returns:
+        The certificate's numbers with n, d, source, method, seconds and reason. A missed tolerance is in
+        `map_tolerance_met` (0), for the caller to turn into an exit status.
     """
     target = read_array(target_path, "target")
     weights = None if weights_path is None else read_array(weights_path, "weights")
     start = None if start_path is None else load(start_path)
-    found = solve(
+    transport_map = solve(
         target,
         weights,
         source,
@@ -46,14 +58,23 @@ def run(
         progress=progress,
     )
     if out is not None:
-        found.save(out)
-    return _described(found) | found.certificate()
+        transport_map.save(out)
+    return _described(transport_map) | transport_map.certificate()
 
 
 def check(map_path: str | Path, points: int | None = None, seed: int = 2) -> dict[str, Any]:
-    """Compute the certificate of a saved map again, on points that the solver never saw."""
-    found = load(map_path)
-    return _described(found) | found.certificate(points, seed)
+    """Compute the certificate of a saved map again, on points that the solver never saw.
+
+    Args:
+        map_path: The map, .npz.
+        points: Number of points to draw; None for the certificate's default.
+        seed: Seed of the points.
+
+    Returns:
+        The certificate's numbers with n, d, source, method, seconds and reason.
+    """
+    transport_map = load(map_path)
+    return _described(transport_map) | transport_map.certificate(points, seed)
 
 
 def _described(found: Any) -> dict[str, Any]:
@@ -64,13 +85,22 @@ def _described(found: Any) -> dict[str, Any]:
 
 
 def read_array(path: str | Path, name: str) -> np.ndarray:
-    """The array in a .npy file, or the one called `name` (or the only one) in an .npz file; OtbenchError with a
-    sentence otherwise.
+    """Array in a .npy or .npz file.
+
+    Args:
+        path: Where the file lies.
+        name: Array to take from an .npz file; where it is not there, the only one is taken.
+
+    Returns:
+        The array, of any shape.
+
+    Raises:
+        OtbenchError: Where the file cannot be read, or holds several arrays and none of the name.
     """
-    found = read_arrays(path, "a .npy or .npz file of numbers")
-    if not isinstance(found, dict):
-        return found
-    chosen = name if name in found else (next(iter(found)) if len(found) == 1 else None)
+    content = read_arrays(path, "a .npy or .npz file of numbers")
+    if not isinstance(content, dict):
+        return content
+    chosen = name if name in content else (next(iter(content)) if len(content) == 1 else None)
     if chosen is None:
-        raise OtbenchError(f"{path}: expected an array called {name}, got {', '.join(found) or 'nothing'}")
-    return found[chosen]
+        raise OtbenchError(f"{path}: expected an array called {name}, got {', '.join(content) or 'nothing'}")
+    return content[chosen]

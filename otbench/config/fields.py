@@ -20,12 +20,22 @@ from otbench.utils.bounds import (
 )
 from otbench.utils.paths import expanded, expanded_folder
 
-#: what validates every part of a config: no other keys, and no number that is none
+#: validation of every part of a config: no unknown keys, finite numbers only
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 def number(value: Any) -> Any:
-    """The number that a text is: nested values of Snakemake's `--config`, and YAML's `1e3`, come as texts."""
+    """The number that a text is: nested values of Snakemake's `--config`, and YAML's `1e3`, come as texts.
+
+    Args:
+        value: Value of a key.
+
+    Returns:
+        An int or float for such a text, an int where it is whole; anything else as it is.
+
+    Raises:
+        ValueError: Where the value is a bool.
+    """
     if isinstance(value, bool):
         raise ValueError(f"expected a number, got {str(value).lower()}")
     if not isinstance(value, str) or len(value) > 40:
@@ -33,60 +43,99 @@ def number(value: Any) -> Any:
     for kind in (int, float):
         try:
             # YAML writes `.inf` and `.nan`
-            found = kind(re.sub(r"^([-+]?)\.(inf|nan)$", r"\1\2", value, flags=re.IGNORECASE))
+            parsed = kind(re.sub(r"^([-+]?)\.(inf|nan)$", r"\1\2", value, flags=re.IGNORECASE))
         except ValueError:
             continue
-        return int(found) if kind is float and found.is_integer() else found
+        return int(parsed) if kind is float and parsed.is_integer() else parsed
     return value
 
 
 def words(value: Any) -> Any:
-    """The value that a word of Python or YAML stands for, which nested values of `--config` come as texts of."""
-    known = {"null": None, "None": None, "~": None, "true": True, "True": True, "false": False, "False": False}
-    return known.get(value, value) if isinstance(value, str) else value
+    """The value that a word of Python or YAML stands for: nested values of `--config` come as texts.
+
+    Args:
+        value: Value of a key.
+
+    Returns:
+        None, True or False for such a word; anything else as it is.
+    """
+    meanings = {"null": None, "None": None, "~": None, "true": True, "True": True, "false": False, "False": False}
+    return meanings.get(value, value) if isinstance(value, str) else value
 
 
 def plain(value: Any) -> Any:
-    """An option's value with the numbers and words that it holds as texts, in lists and mappings too."""
+    """An option's value with the numbers and words that it holds as texts, in lists and mappings too.
+
+    Args:
+        value: Value of an option, as YAML or the command line gives it.
+
+    Returns:
+        The value with those texts replaced.
+
+    Raises:
+        ValueError: Where it is too large, too deep or holds a number that is not finite.
+    """
     return _plain(finite(value))
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    found = words(value)
-    return number(found) if isinstance(found, str) and NUMBER.fullmatch(found) else found
+        return {key: _plain(item) for key, item in value.items()}
+    parsed = words(value)
+    return number(parsed) if isinstance(parsed, str) and NUMBER.fullmatch(parsed) else parsed
 
 
 def finite(value: Any, where: str = "set") -> Any:
-    """Return `value`; raises ValueError where it holds a number that is not finite, too many values, or itself."""
+    """Check that a value holds finite numbers alone, and is not too large or too deep.
+
+    Args:
+        value: Mappings, lists, texts and numbers.
+        where: What the value belongs to; begins the message.
+
+    Returns:
+        `value`, unchanged.
+
+    Raises:
+        ValueError: Where it holds a number that is not finite, too many values, or itself.
+    """
     stack: list[tuple[Any, int]] = [(value, 0)]
     seen = 0
     while stack:
         seen += 1
         if seen > VALUES:
             raise ValueError(f"{where} holds more than {VALUES:,} values")
-        one, depth = stack.pop()
-        if isinstance(one, float) and not math.isfinite(one):
-            raise ValueError(f"{where} holds {one}, expected finite numbers")
+        item, depth = stack.pop()
+        if isinstance(item, float) and not math.isfinite(item):
+            raise ValueError(f"{where} holds {item}, expected finite numbers")
         if depth > DEPTH:
             raise ValueError(f"{where} is nested deeper than {DEPTH} levels")
-        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list | tuple) else ()
+        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list | tuple) else ()
         stack += [(part, depth + 1) for part in inner]
     return value
 
 
 def distinct(values: list, what: str) -> list:
-    """Return `values`; raises ValueError where one is there twice."""
+    """Check that no value is there twice.
+
+    Args:
+        values: Values that can be hashed.
+        what: What a value is called, for the message.
+
+    Returns:
+        `values`, unchanged.
+
+    Raises:
+        ValueError: Where one is there twice.
+    """
     if len(set(values)) < len(values):
         raise ValueError(f"holds {what} twice")
     return values
 
 
 def _name(value: Any) -> Any:
-    """A name of digits alone, or a date, as a text again: YAML and Snakemake's command line make values of them."""
+    """Text of a name of digits alone or of a date, which YAML and Snakemake's command line turn into values."""
     if isinstance(value, bool):
         raise ValueError(
             f"YAML reads it as {str(value).lower()}; expected a name, in quotes where it is a word like 'no'"
@@ -97,9 +146,9 @@ def _name(value: Any) -> Any:
 
 
 def _steps(value: Any) -> Any:
-    found = value if isinstance(value, bool) else number(value)
-    if found == "paper" or (type(found) is int and 1 <= found <= WHOLE_MOST):
-        return found
+    steps = value if isinstance(value, bool) else number(value)
+    if steps == "paper" or (type(steps) is int and 1 <= steps <= WHOLE_MOST):
+        return steps
     raise ValueError(f"expected a whole number from 1 to {WHOLE_MOST}, or 'paper', got {value!r}")
 
 
@@ -113,7 +162,14 @@ def _seeds(value: list[int]) -> list[int]:
 
 
 def none(value: Any) -> Any:
-    """None where it is a word for it; else the value itself."""
+    """None where the value is a word for it.
+
+    Args:
+        value: Value of a key.
+
+    Returns:
+        None, or the value itself.
+    """
     return None if words(value) is None else value
 
 

@@ -14,7 +14,16 @@ from otbench.config.run import Run, StudyConfig
 def sentence(
     error: ValidationError, where: str, known: Callable[[tuple[int | str, ...]], list[str]] | None = None
 ) -> str:
-    """The first fault in one sentence; `known` gives the keys that may stand at a place, by default those of a run."""
+    """The first fault of a config in one sentence.
+
+    Args:
+        error: What pydantic found.
+        where: File or other source of the config; begins the sentence.
+        known: Function from a place in the config to the keys that may stand there; default: those of a run.
+
+    Returns:
+        The sentence, which names the key.
+    """
     first = error.errors()[0]
     # of a key that is wrong itself pydantic says so by a last part of its own
     key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "studies"
@@ -38,7 +47,7 @@ def _short(value: object) -> str:
 
 
 def _fields(place: tuple[int | str, ...]) -> list[str]:
-    """The keys that may stand where an unknown one was found."""
+    """Keys allowed at the place of an unknown one."""
     if len(place) <= 1:
         return list(Run.model_fields)
     for name, part in (("search", Search), ("spread", Spread), ("rating", Rating), ("theory", Theory)):

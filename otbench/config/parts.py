@@ -133,7 +133,16 @@ class Theory(BaseModel):
 
 
 def check_names(values: list[str], names: list[str] | tuple[str, ...], what: str) -> None:
-    """Raise ValueError where a value is none of `names`; `what` begins its sentence."""
+    """Check that every value is a known name.
+
+    Args:
+        values: Names to check.
+        names: Known names.
+        what: Beginning of the message.
+
+    Raises:
+        ValueError: Where a value is none of `names`.
+    """
     for value in values:
         if value not in names:
             raise ValueError(f"{what} '{value}'; known are {', '.join(names)}")

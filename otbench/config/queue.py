@@ -80,7 +80,11 @@ class Queue(BaseModel):
                         yield Cell(part, dataset, model, seed)
 
     def run(self) -> Run | None:
-        """The rows with the papers' values as a run whose folder is the work folder; None where there are none."""
+        """Rows with the papers' values as a run whose folder is the work folder.
+
+        Returns:
+            The run; None where there are no such rows.
+        """
         studies = {
             part.study: part.model_dump(include={"datasets", "models", "seeds", "steps", "snapshots", "samples"})
             for part in self.parts
@@ -116,12 +120,29 @@ class Cell:
         return asked | {"steps": self.part.steps, "samples": self.part.samples, "set": self.part.set}
 
     def folder(self, work: Path) -> Path:
-        """The cell's own folder below the work folder."""
+        """The cell's own folder.
+
+        Args:
+            work: Work folder of the queue.
+
+        Returns:
+            Path below it, with a digest of the request.
+        """
         return work / "cells" / self.dataset / self.row / f"{self.seed}-{digest(self.request)}"
 
 
 def read_queue(path: Path) -> Queue:
-    """The queue that a YAML file describes; raises OtbenchError with one sentence that says what is wrong."""
+    """Read the queue.
+
+    Args:
+        path: The queue, .yaml.
+
+    Returns:
+        The queue, checked.
+
+    Raises:
+        OtbenchError: Where the file cannot be read or is wrong; one sentence says why.
+    """
     import yaml
 
     try:
@@ -140,5 +161,5 @@ def read_queue(path: Path) -> Queue:
 
 
 def _fields(place: tuple[int | str, ...]) -> list[str]:
-    """The keys that may stand where an unknown one was found."""
+    """Keys allowed at the place of an unknown one."""
     return list(Part.model_fields if len(place) > 1 else Queue.model_fields)

@@ -82,7 +82,15 @@ class StudyConfig(BaseModel):
         return distinct(value, "a name")
 
     def options(self, model: str, dataset: str | None = None) -> dict[str, Any]:
-        """The options of `model` on `dataset` in place of its paper's values; later overrides win."""
+        """Options of a model in place of its paper's values; later overrides win.
+
+        Args:
+            model: Name of the model.
+            dataset: Name of the data set; None for the overrides of all data sets.
+
+        Returns:
+            Name of the option -> value.
+        """
         chosen: dict[str, Any] = {}
         for override in self.overrides:
             if model in override.models and (not override.datasets or dataset in override.datasets):
@@ -220,15 +228,36 @@ class Run(BaseModel):
         return {dataset: name for name, section in self.sections.items() for dataset in section.datasets}
 
     def section(self, dataset: str) -> StudyConfig:
-        """The study that `dataset` belongs to."""
+        """Study that a data set belongs to.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            The study's config.
+        """
         return self.sections[self.study_of[dataset]]
 
     def kind(self, dataset: str) -> str:
-        """`points` or `images`."""
+        """Kind of a data set.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            `points` or `images`.
+        """
         return KINDS[self.study_of[dataset]]
 
     def seeds_of(self, dataset: str) -> list[int]:
-        """The seeds of every model on `dataset`."""
+        """Seeds of every model on a data set.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            The study's seeds, else the run's.
+        """
         return self.section(dataset).seeds or self.seeds
 
     @property
@@ -242,7 +271,14 @@ class Run(BaseModel):
         return [(dataset, model) for dataset in self.datasets for model in self.section(dataset).models]
 
     def seed_groups(self, dataset: str) -> list[str]:
-        """The seeds of each job that trains a model on `dataset`, as `0-1-2`; empty where no number is given."""
+        """Seeds of each job that trains a model on a data set.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Groups as `0-1-2`; empty where the number of seeds per job is not given.
+        """
         seeds, size = self.seeds_of(dataset), self.seeds_per_job
         if size is None:
             return []
@@ -288,29 +324,37 @@ class Run(BaseModel):
     @property
     def paths(self) -> dict[str, str]:
         """Every path that the config names, by its key."""
-        found = {"results": self.results, "published": self.published, "reference": self.reference}
+        paths = {"results": self.results, "published": self.published, "reference": self.reference}
         if self.data_root:
-            found["data_root"] = self.data_root
+            paths["data_root"] = self.data_root
         for name, section in self.sections.items():
             for folder, path in section.folders.items():
-                found[f"studies.{name}.folders.{folder}"] = folder_and_side(path)[0]
+                paths[f"studies.{name}.folders.{folder}"] = folder_and_side(path)[0]
             if section.inception_weights:
-                found[f"studies.{name}.inception_weights"] = section.inception_weights
+                paths[f"studies.{name}.inception_weights"] = section.inception_weights
         for name, part in self.theories.items():
             if isinstance(mesh := part.set.get("mesh"), str):
-                found[f"theory.{name}.set.mesh"] = mesh
-        return found
+                paths[f"theory.{name}.set.mesh"] = mesh
+        return paths
 
     @property
     def outside(self) -> dict[str, str]:
         """Those of the paths that lead out of the folder that the run is called in, and into none of `allow`."""
         inside = [Path.cwd(), *(Path(os.path.abspath(path)) for path in self.allow)]
-        told = {key: Path(os.path.abspath(path)) for key, path in self.paths.items()}
-        return {key: str(path) for key, path in told.items() if not any(map(path.is_relative_to, inside))}
+        targets = {key: Path(os.path.abspath(path)) for key, path in self.paths.items()}
+        return {key: str(path) for key, path in targets.items() if not any(map(path.is_relative_to, inside))}
 
     def stay_inside(self, said: Container[str]) -> None:
-        """Raise OtbenchError where the run leaves the present folder and no key that was `said`, on the command line,
-        lets it: a config may come from anybody.
+        """Check that the run stays in the present folder, unless the command line lets it out.
+
+        A config may come from anybody.
+
+        Args:
+            said: Keys that were given on the command line.
+
+        Raises:
+            OtbenchError: Where a path leads elsewhere and its key was not `said`, or the config itself has the key
+                `allow`.
         """
         if self.allow and "allow" not in said:
             raise OtbenchError("config, key 'allow': this is for the command line alone: --config allow=FOLDER")
@@ -328,10 +372,10 @@ class Run(BaseModel):
 
 
 def _parts_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:
-    """Raise ValueError where repeated measurement or rating is asked of a name that nobody knows.
+    """Raise ValueError where repeated measurement or rating names an unknown model or data set.
 
-    What is known and not in the study is passed over, so that a config that takes other models or data sets than the
-    one below it need not say these parts again.
+    Known names outside the study are passed over, so that a config with other models or data sets than the one below
+    it need not repeat these parts.
     """
     for what, part in (("spread", section.spread), ("rating", section.rating)):
         if part:

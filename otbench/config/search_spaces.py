@@ -1,4 +1,4 @@
-"""The ranges that the study of Lucic et al. 2018 searches, wide and narrow (its tables 5 and 6, and its code)."""
+"""The ranges that Lucic et al. (2018) search, wide and narrow (their Tables 5 and 6, and their code)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ class Between:
     log: bool = False
 
     def draw(self, stream: random.Random) -> float:
-        """One number, to four significant digits, so that a trial can be written down and repeated."""
+        """One number, to four significant digits, so that a trial can be written down and repeated.
+
+        Args:
+            stream: Source of random numbers.
+
+        Returns:
+            A number in [low, high).
+        """
         share = stream.random()
         value = self.low * (self.high / self.low) ** share if self.log else self.low + (self.high - self.low) * share
         # rounding must not leave the range, whose end a model may refuse
@@ -32,7 +39,14 @@ class OneOf:
     values: tuple[Any, ...]
 
     def draw(self, stream: random.Random) -> Any:
-        """One value."""
+        """One value.
+
+        Args:
+            stream: Source of random numbers.
+
+        Returns:
+            One of `values`.
+        """
         return stream.choice(self.values)
 
 
@@ -80,17 +94,26 @@ RANGES: dict[str, dict[str, dict[str, Range]]] = {
         "vae": _vae(_NARROW),
     },
 }
-"""Space -> model -> the ranges of its options. The study's `disc_iters` is `critic_steps` here."""
+"""Space -> model -> the ranges of its options. The `disc_iters` of Lucic et al. is `critic_steps` here."""
 SEARCHED = tuple(RANGES["wide"])
 """Models that can be searched."""
 
 
 def options_of(model: str, space: str, trial: int, seed: int = 0) -> dict[str, Any]:
-    """The options of a trial; the first of the wide space has the model's own defaults, as in the study.
+    """Options of a trial; the first of the wide space has the model's own defaults, as in Lucic et al.
 
     The same model, space, trial and seed give the same options, however many trials there are.
+
+    Args:
+        model: Name of the model, one of SEARCHED.
+        space: `wide` or `narrow`.
+        trial: Number of the trial, from 0.
+        seed: Seed of the draws.
+
+    Returns:
+        Name of the option -> value; empty for the defaults.
     """
     if space == "wide" and trial == 0:
         return {}
     stream = random.Random(f"otbench/{seed}/{space}/{model}/{trial}")
-    return {name: known.draw(stream) for name, known in RANGES[space][model].items()}
+    return {name: span.draw(stream) for name, span in RANGES[space][model].items()}

@@ -24,19 +24,31 @@ __all__ = ["DataSet", "Mixture", "list_datasets", "load", "save"]
 
 
 def list_datasets() -> dict[str, str]:
-    """Every data set that `load` knows by name, with one line about it."""
+    """Every data set that `load` knows by name.
+
+    Returns:
+        One line about each, by name.
+    """
     return dataset_names("points") | dataset_names("images")
 
 
 def load(name: str, root: str | Path | None = None, unverified: bool | None = None) -> DataSet:
-    """The data set called `name`, that of a folder of images (`folder:PATH`, `folder:PATH@SIZE`), or the one in the
-    file `name` (`.npz`, as `save` writes it), checked.
+    """The data set of a name, of a folder of images or of a file, checked.
 
-    root: the folder that image files are read from and downloaded to; default: $OTBENCH_DATA, else ~/.cache/otbench.
-    unverified: let in image files whose checksum is not the publisher's, and say so in `source`; default:
-    $OTBENCH_UNVERIFIED. Sets of points and `digits` need neither.
-    Raises OtbenchError for an unknown name and for files that are missing, cut short or of the wrong form, and
-    WorkFailed where a download fails.
+    Args:
+        name: Name of a data set, `folder:PATH` or `folder:PATH@SIZE` of a folder of images, or the path of an `.npz` as
+            `save` writes it.
+        root: Folder that image files are read from and downloaded to; default: $OTBENCH_DATA, else ~/.cache/otbench.
+            Sets of points and `digits` do not need it.
+        unverified: Whether to let in image files whose checksum is not the publisher's, and say so in `source`;
+            default: $OTBENCH_UNVERIFIED. Sets of points and `digits` do not need it.
+
+    Returns:
+        The data set.
+
+    Raises:
+        OtbenchError: Where the name is unknown, or files are missing, cut short or of the wrong form.
+        WorkFailed: Where a download fails.
     """
     name = str(name)
     if name.startswith(roots.FOLDER):
@@ -65,7 +77,12 @@ def _maker(name: str) -> Callable[[str, Path, bool], DataSet]:
 
 
 def save(data: DataSet, path: str | Path) -> None:
-    """Write a data set to an `.npz`, whole or not at all."""
+    """Write a data set to an `.npz`, whole or not at all.
+
+    Args:
+        data: Data set to write.
+        path: Where it is written, .npz.
+    """
     arrays = dict(data.splits)
     arrays |= {f"{split}_labels": values for split, values in data.labels.items()}
     if data.classes:
@@ -77,7 +94,14 @@ def save(data: DataSet, path: str | Path) -> None:
 
 
 def read_name(path: str | Path) -> str:
-    """The name of the data set in a file that `save` wrote, without reading the rest; empty where it is none."""
+    """The name of the data set in a file that `save` wrote, without reading the rest.
+
+    Args:
+        path: Where the data set lies, .npz.
+
+    Returns:
+        Name; empty where the file is no such file.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             return str(file["name"])

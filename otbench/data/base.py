@@ -25,13 +25,32 @@ class Mixture:
     weights: np.ndarray
 
     def sample(self, n: int, generator: np.random.Generator) -> np.ndarray:
-        """Draw n points (n, d) float32; the component of each is drawn too, so modes are not stratified."""
+        """Draw points; the component of each is drawn too, so modes are not stratified.
+
+        Args:
+            n: Number of points.
+            generator: Stream of the points.
+
+        Returns:
+            Points (n, d) float32.
+        """
         component = generator.choice(len(self.weights), size=n, p=self.weights)
         noise = generator.standard_normal((n, self.centres.shape[1]))
         return (self.centres[component] + self.sigma * noise).astype(np.float32)
 
     def check(self, dimension: int, where: str = "mixture") -> Mixture:
-        """Return self; raise OtbenchError where it is no mixture in `dimension` dimensions. where: begins the error."""
+        """Check that the values make a mixture.
+
+        Args:
+            dimension: Number of coordinates that the centres must have.
+            where: Begins the error.
+
+        Returns:
+            The mixture itself.
+
+        Raises:
+            OtbenchError: Where it is no mixture in `dimension` dimensions.
+        """
         centres, sigma, weights = (np.asarray(value) for value in (self.centres, self.sigma, self.weights))
         for name, values in (("centres", centres), ("sigma", sigma), ("weights", weights)):
             if values.dtype.kind not in "fiu":
@@ -102,7 +121,14 @@ class DataSet:
         return self.validation if self.validation is not None else self.test[self._half :]
 
     def labels_of(self, part: str) -> np.ndarray | None:
-        """Labels (n,) int64 of `train`, `test`, `validation`, `reference` or `held_out`; None where they have none."""
+        """Labels of a part of the data.
+
+        Args:
+            part: `train`, `test`, `validation`, `reference` or `held_out`.
+
+        Returns:
+            Labels (n,) int64; None where the part has none.
+        """
         if part == "reference":
             return self._cut("test", slice(None if self.validation is not None else self._half))
         if part == "held_out" and self.validation is None:
@@ -122,8 +148,10 @@ class DataSet:
         return {split: values for split in SPLITS if (values := getattr(self, split)) is not None}
 
     def digest(self) -> str:
-        """Twelve hexadecimal digits that identify the values of all splits, and labels and classes where there are
-        some.
+        """A digest of the values of all splits, and of labels and classes where there are some.
+
+        Returns:
+            Twelve hexadecimal digits.
         """
         sums = hashlib.sha256()
         for values in self.splits.values():
@@ -137,8 +165,14 @@ class DataSet:
         return sums.hexdigest()[:12]
 
     def check(self) -> DataSet:
-        """Return self; raise OtbenchError where a split has a wrong type, shape or a value that is not finite, where
-        the labels do not fit the splits or the classes, or where the truth is no mixture in the samples' space.
+        """Check splits, labels, classes and truth.
+
+        Returns:
+            The data set itself.
+
+        Raises:
+            OtbenchError: Where a split has a wrong type, shape or a value that is not finite, where the labels do not
+                fit the splits or the classes, or where the truth is no mixture in the samples' space.
         """
         for split, values in self.splits.items():
             self._check_split(f"data set {self.name}, split {split}", values)

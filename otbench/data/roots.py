@@ -1,4 +1,4 @@
-"""Where image files lie, and what a folder of images is called by."""
+"""Where image files lie, and the prefix that names a folder of images."""
 
 from __future__ import annotations
 
@@ -7,19 +7,33 @@ from pathlib import Path
 
 from otbench.errors import OtbenchError
 
-#: what a folder of images is called by: folder:PATH, or folder:PATH@SIZE
+#: prefix of a folder of images: folder:PATH, or folder:PATH@SIZE
 FOLDER = "folder:"
 
 
 def data_root(root: str | Path | None = None) -> Path:
-    """Where image files lie: `root`, else $OTBENCH_DATA, else ~/.cache/otbench."""
+    """Where image files lie.
+
+    Args:
+        root: Folder; default: $OTBENCH_DATA, else ~/.cache/otbench.
+
+    Returns:
+        Path of the folder, its `~` expanded.
+    """
     return Path(root or os.environ.get("OTBENCH_DATA") or "~/.cache/otbench").expanduser()
 
 
 def allows_unverified(unverified: bool | None = None) -> bool:
-    """Whether files that differ from the publisher's are let in: as `unverified` says, else $OTBENCH_UNVERIFIED.
+    """Whether files that differ from the publisher's are let in.
 
-    Raises OtbenchError where the variable is neither 1 nor 0 nor empty.
+    Args:
+        unverified: The answer; default: $OTBENCH_UNVERIFIED, else no.
+
+    Returns:
+        True where they are let in.
+
+    Raises:
+        OtbenchError: Where the variable is neither 1 nor 0 nor empty.
     """
     if unverified is not None:
         return unverified

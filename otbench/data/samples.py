@@ -33,7 +33,10 @@ def as_bytes(images: Any) -> np.ndarray:
     """Images as uint8: round(255 x) of x in [0, 1], what lies outside cut off, NaN as 0; bytes as they are.
 
     Args:
-        images: a NumPy array or torch tensor of any shape, floats in [0, 1] or bytes.
+        images: NumPy array or torch tensor of any shape, floats in [0, 1] or bytes.
+
+    Returns:
+        Array of the same shape, uint8.
     """
     array = images if isinstance(images, np.ndarray) else images.cpu().numpy()
     if array.dtype == np.uint8:
@@ -71,7 +74,18 @@ class SampleFile:
     reconstructions: dict[int, np.ndarray] = field(default_factory=dict)
 
     def check(self, dataset: DataSet) -> SampleFile:
-        """Return self; raise OtbenchError where the samples do not have the shape and type of the data set's."""
+        """Check that the samples are of a data set.
+
+        Args:
+            dataset: The data set.
+
+        Returns:
+            The samples file itself.
+
+        Raises:
+            OtbenchError: Where the samples do not have the shape and type of the data set's, or were made for other
+                data.
+        """
         if self.samples.shape[1:] != dataset.shape:
             raise OtbenchError(
                 f"{self.path}: samples have shape {self.samples.shape}, expected"
@@ -95,20 +109,24 @@ class SampleFile:
         return self
 
     def cells(self) -> list[Cell]:
-        """The cells by seed and snapshot.
+        """The cells: those that the info lists (a diverged one may have no rows), else those that the rows show.
 
-        Those the info lists (a diverged one may have no rows), else those the rows show.
+        Returns:
+            Cells, sorted by seed and snapshot.
+
+        Raises:
+            OtbenchError: Where there are samples of a cell that the info does not list.
         """
         keys = list(zip(self.seed.tolist(), self.snapshot.tolist(), strict=True))
-        shown = set(keys)
+        present = set(keys)
         listed = {_key(cell): cell for cell in (self.info or {}).get("cells", [])}
-        stray = sorted(shown - set(listed)) if listed else []
+        stray = sorted(present - set(listed)) if listed else []
         if stray:
             raise OtbenchError(
                 f"{self.path}: there are samples of seed {stray[0][0]}, snapshot {stray[0][1]:g},"
                 " which the cells in info do not list"
             )
-        return [self._cell(key, listed.get(key, {})) for key in sorted(set(listed) or shown)]
+        return [self._cell(key, listed.get(key, {})) for key in sorted(set(listed) or present)]
 
     def _cell(self, key: tuple[int, float], listed: dict[str, Any]) -> Cell:
         seconds = listed.get("seconds")
@@ -129,14 +147,21 @@ def _key(cell: dict[str, Any]) -> tuple[int, float]:
 def read_samples(path: str | Path) -> SampleFile:
     """Read a samples `.npz`, or samples alone from a `.npy`.
 
-    Raises OtbenchError where the file is missing, truncated or no such file, where `samples` is missing, and where an
-    array is of a wrong type, shape or value.
+    Args:
+        path: Where the samples lie.
+
+    Returns:
+        Samples with their seeds, snapshots, info and reconstructions.
+
+    Raises:
+        OtbenchError: Where the file is missing, truncated or no such file, where `samples` is missing, and where an
+            array is of a wrong type, shape or value.
     """
     path = Path(path)
     arrays = _load(path)
     if "samples" not in arrays:
-        found = ", ".join(sorted(arrays)) or "none"
-        raise OtbenchError(f"{path}: there is no array `samples` (found: {found})")
+        names = ", ".join(sorted(arrays)) or "none"
+        raise OtbenchError(f"{path}: there is no array `samples` (found: {names})")
     samples = _samples(arrays["samples"], path)
     info = _info(arrays["info"], path) if "info" in arrays else None
     bad = int((~np.isfinite(samples)).any(axis=tuple(range(1, samples.ndim))).sum())
@@ -149,9 +174,16 @@ def read_samples(path: str | Path) -> SampleFile:
 
 
 def read_info(path: str | Path) -> dict[str, Any] | None:
-    """What a run wrote about the cells of a samples file, without reading the samples; None where there is nothing.
+    """The info that a run wrote about the cells of a samples file, without reading the samples.
 
-    Raises OtbenchError where the file is missing or damaged.
+    Args:
+        path: Where the samples lie.
+
+    Returns:
+        Info; None where there is none.
+
+    Raises:
+        OtbenchError: Where the file is missing or damaged.
     """
     path = Path(path)
     try:
@@ -174,10 +206,18 @@ def write_samples(
     info: dict[str, Any] | None = None,
     reconstructions: dict[int, np.ndarray] | None = None,
 ) -> None:
-    """Write a samples `.npz`, whole or not at all; one number for seed or snapshot stands for every row.
+    """Write a samples `.npz`, whole or not at all.
 
-    reconstructions: by seed, the reference images as the model gives them back. Raises OtbenchError on what
-    `read_samples` would refuse.
+    Args:
+        path: Where the samples are written, .npz.
+        samples: Samples (N, ...), points or images.
+        seed: Seeds (N,), or one number that stands for every row.
+        snapshot: Fractions of the budget (N,) in (0, 1], or one number that stands for every row.
+        info: What a run writes about its cells, plain JSON values.
+        reconstructions: By seed, the model's reconstructions (m, c, h, w) of the reference images.
+
+    Raises:
+        OtbenchError: Where `read_samples` would refuse the file.
     """
     path = Path(path)
     samples = _samples(np.asarray(samples), path)
@@ -188,7 +228,7 @@ def write_samples(
         _info(arrays["info"], path)
     if reconstructions:
         seeds = sorted(reconstructions)
-        parts = [np.asarray(reconstructions[one]) for one in seeds]
+        parts = [np.asarray(reconstructions[key]) for key in seeds]
         try:
             arrays["reconstructions"] = np.concatenate(parts)
         except ValueError as error:
@@ -200,7 +240,17 @@ def write_samples(
 
 
 def read_array(path: str | Path) -> np.ndarray:
-    """The array in a `.npy` file; raises OtbenchError where it is none."""
+    """The array in a `.npy` file.
+
+    Args:
+        path: Where the array lies.
+
+    Returns:
+        The array.
+
+    Raises:
+        OtbenchError: Where the file holds none.
+    """
     arrays = _load(Path(path))
     if list(arrays) != ["samples"]:
         raise OtbenchError(f"{path}: expected one array as np.save writes it (.npy)")
@@ -208,8 +258,8 @@ def read_array(path: str | Path) -> np.ndarray:
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
-    found = read_arrays(path, "an .npz or .npy of plain arrays")
-    return found if isinstance(found, dict) else {"samples": found}
+    content = read_arrays(path, "an .npz or .npy of plain arrays")
+    return content if isinstance(content, dict) else {"samples": content}
 
 
 def _samples(samples: np.ndarray, path: Path) -> np.ndarray:
@@ -245,22 +295,22 @@ def _rows(arrays: dict[str, np.ndarray], count: int, path: Path) -> tuple[np.nda
 
 
 def _reconstructions(arrays: dict[str, np.ndarray], samples: np.ndarray, path: Path) -> dict[int, np.ndarray]:
-    found, seed = arrays.get("reconstructions"), arrays.get("reconstruction_seed")
-    if found is None and seed is None:
+    images, seed = arrays.get("reconstructions"), arrays.get("reconstruction_seed")
+    if images is None and seed is None:
         return {}
-    if found is None or seed is None:
-        lacking = "reconstructions" if found is None else "reconstruction_seed"
+    if images is None or seed is None:
+        lacking = "reconstructions" if images is None else "reconstruction_seed"
         raise OtbenchError(f"{path}: there is no array `{lacking}`, expected reconstructions and their seeds together")
-    if samples.ndim != 4 or found.shape[1:] != samples.shape[1:] or found.dtype != samples.dtype:
+    if samples.ndim != 4 or images.shape[1:] != samples.shape[1:] or images.dtype != samples.dtype:
         raise OtbenchError(
-            f"{path}: reconstructions are {found.dtype} {found.shape}, expected images like the samples,"
+            f"{path}: reconstructions are {images.dtype} {images.shape}, expected images like the samples,"
             f" {samples.dtype} {samples.shape}"
         )
-    if seed.shape != (len(found),) or seed.dtype.kind not in "iu":
+    if seed.shape != (len(images),) or seed.dtype.kind not in "iu":
         raise OtbenchError(
-            f"{path}: reconstruction_seed is {seed.dtype} {seed.shape}, expected whole numbers ({len(found)},)"
+            f"{path}: reconstruction_seed is {seed.dtype} {seed.shape}, expected whole numbers ({len(images)},)"
         )
-    return {int(one): found[seed == one] for one in np.unique(seed)}
+    return {int(value): images[seed == value] for value in np.unique(seed)}
 
 
 def _info(value: np.ndarray, path: Path) -> dict[str, Any]:

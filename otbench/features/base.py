@@ -19,12 +19,12 @@ class Extracted:
 
     @property
     def classes(self) -> np.ndarray:
-        """The class (n,) that each image looks like most."""
+        """Class (n,) that each image looks like most."""
         return self.logits.argmax(axis=1)
 
     @property
     def confidence(self) -> np.ndarray:
-        """The probability (n,) float64 that the network gives to that class (softmax)."""
+        """Probability (n,) float64 that the network gives to that class (softmax)."""
         logits = self.logits.astype(np.float64)
         return 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
 
@@ -41,12 +41,26 @@ class Extractor(Protocol):
     resizer: str
 
     def extract(self, images: np.ndarray) -> Extracted:
-        """Features and logits of images (n, c, h, w) uint8."""
+        """Features and logits of images.
+
+        Args:
+            images: Images (n, c, h, w) uint8.
+
+        Returns:
+            Features (n, d) and logits (n, K), float32.
+        """
         ...
 
 
 def file_hash(path: str | Path) -> str:
-    """Twelve hexadecimal digits of the SHA-256 of a file."""
+    """Hash that identifies a file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Twelve hexadecimal digits of its SHA-256.
+    """
     sums = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

@@ -43,7 +43,7 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Form:
-    """Which network it is.
+    """Form of the classifier's network.
 
     architecture: `lenet` or `resnet`. shape: (c, h, w) of one input. classes: how many it tells apart. stacked: whether
     it sees each channel of an image apart.
@@ -55,7 +55,11 @@ class Form:
     stacked: bool = False
 
     def build(self) -> Network:
-        """The network, with weights as PyTorch draws them."""
+        """Build the network.
+
+        Returns:
+            The network, with weights as PyTorch draws them.
+        """
         return {"lenet": lenet, "resnet": resnet}[self.architecture](self.shape, self.classes)
 
 
@@ -73,7 +77,16 @@ class Network(nn.Module):
 
 
 def lenet(shape: tuple[int, int, int], classes: int, width: int = 64) -> Network:
-    """Two 5x5 convolutions, each pooled, a hidden layer of 128 and a linear embedding of `width`."""
+    """Two 5x5 convolutions, each pooled, a hidden layer of 128 and a linear embedding of `width`.
+
+    Args:
+        shape: Shape (c, h, w) of one input.
+        classes: Number of classes.
+        width: Number of features.
+
+    Returns:
+        The network, with weights as PyTorch draws them.
+    """
     c, h, w = shape
     body = nn.Sequential(
         nn.Conv2d(c, 16, 5, padding=2),
@@ -106,7 +119,15 @@ class Block(nn.Module):
 
 
 def resnet(shape: tuple[int, int, int], classes: int) -> Network:
-    """A convolution, a block at each of the widths 32, 64 and 128 (halving the size), and the mean over the image."""
+    """A convolution, a block at each of the widths 32, 64 and 128 (halving the size), and the mean over the image.
+
+    Args:
+        shape: Shape (c, h, w) of one input.
+        classes: Number of classes.
+
+    Returns:
+        The network, with weights as PyTorch draws them.
+    """
     body = nn.Sequential(
         nn.Conv2d(shape[0], 32, 3, 1, 1, bias=False),
         nn.BatchNorm2d(32),
@@ -135,7 +156,17 @@ class Classifier:
         return self.network.width * (CHANNELS if self.form.stacked else 1)
 
     def extract(self, images: np.ndarray) -> Extracted:
-        """Features and logits of images (n, c, h, w) uint8; raises OtbenchError on images of another shape."""
+        """Features and logits of images.
+
+        Args:
+            images: Images (n, c, h, w) uint8.
+
+        Returns:
+            Features (n, width) and logits (n, K), float32.
+
+        Raises:
+            OtbenchError: Where the images have another shape or type than those of the training.
+        """
         expected = (CHANNELS, *self.form.shape[1:]) if self.form.stacked else self.form.shape
         if images.shape[1:] != tuple(expected) or images.dtype != np.uint8:
             raise OtbenchError(
@@ -160,7 +191,11 @@ class Classifier:
         return features[:keep], logits[:keep]
 
     def save(self, path: str | Path) -> None:
-        """Write weights and form to a .safetensors, whole or not at all, and take the file's hash for one's own."""
+        """Write weights and form, whole or not at all, and take the file's hash as the classifier's own.
+
+        Args:
+            path: Where to write, .safetensors.
+        """
         from safetensors.torch import save_file
 
         state = {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
@@ -171,7 +206,18 @@ class Classifier:
 
 
 def load_classifier(path: str | Path, device: str = "cpu") -> Classifier:
-    """Read what `Classifier.save` wrote; raises OtbenchError where the file is missing, damaged or another's."""
+    """Read what `Classifier.save` wrote.
+
+    Args:
+        path: Where the weights lie, .safetensors.
+        device: Device of torch that the network runs on.
+
+    Returns:
+        The classifier.
+
+    Raises:
+        OtbenchError: Where the file is missing, damaged or something else.
+    """
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
@@ -196,7 +242,17 @@ def _first_line(error: Exception) -> str:
 
 
 def form_of(data: DataSet) -> Form:
-    """The network for a data set; raises OtbenchError where its training images have no labels."""
+    """Form of the network for a data set.
+
+    Args:
+        data: Data set of labelled images.
+
+    Returns:
+        LeNet on single channels for stacked MNIST, LeNet for grey images of 8 to 28 pixels, else the residual network.
+
+    Raises:
+        OtbenchError: Where its training images have no labels.
+    """
     if data.kind != "images" or data.labels_of("train") is None:
         raise OtbenchError(
             f"data set {data.name} has no labelled training images to train a classifier on, expected features of"
@@ -210,16 +266,31 @@ def form_of(data: DataSet) -> Form:
 
 
 def default_steps(form: Form, n: int) -> int:
-    """Batches of 128 for n training images: 4 epochs (20 of the residual network), at least 500 batches.
+    """Number of training batches of 128 images.
 
     More than 60,000 images count as 60,000: stacked MNIST shows each digit many times.
+
+    Args:
+        form: Form of the network.
+        n: Number of training images.
+
+    Returns:
+        Batches of 4 epochs (20 of the residual network), at least 500.
     """
     epochs = LENET_EPOCHS if form.architecture == "lenet" else RESNET_EPOCHS
     return max(LEAST_STEPS, math.ceil(epochs * min(n, MOST_ROWS) / BATCH))
 
 
 def training_images(form: Form, data: DataSet) -> int:
-    """How many images the network is trained on: of stacked ones every channel is one."""
+    """Number of images that the network is trained on.
+
+    Args:
+        form: Form of the network.
+        data: Data set, whose training split is used.
+
+    Returns:
+        Number of images; of stacked ones every channel is one.
+    """
     return len(data.train) * (CHANNELS if form.stacked else 1)
 
 
@@ -229,11 +300,22 @@ def train(
     seed: int = 0,
     device: str = "cpu",
 ) -> Classifier:
-    """Train the data set's classifier on its training split; the same seed gives the same weights on one machine's CPU.
+    """Train the data set's classifier on its training split.
 
     Adam under a cosine decay, batches of 128, cross entropy with label smoothing 0.1 (so that confidence is not 1 for
-    everything), each batch shifted by a few pixels, and at random mirrored where the network is residual. Raises
-    OtbenchError where there are no labels.
+    everything), each batch shifted by a few pixels, and at random mirrored where the network is residual.
+
+    Args:
+        data: Data set of labelled images.
+        steps: Number of batches; None for `default_steps`.
+        seed: Seed of weights, order and shifts; the same seed gives the same weights on one machine's CPU.
+        device: Device of torch to train on.
+
+    Returns:
+        The classifier, whose hash is empty until it is saved.
+
+    Raises:
+        OtbenchError: Where there are no labels.
     """
     form = form_of(data)
     images, labels = data.train, data.labels_of("train")
@@ -274,7 +356,14 @@ def _batches(form: Form, n: int, steps: int, seed: int) -> Iterator[tuple[Tensor
 
 
 def reach_of(form: Form) -> int:
-    """The largest shift in training, in pixels: 1 in 16 for the LeNet, 1 in 8 for the residual network."""
+    """Largest shift in training.
+
+    Args:
+        form: Form of the network.
+
+    Returns:
+        Pixels: 1 in 16 of the image's height for the LeNet, 1 in 8 for the residual network, at least 1.
+    """
     return max(1, form.shape[1] // (16 if form.architecture == "lenet" else 8))
 
 

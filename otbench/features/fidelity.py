@@ -36,34 +36,60 @@ class FeatureExtractorClassifier(FeatureExtractorBase):
 
     @staticmethod
     def get_provided_features_list() -> tuple[str, ...]:
-        """The names of the layers."""
+        """Names of the layers.
+
+        Returns:
+            `features` and `logits`.
+        """
         return LAYERS
 
     @staticmethod
     def get_default_feature_layer_for_metric(metric: str) -> str:
-        """The Inception score takes the logits, all other metrics the features."""
+        """Layer that a metric takes.
+
+        Args:
+            metric: torch-fidelity's name of the metric.
+
+        Returns:
+            `logits` for the Inception score (`isc`), `features` for all other metrics.
+        """
         return "logits" if metric == "isc" else "features"
 
     @staticmethod
     def can_be_compiled() -> bool:
-        """No."""
+        """Whether torch.compile may wrap it.
+
+        Returns:
+            False.
+        """
         return False
 
     @staticmethod
     def get_dummy_input_for_compile() -> Tensor:
-        """An image."""
+        """Image to compile with.
+
+        Returns:
+            Zeros (1, 3, 32, 32) uint8.
+        """
         return torch.zeros((1, 3, 32, 32), dtype=torch.uint8)
 
     def forward(self, input: Tensor) -> tuple[Tensor, ...]:
-        """Images (n, 3, h, w) uint8, as torch-fidelity feeds them; grey ones come with three equal channels."""
+        """Layers of images, as torch-fidelity feeds them.
+
+        Args:
+            input: Images (n, 3, h, w) uint8; grey ones come with three equal channels.
+
+        Returns:
+            The layers that were asked for, in order: features (n, width) or logits (n, K), float32.
+        """
         grey = not self.classifier.form.stacked and self.classifier.form.shape[0] == 1
         self.classifier.device = str(input.device)
-        found = self.classifier.extract((input[:, :1] if grey else input).cpu().numpy())
-        layers = {"features": found.features, "logits": found.logits}
+        extracted = self.classifier.extract((input[:, :1] if grey else input).cpu().numpy())
+        layers = {"features": extracted.features, "logits": extracted.logits}
         return tuple(torch.from_numpy(layers[name]).to(input.device) for name in self.features_list)
 
 
 def register() -> None:
-    """Make the extractor known to torch-fidelity under NAME; once is enough."""
+    """Register the extractor with torch-fidelity under NAME; once is enough."""
     if NAME not in FEATURE_EXTRACTORS_REGISTRY:
         register_feature_extractor(NAME, FeatureExtractorClassifier)

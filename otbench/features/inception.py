@@ -26,23 +26,38 @@ LAYERS = [str(WIDTH), "logits_unbiased"]
 
 
 def url() -> str:
-    """Where torch-fidelity publishes the weights; the last part of the name starts the file's SHA-256."""
+    """Address where torch-fidelity publishes the weights.
+
+    Returns:
+        The address; the last part of the name starts the file's SHA-256.
+    """
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
     return URL_INCEPTION_V3
 
 
 def cached() -> Path:
-    """Where torch-fidelity keeps its download: PyTorch's hub cache."""
+    """Path where torch-fidelity keeps its download.
+
+    Returns:
+        The file in PyTorch's hub cache, whether it is there or not.
+    """
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints" / url().rsplit("/", 1)[1]
 
 
 def find_weights(path: str | Path | None = None) -> Path | None:
-    """The weights' file: `path` where given, else torch-fidelity's download where there is one, else None.
+    """File of the weights.
 
-    Raises OtbenchError where `path` is given and no file.
+    Args:
+        path: The file; None for torch-fidelity's download.
+
+    Returns:
+        `path` where given, else torch-fidelity's download where there is one, else None.
+
+    Raises:
+        OtbenchError: Where `path` is given and no file.
     """
     if path is not None:
         if not Path(path).is_file():
@@ -52,7 +67,14 @@ def find_weights(path: str | Path | None = None) -> Path | None:
 
 
 def download_weights() -> Path:
-    """Fetch the weights into torch-fidelity's cache and check their hash; raises WorkFailed where that fails."""
+    """Fetch the weights into torch-fidelity's cache and check their hash.
+
+    Returns:
+        The file.
+
+    Raises:
+        WorkFailed: Where the download or the check fails.
+    """
     import torch
 
     target, source = cached(), url()
@@ -74,12 +96,30 @@ class Inception:
     name, resizer, width = "inception", "tf1-bilinear-299", WIDTH
 
     def __init__(self, weights: str | Path, device: str = "cpu") -> None:
-        """Read the weights, a PyTorch state dict; raises OtbenchError, in one sentence, on any other file."""
+        """Read the weights.
+
+        Args:
+            weights: Where they lie, a PyTorch state dict.
+            device: Device of torch that the network runs on.
+
+        Raises:
+            OtbenchError: Where the file is something else.
+        """
         self.device, self.hash = device, file_hash(weights)
         self.network = _network(Path(weights)).to(device)
 
     def extract(self, images: np.ndarray) -> Extracted:
-        """Features (n, 2048) and logits (n, 1008) of images (n, c, h, w) uint8, c = 1 or 3."""
+        """Features and logits of images.
+
+        Args:
+            images: Images (n, c, h, w) uint8, c = 1 or 3.
+
+        Returns:
+            Features (n, 2048) and logits (n, 1008), float32.
+
+        Raises:
+            OtbenchError: Where the images have another shape or type.
+        """
         import torch
 
         if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != np.uint8:
@@ -89,8 +129,8 @@ class Inception:
             for start in range(0, len(images), BATCH):
                 rows = slice(start, start + BATCH)
                 x = torch.tensor(images[rows], device=self.device)
-                found = self.network(x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x)
-                features[rows], logits[rows] = (part.cpu().numpy() for part in found)
+                outputs = self.network(x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x)
+                features[rows], logits[rows] = (part.cpu().numpy() for part in outputs)
                 bar.update(min(rows.stop, len(images)))
         return Extracted(features, logits)
 

@@ -31,7 +31,15 @@ TRAIN_ROWS = {"classifier": 60_000, "inception": 10_000}
 
 
 def protocol_start(name: str, info: dict[str, Any]) -> str:
-    """`features=<extractor>-<hash>`, then the classifier's accuracy on the test split, or the resizer."""
+    """Start of the protocols of all scores in an extractor's features.
+
+    Args:
+        name: Name of the extractor.
+        info: Its part of features.json.
+
+    Returns:
+        `features=<extractor>-<hash>`, then the classifier's accuracy on the test split, or the resizer.
+    """
     parts = {"features": f"{name}-{info['weights'][:8]}"}
     if info.get("accuracy") is not None:
         parts["accuracy"] = f"{info['accuracy']:.4f}"
@@ -49,12 +57,24 @@ def make_features(
     seed: int = 0,
     device: str = "cpu",
 ) -> dict[str, Any]:
-    """Train the classifier, or take Inception, or both, and write the features folder; returns what features.json says.
+    """Train the classifier, or take Inception, or both, and write the features folder.
 
-    extractors: names of EXTRACTORS; None for the classifier where there are labels and Inception where its weights are
-    given or found. weights: Inception's; where they are asked for by name and not at hand, they are downloaded. steps:
-    the classifier's budget in batches of 128. Raises OtbenchError for points and unknown names, for a classifier
-    without labels, and where nothing is left to extract with.
+    Args:
+        data: Data set of images.
+        folder: Where to write.
+        extractors: Names of EXTRACTORS; None for the classifier where there are labels and Inception where its weights
+            are given or found.
+        weights: Inception's weights; where they are asked for by name and not at hand, they are downloaded.
+        steps: The classifier's budget in batches of 128; None for its default.
+        seed: Seed of the classifier's training and of the choice of training images.
+        device: Device of torch to train and extract on.
+
+    Returns:
+        The content of features.json.
+
+    Raises:
+        OtbenchError: For points and unknown names, for a classifier without labels, and where nothing is left to
+            extract with.
     """
     from otbench.features import inception
 
@@ -64,22 +84,22 @@ def make_features(
     for name in extractors or ():
         if name not in EXTRACTORS:
             raise OtbenchError(f"no extractor is called {name!r}, expected {' or '.join(EXTRACTORS)}")
-    found: list[tuple[Extractor, dict[str, Any]]] = []
+    networks: list[tuple[Extractor, dict[str, Any]]] = []
     if "classifier" in (extractors or ()) or (extractors is None and data.labels_of("train") is not None):
-        found.append(_trained(data, folder, steps, seed, device))
+        networks.append(_trained(data, folder, steps, seed, device))
     at_hand = inception.find_weights(weights)
     if at_hand is None and "inception" in (extractors or ()):
         at_hand = inception.download_weights()
     if at_hand is not None and (extractors is None or "inception" in extractors):
-        found.append((inception.Inception(at_hand, device), {"width": inception.WIDTH}))
-    if not found:
+        networks.append((inception.Inception(at_hand, device), {"width": inception.WIDTH}))
+    if not networks:
         raise OtbenchError(
             f"data set {data.name} has no labels to train a classifier with and Inception's weights are not at hand,"
             " expected --weights PATH, or --extractor inception to download them"
         )
     info: dict[str, Any] = {"format": FORMAT, "dataset": data.name, "digest": data.digest(), "extractors": {}}
-    for extractor, told in found:
-        info["extractors"][extractor.name] = write_extracted(data, folder, extractor, told, seed)
+    for extractor, summary in networks:
+        info["extractors"][extractor.name] = write_extracted(data, folder, extractor, summary, seed)
     write_json(folder / "features.json", info)  # last: it is what says that the folder is complete
     return info
 
@@ -95,7 +115,7 @@ def _trained(
 
     network = classifier.train(data, steps, seed, device)
     network.save(folder / WEIGHTS)
-    told = {
+    summary = {
         "architecture": network.form.architecture,
         "stacked": network.form.stacked,
         "classes": len(data.classes),
@@ -103,13 +123,25 @@ def _trained(
         "steps": steps or classifier.default_steps(network.form, classifier.training_images(network.form, data)),
         "width": network.width,
     }
-    return network, told
+    return network, summary
 
 
 def write_extracted(
     data: DataSet, folder: Path, extractor: Extractor, told: dict[str, Any], seed: int
 ) -> dict[str, Any]:
-    """Write the real images' features into `folder`; returns `told` with what they were computed from and of."""
+    """Write the real images' features into `folder`.
+
+    Args:
+        data: Data set of images.
+        folder: The features folder.
+        extractor: Network that sees the images.
+        told: What defines the extractor, for features.json.
+        seed: Seed of the choice and order of training images.
+
+    Returns:
+        `told` with what the features were computed from and of: weights, resizer, numbers of images, protocol, and the
+        classifier's threshold and accuracies.
+    """
     rows = np.random.default_rng(seed).permutation(len(data.train))[: TRAIN_ROWS[extractor.name]]
     reference, held_out = extractor.extract(data.reference), extractor.extract(data.held_out)
     train = extractor.extract(data.train[rows])
@@ -147,9 +179,17 @@ def _key(digest: str, told: dict[str, Any]) -> str:
 
 
 def read_info(folder: str | Path, data: DataSet | None = None) -> dict[str, Any]:
-    """What features.json of the folder says.
+    """Content of a folder's features.json.
 
-    Raises OtbenchError where it is missing or wrong, or made of another data set than `data` where that is given.
+    Args:
+        folder: The features folder.
+        data: Data set that it must be made of; None for any.
+
+    Returns:
+        `format`, `dataset`, `digest` and `extractors` (name -> what defines it and what it reached).
+
+    Raises:
+        OtbenchError: Where the file is missing or wrong, or made of another data set than `data`.
     """
     path = Path(folder) / "features.json"
     if not path.exists():
@@ -157,7 +197,8 @@ def read_info(folder: str | Path, data: DataSet | None = None) -> dict[str, Any]
     info = read_json(path)
     try:
         good = info["format"] == FORMAT and all(
-            name in EXTRACTORS and {"weights", "resizer"} <= set(told) for name, told in info["extractors"].items()
+            name in EXTRACTORS and {"weights", "resizer"} <= set(summary)
+            for name, summary in info["extractors"].items()
         )
         digest, named = info["digest"], info["dataset"]
     except (TypeError, KeyError, AttributeError):
@@ -173,7 +214,17 @@ def read_info(folder: str | Path, data: DataSet | None = None) -> dict[str, Any]
 
 
 def opener(name: str, folder: Path, weights: str | Path | None, device: str) -> Callable[[], Extractor]:
-    """What opens the extractor `name` of a features folder, when it is called."""
+    """Function that opens an extractor of a features folder.
+
+    Args:
+        name: Name of the extractor.
+        folder: The features folder.
+        weights: Inception's weights; None for torch-fidelity's download, which is fetched where it is not there.
+        device: Device of torch that the network runs on.
+
+    Returns:
+        Function without arguments that reads the weights and gives the extractor.
+    """
 
     def load() -> Extractor:
         if name == "classifier":

@@ -23,7 +23,7 @@ POINTS = 101
 class Geodesic:
     """A curve that a solver found between two points.
 
-    curve (T, d) float64. length: in the metric. converged: whether the solver met its tolerance. note: what it said.
+    curve (T, d) float64. length: in the metric. converged: whether the solver met its tolerance. note: its message.
     """
 
     curve: np.ndarray
@@ -33,7 +33,17 @@ class Geodesic:
 
 
 def measured(metric: Metric, curve: Tensor, converged: bool = True, note: str = "") -> Geodesic:
-    """The curve (T, d) as a `Geodesic`, with its length in the metric."""
+    """A curve as a `Geodesic`, with its length in the metric.
+
+    Args:
+        metric: Metric of the latent space.
+        curve: Polyline (T, d), on the CPU.
+        converged: Whether the solver met its tolerance.
+        note: The solver's message.
+
+    Returns:
+        The curve and its length.
+    """
     with torch.no_grad():
         return Geodesic(curve.detach().numpy(), float(curve_length(metric, curve)), converged, note)
 
@@ -47,13 +57,27 @@ def geodesic_bvp(
     tolerance: float = 1e-3,
     limit: int = 1000,
 ) -> Geodesic:
-    """A geodesic from start (d,) to end (d,) float64 that solves the geodesic equation as a boundary-value problem.
+    """A geodesic between two points, from the geodesic equation as a boundary-value problem.
 
-    The equation of second order is one of first order in (g, g'), solved by collocation (`scipy.integrate.solve_bvp`)
-    from `nodes` nodes on the straight line, or on the curve `guess` (T, d) at equal times, with at most `limit` nodes;
-    tolerance: of its relative residuals. Jacobians are automatic. Where it fails, the guess is given back and
-    `converged` is false. What it finds is a stationary curve, which need not be the shortest. Arvanitidis et al. 2018
-    (30 nodes, tolerance 0.1, at most 1,000 nodes, the straight line on failure).
+    The equation of second order is one of first order in (g, g'), solved by collocation (`scipy.integrate.solve_bvp`).
+    Jacobians are automatic.
+
+    Args:
+        metric: Metric of the latent space.
+        start: First point (d,) float64.
+        end: Last point (d,) float64.
+        guess: Curve (T, d) at equal times that the solver starts from; default: the straight line.
+        nodes: Number of nodes at the start.
+        tolerance: Tolerance of the relative residuals.
+        limit: Largest number of nodes.
+
+    Returns:
+        A stationary curve, which need not be the shortest; where the solver fails, the guess, with `converged` false.
+
+    Raises:
+        OtbenchError: Where the ends are not two finite points of one shape (d,).
+
+    Source: Arvanitidis et al. 2018 (30 nodes, tolerance 0.1, at most 1,000 nodes, the straight line on failure).
     """
     d = _checked(start, end)
     t = np.linspace(0, 1, nodes)
@@ -71,11 +95,11 @@ def geodesic_bvp(
         rows = torch.from_numpy(np.ascontiguousarray(state.T))
         return along_axes(slope, rows)[1].numpy().transpose(1, 2, 0)
 
-    zero, one = np.zeros((d, d)), np.eye(d)
-    first, last = np.block([[one, zero], [zero, zero]]), np.block([[zero, zero], [one, zero]])
+    zero, unit = np.zeros((d, d)), np.eye(d)
+    first, last = np.block([[unit, zero], [zero, zero]]), np.block([[zero, zero], [unit, zero]])
     try:
         with torch.no_grad(), np.errstate(all="ignore"):
-            found = solve_bvp(
+            solution = solve_bvp(
                 function,
                 lambda left, right: np.concatenate([left[:d] - a, right[:d] - b]),
                 t,
@@ -87,10 +111,10 @@ def geodesic_bvp(
             )
     except (torch.linalg.LinAlgError, np.linalg.LinAlgError, ValueError) as error:
         return measured(metric, line, False, f"no solution: {error}")
-    if not found.success or not np.isfinite(found.y).all():
-        return measured(metric, line, False, found.message)
-    curve = torch.from_numpy(found.sol(np.linspace(0, 1, POINTS))[:d].T.copy())
-    return measured(metric, curve, True, found.message)
+    if not solution.success or not np.isfinite(solution.y).all():
+        return measured(metric, line, False, solution.message)
+    curve = torch.from_numpy(solution.sol(np.linspace(0, 1, POINTS))[:d].T.copy())
+    return measured(metric, curve, True, solution.message)
 
 
 def geodesic_energy(
@@ -103,13 +127,27 @@ def geodesic_energy(
     iterations: int = 200,
     order: int = 1,
 ) -> Geodesic:
-    """The cubic spline of least energy from start (d,) to end (d,) float64, by L-BFGS.
+    """The cubic spline of least energy between two points, by L-BFGS.
 
-    The spline passes through `knots` free points between the ends, at first on the straight line, or on the curve
-    `guess` (T, d) at equal times; its energy is summed over `steps` steps with `order` points each:
-    with few of them it finds gaps between them where the metric varies fast. Being of least
-    energy it has constant speed and least length among the curves near the first. converged: whether the gradient or
-    the gain of a step fell below tolerance in `iterations` iterations.
+    Being of least energy, it has constant speed and least length among the curves near the first.
+
+    Args:
+        metric: Metric of the latent space.
+        start: First point (d,) float64.
+        end: Last point (d,) float64.
+        guess: Curve (T, d) at equal times that the search starts from; default: the straight line.
+        knots: Number of free points between the ends that the spline passes through.
+        steps: Number of steps that the energy is summed over; with few of them the spline finds gaps between them where
+            the metric varies fast.
+        iterations: Largest number of iterations.
+        order: Number of Gauss-Legendre points of each step.
+
+    Returns:
+        The spline; `converged` tells whether the gradient or the gain of a step fell below tolerance in `iterations`
+        iterations.
+
+    Raises:
+        OtbenchError: Where the ends are not two finite points of one shape (d,).
     """
     _checked(start, end)
     t = np.linspace(0, 1, knots + 2)
@@ -130,8 +168,8 @@ def geodesic_energy(
 
     search.step(closure)
     used = search.state[inner]["n_iter"]
-    found = torch.cat([start[None], inner.detach(), end[None]])
-    curve = torch.from_numpy(_basis(knots + 2, POINTS)).to(start.dtype) @ found
+    points = torch.cat([start[None], inner.detach(), end[None]])
+    curve = torch.from_numpy(_basis(knots + 2, POINTS)).to(start.dtype) @ points
     return measured(metric, curve, used < iterations, f"{used} iterations")
 
 

@@ -32,11 +32,30 @@ class LatentGraph:
     weights: csr_array
 
     def distances(self, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Lengths (s, t) of the shortest paths between nodes, given by their indices (s,) and (t,)."""
+        """Lengths of the shortest paths between nodes.
+
+        Args:
+            sources: Indices (s,) of the nodes where paths start.
+            targets: Indices (t,) of the nodes where paths end.
+
+        Returns:
+            Lengths (s, t), in the metric; infinite where no path joins two nodes.
+        """
         return dijkstra(self.weights, directed=False, indices=sources)[:, targets]
 
     def path(self, source: int, target: int) -> np.ndarray:
-        """The nodes (T, d) of the shortest path between two; raises OtbenchError where there is none."""
+        """The shortest path between two nodes.
+
+        Args:
+            source: Index of the first node.
+            target: Index of the last node.
+
+        Returns:
+            Nodes (T, d) of the path, ends included.
+
+        Raises:
+            OtbenchError: Where no path joins the two nodes.
+        """
         _, before = dijkstra(self.weights, directed=False, indices=source, return_predecessors=True)
         steps = [target]
         while steps[-1] != source:
@@ -47,17 +66,38 @@ class LatentGraph:
 
 
 def grid(low: np.ndarray, high: np.ndarray, points: int) -> np.ndarray:
-    """The nodes (points^d, d) of a regular grid over the box from `low` (d,) to `high` (d,), ends included."""
+    """The nodes of a regular grid over a box, ends included.
+
+    Args:
+        low: Lower corner (d,).
+        high: Upper corner (d,).
+        points: Number of nodes along each axis.
+
+    Returns:
+        Nodes (points^d, d).
+    """
     axes = [np.linspace(a, b, points) for a, b in zip(low, high, strict=True)]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
 
 
 def latent_graph(metric: Metric, nodes: np.ndarray, neighbours: int, backbone: int = 0) -> LatentGraph:
-    """The graph that joins each of the nodes (n, d) to its nearest `neighbours`, edges weighed by the metric.
+    """The graph that joins each node to its nearest neighbours, edges weighed by the metric.
 
-    backbone: every node is joined to its nearest `neighbours` / 2 of that many first nodes (a grid, say) besides, so
-    that a dense group of points is not cut off. On a grid 24 neighbours are the 5 x 5 block: paths are then at most
-    2.8 % too long where the metric is as even as the grid is, and longer where it favours one axis.
+    On a grid 24 neighbours are the 5 x 5 block: paths are then at most 2.8 % too long where the metric is as even as
+    the grid is, and longer where it favours one axis.
+
+    Args:
+        metric: Metric of the latent space.
+        nodes: Points (n, d).
+        neighbours: Number of nearest nodes that each node is joined to.
+        backbone: Every node is joined to its nearest `neighbours` / 2 of that many first nodes (a grid, say) besides,
+            so that a dense group of points is not cut off; 0 leaves this out.
+
+    Returns:
+        Graph over the nodes, whose edges weigh the lengths of their straight segments.
+
+    Raises:
+        OtbenchError: Where there are no more nodes than neighbours.
     """
     if len(nodes) <= neighbours:
         raise OtbenchError(f"graph: {neighbours} neighbours need more nodes than that, got {len(nodes)}")
@@ -75,7 +115,17 @@ def latent_graph(metric: Metric, nodes: np.ndarray, neighbours: int, backbone: i
 
 
 def segment_lengths(metric: Metric, starts: Tensor, ends: Tensor, order: int = 2) -> Tensor:
-    """Lengths (n,) in the metric of the straight segments between starts and ends (n, d), `order` points each."""
+    """Lengths in the metric of straight segments.
+
+    Args:
+        metric: Metric of the latent space.
+        starts: First ends (n, d).
+        ends: Last ends (n, d).
+        order: Number of Gauss-Legendre points of each segment.
+
+    Returns:
+        Lengths (n,).
+    """
     at, weights = np.polynomial.legendre.leggauss(order)
     total = starts.new_zeros(len(starts))
     with torch.no_grad():
@@ -91,11 +141,24 @@ def segment_lengths(metric: Metric, starts: Tensor, ends: Tensor, order: int = 2
 def geodesic_graph(
     metric: Metric, graph: LatentGraph, start: Tensor, end: Tensor, neighbours: int = 24, smooth: bool = True
 ) -> Geodesic:
-    """The shortest path through a graph from start (d,) to end (d,), as a curve.
+    """The shortest path through a graph between two points, as a curve.
 
-    The two points are joined to their nearest `neighbours` nodes. smooth: a mean over 3 points and a cubic spline then
-    take off the corners (Arvanitidis et al. 2018, there over 100 k-means centres and 5 neighbours); its times are
-    the lengths along the path, so it may start `geodesic_bvp` or `geodesic_energy`.
+    Args:
+        metric: Metric of the latent space.
+        graph: Graph over the latent space.
+        start: First point (d,) float64.
+        end: Last point (d,) float64.
+        neighbours: Number of nearest nodes that each of the two points is joined to.
+        smooth: Whether a mean over 3 points and a cubic spline take off the corners; the spline's times are the lengths
+            along the path, so that it may start `geodesic_bvp` or `geodesic_energy`.
+
+    Returns:
+        The curve and its length.
+
+    Raises:
+        OtbenchError: Where no path joins the two points.
+
+    Source: Arvanitidis et al. 2018, there over 100 k-means centres and 5 neighbours.
     """
     ends = torch.stack([start, end])
     to = _nearest(ends.numpy(), graph.nodes, min(neighbours, len(graph.nodes)))
@@ -122,6 +185,6 @@ def geodesic_graph(
 
 def _nearest(points: np.ndarray, nodes: np.ndarray, count: int) -> np.ndarray:
     """Pairs (of a point, of one of its nearest nodes) (m, 2)."""
-    _, found = cKDTree(nodes).query(points, k=count)
-    found = np.asarray(found).reshape(len(points), -1)
-    return np.stack([np.repeat(np.arange(len(points)), found.shape[1]), found.ravel()], axis=1)
+    _, index = cKDTree(nodes).query(points, k=count)
+    index = np.asarray(index).reshape(len(points), -1)
+    return np.stack([np.repeat(np.arange(len(points)), index.shape[1]), index.ravel()], axis=1)

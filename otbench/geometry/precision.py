@@ -31,7 +31,14 @@ class RBFPrecision(nn.Module):
         self.zeta = float(zeta)
 
     def basis(self, z: Tensor) -> Tensor:
-        """v (n, K) at z (n, d)."""
+        """The basis functions v_k = exp(-l_k |z - c_k|^2).
+
+        Args:
+            z: Points (n, d).
+
+        Returns:
+            Values v (n, K).
+        """
         return torch.exp(-self.rates * (z[:, None] - self.centres).square().sum(-1))
 
     def forward(self, z: Tensor) -> Tensor:
@@ -39,7 +46,14 @@ class RBFPrecision(nn.Module):
         return self.basis(z) @ self.logarithms.exp().clamp_min(FLOOR).T + self.zeta
 
     def deviation(self, z: Tensor) -> Tensor:
-        """The standard deviation (n, D) at z (n, d)."""
+        """The standard deviation b(z)^(-1/2).
+
+        Args:
+            z: Points (n, d).
+
+        Returns:
+            Deviations (n, D), in the units of the data.
+        """
         return self(z).rsqrt()
 
 
@@ -51,35 +65,50 @@ def fit_precision(
     rate: float = 0.05,
     seed: int = 0,
 ) -> RBFPrecision:
-    """The precision network that is nearest to a decoder's log-variance (n, D) at codes (n, d), in float64.
+    """The precision network that is nearest to a decoder's log-variance, in float64.
 
     Centres: k-means; l_k = 1/2 (1.25 s_k)^-2, s_k the mean distance of the cluster's codes to its centre; zeta: a
     thousand times the mean deviation far from the data; loss: mean (log-variance + log b)^2, by Adam over all codes at
-    once. Settings of Arvanitidis et al. 2018, but for the start (the mean precision of each cluster in place of a
+    once.
+
+    Args:
+        codes: Codes (n, d).
+        log_variance: Log-variance (n, D) of the decoder at the codes.
+        centres: Number K of basis functions.
+        steps: Number of steps of Adam.
+        rate: Learning rate of Adam.
+        seed: Seed of k-means.
+
+    Returns:
+        Fitted network, its parameters frozen.
+
+    Raises:
+        OtbenchError: Where there are fewer codes than centres.
+
+    Source: Settings of Arvanitidis et al. 2018, but for the start (the mean precision of each cluster in place of a
     random one) and the logarithms of the weights, which let a few hundred steps do in place of 5,000 passes.
-    Raises OtbenchError where there are fewer codes than centres.
     """
     from sklearn.cluster import KMeans
 
     if len(codes) < centres:
         raise OtbenchError(f"precision network: {centres} centres need as many codes, got {len(codes)}")
     z = torch.as_tensor(np.asarray(codes, dtype=np.float64))
-    wanted = torch.as_tensor(np.asarray(log_variance, dtype=np.float64))
-    found = KMeans(centres, n_init=3, random_state=seed).fit(z.numpy())
-    middle = torch.from_numpy(np.asarray(found.cluster_centers_, dtype=np.float64))
-    label = torch.from_numpy(found.labels_.astype(np.int64))
+    target = torch.as_tensor(np.asarray(log_variance, dtype=np.float64))
+    clusters = KMeans(centres, n_init=3, random_state=seed).fit(z.numpy())
+    middle = torch.from_numpy(np.asarray(clusters.cluster_centers_, dtype=np.float64))
+    label = torch.from_numpy(clusters.labels_.astype(np.int64))
     away = (z - middle[label]).norm(dim=1)
     members = torch.bincount(label, minlength=centres).to(z.dtype)
     spread = torch.zeros(centres, dtype=z.dtype).index_add_(0, label, away) / members
     # A cluster of one code has no spread of its own: it takes the usual one.
     spread = torch.where(spread > 1e-3 * spread.median(), spread, spread.median()).clamp_min(1e-6)
-    precision = torch.zeros(centres, wanted.shape[1], dtype=z.dtype).index_add_(0, label, (-wanted).exp())
-    zeta = float((FAR * (wanted / 2).exp().mean()) ** -2)
+    precision = torch.zeros(centres, target.shape[1], dtype=z.dtype).index_add_(0, label, (-target).exp())
+    zeta = float((FAR * (target / 2).exp().mean()) ** -2)
     network = RBFPrecision(middle, 0.5 / (SPREAD * spread).square(), (precision / members[:, None]).T, zeta)
     network = network.to(z.dtype)
     search = torch.optim.Adam([network.logarithms], lr=rate)
     for _ in range(steps):
         search.zero_grad()
-        (wanted + network(z).log()).square().mean().backward()
+        (target + network(z).log()).square().mean().backward()
         search.step()
     return network.requires_grad_(False)

@@ -50,24 +50,45 @@ Parts = dict[str, object]
 
 
 def mode_parts(setting: Setting) -> Parts:
-    """Protocol of a metric that counts points at the true modes, against their true weights."""
+    """Protocol of a metric that counts points at the true modes, against their true weights.
+
+    Args:
+        setting: Data set and number of generated samples.
+
+    Returns:
+        Parts `n_generated`, `reference` and `radius`.
+    """
     return {"n_generated": setting.n, "reference": "truth", "radius": "3sigma"}
 
 
 def pair_parts(setting: Setting) -> Parts:
-    """Protocol of a metric that compares equal numbers of real and generated samples."""
+    """Protocol of a metric that compares equal numbers of real and generated samples.
+
+    Args:
+        setting: Data set and number of generated samples.
+
+    Returns:
+        Parts `n_real` and `n_generated`, both `pair_size`, and `split`.
+    """
     size = pair_size(setting.dataset, setting.n)
     return {"n_real": size, "n_generated": size, "split": "test"}
 
 
 def split_parts(setting: Setting) -> Parts:
-    """Protocol of a metric that compares all generated images with all of the test set."""
+    """Protocol of a metric that compares all generated images with all of the test set.
+
+    Args:
+        setting: Data set, number of generated samples and the extractor's part of features.json.
+
+    Returns:
+        Parts `n_real`, `n_generated` and `split`.
+    """
     return {"n_real": setting.n_real, "n_generated": setting.n, "split": "test"}
 
 
 @dataclass(frozen=True)
 class Metric:
-    """Everything that is to be known of a metric: what it is, how it is computed, measured and shown.
+    """All that is known of a metric: what it is, how it is computed, measured and shown.
 
     Attributes:
         name: key in tables and on the command line.
@@ -124,22 +145,28 @@ class Metric:
     def applies_to(
         self, dataset: DataSet, extractors: Sequence[str] = ("classifier",), reconstructs: bool = False
     ) -> bool:
-        """Whether `measure` can compute this metric on the data set with these extractors of image features.
+        """Whether `measure` can compute this metric on the data set.
 
-        reconstructs: whether there are reconstructions.
+        Args:
+            dataset: Data set that samples are measured against.
+            extractors: Names of the extractors of image features there are; of points they do not matter.
+            reconstructs: Whether there are reconstructions.
+
+        Returns:
+            True where it can. Of images, False where the value is a number that the model's training states.
         """
         if dataset.kind not in self.kinds:
             return False
         if dataset.kind == "points":
             return dataset.truth is not None or not self.needs_modes
-        there = {
+        available = {
             "features": bool(extractors),
             "classes": "classifier" in extractors,
             "reconstructions": bool(extractors) and reconstructs,
             "pixels": True,
             "model": False,
         }
-        return there[self.uses]
+        return available[self.uses]
 
 
 @dataclass(frozen=True)
@@ -152,9 +179,19 @@ class Score:
 
 
 def check_rows(values: np.ndarray, name: str, least: int = 1) -> np.ndarray:
-    """Return `values` (n, d) as float64.
+    """Matrix of real numbers, checked.
 
-    Raise OtbenchError where it is not a finite real matrix of at least `least` rows.
+    Args:
+        values: Rows (n, d) of integers or floats.
+        name: Name of the array in errors.
+        least: Smallest number of rows.
+
+    Returns:
+        The same values (n, d) float64.
+
+    Raises:
+        OtbenchError: Where it is no finite real matrix, has no column or fewer than `least` rows, or holds values so
+            large that the sum of their fourth powers overflows.
     """
     values = np.asarray(values)
     if values.ndim != 2 or values.shape[1] == 0:
@@ -175,9 +212,18 @@ def check_rows(values: np.ndarray, name: str, least: int = 1) -> np.ndarray:
 
 
 def check_pair(real: np.ndarray, generated: np.ndarray, least: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Return both arrays as float64 (n, d) and (m, d).
+    """Real and generated rows, checked as by `check_rows`.
 
-    Raise OtbenchError where either is wrong or the widths differ.
+    Args:
+        real: Real rows (n, d).
+        generated: Generated rows (m, d).
+        least: Smallest number of rows of either.
+
+    Returns:
+        Both arrays (n, d) and (m, d) float64.
+
+    Raises:
+        OtbenchError: Where either is wrong or the widths differ.
     """
     real, generated = check_rows(real, "real", least), check_rows(generated, "generated", least)
     if real.shape[1] != generated.shape[1]:
@@ -195,5 +241,13 @@ The papers' numbers of evaluation points in the plane and of images.
 
 
 def pair_size(dataset: DataSet, n: int) -> int:
-    """Rows on either side of a pairwise metric: as many as both have, at most 2,500 points or 10,000 images."""
+    """Rows on either side of a pairwise metric.
+
+    Args:
+        dataset: Data set whose reference is the real side.
+        n: Number of generated samples.
+
+    Returns:
+        As many as both sides have, at most 2,500 points or 10,000 images.
+    """
     return min(n, len(dataset.reference), PAIR_POINTS if dataset.kind == "points" else PAIR_IMAGES)

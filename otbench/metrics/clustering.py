@@ -43,19 +43,32 @@ class Clusterings:
 
     @property
     def centres(self) -> Tensor:
-        """(runs, clusters, d)."""
+        """Centres (runs, clusters, d) float64."""
         return (self.sums / self.counts[:, None]).unflatten(0, (self.runs, -1))
 
     def nearest(self, rows: Tensor) -> Tensor:
-        """Cluster (n, runs) of rows (n, d) in each clustering."""
+        """Nearest cluster of each row in each clustering.
+
+        Args:
+            rows: Rows (n, d) float64.
+
+        Returns:
+            Indices (n, runs) int64, from 0 to clusters - 1.
+        """
         scale = -2 / self.counts
         gap = torch.addcmul((self.sums**2).sum(dim=1) * scale**2 / 4, rows @ self.sums.T, scale)
         return gap.unflatten(1, (self.runs, -1)).argmin(dim=2)
 
     def histograms(self, rows: Tensor) -> Tensor:
-        """Number of rows (n, d) in each cluster, (runs, clusters).
+        """Number of rows in each cluster of each clustering.
 
         Centres that are equal but for rounding count as the first of them: rounding must not share rows out.
+
+        Args:
+            rows: Rows (n, d) float64.
+
+        Returns:
+            Counts (runs, clusters) int64, each row of them summing to n.
         """
         centres, clusters = self.centres, len(self.counts) // self.runs
         gap = torch.cdist(centres, centres, p=math.inf)
@@ -68,7 +81,11 @@ class Clusterings:
         return counts.unflatten(0, (self.runs, clusters))
 
     def update(self, rows: Tensor) -> None:
-        """Let each centre take the rows (b, d) that it is nearest to."""
+        """Let each centre take the rows of a mini-batch that it is nearest to.
+
+        Args:
+            rows: Mini-batch (b, d) float64.
+        """
         clusters = len(self.counts) // self.runs
         label = self.nearest(rows) + _offsets(self.runs, clusters, rows.device)[:, 0]
         label, order = label.flatten().sort(stable=True)
@@ -77,7 +94,11 @@ class Clusterings:
         self.counts += starts.diff()
 
     def reassign(self, rows: Tensor) -> None:
-        """Put the centres that have had next to no rows onto random rows (b, d), with the weight of the least other."""
+        """Put the centres that have had next to no rows onto random rows, with the weight of the least other centre.
+
+        Args:
+            rows: Mini-batch (b, d) float64 of random rows, at least as many as clusters.
+        """
         counts = self.counts.unflatten(0, (self.runs, -1))
         low = (counts < LOW * counts.amax(dim=1, keepdim=True)) | (counts == 1)
         if low.any():
@@ -88,25 +109,28 @@ class Clusterings:
 
 
 def cluster(rows: Tensor, clusters: int, runs: int, inits: int, batch: int, steps: int, seed: int) -> Clusterings:
-    """Cluster rows (n, d), float64 and centred near the origin, `runs` times into `clusters` <= n clusters.
+    """Cluster rows `runs` times into `clusters` <= n clusters.
 
     Args:
-        rows: (n, d), on the device to compute on.
-        clusters: clusters of each clustering.
-        runs: clusterings.
-        inits: seedings of which each clustering takes the best.
-        batch: rows of a mini-batch, at least `clusters`.
-        steps: mini-batches.
-        seed: of the generator that all random numbers come from.
+        rows: Rows (n, d) float64, centred near the origin, on the device to compute on.
+        clusters: Number of clusters of each clustering.
+        runs: Number of clusterings.
+        inits: Number of seedings of which each clustering takes the best.
+        batch: Rows of a mini-batch, at least `clusters`.
+        steps: Number of mini-batches.
+        seed: Seed of the generator that all random numbers come from.
+
+    Returns:
+        The clusterings, on the rows' device.
     """
     stream = np.random.default_rng(seed)
-    found = Clusterings(_seeds(rows, clusters, runs, inits, stream), rows.new_ones(runs * clusters), runs)
+    clusterings = Clusterings(_seeds(rows, clusters, runs, inits, stream), rows.new_ones(runs * clusters), runs)
     drawn = torch.as_tensor(stream.integers(len(rows), size=(steps, batch)), device=rows.device)
     for index in drawn:
-        some = rows[index]
-        found.update(some)
-        found.reassign(some)
-    return found
+        minibatch = rows[index]
+        clusterings.update(minibatch)
+        clusterings.reassign(minibatch)
+    return clusterings
 
 
 def _seeds(rows: Tensor, clusters: int, runs: int, inits: int, stream: np.random.Generator) -> Tensor:
@@ -133,10 +157,10 @@ def plus_plus(gaps: Tensor, starts: Tensor, uniform: Tensor) -> tuple[Tensor, Te
     """Greedy k-means++ of b seedings: of a few rows drawn, the one that lowers the error most.
 
     Args:
-        gaps: (m, s) squared distances: the matrices (s, s) of several sets of rows, one below another.
-        starts: (b, 1) at which row of `gaps` the matrix of each seeding starts.
-        uniform: (k, b, t) in [0, 1): t draws for each next seed, each row's chance as its squared distance to the
-            seeds before; the first seed is any row alike.
+        gaps: Squared distances (m, s): the matrices (s, s) of several sets of rows, one below another.
+        starts: Row of `gaps` at which the matrix of each seeding starts, (b, 1).
+        uniform: Uniform numbers (k, b, t) in [0, 1): t draws for each next seed, each row's chance being proportional
+            to its squared distance to the seeds before; the first seed is drawn uniformly.
 
     Returns:
         Rows (b, k), and the sum (b,) of the squared distances to the nearest of them.

@@ -15,11 +15,14 @@ from otbench.metrics.base import IMAGES, Metric, Parts, Setting
 
 
 def excellence_proxy(confidence: np.ndarray, threshold: float) -> float:
-    """Share of images, in [0, 1], that are recognised.
+    """Share of images that the classifier recognises.
 
     Args:
-        confidence: the classifier's largest probability of each image, (n,).
-        threshold: what `REAL_PASS` of the held-out real images reach.
+        confidence: Largest probability (n,) that the classifier gives to a class of each image.
+        threshold: Confidence that the share `REAL_PASS` of the held-out real images reaches.
+
+    Returns:
+        Share in [0, 1] of the images whose confidence is at least the threshold.
     """
     return float(np.mean(confidence >= threshold))
 

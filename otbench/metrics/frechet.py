@@ -16,9 +16,14 @@ from otbench.metrics.base import IMAGES, Metric, Parts, Setting, check_pair, spl
 
 
 def statistics(features: np.ndarray, device: str = "cpu") -> dict[str, np.ndarray]:
-    """Mean `mu` (d,) and covariance `sigma` (d, d), with n - 1, of features (n, d), in float64.
+    """Mean and covariance of features.
 
-    device: `otbench.metrics.torch_backend`'s, but `cpu`.
+    Args:
+        features: Features (n, d).
+        device: `cpu` for NumPy, else a device of `otbench.metrics.torch_backend`.
+
+    Returns:
+        `mu` (d,) and `sigma` (d, d), the covariance with n - 1, float64.
     """
     if device != "cpu":
         from otbench.metrics import torch_backend
@@ -30,10 +35,18 @@ def statistics(features: np.ndarray, device: str = "cpu") -> dict[str, np.ndarra
 
 
 def frechet(real: dict[str, np.ndarray], generated: dict[str, np.ndarray], device: str = "cpu") -> float:
-    """|mu_r - mu_g|^2 + tr(S_r + S_g - 2 (S_r S_g)^1/2); at rounding level it can fall just below zero.
+    """Frechet distance |mu_r - mu_g|^2 + tr(S_r + S_g - 2 (S_r S_g)^1/2) of two Gaussians.
 
     S_r S_g has the eigenvalues of S_r^1/2 S_g S_r^1/2, which is symmetric: faster than a general eigenproblem, and all
     of them are real.
+
+    Args:
+        real: `statistics` of the real features.
+        generated: `statistics` of the generated features.
+        device: `cpu` for NumPy, else a device of `otbench.metrics.torch_backend`.
+
+    Returns:
+        Distance in squared units of the features; at rounding level it can fall just below zero.
     """
     if device != "cpu":
         from otbench.metrics import torch_backend
@@ -50,20 +63,40 @@ def frechet(real: dict[str, np.ndarray], generated: dict[str, np.ndarray], devic
 
 
 def fid(real: np.ndarray, generated: np.ndarray, device: str = "cpu") -> float:
-    """Frechet distance of real (n, d) and generated (m, d) features; raises OtbenchError on arrays that do not fit."""
+    """Frechet distance of two feature sets.
+
+    Args:
+        real: Real features (n, d), at least two rows.
+        generated: Generated features (m, d), at least two rows.
+        device: `cpu` for NumPy, else a device of `otbench.metrics.torch_backend`.
+
+    Returns:
+        Distance in squared units of the features.
+
+    Raises:
+        OtbenchError: Where the arrays do not fit (`check_pair`).
+    """
     real, generated = check_pair(real, generated, least=2)
     return frechet(statistics(real, device), statistics(generated, device), device)
 
 
 def library_fid(real: np.ndarray, generated: np.ndarray) -> float:
-    """The same by torch-fidelity."""
+    """Frechet distance of two feature sets by torch-fidelity.
+
+    Args:
+        real: Real features (n, d), at least two rows.
+        generated: Generated features (m, d), at least two rows.
+
+    Returns:
+        Distance in squared units of the features.
+    """
     import torch
     from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
-    found = [fid_features_to_statistics(torch.from_numpy(np.array(x))) for x in check_pair(real, generated, least=2)]
-    for one in found:  # a single column's covariance comes as a scalar
-        one["sigma"] = np.atleast_2d(one["sigma"])
-    return float(fid_statistics_to_metric(*found, verbose=False)[KEY_METRIC_FID])
+    fits = [fid_features_to_statistics(torch.from_numpy(np.array(x))) for x in check_pair(real, generated, least=2)]
+    for fit in fits:  # a single column's covariance comes as a scalar
+        fit["sigma"] = np.atleast_2d(fit["sigma"])
+    return float(fid_statistics_to_metric(*fits, verbose=False)[KEY_METRIC_FID])
 
 
 def _train_parts(setting: Setting) -> Parts:

@@ -25,25 +25,41 @@ PIXELS = "features=pixels"
 
 
 def chosen(names: list[str], extractors: list[str], last: bool) -> list[tuple[str, str]]:
-    """(metric, extractor) for each score of images, in the metrics' order; the extractor of pixels is `pixels`.
+    """Metric and extractor of each score of images.
 
-    Before the last snapshot the classifier's alone where there is one, as Inception takes its time.
+    Args:
+        names: Names of the metrics.
+        extractors: Names of the extractors there are.
+        last: Whether it is the last snapshot. Before it the classifier is used alone where there is one, as Inception
+            takes its time.
+
+    Returns:
+        (metric, extractor) of each score, in the metrics' order; the extractor of pixels is `pixels`.
     """
-    found = []
+    pairs = []
     for name in names:
         if METRICS[name].uses == "pixels":
-            found.append((name, "pixels"))
+            pairs.append((name, "pixels"))
         elif METRICS[name].uses == "classes" or (not last and "classifier" in extractors):
-            found.append((name, "classifier"))
+            pairs.append((name, "classifier"))
         else:
-            found += [(name, extractor) for extractor in extractors]
-    return found
+            pairs += [(name, extractor) for extractor in extractors]
+    return pairs
 
 
 def protocol_of(name: str, extractor: str, start: str, dataset: DataSet, n: int, info: dict[str, Any]) -> str:
-    """The protocol under which a metric is computed from n generated images.
+    """Protocol under which a metric is computed from n generated images.
 
-    start: how the extractor's protocols start; info: its part of features.json, empty where that is not known.
+    Args:
+        name: Name of the metric.
+        extractor: Name of the extractor; it is not used, as `start` names it.
+        start: How the extractor's protocols start.
+        dataset: Data set that the images are measured against.
+        n: Number of generated images.
+        info: The extractor's part of features.json; empty where that is not known.
+
+    Returns:
+        The protocol as `key=value` pairs joined by semicolons.
     """
     return f"{start};{protocol(**METRICS[name].image_parts(Setting(dataset, n, info)))}"
 
@@ -59,27 +75,43 @@ def measure_images(
     last: bool = True,
     device: str = "cpu",
 ) -> list[Score]:
-    """Scores of images (n, c, h, w) uint8 under the metrics `names`, one a metric and extractor.
+    """Scores of images under the metrics `names`, one per metric and extractor.
 
-    curves: is given each extractor's PRD curve (precision, recall), where PRD is among the metrics. device: as in
-    `measure`. Raises OtbenchError on images of another shape or type, and fewer than 20.
+    Args:
+        dataset: Data set of images.
+        samples: Generated images (n, c, h, w) uint8.
+        seed: Seed of the subsets and of PRD's clusterings.
+        names: Names of the metrics, all of which apply.
+        features: The data set's features; None where no metric needs any.
+        reconstructions: The reference images as the model gives them back, (m, c, h, w) uint8 in order, or None.
+        curves: Is given each extractor's PRD curve (precision, recall), where PRD is among the metrics.
+        last: Whether it is the last snapshot.
+        device: Device to compute on, as in `otbench.metrics.measure`.
+
+    Returns:
+        The scores, in the order of `chosen`.
+
+    Raises:
+        OtbenchError: Where the images have another shape or type, or are fewer than 20.
     """
     if samples.shape[1:] != dataset.shape or samples.dtype != np.uint8 or len(samples) < prd.CLUSTERS:
         raise OtbenchError(
             f"samples: expected at least {prd.CLUSTERS} uint8 images {dataset.shape} as in data set {dataset.name},"
             f" got {samples.dtype} {samples.shape}"
         )
-    known = features.extractors if features else {}
-    views = {name: ImageView(one, dataset, samples, seed, reconstructions, device) for name, one in known.items()}
+    extractors = features.extractors if features else {}
+    views = {
+        name: ImageView(real, dataset, samples, seed, reconstructions, device) for name, real in extractors.items()
+    }
     pixels = PixelView(dataset, samples)
-    found = []
+    scores = []
     for name, extractor in chosen(names, list(views), last):
         if extractor == "pixels":
             view, start, info = pixels, PIXELS, {}
         else:
-            view, start, info = views[extractor], known[extractor].protocol, known[extractor].info
+            view, start, info = views[extractor], extractors[extractor].protocol, extractors[extractor].info
         value = METRICS[name].of_images(view)
-        found.append(Score(name, value, protocol_of(name, extractor, start, dataset, len(samples), info)))
+        scores.append(Score(name, value, protocol_of(name, extractor, start, dataset, len(samples), info)))
     if curves is not None:
         curves |= {name: view.curve for name, view in views.items() if "curve" in vars(view)}
-    return found
+    return scores

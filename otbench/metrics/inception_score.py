@@ -16,24 +16,40 @@ MOST_SPLITS, SPLIT_ROWS = 10, 1000
 
 
 def splits(n: int) -> int:
-    """Ten, or as many as leave 1,000 images in each, at least one."""
+    """Number of splits of n images.
+
+    Args:
+        n: Number of generated images.
+
+    Returns:
+        Ten, or as many as leave 1,000 images in each, at least one.
+    """
     return min(MOST_SPLITS, max(1, n // SPLIT_ROWS))
 
 
 def inception_score(logits: np.ndarray, seed: int = 0, parts: int | None = None) -> float:
-    """Mean over `parts` splits (None: `splits`) of n shuffled rows of logits (n, K), in float64; between 1 and K."""
+    """Inception score, the mean over splits of the shuffled rows, in float64.
+
+    Args:
+        logits: Logits (n, K) of the generated images.
+        seed: Seed of the shuffling.
+        parts: Number of splits; None for `splits`.
+
+    Returns:
+        Score between 1 and K.
+    """
     from scipy.special import log_softmax, logsumexp
 
     logits = check_rows(logits, "logits", least=1)
     parts = splits(len(logits)) if parts is None else parts
     log_p = log_softmax(logits[np.random.RandomState(seed).permutation(len(logits))], axis=1)
     edges = [part * len(logits) // parts for part in range(parts + 1)]
-    found = []
+    scores = []
     for start, stop in zip(edges[:-1], edges[1:], strict=True):
         rows = log_p[start:stop]
         log_q = logsumexp(rows, axis=0) - np.log(len(rows))
-        found.append(np.exp(np.mean(np.sum(np.exp(rows) * (rows - log_q), axis=1))))
-    return float(np.mean(found))
+        scores.append(np.exp(np.mean(np.sum(np.exp(rows) * (rows - log_q), axis=1))))
+    return float(np.mean(scores))
 
 
 def _image_parts(setting: Setting) -> Parts:

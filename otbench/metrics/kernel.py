@@ -18,7 +18,16 @@ SUBSETS, SUBSET_SIZE = 100, 1000
 
 
 def subset_size(n_real: int, n_generated: int, largest: int = SUBSET_SIZE) -> int:
-    """1,000 rows, or as many as the smaller set has."""
+    """Rows of a subset.
+
+    Args:
+        n_real: Number of real rows.
+        n_generated: Number of generated rows.
+        largest: Largest size.
+
+    Returns:
+        `largest` (1,000), or as many as the smaller set has.
+    """
     return min(largest, n_real, n_generated)
 
 
@@ -28,7 +37,15 @@ def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def mmd(real: np.ndarray, generated: np.ndarray) -> float:
-    """The unbiased estimate of real (n, d) and generated (m, d): a point is not compared with itself."""
+    """Unbiased estimate of the squared MMD under the cubic kernel: a point is not compared with itself.
+
+    Args:
+        real: Real features (n, d).
+        generated: Generated features (m, d).
+
+    Returns:
+        Estimate, which can fall below zero.
+    """
     within = 0.0
     for x in (real, generated):
         k = _kernel(x, x)
@@ -44,9 +61,18 @@ def kid(
     largest: int = SUBSET_SIZE,
     device: str = "cpu",
 ) -> tuple[float, float]:
-    """Mean and standard deviation of the unbiased estimate over `subsets` seeded subsets; it can fall below zero.
+    """Mean and standard deviation of the unbiased estimate over seeded subsets.
 
-    device: `otbench.metrics.torch_backend`'s, but `cpu`.
+    Args:
+        real: Real features (n, d), at least two rows.
+        generated: Generated features (m, d), at least two rows.
+        seed: Seed of the subsets.
+        subsets: Number of subsets.
+        largest: Largest number of rows of a subset.
+        device: `cpu` for NumPy, else a device of `otbench.metrics.torch_backend`.
+
+    Returns:
+        Mean and standard deviation of the squared MMD; the mean can fall below zero.
     """
     real, generated = check_pair(real, generated, least=2)
     size = subset_size(len(real), len(generated), largest)
@@ -55,21 +81,32 @@ def kid(
         from otbench.metrics import torch_backend
 
         rows = [[draws.choice(len(x), size, replace=False) for x in (real, generated)] for _ in range(subsets)]
-        found = torch_backend.mmds(real, generated, *np.array(rows).swapaxes(0, 1), device)
-        return float(np.mean(found)), float(np.std(found))
-    found = [mmd(*(x[draws.choice(len(x), size, replace=False)] for x in (real, generated))) for _ in range(subsets)]
-    return float(np.mean(found)), float(np.std(found))
+        values = torch_backend.mmds(real, generated, *np.array(rows).swapaxes(0, 1), device)
+        return float(np.mean(values)), float(np.std(values))
+    values = [mmd(*(x[draws.choice(len(x), size, replace=False)] for x in (real, generated))) for _ in range(subsets)]
+    return float(np.mean(values)), float(np.std(values))
 
 
 def library_kid(
     real: np.ndarray, generated: np.ndarray, seed: int = 0, subsets: int = SUBSETS, largest: int = SUBSET_SIZE
 ) -> tuple[float, float]:
-    """The same by torch-fidelity."""
+    """Mean and standard deviation of the unbiased estimate over the same subsets, by torch-fidelity.
+
+    Args:
+        real: Real features (n, d), at least two rows.
+        generated: Generated features (m, d), at least two rows.
+        seed: Seed of the subsets.
+        subsets: Number of subsets.
+        largest: Largest number of rows of a subset.
+
+    Returns:
+        Mean and standard deviation of the squared MMD; the mean can fall below zero.
+    """
     import torch
     from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
     real, generated = check_pair(real, generated, least=2)
-    found = kid_features_to_metric(
+    values = kid_features_to_metric(
         torch.from_numpy(np.array(real)),
         torch.from_numpy(np.array(generated)),
         kid_subsets=subsets,
@@ -77,11 +114,19 @@ def library_kid(
         rng_seed=seed,
         verbose=False,
     )
-    return float(found[KEY_METRIC_KID_MEAN]), float(found[KEY_METRIC_KID_STD])
+    return float(values[KEY_METRIC_KID_MEAN]), float(values[KEY_METRIC_KID_STD])
 
 
 def subset_count(n_real: int, n_generated: int) -> int:
-    """Number of subsets: 100, but 1 where a subset is all there is of both sides, as every other would be the same."""
+    """Number of subsets of the kernel distance.
+
+    Args:
+        n_real: Number of real rows.
+        n_generated: Number of generated rows.
+
+    Returns:
+        100, but 1 where a subset is all there is of both sides, as every other would be the same.
+    """
     return 1 if n_real == n_generated == subset_size(n_real, n_generated) else SUBSETS
 
 

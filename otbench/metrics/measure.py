@@ -36,21 +36,32 @@ def expected(
     metrics: Sequence[str] | None = None,
     reconstructs: bool = False,
 ) -> list[tuple[str, str]]:
-    """(metric, protocol) of each score that `measure` gives n samples, in its order, without any samples.
+    """Metric and protocol of each score that `measure` gives n samples, without any samples.
 
-    This is what a cell that failed or is missing should have had. features: of images, the features folder or what
-    `open_features` read of it; a folder that is not there counts as one with a classifier, whose hash is not known.
+    These are the scores that a cell that failed or is missing should have had.
+
+    Args:
+        dataset: Data set that samples are measured against.
+        n: Number of generated samples.
+        last: False for a snapshot before the last, which gets the cheap metrics alone.
+        features: Of images, the features folder or what `open_features` read of it; None for no extractor. A folder
+            that is not there counts as one with a classifier whose hash is not known.
+        metrics: Names of the metrics to choose from; None for all.
+        reconstructs: Whether the samples come with reconstructions.
+
+    Returns:
+        (metric, protocol) of each score, in the order of `measure`.
     """
     if dataset.kind == "points":
         return [(name, _protocol_of(name, dataset, n)) for name in applicable(dataset, metrics, last=last)]
-    known = _extractors(features)
-    names = applicable(dataset, metrics, list(known), reconstructs, last)
-    found = []
-    for name, extractor in images.chosen(names, list(known), last):
-        info = known.get(extractor, {})
+    extractors = _extractors(features)
+    names = applicable(dataset, metrics, list(extractors), reconstructs, last)
+    pairs = []
+    for name, extractor in images.chosen(names, list(extractors), last):
+        info = extractors.get(extractor, {})
         start = info.get("protocol", f"features={extractor}")
-        found.append((name, images.protocol_of(name, extractor, start, dataset, n, info)))
-    return found
+        pairs.append((name, images.protocol_of(name, extractor, start, dataset, n, info)))
+    return pairs
 
 
 def _extractors(features: Features | str | Path | None) -> dict[str, dict]:
@@ -66,7 +77,16 @@ def _extractors(features: Features | str | Path | None) -> dict[str, dict]:
 
 
 def check_features(dataset: DataSet, features: Features | None, metrics: Sequence[str] | None = None) -> None:
-    """Raise OtbenchError where metrics (None: all) are to be measured of images, need features, and there are none."""
+    """Refuse images without features where a metric needs them.
+
+    Args:
+        dataset: Data set that samples are measured against.
+        features: The data set's features, or None.
+        metrics: Names of the metrics to be measured; None for all.
+
+    Raises:
+        OtbenchError: Where metrics are to be measured of images, need features, and there are none.
+    """
     if (
         dataset.kind == "images"
         and features is None
@@ -79,7 +99,14 @@ def check_features(dataset: DataSet, features: Features | None, metrics: Sequenc
 
 
 def check_device(device: str) -> None:
-    """Raise OtbenchError where metrics cannot be computed on the device."""
+    """Refuse a device that metrics cannot be computed on.
+
+    Args:
+        device: `cpu`, or a device of `otbench.metrics.torch_backend`.
+
+    Raises:
+        OtbenchError: Where torch cannot use the device here.
+    """
     if device != "cpu":
         from otbench.metrics import torch_backend
 
@@ -97,18 +124,27 @@ def measure(
     last: bool = True,
     device: str = "cpu",
 ) -> list[Score]:
-    """Scores of samples, points (n, d) or images (n, c, h, w), in registry order, under every metric that applies.
+    """Scores of samples under every metric that applies.
 
-    seed picks the real samples and PRD's clusterings; keep it fixed over models, so that all meet the same ones.
-    metrics: only those of these that apply. features: of images, the data set's features (`open_features`); each
-    extractor gives a score of its own. reconstructions: the reference images as the model gives them back, in order.
-    curves: is given PRD's curves (precision, recall) by extractor (`coordinates` of points), where PRD is measured.
-    last: False for a snapshot before the last, which gets the cheap metrics alone. device: where distances, clusters,
-    kernels and roots are computed; `cpu` for NumPy and scikit-learn, else `otbench.metrics.torch_backend`'s, where
-    scores are the same to rounding and so is the protocol.
+    Args:
+        dataset: Data set that the samples are measured against.
+        samples: Points (n, d) or images (n, c, h, w) uint8.
+        seed: Seed of the choice of real samples and of PRD's clusterings; keep it fixed over models, so that all meet
+            the same ones.
+        metrics: Names of metrics, of which those that apply are measured; None for all.
+        features: Of images, the data set's features (`open_features`); each extractor gives a score of its own.
+        reconstructions: The reference images as the model gives them back, in order, or None.
+        curves: Is given PRD's curves (precision, recall) by extractor (`coordinates` of points), where PRD is measured.
+        last: False for a snapshot before the last, which gets the cheap metrics alone.
+        device: Where distances, clusters, kernels and roots are computed: `cpu` for NumPy and scikit-learn, else a
+            device of `otbench.metrics.torch_backend`, where scores are the same to rounding and so is the protocol.
 
-    Raises OtbenchError on samples of a wrong shape, fewer than 20, or not finite, on an unknown metric, on images
-    without features where a metric needs them, and on a device that is not there.
+    Returns:
+        The scores, in registry order.
+
+    Raises:
+        OtbenchError: Where samples have a wrong shape, are fewer than 20 or not finite, a metric is unknown or needs
+            features of images that are not given, or the device is not there.
     """
     check_device(device)
     if dataset.kind == "images":
@@ -130,10 +166,17 @@ def measure(
 
 
 def floors(dataset: DataSet, n: int) -> dict[str, float]:
-    """What a perfect sampler is expected to score on n points, for the metrics where that has a closed form.
+    """Expected scores of a perfect sampler, for the metrics where they have a closed form.
 
     A floor where lower is better, a ceiling where higher is: a sampler that averages beyond it does not draw from the
     law, be it that its modes are too narrow or that its counts follow the training points.
+
+    Args:
+        dataset: Data set that samples are measured against.
+        n: Number of generated samples.
+
+    Returns:
+        Metric -> expected score, finite ones alone.
     """
-    found = {name: METRICS[name].ideal(dataset, n) for name in applicable(dataset) if METRICS[name].ideal}
-    return {name: value for name, value in found.items() if np.isfinite(value)}
+    ideals = {name: METRICS[name].ideal(dataset, n) for name in applicable(dataset) if METRICS[name].ideal}
+    return {name: value for name, value in ideals.items() if np.isfinite(value)}

@@ -28,7 +28,16 @@ QUANTILE = 0.05
 
 
 def nearest(train: np.ndarray, samples: np.ndarray, device: str = "cpu") -> np.ndarray:
-    """Distance (m,) of each of samples (m, d) to the nearest of train (n, d); device as in `neighbours.statistics`."""
+    """Distance of each sample to the nearest training sample.
+
+    Args:
+        train: Features (n, d) of training samples.
+        samples: Features (m, d).
+        device: `cpu` for NumPy, else a device of `otbench.metrics.torch_backend`.
+
+    Returns:
+        Euclidean distances (m,) float64.
+    """
     train, samples = check_pair(train, samples)
     centre = train.mean(axis=0)
     train, samples = train - centre, samples - centre
@@ -39,25 +48,40 @@ def nearest(train: np.ndarray, samples: np.ndarray, device: str = "cpu") -> np.n
     # blocks of both: all training images of a large set against all samples would not fit in memory
     rows = range(0, len(samples), ROWS)
     columns = range(0, len(train), 10 * ROWS)
-    found = np.full(len(samples), np.inf)
+    distance = np.full(len(samples), np.inf)
     for row in rows:
         part = slice(row, row + ROWS)
         for column in columns:
             block = distances(samples[part], train[column : column + 10 * ROWS])
-            found[part] = np.minimum(found[part], block.min(axis=1))
-    return found
+            distance[part] = np.minimum(distance[part], block.min(axis=1))
+    return distance
 
 
 def memorised(test_distance: np.ndarray, generated_distance: np.ndarray, quantile: float = QUANTILE) -> float:
-    """Share of generated distances (m,) strictly below the quantile of the test set's distances (n,)."""
+    """Share of generated samples nearer to the training set than a quantile of the test set is.
+
+    Args:
+        test_distance: Distances (n,) of the test samples to the nearest training sample.
+        generated_distance: Distances (m,) of the generated samples to the nearest training sample.
+        quantile: Share of the test set that lies below the threshold.
+
+    Returns:
+        Share in [0, 1] of generated distances strictly below the quantile.
+    """
     return float(np.mean(generated_distance < np.quantile(test_distance, quantile)))
 
 
 def data_copying(test_distance: np.ndarray, generated_distance: np.ndarray) -> float:
     """C_T: (U - mn/2) / sqrt(mn (m + n + 1) / 12), U the number of pairs (generated, test) where generated is farther.
 
-    m generated and n test distances; ties count one half, so that equal samples score 0 (Meehan et al. 2020,
-    with a single cell).
+    Args:
+        test_distance: Distances (n,) of the test samples to the nearest training sample.
+        generated_distance: Distances (m,) of the generated samples to the nearest training sample.
+
+    Returns:
+        z-score; ties count one half, so that equal samples score 0.
+
+    Source: Meehan et al. (2020), with a single cell.
     """
     from scipy.stats import rankdata
 

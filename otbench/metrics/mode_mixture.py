@@ -29,9 +29,15 @@ from otbench.metrics.modes import RADIUS, Assignment, assign
 
 
 def on_bridge(points: np.ndarray, assignment: Assignment, truth: Mixture) -> np.ndarray:
-    """(n,) bool: which points (n, d) lie outside every mode and between their two nearest modes.
+    """Points outside every mode and between their two nearest modes.
 
-    All False with a single mode.
+    Args:
+        points: Points (n, d).
+        assignment: The points' nearest modes.
+        truth: The true mixture.
+
+    Returns:
+        (n,) bool, all False with a single mode.
     """
     points = np.asarray(points, np.float64)
     if len(truth.centres) < 2:
@@ -44,14 +50,27 @@ def on_bridge(points: np.ndarray, assignment: Assignment, truth: Mixture) -> np.
 
 
 def mode_mixture(bridge: np.ndarray) -> float:
-    """Share of all points, in [0, 1], that are on a bridge."""
+    """Share of all points that are on a bridge.
+
+    Args:
+        bridge: Which points are on a bridge, (n,) bool.
+
+    Returns:
+        Share in [0, 1].
+    """
     return float(np.mean(bridge))
 
 
 def ideal(dataset: DataSet, n: int) -> float:
     """Mass of the true mixture on bridges, hence a perfect sampler's expected score, whatever n.
 
-    By polar quadrature around each mode, to a relative 0.2 %; NaN outside the plane, where it is not worked out.
+    Args:
+        dataset: Data set with its true mixture.
+        n: Number of generated points; it does not matter.
+
+    Returns:
+        Mass in [0, 1], by polar quadrature around each mode, to a relative 0.2 %; NaN outside the plane, where it is
+        not worked out.
     """
     truth = dataset.truth
     if truth.centres.shape[1] != 2:

@@ -21,7 +21,7 @@ RADIUS = 3.0
 
 @dataclass(frozen=True)
 class Assignment:
-    """Where points lie.
+    """Nearest modes of points.
 
     mode (n,): index of the nearest mode. second (n,): of the next nearest, without meaning where there is one mode
     only. distance (n,): to the nearest mode, in sigmas.
@@ -38,9 +38,16 @@ class Assignment:
 
 
 def assign(points: np.ndarray, truth: Mixture) -> Assignment:
-    """Assign points (n, d) to the nearest mode.
+    """Assign points to the nearest mode.
 
     For isotropic modes of one sigma Mahalanobis is Euclidean over sigma.
+
+    Args:
+        points: Points (n, d).
+        truth: The true mixture, whose centres are the modes.
+
+    Returns:
+        Nearest and second nearest mode of each point, and the distance to the nearest in sigmas.
     """
     from scipy.spatial import cKDTree
 
@@ -50,37 +57,82 @@ def assign(points: np.ndarray, truth: Mixture) -> Assignment:
 
 
 def histogram(assignment: Assignment, count: int, high_quality_only: bool = False) -> np.ndarray:
-    """Points per mode (count,), of all points or of the high-quality ones alone."""
+    """Number of points per mode.
+
+    Args:
+        assignment: The points' nearest modes.
+        count: Number of modes.
+        high_quality_only: Whether points of high quality alone are counted.
+
+    Returns:
+        Counts (count,) int64.
+    """
     mode = assignment.mode[assignment.high_quality] if high_quality_only else assignment.mode
     return np.bincount(mode, minlength=count)
 
 
 def modes(high_quality_counts: np.ndarray) -> float:
-    """Number of modes that hold at least one high-quality point."""
+    """Number of modes captured.
+
+    Args:
+        high_quality_counts: Number of high-quality points per mode (K,); of images, of all per class.
+
+    Returns:
+        Number of modes that hold at least one of these points.
+    """
     return float(np.count_nonzero(high_quality_counts))
 
 
 def high_quality(assignment: Assignment) -> float:
-    """Share of the points, in [0, 1], that are of high quality."""
+    """Share of the points that are of high quality.
+
+    Args:
+        assignment: The points' nearest modes.
+
+    Returns:
+        Share in [0, 1].
+    """
     return float(assignment.high_quality.mean())
 
 
 def within_radius(dimension: int) -> float:
-    """P(|x| < 3) for x ~ N(0, I_d), the chi-square law with d degrees of freedom at 9; 1 - exp(-4.5) in the plane."""
+    """P(|x| < 3) for x ~ N(0, I_d), the chi-square law with d degrees of freedom at 9.
+
+    Args:
+        dimension: Dimension d.
+
+    Returns:
+        Probability; 1 - exp(-4.5) in the plane.
+    """
     from scipy.special import gammainc
 
     return float(gammainc(dimension / 2, RADIUS**2 / 2))
 
 
 def ideal_high_quality(dataset: DataSet, n: int) -> float:
-    """Expected share for a perfect sampler, whatever n; modes are taken to be many sigmas apart."""
+    """Expected high-quality share of a perfect sampler, whatever n; modes are taken to be many sigmas apart.
+
+    Args:
+        dataset: Data set with its true mixture.
+        n: Number of generated points; it does not matter.
+
+    Returns:
+        Share in [0, 1].
+    """
     return within_radius(dataset.truth.centres.shape[1])
 
 
 def ideal_modes(dataset: DataSet, n: int) -> float:
-    """Expected modes captured by a perfect sampler: sum_k 1 - (1 - w_k P(|x| < 3))^n; K up to rounding at n = 2,500.
+    """Expected number of modes captured by a perfect sampler: sum_k 1 - (1 - w_k P(|x| < 3))^n.
 
-    Of images the weights are the reference's share of each class, and every image counts; NaN without labels.
+    Of images the weights are the reference's share of each class, and every image counts.
+
+    Args:
+        dataset: Data set with its true mixture, or with labels.
+        n: Number of generated samples.
+
+    Returns:
+        Number of modes, K up to rounding at n = 2,500; NaN without labels.
     """
     if dataset.truth is None:
         labels = dataset.labels_of("reference")

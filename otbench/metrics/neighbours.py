@@ -25,7 +25,7 @@ ROWS, BLOCK = 2000, 2**25
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Who lies in whose ball.
+    """Membership of points in the balls of the other side.
 
     generated_in_real (m,) bool and real_in_generated (n,) bool: in some closed ball that reaches to the k-th
     neighbour, k = 3. real_hits (n,) int: generated points in the open ball around each real point, k = 5.
@@ -37,9 +37,16 @@ class Neighbours:
 
 
 def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Euclidean distances (n, m), float64.
+    """Euclidean distances of rows.
 
-    By differences in few dimensions, else by scalar products (centre the data first).
+    They come from differences in up to 16 dimensions, else from scalar products (centre the data first).
+
+    Args:
+        first: Rows (n, d) float64.
+        second: Rows (m, d) float64.
+
+    Returns:
+        Distances (n, m) float64.
     """
     if first.shape[1] <= 16:
         from scipy.spatial.distance import cdist
@@ -50,7 +57,14 @@ def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def block_rows(columns: int) -> int:
-    """Rows of a distance matrix of so many columns that are held at a time."""
+    """Rows of a distance matrix that are held at a time.
+
+    Args:
+        columns: Number of columns of the matrix.
+
+    Returns:
+        Number of rows, at least one.
+    """
     return max(1, min(ROWS, BLOCK // columns))
 
 
@@ -62,19 +76,36 @@ def _blocks(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[slice, np.n
 
 
 def radii(points: np.ndarray, ks: tuple[int, ...]) -> np.ndarray:
-    """Distance (len(ks), n) of each point to its k-th nearest other point."""
-    found = np.empty((len(ks), len(points)))
+    """Distance of each point to its k-th nearest other point.
+
+    Args:
+        points: Points (n, d) float64.
+        ks: Values of k, from 1.
+
+    Returns:
+        Distances (len(ks), n) float64.
+    """
+    radius = np.empty((len(ks), len(points)))
     for rows, block in _blocks(points, points):
         block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = 0
         # position k counts the point itself, at position 0
-        found[:, rows] = np.partition(block, ks, axis=1)[:, ks].T
-    return found
+        radius[:, rows] = np.partition(block, ks, axis=1)[:, ks].T
+    return radius
 
 
 def statistics(real: np.ndarray, generated: np.ndarray, device: str = "cpu") -> Neighbours:
-    """The neighbour counts of real (n, d) and generated (m, d); device: `otbench.metrics.torch_backend`'s, but `cpu`.
+    """Neighbour counts of real and generated points.
 
-    Raises OtbenchError with fewer than 6 rows in either.
+    Args:
+        real: Real points (n, d).
+        generated: Generated points (m, d).
+        device: `cpu` for NumPy, else a device of `otbench.metrics.torch_backend`.
+
+    Returns:
+        Membership of each point in the balls of the other side.
+
+    Raises:
+        OtbenchError: Where either has fewer than 6 rows.
     """
     real, generated = check_pair(real, generated, least=K_DENSITY + 1)
     centre = real.mean(axis=0)
@@ -96,42 +127,84 @@ def statistics(real: np.ndarray, generated: np.ndarray, device: str = "cpu") -> 
 
 
 def precision(found: Neighbours) -> float:
-    """Share of generated points in the estimated support of the real ones."""
+    """Share of generated points in the estimated support of the real ones.
+
+    Args:
+        found: Neighbour counts (`statistics`).
+
+    Returns:
+        Share in [0, 1].
+    """
     return float(found.generated_in_real.mean())
 
 
 def recall(found: Neighbours) -> float:
-    """Share of real points in the estimated support of the generated ones."""
+    """Share of real points in the estimated support of the generated ones.
+
+    Args:
+        found: Neighbour counts (`statistics`).
+
+    Returns:
+        Share in [0, 1].
+    """
     return float(found.real_in_generated.mean())
 
 
 def density(found: Neighbours) -> float:
     """Mean number of real balls around a generated point, over k.
 
-    1 in expectation for a perfect sampler, and not bounded by 1.
+    Args:
+        found: Neighbour counts (`statistics`).
+
+    Returns:
+        Density, 1 in expectation for a perfect sampler, and not bounded by 1.
     """
     return float(found.real_hits.sum() / (K_DENSITY * len(found.generated_in_real)))
 
 
 def coverage(found: Neighbours) -> float:
-    """Share of real balls that hold a generated point."""
+    """Share of real balls that hold a generated point.
+
+    Args:
+        found: Neighbour counts (`statistics`).
+
+    Returns:
+        Share in [0, 1].
+    """
     return float((found.real_hits > 0).mean())
 
 
 def ideal_density(dataset: DataSet, n: int) -> float:
-    """1, whatever n.
+    """Expected density of a perfect sampler, whatever n.
 
     Around a real point the N - 1 other real ones and a generated one are exchangeable, so the latter is among the k
     nearest with probability k / N; there are N such balls, and the sum is divided by k.
+
+    Args:
+        dataset: Data set that samples are measured against; it does not matter.
+        n: Number of generated samples; it does not matter.
+
+    Returns:
+        1.
     """
     return 1.0
 
 
 def ideal_coverage(n_real: int, n_generated: int, k: int = K_DENSITY) -> float:
-    """Expected coverage of a perfect sampler (Naeem et al. 2020), exact for any law without atoms.
+    """Expected coverage of a perfect sampler, exact for any law without atoms.
 
     A ball is missed where the k points nearest to its centre are all real. The n - 1 other real and the m generated
     points are exchangeable, so that has probability prod_{j<k} (n - 1 - j) / (n + m - 1 - j).
+
+    Args:
+        n_real: Number of real points.
+        n_generated: Number of generated points.
+        k: Neighbour that a ball reaches to.
+
+    Returns:
+        Share in [0, 1].
+
+    Source: Naeem et al. (2020).
     """
     j = np.arange(k)
     return float(1 - np.prod((n_real - 1 - j) / (n_real + n_generated - 1 - j)))
@@ -140,7 +213,15 @@ def ideal_coverage(n_real: int, n_generated: int, k: int = K_DENSITY) -> float:
 def library_precision_recall(real: np.ndarray, generated: np.ndarray) -> tuple[float, float]:
     """Precision and recall by torch-fidelity, k = 3, in float64 about the real mean.
 
-    Raises OtbenchError under torch-fidelity before 0.4, which had the two swapped.
+    Args:
+        real: Real points (n, d), at least 4.
+        generated: Generated points (m, d), at least 4.
+
+    Returns:
+        Precision and recall.
+
+    Raises:
+        OtbenchError: Under torch-fidelity before 0.4, which had the two swapped.
     """
     import torch
     import torch_fidelity
@@ -153,7 +234,7 @@ def library_precision_recall(real: np.ndarray, generated: np.ndarray) -> tuple[f
     real, generated = check_pair(real, generated, least=K_PRECISION + 1)
     centre = real.mean(axis=0)
     # its argument order is (generated, real); the sliced variant gives the same in little memory
-    found = prc_features_to_metric(
+    values = prc_features_to_metric(
         torch.from_numpy(generated - centre),
         torch.from_numpy(real - centre),
         prc_neighborhood=K_PRECISION,
@@ -161,7 +242,7 @@ def library_precision_recall(real: np.ndarray, generated: np.ndarray) -> tuple[f
         save_cpu_ram=True,
         verbose=False,
     )
-    return float(found[KEY_METRIC_PRECISION]), float(found[KEY_METRIC_RECALL])
+    return float(values[KEY_METRIC_PRECISION]), float(values[KEY_METRIC_RECALL])
 
 
 def _pair_ideal_coverage(dataset: DataSet, n: int) -> float:

@@ -24,7 +24,19 @@ EPSILON = 1e-10
 def histograms(
     real: np.ndarray, generated: np.ndarray, seed: int, clusters: int = CLUSTERS, runs: int = RUNS, device: str = "cpu"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shares (runs, clusters) of real (n, d) and of generated (m, d) rows in each cluster of `runs` of their union."""
+    """Histograms of real and generated rows over the clusters of their union, in each of several clusterings.
+
+    Args:
+        real: Real rows (n, d).
+        generated: Generated rows (m, d).
+        seed: Seed of the clusterings.
+        clusters: Number of clusters of each clustering.
+        runs: Number of clusterings.
+        device: Where they are found: `cpu`, or a device of `otbench.metrics.torch_backend`.
+
+    Returns:
+        Shares (runs, clusters) of the real and of the generated rows, each row of them summing to 1.
+    """
     import torch
 
     from otbench.metrics import clustering
@@ -35,17 +47,30 @@ def histograms(
         [torch.as_tensor(np.ascontiguousarray(side)).to(where, torch.float64) for side in (real, generated)]
     )
     rows -= rows[: len(real)].mean(dim=0)  # far from the origin scalar products would drown the distances
-    found = clustering.cluster(rows, clusters, runs, INITS, max(BATCH, clusters), STEPS, seed)
+    clusterings = clustering.cluster(rows, clusters, runs, INITS, max(BATCH, clusters), STEPS, seed)
     # a side at a time: where both hold the same rows, their labels come of the same arithmetic
-    counts = [found.histograms(side).cpu().numpy() for side in (rows[: len(real)], rows[len(real) :])]
+    counts = [clusterings.histograms(side).cpu().numpy() for side in (rows[: len(real)], rows[len(real) :])]
     return counts[0] / len(real), counts[1] / len(generated)
 
 
 def curve(p_real: np.ndarray, q_generated: np.ndarray, angles: int = ANGLES) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall (angles,) of a generated histogram against a real one.
+    """Precision and recall of a generated histogram against a real one.
 
     precision(l) = sum_k min(l p_k, q_k), recall(l) = precision(l) / l, slopes l = tan(angle) over the open quarter
-    circle (Sajjadi et al. 2018, equations 6 and 7).
+    circle.
+
+    Args:
+        p_real: Real histogram (K,), summing to 1.
+        q_generated: Generated histogram (K,), summing to 1.
+        angles: Number of slopes.
+
+    Returns:
+        Precision and recall (angles,), in [0, 1].
+
+    Raises:
+        OtbenchError: Where a value on the curve is above 1.001, so that the histograms do not sum to 1.
+
+    Source: Sajjadi et al. (2018), Eqs. 6 and 7.
     """
     slope = np.tan(np.linspace(EPSILON, np.pi / 2 - EPSILON, angles))
     precision = np.minimum(slope[:, None] * p_real, q_generated).sum(axis=1)
@@ -63,10 +88,21 @@ def prd(
     clusters: int = CLUSTERS,
     device: str = "cpu",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall curves (angles,), averaged point by point over `runs` clusterings.
+    """Precision and recall curves, averaged point by point over `runs` clusterings.
 
-    device: where they are found, `otbench.metrics.torch_backend`'s. Raises OtbenchError unless real (n, d) and
-    generated (n, d) have equally many rows, at least `clusters`.
+    Args:
+        real: Real rows (n, d), at least `clusters`.
+        generated: Generated rows (n, d).
+        seed: Seed of the clusterings.
+        runs: Number of clusterings.
+        clusters: Number of clusters of each clustering.
+        device: Where they are found: `cpu`, or a device of `otbench.metrics.torch_backend`.
+
+    Returns:
+        Precision and recall (1001,), in [0, 1].
+
+    Raises:
+        OtbenchError: Where real and generated rows are not equally many, or fewer than `clusters`.
     """
     real, generated = check_pair(real, generated, least=clusters)
     if len(real) != len(generated):
@@ -77,12 +113,29 @@ def prd(
 
 
 def f_beta(precision: np.ndarray, recall: np.ndarray, beta: float) -> float:
-    """The largest (1 + b^2) P R / (b^2 P + R + 1e-10) over the curve."""
+    """Largest F_b = (1 + b^2) P R / (b^2 P + R + 1e-10) over the curve.
+
+    Args:
+        precision: Precision P (angles,).
+        recall: Recall R (angles,).
+        beta: Weight b of recall.
+
+    Returns:
+        Largest value, in [0, 1].
+    """
     return float(np.max((1 + beta**2) * precision * recall / (beta**2 * precision + recall + EPSILON)))
 
 
 def f_pair(precision: np.ndarray, recall: np.ndarray) -> tuple[float, float]:
-    """(F_8, F_1/8): the first weighs recall, the second precision."""
+    """F_8, which weighs recall, and F_1/8, which weighs precision.
+
+    Args:
+        precision: Precision (angles,).
+        recall: Recall (angles,).
+
+    Returns:
+        (F_8, F_1/8).
+    """
     return f_beta(precision, recall, 8.0), f_beta(precision, recall, 1 / 8)
 
 

@@ -36,7 +36,14 @@ class RealFeatures:
     device: str = "cpu"
 
     def on(self, device: str) -> RealFeatures:
-        """These features with what metrics need of them computed on a device, once for all that ask."""
+        """These features, with what metrics need of them computed on a device, once for all that ask.
+
+        Args:
+            device: Where it is computed, as in `otbench.metrics.measure`.
+
+        Returns:
+            The same features, on that device.
+        """
         return self if device == self.device else self._elsewhere.setdefault(device, replace(self, device=device))
 
     @cached_property
@@ -46,13 +53,13 @@ class RealFeatures:
     @cached_property
     def extractor(self) -> Extractor:
         """The network itself, read when first needed."""
-        found = self.load()
-        if found.hash != self.info["weights"]:
+        network = self.load()
+        if network.hash != self.info["weights"]:
             raise OtbenchError(
-                f"the weights of extractor {self.name} have hash {found.hash}, expected {self.info['weights']}, those"
+                f"the weights of extractor {self.name} have hash {network.hash}, expected {self.info['weights']}, those"
                 " that the features of the real images were computed with"
             )
-        return found
+        return network
 
     @property
     def protocol(self) -> str:
@@ -94,15 +101,24 @@ def open_features(
 ) -> Features:
     """Read a features folder for measuring samples of `data`.
 
-    weights: Inception's, where torch-fidelity's download is not to be used; device: where new images are extracted.
-    Raises OtbenchError, in one sentence, where a file is missing or damaged or does not belong to this data set, these
-    weights and this resizer.
+    Args:
+        folder: Features folder, as `otbench features` makes it.
+        data: Data set whose real images the features are of.
+        weights: Inception's weights; None for torch-fidelity's download.
+        device: Where new images are extracted.
+
+    Returns:
+        The folder's extractors with their features of the real images.
+
+    Raises:
+        OtbenchError: Where a file is missing or damaged or does not belong to this data set, these weights and this
+            resizer.
     """
     folder = Path(folder)
     info = read_info(folder, data)
-    found = {}
-    for name, told in info["extractors"].items():
-        arrays = _arrays(folder / f"{name}.npz", _key(info["digest"], told))
+    extractors = {}
+    for name, summary in info["extractors"].items():
+        arrays = _arrays(folder / f"{name}.npz", _key(info["digest"], summary))
         parts = [Extracted(arrays[part], arrays[f"{part}_logits"]) for part in ("reference", "held_out")]
-        found[name] = RealFeatures(name, told, *parts, arrays["train"], opener(name, folder, weights, device))
-    return Features(folder, info, found)
+        extractors[name] = RealFeatures(name, summary, *parts, arrays["train"], opener(name, folder, weights, device))
+    return Features(folder, info, extractors)

@@ -34,19 +34,26 @@ def _registered() -> Iterator[Metric]:
 
 
 def _by_name() -> dict[str, Metric]:
-    found: dict[str, Metric] = {}
+    metrics: dict[str, Metric] = {}
     for metric in _registered():
-        if metric.name in found:
+        if metric.name in metrics:
             raise OtbenchError(f"two metrics are called '{metric.name}', expected different names")
-        found[metric.name] = metric
-    return found
+        metrics[metric.name] = metric
+    return metrics
 
 
 METRICS: dict[str, Metric] = _by_name()
 
 
 def cheap(kind: str) -> list[str]:
-    """The metrics of `points` or `images` that are also computed at the snapshots before the last."""
+    """Metrics that are also computed at the snapshots before the last.
+
+    Args:
+        kind: `points` or `images`.
+
+    Returns:
+        Their names, in registry order.
+    """
     return [metric.name for metric in METRICS.values() if kind in metric.cheap]
 
 
@@ -57,11 +64,20 @@ def applicable(
     reconstructs: bool = False,
     last: bool = True,
 ) -> list[str]:
-    """Names, in registry order, of the metrics that apply to the data set, of all or of those asked for.
+    """Metrics that apply to a data set, of all or of those asked for.
 
-    extractors: the extractors of image features there are. reconstructs: whether the samples come with
-    reconstructions. last: whether it is the last snapshot; before it only the cheap metrics count. Raises
-    OtbenchError on a name that is not in the registry.
+    Args:
+        dataset: Data set that samples are measured against.
+        metrics: Names of the metrics to choose from; None for all.
+        extractors: Names of the extractors of image features there are.
+        reconstructs: Whether the samples come with reconstructions.
+        last: Whether it is the last snapshot; before it only the cheap metrics count.
+
+    Returns:
+        Their names, in registry order; never those that a model's training states.
+
+    Raises:
+        OtbenchError: Where a name is not in the registry.
     """
     for name in metrics or ():
         if name not in METRICS:

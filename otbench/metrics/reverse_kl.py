@@ -20,20 +20,27 @@ from otbench.metrics.modes import PACGAN, within_radius
 
 
 def reverse_kl(counts: np.ndarray, reference: np.ndarray) -> float:
-    """sum_k p_k ln(p_k / q_k) of counts (K,) and reference (K,), both normalised; modes with p_k = 0 add nothing.
+    """Reverse KL divergence sum_k p_k ln(p_k / q_k) of two histograms; modes with p_k = 0 add nothing.
 
-    Infinity where the reference is empty in a mode that has generated points: that is the divergence, and no
-    smoothing is applied. Infinity, by convention, where no point counts at all: a sampler without any high-quality
-    point must not rank above one that has some.
+    Infinity where the reference is empty in a mode that has generated points: that is the divergence, and no smoothing
+    is applied. Infinity, by convention, where no point counts at all: a sampler without any high-quality point must not
+    rank above one that has some.
+
+    Args:
+        counts: Generated points per mode (K,), normalised to p.
+        reference: Weights or points per mode (K,), normalised to q.
+
+    Returns:
+        Divergence in nats, from 0 up.
     """
     counts, reference = np.asarray(counts, np.float64), np.asarray(reference, np.float64)
     if counts.sum() == 0 or reference.sum() == 0:
         return float("inf")
     p, q = counts / counts.sum(), reference / reference.sum()
-    held = p > 0
-    if (q[held] == 0).any():
+    occupied = p > 0
+    if (q[occupied] == 0).any():
         return float("inf")
-    return float(max(0.0, np.sum(p[held] * np.log(p[held] / q[held]))))
+    return float(max(0.0, np.sum(p[occupied] * np.log(p[occupied] / q[occupied]))))
 
 
 def ideal(dataset: DataSet, n: int, train: bool = False, high_quality_only: bool = False) -> float:
@@ -45,15 +52,24 @@ def ideal(dataset: DataSet, n: int, train: bool = False, high_quality_only: bool
     points about n P(|x| < 3) are of high quality. The next term, (sum_k 1/w_k - 1) / (12 n^2), is below 0.2 % of this
     at 25 modes and 2,500 points; the form fails where n is not well above K.
 
-    Of images K is the number of classes and N that of reference images; NaN where there are no classes.
+    Of images K is the number of classes and N that of reference images.
+
+    Args:
+        dataset: Data set with its true mixture, or with classes.
+        n: Number of generated samples.
+        train: Whether the reference is the training histogram, in place of the true weights.
+        high_quality_only: Whether points of high quality alone count.
+
+    Returns:
+        Divergence in nats; NaN of images where there are no classes.
     """
     if dataset.truth is None:
         count = len(dataset.classes)
         return float((count - 1) / 2 * (1 / n + 1 / len(dataset.reference))) if count else float("nan")
     count = np.count_nonzero(dataset.truth.weights)
-    kept = within_radius(dataset.truth.centres.shape[1]) if high_quality_only else 1.0
+    share = within_radius(dataset.truth.centres.shape[1]) if high_quality_only else 1.0
     spread = 1 / n + (1 / len(dataset.train) if train else 0.0)
-    return float((count - 1) / 2 * spread / kept)
+    return float((count - 1) / 2 * spread / share)
 
 
 def _train_parts(setting: Setting) -> Parts:

@@ -25,40 +25,53 @@ def score_features(
     features: str = "given",
     kid_subsets: int = kernel.SUBSETS,
 ) -> dict[str, Any]:
-    """Score generated (m, d) features against real (n, d) ones; features names the extractor in the protocol.
+    """Score generated features against real ones.
 
-    Returns {metric: value, ..., "kid_sd": value, "protocol": {metric: text}}, ready for JSON. PRD compares equal
-    numbers: where n and m differ, as many rows of the longer as the shorter has, drawn with `seed`; all other metrics
-    take all rows. FID is never below zero; KID is unbiased, and of near laws below zero as often as above. Raises
-    OtbenchError on an unknown metric and on arrays that are not finite real matrices of one width with at least 20 rows
-    each and no value beyond 1e50.
+    PRD compares equal numbers: where n and m differ, as many rows of the longer as the shorter has, drawn with `seed`;
+    all other metrics take all rows. FID is never below zero; KID is unbiased, and of near laws below zero as often as
+    above.
+
+    Args:
+        real: Real features (n, d), at least 20 rows.
+        generated: Generated features (m, d), at least 20 rows.
+        seed: Seed of the subsets and of PRD's clusterings.
+        metrics: Names of FEATURE_METRICS; None for all.
+        features: Name of the extractor in the protocol.
+        kid_subsets: Number of subsets of the kernel distance.
+
+    Returns:
+        {metric: value, ..., "kid_sd": value, "protocol": {metric: text}}, ready for JSON.
+
+    Raises:
+        OtbenchError: Where a metric is unknown, or the arrays are not finite real matrices of one width with at least
+            20 rows each and no value beyond 1e50.
     """
-    wanted = FEATURE_METRICS if metrics is None else metrics
-    unknown = [name for name in wanted if name not in FEATURE_METRICS]
+    targets = FEATURE_METRICS if metrics is None else metrics
+    unknown = [name for name in targets if name not in FEATURE_METRICS]
     if unknown:
         raise OtbenchError(f"no feature metric is called {unknown[0]!r}, expected one of {', '.join(FEATURE_METRICS)}")
     real, generated = check_pair(real, generated, least=MIN_ROWS)
     for name, values in (("real", real), ("generated", generated)):
         if (largest := float(np.abs(values).max())) > LARGEST:
             raise OtbenchError(f"{name}: expected values up to {LARGEST:g}, got {largest:g}; scale both sides alike")
-    found: dict[str, float] = {}
-    if {"prd_f8", "prd_f1_8"} & set(wanted):
+    scores: dict[str, float] = {}
+    if {"prd_f8", "prd_f1_8"} & set(targets):
         size = min(len(real), len(generated))
         pair = (_subset(values, size, seed) for values in (real, generated))
-        found["prd_f8"], found["prd_f1_8"] = prd.f_pair(*prd.prd(*pair, seed))
-    if "fid" in wanted:
-        found["fid"] = max(0.0, frechet.library_fid(real, generated))  # rounding alone brings it below zero
-    if "kid" in wanted:
-        found["kid"], found["kid_sd"] = kernel.library_kid(real, generated, seed, kid_subsets)
-    if {"precision", "recall"} & set(wanted):
-        found["precision"], found["recall"] = neighbours.library_precision_recall(real, generated)
-    if {"density", "coverage"} & set(wanted):
+        scores["prd_f8"], scores["prd_f1_8"] = prd.f_pair(*prd.prd(*pair, seed))
+    if "fid" in targets:
+        scores["fid"] = max(0.0, frechet.library_fid(real, generated))  # rounding alone brings it below zero
+    if "kid" in targets:
+        scores["kid"], scores["kid_sd"] = kernel.library_kid(real, generated, seed, kid_subsets)
+    if {"precision", "recall"} & set(targets):
+        scores["precision"], scores["recall"] = neighbours.library_precision_recall(real, generated)
+    if {"density", "coverage"} & set(targets):
         counts = neighbours.statistics(real, generated)
-        found["density"], found["coverage"] = neighbours.density(counts), neighbours.coverage(counts)
-    names = [name for name in FEATURE_METRICS if name in wanted]
-    result: dict[str, Any] = {name: found[name] for name in names}
-    if "kid" in wanted:
-        result["kid_sd"] = found["kid_sd"]
+        scores["density"], scores["coverage"] = neighbours.density(counts), neighbours.coverage(counts)
+    names = [name for name in FEATURE_METRICS if name in targets]
+    result: dict[str, Any] = {name: scores[name] for name in names}
+    if "kid" in targets:
+        result["kid_sd"] = scores["kid_sd"]
     common = {"features": features, "width": real.shape[1], "n_real": len(real), "n_generated": len(generated)}
     extra = {name: _settings(name, len(real), len(generated), kid_subsets, seed) for name in names}
     result["protocol"] = {name: protocol(**common | extra[name]) for name in names}

@@ -20,20 +20,30 @@ GREY = (0.2989, 0.587, 0.114)
 
 
 def laplacian_variance(images: np.ndarray) -> np.ndarray:
-    """Variance (n,) of the Laplacian of each image (n, c, h, w), uint8 on 0 to 255, c = 1 or 3, h and w at least 3."""
+    """Variance of each image's Laplacian, of intensities on [0, 1].
+
+    Args:
+        images: Images (n, c, h, w) uint8 on 0 to 255, c = 1 or 3, h and w at least 3.
+
+    Returns:
+        Variances (n,) float64, in squared intensity.
+
+    Raises:
+        OtbenchError: Where the images have another shape or type.
+    """
     if images.ndim != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < 3 or images.dtype != np.uint8:
         raise OtbenchError(
             f"sharpness: expected uint8 images (n, 1 or 3, h, w) of at least 3x3 pixels, got {images.dtype}"
             f" {images.shape}"
         )
     weights = np.array(GREY if images.shape[1] == 3 else (1.0,)) / 255
-    found = np.empty(len(images))
+    variances = np.empty(len(images))
     for start in range(0, len(images), 1000):
         grey = np.einsum("nchw,c->nhw", images[start : start + 1000].astype(np.float64), weights)
         middle = grey[:, 1:-1, 1:-1]
         around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
-        found[start : start + 1000] = (around - 4 * middle).var(axis=(1, 2))
-    return found
+        variances[start : start + 1000] = (around - 4 * middle).var(axis=(1, 2))
+    return variances
 
 
 TOLSTIKHIN = "Tolstikhin et al. 2018, Wasserstein auto-encoders"

@@ -58,11 +58,26 @@ def measure_file(
 ) -> pandas.DataFrame:
     """Measure every cell of a samples file: all metrics at the file's last snapshot, the cheap ones before.
 
-    model defaults to what the file's info says, else to the file's name; study to the one of the data set's kind; seed
-    is `measure`'s, not the model's. features: of images, the data set's. curves: is given PRD's curves of the last
-    snapshot, arrays (1001,) under `<extractor>/<seed>/precision` and `/recall`. device: where to compute, as in
-    `measure`; the column `device` is that of the training. Returns the columns COLUMNS. Raises OtbenchError where the
-    file or its samples are wrong; a bad cell in a run's own file becomes rows of status failed.
+    A bad cell in a run's own file becomes rows of status failed.
+
+    Args:
+        dataset: Data set that the samples are measured against.
+        samples_path: The samples file, .npz, or samples alone, .npy.
+        run: Name of the run, for the table.
+        model: Name of the model; None for what the file's info says, else the file's name.
+        metrics: Names of the metrics to choose from; None for all.
+        seed: Seed of `measure`, not the model's.
+        study: Name of the study; None for the one of the data set's kind.
+        features: Of images, the data set's features.
+        curves: Is given PRD's curves of the last snapshot, arrays (1001,) under `<extractor>/<seed>/precision` and
+            `/recall`.
+        device: Where to compute, as in `measure`; the column `device` is that of the training.
+
+    Returns:
+        The tidy table, with the columns COLUMNS.
+
+    Raises:
+        OtbenchError: Where the file or its samples are wrong.
     """
     file = read_samples(samples_path).check(dataset)
     info = file.info or {}
@@ -85,8 +100,8 @@ def measure_file(
         raise OtbenchError(f"{file.path}: it holds no samples and lists no cells")
     check_features(dataset, features, metrics)
     check_device(device)
-    for known in features.extractors.values() if features else ():
-        known.extractor  # noqa: B018, weights that do not fit are the request's fault, not that of a cell
+    for real in features.extractors.values() if features else ():
+        real.extractor  # noqa: B018, weights that do not fit are an error of the request, not of a cell
     table = _Table(dataset, file, metrics, seed, features, {} if curves is None else curves, device)
     return _frame([fixed | row for cell in cells for row in table.rows(cell)])
 
@@ -123,18 +138,18 @@ class _Table:
         """The cell's status and scores; those of a cell that cannot be measured are NaN."""
         last = cell.snapshot == self.last
         if cell.status == "ok":
-            found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-            given = self.file.reconstructions.get(cell.seed) if last else None
-            asked = (self.seed, self.metrics, self.features, given, found, last, self.device)
+            curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+            reconstructions = self.file.reconstructions.get(cell.seed) if last else None
+            options = (self.seed, self.metrics, self.features, reconstructions, curves, last, self.device)
             try:
-                scores = measure(self.dataset, cell.samples, *asked)
+                scores = measure(self.dataset, cell.samples, *options)
             except OtbenchError as error:
                 message = f"{self.file.path}, seed {cell.seed}, snapshot {cell.snapshot:g}: {error}"
                 if self.file.info is None:
                     raise type(error)(message) from error
                 log.warning(message)
             else:
-                for extractor, curve in found.items() if last else ():
+                for extractor, curve in curves.items() if last else ():
                     for name, values in zip(("precision", "recall"), curve, strict=True):
                         self.curves[f"{extractor}/{cell.seed}/{name}"] = values
                 return "ok", scores
@@ -151,31 +166,42 @@ def _stated(cell: Cell) -> Iterator[dict[str, Any]]:
             if cell.status == "ok" and value is not None:
                 yield {"metric": name, "value": float(value), "protocol": "cost", "status": "ok"}
             continue
-        own = name.startswith("map_") or (name in METRICS and METRICS[name].uses == "model")
+        is_metric = name.startswith("map_") or (name in METRICS and METRICS[name].uses == "model")
         value = math.nan if value is None or cell.status != "ok" else float(value)
         state = "failed" if cell.status == "ok" and math.isnan(value) else cell.status
-        metric = name if own else f"map_{name}"
+        metric = name if is_metric else f"map_{name}"
         yield {"metric": metric, "value": value, "protocol": "certificate", "status": state}
 
 
 def measured_with(samples: str | Path, run: str, study: str, features: Features | None) -> dict[str, Any]:
-    """What a table of metrics was made with, for its record: what the samples say of themselves, names, and versions.
+    """Record of what a table of metrics was made with: what the samples say of themselves, names, and versions.
 
     Args:
         samples: The samples file that was measured.
-        features: Of images, what they were compared in.
+        run: Name of the run.
+        study: Name of the study.
+        features: Of images, the features that they were compared in; None for points.
+
+    Returns:
+        `run`, `study`, `measure_version`, `features` (extractor -> hash of its weights) and `samples` (the file's info,
+        of it MADE_WITH and the cells; None where there is no info).
     """
-    weights = {name: one.info["weights"] for name, one in features.extractors.items()} if features else {}
-    told = {"run": run, "study": study, "measure_version": measure_version(), "features": weights}
+    weights = {name: real.info["weights"] for name, real in features.extractors.items()} if features else {}
+    record = {"run": run, "study": study, "measure_version": measure_version(), "features": weights}
     info = read_info(samples)
     if info is None:
-        return told | {"samples": None}
+        return record | {"samples": None}
     cells = [{"seed": cell["seed"], "snapshot": cell["snapshot"]} for cell in info.get("cells", [])]
-    return told | {"samples": {name: info.get(name) for name in MADE_WITH} | {"cells": cells}}
+    return record | {"samples": {name: info.get(name) for name in MADE_WITH} | {"cells": cells}}
 
 
 def write_curves(curves: dict[str, np.ndarray], path: str | Path) -> None:
-    """Write what `measure_file` put into `curves` to an .npz, whole or not at all."""
+    """Write what `measure_file` put into `curves`, whole or not at all.
+
+    Args:
+        curves: Arrays (1001,) by name.
+        path: Where to write, .npz.
+    """
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **curves)
 
@@ -188,7 +214,18 @@ def _frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
 
 
 def check_table(frame: pandas.DataFrame, name: str) -> pandas.DataFrame:
-    """Return the table; raise OtbenchError, with `name` in it, where columns, status, values or the key are wrong."""
+    """Tidy table, checked.
+
+    Args:
+        frame: The table.
+        name: Name of the table in errors.
+
+    Returns:
+        The table, with numbers in the types NUMBERS.
+
+    Raises:
+        OtbenchError: Where columns, status, snapshots, values or the key are wrong.
+    """
     if list(frame.columns) != COLUMNS:
         absent = [column for column in COLUMNS if column not in frame.columns]
         other = [str(column) for column in frame.columns if column not in COLUMNS]
@@ -216,9 +253,14 @@ def _expect(good: pandas.Series, frame: pandas.DataFrame, column: str, name: str
 
 
 def write_table(frame: pandas.DataFrame, path: str | Path) -> None:
-    """Write the table as .csv or .parquet by the path's ending, whole or not at all.
+    """Write the table, whole or not at all.
 
-    Raises OtbenchError on a wrong table.
+    Args:
+        frame: The tidy table.
+        path: Where to write; the ending decides between .csv and .parquet.
+
+    Raises:
+        OtbenchError: Where the table is wrong or the path has another ending.
     """
     path = Path(path)
     frame = check_table(frame, str(path))
@@ -232,9 +274,16 @@ def write_table(frame: pandas.DataFrame, path: str | Path) -> None:
 
 
 def read_table(path: str | Path) -> pandas.DataFrame:
-    """Read a table from .csv or .parquet.
+    """Read a tidy table.
 
-    Raises OtbenchError where the file is missing or damaged or the table is wrong.
+    Args:
+        path: Where it lies, .csv or .parquet.
+
+    Returns:
+        The table, with the columns COLUMNS.
+
+    Raises:
+        OtbenchError: Where the file is missing or damaged or the table is wrong.
     """
     import pandas
 

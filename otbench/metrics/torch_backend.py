@@ -28,30 +28,48 @@ ELEMENTS = 2**26
 
 
 def place(device: str) -> torch.device:
-    """The device that is meant; raises OtbenchError where there is no such device here."""
+    """Torch device of a name.
+
+    Args:
+        device: `cuda`, any other name of torch's, or one after `torch:`.
+
+    Returns:
+        The device.
+
+    Raises:
+        OtbenchError: Where there is no such device here.
+    """
     try:
-        found = torch.device(device.removeprefix("torch:"))
-        torch.empty(0, device=found)
+        target = torch.device(device.removeprefix("torch:"))
+        torch.empty(0, device=target)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise OtbenchError(f"metrics: expected a device that torch can use here, got '{device}' ({reason})") from error
-    return found
+    return target
 
 
 def _moved(device: str, *arrays: np.ndarray) -> list[Tensor]:
-    found = place(device)
-    return [torch.as_tensor(np.ascontiguousarray(array)).to(found).double() for array in arrays]
+    target = place(device)
+    return [torch.as_tensor(np.ascontiguousarray(array)).to(target).double() for array in arrays]
 
 
 def squares(first: Tensor, second: Tensor) -> Tensor:
-    """Squared distances (n, m) of rows (n, d) and (m, d), computed as `otbench.metrics.neighbours.distances` does."""
+    """Squared distances of rows, computed as `otbench.metrics.neighbours.distances` does.
+
+    Args:
+        first: Rows (n, d) float64.
+        second: Rows (m, d) float64.
+
+    Returns:
+        Squared distances (n, m).
+    """
     if first.shape[1] > FEW:
         norms = (first**2).sum(dim=1)[:, None] + (second**2).sum(dim=1)
         return norms.addmm_(first, second.T, alpha=-2).clamp_(min=0)
-    found = torch.zeros(len(first), len(second), dtype=first.dtype, device=first.device)
+    squared = torch.zeros(len(first), len(second), dtype=first.dtype, device=first.device)
     for a, b in zip(first.T, second.T, strict=True):  # column by column, as scipy adds them up: the same bits
-        found += (a[:, None] - b).square_()
-    return found
+        squared += (a[:, None] - b).square_()
+    return squared
 
 
 def _blocks(first: Tensor, second: Tensor) -> Iterator[tuple[slice, Tensor]]:
@@ -62,21 +80,37 @@ def _blocks(first: Tensor, second: Tensor) -> Iterator[tuple[slice, Tensor]]:
 
 
 def radii(points: Tensor, ks: tuple[int, ...]) -> list[Tensor]:
-    """Squared distance (n,) of each point to its k-th nearest other point, for each k."""
-    found = points.new_empty(len(ks), len(points))
+    """Squared distance of each point to its k-th nearest other point.
+
+    Args:
+        points: Points (n, d) float64.
+        ks: Values of k, from 1.
+
+    Returns:
+        Squared distances (n,), for each k.
+    """
+    squared = points.new_empty(len(ks), len(points))
     for rows, block in _blocks(points, points):
         block[torch.arange(len(block)), torch.arange(rows.start, rows.stop)] = 0
         # position k counts the point itself, at position 0
-        found[:, rows] = block.topk(max(ks) + 1, dim=1, largest=False).values[:, list(ks)].T
-    return list(found)
+        squared[:, rows] = block.topk(max(ks) + 1, dim=1, largest=False).values[:, list(ks)].T
+    return list(squared)
 
 
 def neighbours(
     real: np.ndarray, generated: np.ndarray, closed: int, opened: int, device: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of centred real (n, d) and generated (m, d): in whose ball each lies, the parts of `neighbours.Neighbours`.
+    """Membership of each point in the balls of the other side, the parts of `neighbours.Neighbours`.
 
-    closed, opened: to which neighbour the closed and the open balls reach.
+    Args:
+        real: Real points (n, d), centred.
+        generated: Generated points (m, d), about the same centre.
+        closed: Neighbour that the closed balls reach to.
+        opened: Neighbour that the open balls reach to.
+        device: Device to compute on.
+
+    Returns:
+        `generated_in_real` (m,) bool, `real_in_generated` (n,) bool and `real_hits` (n,) int64.
     """
     x, y = _moved(device, real, generated)
     closed_real, open_real = radii(x, (closed, opened))
@@ -92,16 +126,33 @@ def neighbours(
 
 
 def nearest(train: np.ndarray, samples: np.ndarray, device: str) -> np.ndarray:
-    """Distance (m,) of each of centred samples (m, d) to the nearest of centred train (n, d)."""
+    """Distance of each sample to the nearest training sample.
+
+    Args:
+        train: Features (n, d) of training samples, centred.
+        samples: Features (m, d), about the same centre.
+        device: Device to compute on.
+
+    Returns:
+        Distances (m,) float64.
+    """
     x, y = _moved(device, train, samples)
-    found = y.new_empty(len(y))
+    squared = y.new_empty(len(y))
     for rows, block in _blocks(y, x):
-        found[rows] = block.amin(dim=1)
-    return np.sqrt(found.cpu().numpy())
+        squared[rows] = block.amin(dim=1)
+    return np.sqrt(squared.cpu().numpy())
 
 
 def moments(features: np.ndarray, device: str) -> dict[str, np.ndarray]:
-    """Mean `mu` (d,) and covariance `sigma` (d, d), with n - 1, of features (n, d)."""
+    """Mean and covariance of features.
+
+    Args:
+        features: Features (n, d).
+        device: Device to compute on.
+
+    Returns:
+        `mu` (d,) and `sigma` (d, d), the covariance with n - 1, float64.
+    """
     (x,) = _moved(device, features)
     mu = x.mean(dim=0)
     x = x - mu
@@ -109,7 +160,16 @@ def moments(features: np.ndarray, device: str) -> dict[str, np.ndarray]:
 
 
 def root_trace(real: np.ndarray, generated: np.ndarray, device: str) -> float:
-    """tr((S_r S_g)^1/2) of two covariances (d, d)."""
+    """tr((S_r S_g)^1/2) of two covariances.
+
+    Args:
+        real: Covariance S_r (d, d).
+        generated: Covariance S_g (d, d).
+        device: Device to compute on.
+
+    Returns:
+        Trace, from 0 up.
+    """
     s, t = _moved(device, real, generated)
     values, vectors = torch.linalg.eigh(s)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
@@ -119,20 +179,31 @@ def root_trace(real: np.ndarray, generated: np.ndarray, device: str) -> float:
 def mmds(
     real: np.ndarray, generated: np.ndarray, rows_real: np.ndarray, rows_generated: np.ndarray, device: str
 ) -> np.ndarray:
-    """`kernel.mmd` (s,) of s subsets of size m: rows (s, m) of real (n, d) and of generated."""
+    """`kernel.mmd` of each of s pairs of subsets.
+
+    Args:
+        real: Real features (n, d).
+        generated: Generated features (m, d).
+        rows_real: Rows of each real subset, (s, size).
+        rows_generated: Rows of each generated subset, (s, size).
+        device: Device to compute on.
+
+    Returns:
+        Estimates (s,) float64.
+    """
     x, y = _moved(device, real, generated)
-    size, found = rows_real.shape[1], []
+    size, estimates = rows_real.shape[1], []
     step = max(1, ELEMENTS // (4 * size * max(size, x.shape[1])))
     for start in range(0, len(rows_real), step):
         a = x[torch.as_tensor(rows_real[start : start + step], device=x.device)]
         b = y[torch.as_tensor(rows_generated[start : start + step], device=x.device)]
         within = 0.0
-        for one in (a, b):
-            k = _kernel(one, one)
+        for side in (a, b):
+            k = _kernel(side, side)
             trace = k.diagonal(dim1=1, dim2=2).sum(dim=1)
             within = within + (k.sum(dim=(1, 2)) - trace) / (size * (size - 1))
-        found.append(within - 2 * _kernel(a, b).mean(dim=(1, 2)))
-    return torch.cat(found).cpu().numpy()
+        estimates.append(within - 2 * _kernel(a, b).mean(dim=(1, 2)))
+    return torch.cat(estimates).cpu().numpy()
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:

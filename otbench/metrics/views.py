@@ -38,11 +38,27 @@ class PointView(Paired):
         return self.dataset.reference, self.samples
 
     def mode_counts(self, assignment: modes.Assignment, high_quality_only: bool) -> np.ndarray:
-        """Points per mode (K,), of all points or of those of high quality."""
+        """Number of points per mode.
+
+        Args:
+            assignment: The points' nearest modes.
+            high_quality_only: Whether points of high quality alone are counted.
+
+        Returns:
+            Counts (K,) int64.
+        """
         return modes.histogram(assignment, len(self.dataset.truth.centres), high_quality_only)
 
     def reverse_kl(self, train: bool = False, high_quality_only: bool = False) -> float:
-        """KL of the histogram over modes against the true weights, or against the training points' histogram."""
+        """KL of the generated points' histogram over modes against the true weights or the training points' histogram.
+
+        Args:
+            train: Whether the reference is the training points' histogram, in place of the true weights.
+            high_quality_only: Whether points of high quality alone count.
+
+        Returns:
+            Divergence in nats.
+        """
         reference = self.mode_counts(self.train_assignment, high_quality_only) if train else self.dataset.truth.weights
         return reverse_kl.reverse_kl(self.mode_counts(self.assignment, high_quality_only), reference)
 
@@ -70,10 +86,12 @@ class ImageView(Paired):
 
     @cached_property
     def generated(self) -> Extracted:
+        """Features and logits of the generated images."""
         return self.known.extractor.extract(self.samples)
 
     @cached_property
     def statistics(self) -> dict[str, np.ndarray]:
+        """Mean `mu` (d,) and covariance `sigma` (d, d) of the features of the generated images."""
         return frechet.statistics(self.generated.features, self.device)
 
     @property
@@ -88,20 +106,35 @@ class ImageView(Paired):
 
     @cached_property
     def distance(self) -> np.ndarray:
+        """Distance (n,) of each generated image's features to the nearest training image's."""
         return memorisation.nearest(self.known.train, self.generated.features, self.device)
 
     @cached_property
     def reconstruction_statistics(self) -> dict[str, np.ndarray]:
         """Mean and covariance of the features of the reconstructions."""
-        found = self.known.extractor.extract(self.reconstructions)
-        return frechet.statistics(found.features, self.device)
+        extracted = self.known.extractor.extract(self.reconstructions)
+        return frechet.statistics(extracted.features, self.device)
 
     def frechet(self, statistics: dict[str, np.ndarray]) -> float:
-        """Frechet distance of the generated images to real ones of these statistics."""
+        """Frechet distance of the generated images to real ones.
+
+        Args:
+            statistics: Mean `mu` (d,) and covariance `sigma` (d, d) of the real images' features.
+
+        Returns:
+            Distance in squared units of the features.
+        """
         return frechet.frechet(statistics, self.statistics, self.device)
 
     def class_counts(self, seen: Extracted) -> np.ndarray:
-        """Images per class (K,) that the extractor finds."""
+        """Number of images per class that the extractor finds.
+
+        Args:
+            seen: What the extractor sees of the images.
+
+        Returns:
+            Counts (K,) int64.
+        """
         return np.bincount(seen.classes, minlength=seen.logits.shape[1])
 
 

@@ -21,7 +21,11 @@ MAX_ITERATIONS = 20_000_000
 
 
 def import_ot() -> ModuleType:
-    """POT without its torch, jax, tensorflow and cupy backends: they cost seconds to import and serve no array."""
+    """Import POT without its torch, jax, tensorflow and cupy backends: they cost seconds to import and serve no array.
+
+    Returns:
+        The module `ot`.
+    """
     names = [f"POT_BACKEND_DISABLE_{name}" for name in ("PYTORCH", "JAX", "TENSORFLOW", "CUPY")]
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
@@ -34,16 +38,32 @@ def import_ot() -> ModuleType:
 
 
 def cost(real: np.ndarray, generated: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distances (n, m) between real (n, d) and generated (m, d) points."""
+    """Squared Euclidean distances between real and generated points.
+
+    Args:
+        real: Real points (n, d).
+        generated: Generated points (m, d).
+
+    Returns:
+        Costs (n, m) float64, in squared units of the data.
+    """
     from scipy.spatial.distance import cdist
 
     return cdist(real, generated, "sqeuclidean")
 
 
 def w2(real: np.ndarray, generated: np.ndarray) -> float:
-    """sqrt(min over couplings of E|x - y|^2), uniform weights on real (n, d) and on generated (m, d).
+    """Wasserstein-2 distance sqrt(min over couplings of E|x - y|^2) of two point sets with uniform weights.
 
-    Raises WorkFailed where the simplex does not reach an optimal plan.
+    Args:
+        real: Real points (n, d).
+        generated: Generated points (m, d).
+
+    Returns:
+        Distance in units of the data.
+
+    Raises:
+        WorkFailed: Where the simplex does not reach an optimal plan.
     """
     costs = cost(*check_pair(real, generated))
     scale = costs.max()

@@ -28,10 +28,19 @@ def _module(file: str) -> dict[str, type[Model]]:
 
 @cache
 def find(name: str, kind: str | None = None) -> type[Model]:
-    """The class of the model called `name` for data of `kind`; raises OtbenchError where there is none.
+    """The class of a registered model.
 
-    kind: `points` or `images`; None: points first, then images. Imports no other model's file, so that a job pays for
-    its own model alone.
+    Imports no other model's file, so that a job pays for its own model alone.
+
+    Args:
+        name: Name that the model is registered by.
+        kind: Kind of the data, `points` or `images`; None: points first, then images.
+
+    Returns:
+        The subclass of `Model`.
+
+    Raises:
+        OtbenchError: When no model for data of this kind has the name.
     """
     kinds = (kind,) if kind else KINDS
     for k in kinds:
@@ -52,17 +61,36 @@ def _known(kind: str | None) -> str:
 
 
 def models(kind: str | None = None) -> dict[str, type[Model]]:
-    """Every registered model for data of `kind`, by name; None as in `find`."""
+    """Every registered model for data of a kind.
+
+    Args:
+        kind: Kind of the data, `points` or `images`; None: both, points first where a name stands for two models.
+
+    Returns:
+        Subclasses of `Model` by name.
+    """
     return {name: find(name, kind) for name in model_files(kind)}
 
 
 def configure(name: str, options: dict | None = None, kind: str | None = None) -> Config:
-    """The config of model `name` with `options` in place of the paper's values; refuses what it does not know."""
+    """The config of a model, with options in place of the paper's values.
+
+    Args:
+        name: Name that the model is registered by.
+        options: Values by field of the model's `Config`; None: the paper's alone.
+        kind: Kind of the data, as in `find`.
+
+    Returns:
+        The validated config.
+
+    Raises:
+        OtbenchError: When the model or an option is unknown, or an option's value is invalid.
+    """
     model = find(name, kind)
     try:
         return model.Config(**{**model.names[name], **(options or {})})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "options"
-        known = ", ".join(model.Config.model_fields) or "none"
-        raise OtbenchError(f"model {name}, option '{key}': {first['msg']} (options are: {known})") from error
+        fields = ", ".join(model.Config.model_fields) or "none"
+        raise OtbenchError(f"model {name}, option '{key}': {first['msg']} (options are: {fields})") from error

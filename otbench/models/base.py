@@ -86,27 +86,61 @@ class Model:
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int | None:
-        """The paper's budget on the data set of this name, in units of `Stage.cost`; None where there is none."""
+        """The paper's budget on a data set.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Number in units of `Stage.cost`; None where the paper has none.
+        """
         return cls.paper_steps
 
     @classmethod
     def title_of(cls, name: str) -> str:
-        """What the model registered as `name` is called in a table."""
+        """The model's name in a table.
+
+        Args:
+            name: Name that the model is registered by.
+
+        Returns:
+            The title of that name.
+        """
         return cls.titles.get(name, cls.title)
 
     def build(self) -> None:
         """Make networks (with `network`) and optimisers."""
 
     def stages(self) -> list[Stage]:
-        """The stages of the training, in order."""
+        """The stages of the training.
+
+        Returns:
+            Stages in their order; none where nothing is trained.
+        """
         return []
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
-        """n samples of every replica, (R, n, ...), from one generator a replica."""
+        """Samples of every replica.
+
+        Args:
+            n: Number of samples of each replica.
+            streams: Generators of the noise, one a replica.
+
+        Returns:
+            Samples (R, n, ...): points, or images in [0, 1].
+        """
         raise AssertionError(f"{type(self).__name__} defines no sampler")
 
     def network(self, name: str, build: Callable[[], nn.Module]) -> Replicas:
-        """Register R replicas of the module that `build` makes."""
+        """Register R replicas of a module.
+
+        Args:
+            name: Name of the network, and of the streams of its initial weights.
+            build: Function that makes the module of one seed.
+
+        Returns:
+            The replicas.
+        """
         self.networks[name] = Replicas(build, self.seeds, name, self.device)
         return self.networks[name]
 
@@ -119,16 +153,29 @@ class Model:
         beta2: float = 0.999,
         weight_decay: float = 0.0,
     ) -> None:
-        """Register an Adam optimiser (epsilon 1e-8) over these networks; weight_decay is added to the gradient."""
+        """Register an Adam optimiser (epsilon 1e-8).
+
+        Args:
+            name: Name of the optimiser.
+            networks: Names of the networks that it trains.
+            rate: Learning rate.
+            beta1: Decay of the first moment.
+            beta2: Decay of the second moment.
+            weight_decay: Factor of the weights in what is added to their gradient.
+        """
         # capturable: the step counter stays on the device, as a CUDA graph needs
         settings = {"fused": True, "capturable": self.device.type == "cuda"}
         settings |= {"betas": (beta1, beta2), "weight_decay": weight_decay}
         self._optimiser(torch.optim.Adam, name, networks, rate, settings)
 
     def rmsprop(self, name: str, networks: list[str], rate: float, decay: float = 0.99) -> None:
-        """Register an RMSProp optimiser over these networks; decay: of its mean square, PyTorch's by default.
+        """Register an RMSProp optimiser.
 
-        TensorFlow's default is 0.9.
+        Args:
+            name: Name of the optimiser.
+            networks: Names of the networks that it trains.
+            rate: Learning rate.
+            decay: Decay of the mean square; the default is PyTorch's, TensorFlow's is 0.9.
         """
         settings = {"alpha": decay, "capturable": self.device.type == "cuda"}
         self._optimiser(torch.optim.RMSprop, name, networks, rate, settings)
@@ -141,7 +188,12 @@ class Model:
             self.optimisers[name] = kind(tensors, start, **more)
 
     def set_rate(self, name: str, rate: float) -> None:
-        """Let the optimiser `name` go on with this learning rate."""
+        """Change the learning rate of an optimiser.
+
+        Args:
+            name: Name of the optimiser.
+            rate: Learning rate from here on.
+        """
         for group in self.optimisers[name].param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate)
@@ -149,7 +201,11 @@ class Model:
                 group["lr"] = rate
 
     def descend(self, **losses: Tensor) -> None:
-        """One step of each named optimiser along its own loss (R,), all gradients taken before any step."""
+        """One step of each named optimiser along its own loss, all gradients taken before any step.
+
+        Args:
+            **losses: Losses (R,) by name of the optimiser.
+        """
         pending: list[tuple[str, list[Tensor], tuple[Tensor, ...]]] = []
         last = list(losses)[-1]
         for name, loss in losses.items():
@@ -162,13 +218,23 @@ class Model:
             self.optimisers[name].step()
 
     def certify(self, samples: Tensor) -> list[dict[str, float]]:
-        """Numbers that only the model itself can give of its samples (R, n, ...), one record a replica."""
+        """Numbers that only the model itself can give of its samples.
+
+        Args:
+            samples: Samples (R, n, ...).
+
+        Returns:
+            Numbers by name, one record a replica; empty unless a model overrides this.
+        """
         return [{} for _ in self.seeds]
 
     def training_state(self) -> dict[str, dict]:
-        """All that training goes on from after an interruption: tensors and plain values in nested dicts.
+        """All that training goes on from after an interruption.
 
         A model whose stages leave more than networks and optimisers behind adds it here and takes it up below.
+
+        Returns:
+            Tensors and plain values in nested dicts: `networks` and `optimisers`, each by name.
         """
         return {
             "networks": {n: r.state() for n, r in self.networks.items()},
@@ -176,32 +242,51 @@ class Model:
         }
 
     def load_training_state(self, state: dict[str, dict]) -> None:
-        """Go on from what `training_state` returned."""
+        """Continue from a saved state of the training.
+
+        Args:
+            state: What `training_state` returned.
+        """
         for name, values in state["networks"].items():
             self.networks[name].load(values)
         for name, values in state["optimisers"].items():
             self.optimisers[name].load_state_dict(values)
 
     def refresh_statistics(self) -> Callable[[], None]:
-        """Make the sampler what a snapshot keeps of it, where that is more than training leaves; returns the undoing.
+        """Bring the sampler to what a snapshot keeps of it, where that is more than training leaves.
 
         The trainer calls it before every snapshot, and undoes it where training goes on. Random numbers that it needs
         come from streams of its own, so that training does not depend on the snapshots taken.
+
+        Returns:
+            Function that undoes it.
         """
         return lambda: None
 
     def state(self) -> dict[str, Tensor]:
-        """What `draw` needs, each tensor (R, ...)."""
+        """What `draw` needs.
+
+        Returns:
+            Tensors (R, ...) by name, `<network>.<tensor>` for those of a network.
+        """
         return {f"{n}.{k}": v for n in self.sampler for k, v in self.networks[n].state().items()}
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Take what `state` returned, for as many replicas as the model has."""
+        """Take the sampler from a saved state.
+
+        Args:
+            state: What `state` returned, for as many replicas as the model has.
+        """
         for n in self.sampler:
             part = {k.removeprefix(f"{n}."): v for k, v in state.items() if k.startswith(f"{n}.")}
             self.networks[n].load(part)
 
     def parameters(self) -> dict[str, int]:
-        """Number of trained values of each network, of one replica."""
+        """Number of trained values of one replica.
+
+        Returns:
+            Numbers by name of the network.
+        """
         return {n: sum(p.numel() for p in r.parameters()) // r.size for n, r in self.networks.items()}
 
 
@@ -216,5 +301,14 @@ class NoiseModel(Model):
 
 
 def noise(shape: tuple[int, ...], streams: list[torch.Generator], device: torch.device) -> Tensor:
-    """Standard Gaussian noise (R, *shape), replica k's from streams[k]."""
+    """Standard Gaussian noise.
+
+    Args:
+        shape: Shape of one replica's noise.
+        streams: Generators, one a replica.
+        device: Where the noise goes; it is drawn where the generators are.
+
+    Returns:
+        Noise (R, *shape), replica k's from streams[k].
+    """
     return torch.stack([torch.randn(shape, generator=g, device=g.device).to(device) for g in streams])

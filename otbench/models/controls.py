@@ -33,7 +33,16 @@ class Control(Model):
         return drawn.float() / 255 if drawn.dtype == torch.uint8 else drawn
 
     def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:
-        """n samples of one replica; images may come as uint8."""
+        """Samples of one replica.
+
+        Args:
+            n: Number of samples.
+            stream: The replica's generator.
+            seed: Seed of the replica.
+
+        Returns:
+            Samples (n, ...); images as uint8, or as floats in [0, 1].
+        """
         raise AssertionError(f"{type(self).__name__} defines no sampler")
 
 
@@ -82,20 +91,20 @@ class Collapsed(Control):
     def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:
         """Held-out rows of the modes that are kept."""
         mode, count = self._modes()
-        kept = torch.randperm(count, generator=stream)[: max(1, round(self.config.share * count))]
-        rows = self.data.held_out[np.isin(mode, kept.numpy())]
+        chosen = torch.randperm(count, generator=stream)[: max(1, round(self.config.share * count))]
+        rows = self.data.held_out[np.isin(mode, chosen.numpy())]
         # few rows of many modes may all have been left out
         return _rows(rows if len(rows) else self.data.held_out[:1], n, stream)
 
     def _modes(self) -> tuple[np.ndarray, int]:
         """The mode of every held-out row (m,), and the number of modes."""
-        held = self.data.held_out
+        rows = self.data.held_out
         labels = self.data.labels_of("held_out")
         if labels is not None:
             classes, mode = np.unique(labels, return_inverse=True)
             return mode, len(classes)
         centres = self.data.truth.centres if self.data.truth else self._clusters()
-        flat = _flat(held)
+        flat = _flat(rows)
         # a centre at a time: images times centres times pixels would not fit
         distance = np.stack([((flat - c) ** 2).sum(1) for c in centres.astype(np.float32)], axis=1)
         return distance.argmin(1), len(centres)

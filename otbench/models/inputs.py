@@ -15,7 +15,16 @@ class Real:
     shape: tuple[int, ...]
 
     def draw(self, steps: int, data: Tensor, stream: torch.Generator) -> Tensor:
-        """`steps` batches at once, (steps, *shape, ...), on the data's device; images come as floats in [0, 1]."""
+        """Several batches at once.
+
+        Args:
+            steps: Number of batches.
+            data: Training data (n, ...), points or uint8 images.
+            stream: The replica's generator for this input.
+
+        Returns:
+            Rows (steps, *shape, ...) on the data's device, images as floats in [0, 1].
+        """
         index = torch.randint(len(data), (steps, *self.shape), generator=stream, device=stream.device)
         rows = data[index.to(data.device)]
         values = rows.to(torch.get_default_dtype())
@@ -32,7 +41,16 @@ class Rows:
     shape: tuple[int, ...]
 
     def draw(self, steps: int, data: Tensor, stream: torch.Generator) -> Tensor:
-        """`steps` batches at once, (steps, *shape), on the data's device."""
+        """Several batches at once.
+
+        Args:
+            steps: Number of batches.
+            data: Training data (n, ...).
+            stream: The replica's generator for this input.
+
+        Returns:
+            Row numbers (steps, *shape) int64 on the data's device.
+        """
         return torch.randint(len(data), (steps, *self.shape), generator=stream, device=stream.device).to(data.device)
 
 
@@ -43,7 +61,16 @@ class Normal:
     shape: tuple[int, ...]
 
     def draw(self, steps: int, data: Tensor, stream: torch.Generator) -> Tensor:
-        """`steps` batches at once, (steps, *shape)."""
+        """Several batches at once.
+
+        Args:
+            steps: Number of batches.
+            data: Training data; not used.
+            stream: The replica's generator for this input.
+
+        Returns:
+            Noise (steps, *shape) on the generator's device.
+        """
         return torch.randn((steps, *self.shape), generator=stream, device=stream.device)
 
 
@@ -56,7 +83,16 @@ class Uniform:
     high: float = 1.0
 
     def draw(self, steps: int, data: Tensor, stream: torch.Generator) -> Tensor:
-        """`steps` batches at once, (steps, *shape)."""
+        """Several batches at once.
+
+        Args:
+            steps: Number of batches.
+            data: Training data; not used.
+            stream: The replica's generator for this input.
+
+        Returns:
+            Noise (steps, *shape) on [low, high), on the generator's device.
+        """
         noise = torch.rand((steps, *self.shape), generator=stream, device=stream.device)
         return noise.mul_(self.high - self.low).add_(self.low)
 

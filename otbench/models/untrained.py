@@ -19,7 +19,7 @@ BATCH = 1000
 
 
 class UntrainedConfig(Config):
-    """Sizes of the GAN that the generator is taken from, PacGAN's in the plane and the study's for images."""
+    """Sizes of the GAN that the generator is taken from, PacGAN's in the plane and Lucic et al.'s for images."""
 
     #: noise inputs for points, and for images
     noise: int = Field(2, ge=1)
@@ -29,7 +29,7 @@ class UntrainedConfig(Config):
 
 
 class Untrained(Control):
-    """A generator at its initialisation: of the GAN for points, of the study's GANs for images.
+    """A generator at its initialisation: of the GAN for points, of Lucic et al.'s GANs for images.
 
     Its weights are those that the GAN of the same seed starts from. Batch normalisation takes the statistics of one
     batch of noise, 1,000 vectors from a stream of their own, as a pass in training would; with those of the start, mean
@@ -52,7 +52,15 @@ class Untrained(Control):
             self.generator = self.network("generator", lambda: pacgan.Generator(c.noise, shape[0], c.width or 400))
 
     def inputs(self, n: int, streams: list[torch.Generator]) -> Tensor:
-        """Noise of the GAN's law, (R, n, ...)."""
+        """Noise of the GAN's law.
+
+        Args:
+            n: Number of noise vectors of each replica.
+            streams: Generators, one a replica.
+
+        Returns:
+            Noise: for images (R, n, latent), uniform on [-1, 1]; for points (R, n, noise), standard Gaussian.
+        """
         if self.data.kind == "images":
             return uniform((n, self.config.latent), streams, self.device)
         return noise((n, self.config.noise), streams, self.device)

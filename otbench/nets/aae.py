@@ -50,7 +50,16 @@ class Discriminator(nn.Module):
 
 
 def hidden(inputs: int, units: int, outputs: int) -> nn.Sequential:
-    """Two hidden layers, BatchNorm in the second, and an affine layer; PyTorch's initialisation."""
+    """Two hidden layers, BatchNorm in the second, and an affine layer; PyTorch's initialisation.
+
+    Args:
+        inputs: Number of inputs.
+        units: Units of each hidden layer.
+        outputs: Number of outputs.
+
+    Returns:
+        The layers, (n, inputs) -> (n, outputs).
+    """
     return nn.Sequential(
         *(Linear(inputs, units), LeakyReLU()),
         *(Linear(units, units), BatchNorm(units, *PYTORCH), LeakyReLU()),

@@ -26,9 +26,16 @@ LEAK, LEFT, TOP = 0.1, 5, 16
 
 
 def plan(shape: Shape) -> tuple[list[tuple[Size, int, int]], list[Size]]:
-    """(kernel, stride, channels in units of width) of each layer down to one pixel, and the sizes before each.
+    """The layers from an image down to one pixel.
 
-    Raises OtbenchError for images of fewer than 6 pixels a side.
+    Args:
+        shape: Shape (c, h, w) of an image.
+
+    Returns:
+        Kernel, stride and channels (in units of `width`) of each layer, and the sizes (h, w) before each.
+
+    Raises:
+        OtbenchError: When an image has fewer than 6 pixels a side.
     """
     layers: list[tuple[Size, int, int]] = []
     sizes: list[Size] = [shape[1:]]
@@ -42,7 +49,12 @@ def plan(shape: Shape) -> tuple[list[tuple[Size, int, int]], list[Size]]:
 
 
 def gaussian(module: nn.Module, deviation: float) -> None:
-    """Weights ~ N(0, deviation^2), biases 0."""
+    """Draw weights from N(0, deviation^2) and set biases to 0.
+
+    Args:
+        module: Module whose affine and convolutional layers are changed.
+        deviation: Standard deviation of the weights.
+    """
     for part in module.modules():
         if isinstance(part, Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(part.weight, 0.0, deviation)
@@ -51,7 +63,14 @@ def gaussian(module: nn.Module, deviation: float) -> None:
 
 
 def normed(features: int) -> list[nn.Module]:
-    """Batch normalisation and a leaky ReLU of slope 0.1."""
+    """Batch normalisation and a leaky ReLU of slope 0.1.
+
+    Args:
+        features: Number of features or channels.
+
+    Returns:
+        The two layers.
+    """
     return [BatchNorm(features, *NORM), nn.LeakyReLU(LEAK)]
 
 
@@ -111,9 +130,17 @@ class Decoder(nn.Module):
 
 
 def coins(seed: Tensor, layer: int, shape: torch.Size) -> Tensor:
-    """Whole numbers on [0, 2^32) that look random, int64 of `shape`, from a number (1,) on [0, 1) and a layer's own.
+    """Whole numbers on [0, 2^32) that look random.
 
     A hash of each place, the seed and the layer: the same under `vmap` and alone, which PyTorch's own dropout is not.
+
+    Args:
+        seed: Number (1,) on [0, 1).
+        layer: Number of the layer, different for each.
+        shape: Shape of the result.
+
+    Returns:
+        Numbers of `shape`, int64.
     """
     mask = 0xFFFFFFFF
 

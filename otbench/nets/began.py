@@ -1,6 +1,6 @@
-"""The autoencoder that the study of Lucic et al. 2018 takes for BEGAN's discriminator (code; full size at width 64).
+"""The autoencoder that Lucic et al. 2018 take for BEGAN's discriminator (code; full size at width 64).
 
-Berthelot et al.'s own has 3x3 convolutions with ELU and is not reproduced; the study's follows its other networks.
+Berthelot et al.'s own has 3x3 convolutions with ELU and is not reproduced; Lucic et al.'s follows their other networks.
 """
 
 from __future__ import annotations
@@ -44,7 +44,14 @@ class Autoencoder(nn.Module):
         self.register_buffer("k", torch.zeros(()))
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Images (n, c, h, w) in [0, 1], made of the codes of x."""
+        """Images made of the codes of images.
+
+        Args:
+            x: Images (n, c, h, w) in [0, 1].
+
+        Returns:
+            Images (n, c, h, w) in [0, 1].
+        """
         return self.decoder(self.encoder(x))
 
     def forward(self, x: Tensor) -> Tensor:

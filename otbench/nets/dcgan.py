@@ -36,18 +36,24 @@ class Form:
     first: bool
 
     def sizes(self, shape: Shape) -> list[tuple[int, int]]:
-        """Height and width of an image (c, h, w) and after each stride of 2, rounded up; the image's first.
+        """Sizes of an image before and after each stride of 2, rounded up.
 
         An image of fewer pixels a side than the papers' 28 is halved only as long as 4 are left, but at least once:
         networks as deep as theirs collapse on it.
+
+        Args:
+            shape: Shape (c, h, w) of an image.
+
+        Returns:
+            Heights and widths, the image's first.
         """
-        found = [shape[1:]]
-        while len(found) <= self.halvings:
-            h, w = (-(-side // 2) for side in found[-1])
-            if min(shape[1:]) < 28 and min(h, w) < 4 and len(found) > 1:
+        sizes = [shape[1:]]
+        while len(sizes) <= self.halvings:
+            h, w = (-(-side // 2) for side in sizes[-1])
+            if min(shape[1:]) < 28 and min(h, w) < 4 and len(sizes) > 1:
                 break
-            found.append((h, w))
-        return found
+            sizes.append((h, w))
+        return sizes
 
 
 #: the set-up that PacGAN calls VEEGAN's, and that of the unrolled GAN
@@ -66,6 +72,14 @@ class DeconvTo(nn.ConvTranspose2d):
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve, and cut to the size.
+
+        Args:
+            x: Feature maps (n, a, ceil(h / 2), ceil(w / 2)).
+
+        Returns:
+            Feature maps (n, b, h, w).
+        """
         x = super().forward(x)
         (h, w), (top, left) = self.size, ((a - b) // 2 for a, b in zip(x.shape[-2:], self.size, strict=True))
         return x[..., top : top + h, left : left + w]

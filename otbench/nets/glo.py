@@ -20,8 +20,8 @@ Shape = tuple[int, int, int]
 class Generator(nn.Module):
     """Codes (n, latent), of which the direction alone counts -> images (n, c, h, w) in [0, 1].
 
-    The study's generator without biases in its dense layers and without normalisation of the first one. The length of
-    a code is divided out but not differentiated. 6,632,897 parameters for 28x28x1, normalised. normalised: batch
+    Lucic et al.'s generator without biases in its dense layers and without normalisation of the first one. The length
+    of a code is divided out but not differentiated. 6,632,897 parameters for 28x28x1, normalised. normalised: batch
     normalisation of the second dense layer and the first convolution, which the authors use on grey images alone.
     """
 
@@ -49,7 +49,14 @@ class Generator(nn.Module):
 
 
 def unit(codes: Tensor) -> Tensor:
-    """Codes (..., d) divided by their length, which is not differentiated; 0 stays 0, as a ReLU map may give it."""
+    """Codes divided by their length, which is not differentiated.
+
+    Args:
+        codes: Codes (..., d).
+
+    Returns:
+        Codes (..., d) of length 1; 0 stays 0, as a ReLU map may give it.
+    """
     return codes / codes.norm(dim=-1, keepdim=True).detach().clamp(min=1e-12)
 
 
@@ -93,7 +100,7 @@ class Mapping(nn.Module):
 
 
 class Matches(nn.Module):
-    """The noise (images, noise) that each training image is matched with; trained by nobody."""
+    """The noise (images, noise) that each training image is matched with; never trained."""
 
     def __init__(self, images: int, noise: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Layers for images (n, c, h, w), with the conventions of TensorFlow that the study's networks are written in."""
+"""Layers for images (n, c, h, w), with the conventions of TensorFlow in which Lucic et al.'s networks are written."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class BatchNorm(nn.Module):
 
     The running statistics take the biased variance: new = m * batch + (1 - m) * old. While few batches have been seen,
     m is larger than `momentum`: m = max(momentum, 9 / (10 + batches)), the rule of TensorFlow's moving averages with
-    `num_updates`. With the study's momentum of 0.001, inference after a few hundred batches would otherwise still see
-    the statistics of the start; from 8,990 batches on the two rules are one.
+    `num_updates`. With Lucic et al.'s momentum of 0.001, inference after a few hundred batches would otherwise still
+    see the statistics of the start; from 8,990 batches on the two rules are one.
     """
 
     def __init__(self, features: int, momentum: float = 0.001, eps: float = 1e-3) -> None:
@@ -61,10 +61,19 @@ class LeakyReLU(nn.LeakyReLU):
 
 
 def initialise(module: nn.Module, deviation: float = 0.02) -> nn.Module:
-    """The study's initialisation; returns the module.
+    """Draw initial weights as Lucic et al. do.
 
     Weights of affine layers and transposed convolutions ~ N(0, deviation^2), of convolutions the same cut at two
-    deviations; biases 0 (Lucic et al. 2018, code).
+    deviations; biases 0.
+
+    Args:
+        module: Module whose layers are changed.
+        deviation: Standard deviation of the weights.
+
+    Returns:
+        The module.
+
+    Source: Lucic et al. 2018, code.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
@@ -77,7 +86,18 @@ def initialise(module: nn.Module, deviation: float = 0.02) -> nn.Module:
 
 
 def coarse(shape: tuple[int, int, int], halvings: int) -> tuple[int, int]:
-    """Height and width of an image (c, h, w) after so many strides of 2; OtbenchError where one is not whole."""
+    """Height and width of an image after several strides of 2.
+
+    Args:
+        shape: Shape (c, h, w) of an image.
+        halvings: Number of strides.
+
+    Returns:
+        Height and width.
+
+    Raises:
+        OtbenchError: When one of them is not whole.
+    """
     _, h, w = shape
     if h % 2**halvings or w % 2**halvings:
         raise OtbenchError(f"images of {h}x{w} pixels: this network needs sides divisible by {2**halvings}")

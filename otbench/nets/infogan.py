@@ -1,8 +1,8 @@
-"""InfoGAN-style networks of the study of Lucic et al. 2018 (section 5), which the AE-OT papers use too.
+"""InfoGAN-style networks of Lucic et al. 2018 (section 5), which the AE-OT papers use too.
 
 At full size `width` is 64: 64 and 128 channels and 1,024 dense units. `depth` is the number of strided convolutions, 2
-in the study; 4 is AE-OT's larger autoencoder of CelebA ("two more convolutional layers", Lei et al. 2020, 6.4.1), whose
-widths are not published: here channels go on doubling.
+in Lucic et al.; 4 is AE-OT's larger autoencoder of CelebA ("two more convolutional layers", Lei et al. 2020, 6.4.1),
+whose widths are not published: here channels go on doubling.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from otbench.nets.image_layers import BatchNorm, Conv, Deconv, LeakyReLU, coarse
 from otbench.nets.layers import Linear
 
 Shape = tuple[int, int, int]
-#: momentum of the running statistics and epsilon of batch normalisation: the study's, and PyTorch's own
+#: momentum of the running statistics and epsilon of batch normalisation: Lucic et al.'s, and PyTorch's own
 STUDY = (0.001, 1e-3)
 PYTORCH = (0.1, 1e-5)
 

@@ -35,6 +35,12 @@ def gradients_of(tensors: list[Tensor]) -> Iterator[None]:
 
     Autograd cannot tell a custom function which of its inputs a call to `torch.autograd.grad` is after, so a pass
     through a discriminator to its generator would compute, and drop, all the discriminator's weight gradients.
+
+    Args:
+        tensors: Leaves whose gradients are computed.
+
+    Yields:
+        Nothing.
     """
     global _WANTED
     before, _WANTED = _WANTED, {id(t) for t in tensors}
@@ -65,7 +71,16 @@ class _Product(torch.autograd.Function):
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x (..., k), weight (m, k), bias (m,) -> x weight' + bias (..., m)."""
+    """The affine map x weight' + bias.
+
+    Args:
+        x: Inputs (..., k).
+        weight: Weights (m, k).
+        bias: Biases (m,); None: none.
+
+    Returns:
+        Outputs (..., m).
+    """
     if not _usable(x):
         return F.linear(x, weight, bias)
     return _Product.apply(x.reshape(-1, x.shape[-1]), weight, bias).unflatten(0, x.shape[:-1])
@@ -158,7 +173,15 @@ class BatchNorm(nn.Module):
 
 
 def initialise(module: nn.Module, deviation: float = 0.02) -> nn.Module:
-    """Weights of every affine layer ~ N(0, deviation^2), biases 0; returns the module."""
+    """Draw weights of every affine layer from N(0, deviation^2) and set biases to 0.
+
+    Args:
+        module: Module whose layers are changed.
+        deviation: Standard deviation of the weights.
+
+    Returns:
+        The module.
+    """
     for part in module.modules():
         if isinstance(part, nn.Linear):
             nn.init.normal_(part.weight, 0.0, deviation)

@@ -17,7 +17,18 @@ NORMS: dict[Norm, dict] = {"blocks": {"eps": 1e-4, "deviation": True}, "pytorch"
 
 
 def perceptron(inputs: int, outputs: int, width: int, depth: int, norm: Norm = "blocks") -> nn.Sequential:
-    """`depth` hidden layers of (affine without bias, BatchNorm, ReLU), then an affine layer."""
+    """Hidden layers of (affine without bias, BatchNorm, ReLU), then an affine layer.
+
+    Args:
+        inputs: Number of inputs.
+        outputs: Number of outputs.
+        width: Units of each hidden layer.
+        depth: Number of hidden layers.
+        norm: Epsilon and running statistics of batch normalisation, a key of `NORMS`.
+
+    Returns:
+        The layers, (..., n, inputs) -> (..., n, outputs).
+    """
     layers: list[nn.Module] = []
     for k in range(depth):
         layers += [Linear(inputs if k == 0 else width, width, bias=False), BatchNorm(width, **NORMS[norm]), nn.ReLU()]

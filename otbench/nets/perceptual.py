@@ -22,10 +22,17 @@ LAYERS = (2, 7, 12, 21)
 
 
 def laplacian_distance(a: Tensor, b: Tensor) -> Tensor:
-    """Sum over the levels of a Laplacian pyramid of the mean absolute difference: two (n, c, h, w) -> (n,).
+    """Sum over the levels of a Laplacian pyramid of the mean absolute difference.
 
     Bojanowski et al. 2018 write 2^2j times the sum over level j, which up to a constant is its mean. The pyramid is
     linear, so that of the difference is taken; in full precision, whatever the networks are in.
+
+    Args:
+        a: Images (n, c, h, w).
+        b: Images (n, c, h, w).
+
+    Returns:
+        Distances (n,).
     """
     with torch.autocast(a.device.type, enabled=False):
         a, b = (x.to(torch.get_default_dtype()) for x in (a, b))
@@ -33,11 +40,17 @@ def laplacian_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def laplacian(x: Tensor) -> list[Tensor]:
-    """The bands of images (n, c, h, w), fine to coarse, and what is left at the end.
+    """The bands of a Laplacian pyramid.
 
     The next level is the blurred one, averaged over 2x2 pixels; a band is a level less the next one enlarged, by
     repetition and the same blur. Levels go on while both sides are even and at least 8: three for 16 pixels and for 28,
     four for 32, five for 64. The border is repeated, so that a constant image has no band but the last.
+
+    Args:
+        x: Images (n, c, h, w).
+
+    Returns:
+        Bands (n, c, h', w'), fine to coarse, and what is left at the end.
     """
     bands = []
     while min(x.shape[-2:]) >= 8 and not (x.shape[-2] % 2 or x.shape[-1] % 2):
@@ -50,7 +63,16 @@ def laplacian(x: Tensor) -> list[Tensor]:
 
 @cache
 def steps(size: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Along one side: the matrix (size / 2, size) to the next level, and (size, size) there and back."""
+    """Matrices of the pyramid along one side.
+
+    Args:
+        size: Number of pixels of the side, even.
+        device: Where the matrices go.
+        dtype: Their type.
+
+    Returns:
+        The matrix (size / 2, size) to the next level, and (size, size) there and back.
+    """
     half = np.eye(size // 2).repeat(2, 0)
     down = half.T @ blurring(size) / 2
     there_and_back = blurring(size) @ half @ down
@@ -58,7 +80,14 @@ def steps(size: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, 
 
 
 def blurring(size: int) -> np.ndarray:
-    """The matrix (size, size) of KERNEL along one side, the border repeated."""
+    """The matrix of KERNEL along one side, the border repeated.
+
+    Args:
+        size: Number of pixels of the side.
+
+    Returns:
+        Matrix (size, size) float64.
+    """
     matrix, rows = np.zeros((size, size)), np.arange(size)
     for k, weight in enumerate(KERNEL):
         np.add.at(matrix, (rows, (rows + k - 2).clip(0, size - 1)), weight)
@@ -86,26 +115,33 @@ class VGGDistance(nn.Module):
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()] if width else [nn.MaxPool2d(2)]
             channels = width or channels
         self.features = nn.Sequential(*layers[: self.last + 1])
-        wanted = self.state_dict()
-        found = _read(weights)
-        if any(getattr(found.get(k), "shape", None) != wanted[k].shape for k in wanted):
+        state = self.state_dict()
+        loaded = _read(weights)
+        if any(getattr(loaded.get(k), "shape", None) != state[k].shape for k in state):
             raise OtbenchError(f"{weights}: expected the state dict of torchvision's vgg16, but it holds other tensors")
-        self.load_state_dict({k: found[k] for k in wanted})
+        self.load_state_dict({k: loaded[k] for k in state})
         self.requires_grad_(False)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         a, b = (self._tiled(x) for x in (a, b))
         pairs = [(a, b), *zip(self.maps(a), self.maps(b), strict=True)]
-        return sum((one - other).abs().mean((1, 2, 3)) for one, other in pairs)
+        return sum((first - second).abs().mean((1, 2, 3)) for first, second in pairs)
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """The compared maps of images (n, 3, h, w) in [-1, 1]."""
-        found = []
+        """The compared maps of images.
+
+        Args:
+            x: Images (n, 3, h, w) in [-1, 1].
+
+        Returns:
+            Maps (n, channels, h', w'), fine to coarse.
+        """
+        maps = []
         for k, layer in enumerate(self.features):
             x = layer(x)
             if k == self.last or k - 1 in LAYERS:
-                found.append(x)
-        return found
+                maps.append(x)
+        return maps
 
     def _tiled(self, x: Tensor) -> Tensor:
         return F.pad(x, (2, 2, 2, 2) if x.shape[-1] == 28 else (), value=-1.0).expand(-1, 3, -1, -1)
@@ -126,8 +162,8 @@ def _read(weights: str | Path) -> dict[str, Tensor]:
     if not Path(weights).is_file():
         raise OtbenchError(f"option vgg16: there is no file {weights}")
     try:
-        found = torch.load(weights, map_location="cpu", weights_only=True)
-        return found if isinstance(found, dict) else {}
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        return state if isinstance(state, dict) else {}
     except (OSError, EOFError, RuntimeError, ValueError, TypeError, KeyError, pickle.UnpicklingError) as error:
         raise OtbenchError(
             f"{weights}: expected the state dict of torchvision's vgg16, but it is no such file"

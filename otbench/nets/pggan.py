@@ -25,42 +25,87 @@ FULL = 32
 
 
 def sizes(shape: Shape) -> list[tuple[int, int]]:
-    """Height and width at every level, lowest first: halved while both are even and at least 8, down to 4 in the paper.
+    """Height and width at every level: halved while both are even and at least 8, down to 4 in the paper.
 
     28 pixels start from 7; sides that are odd do not grow.
+
+    Args:
+        shape: Shape (c, h, w) of an image.
+
+    Returns:
+        Heights and widths, lowest level first.
     """
-    found = [shape[1:]]
-    while all(side % 2 == 0 and side >= 8 for side in found[0]):
-        found.insert(0, (found[0][0] // 2, found[0][1] // 2))
-    return found
+    levels = [shape[1:]]
+    while all(side % 2 == 0 and side >= 8 for side in levels[0]):
+        levels.insert(0, (levels[0][0] // 2, levels[0][1] // 2))
+    return levels
 
 
 def channels(shape: Shape, width: int) -> list[int]:
-    """Feature maps at every level: `width` up to 32 pixels, then halved with every level."""
+    """Feature maps at every level: `width` up to 32 pixels, then halved with every level.
+
+    Args:
+        shape: Shape (c, h, w) of an image.
+        width: Feature maps up to 32 pixels.
+
+    Returns:
+        Numbers of feature maps, lowest level first.
+    """
     return [max(1, int(width * min(1.0, FULL / max(size)))) for size in sizes(shape)]
 
 
 def larger(x: Tensor) -> Tensor:
-    """(n, c, h, w) -> (n, c, 2 h, 2 w): every pixel becomes four equal ones."""
+    """Images at twice their size: every pixel becomes four equal ones.
+
+    Args:
+        x: Images (n, c, h, w).
+
+    Returns:
+        Images (n, c, 2 h, 2 w).
+    """
     n, c, h, w = x.shape
     return x[:, :, :, None, :, None].expand(n, c, h, 2, w, 2).reshape(n, c, 2 * h, 2 * w)
 
 
 def smaller(x: Tensor) -> Tensor:
-    """(n, c, h, w) -> (n, c, h / 2, w / 2): the mean of every four pixels."""
+    """Images at half their size: the mean of every four pixels.
+
+    Args:
+        x: Images (n, c, h, w).
+
+    Returns:
+        Images (n, c, h / 2, w / 2).
+    """
     return F.avg_pool2d(x, 2)
 
 
 def pixel_norm(x: Tensor) -> Tensor:
-    """(n, c, ...): every pixel's features over their root mean square (section 4.2)."""
+    """Every pixel's features over their root mean square.
+
+    Args:
+        x: Feature maps or vectors (n, c, ...).
+
+    Returns:
+        The same shape, with mean square 1 over c.
+
+    Source: Karras et al. 2018, section 4.2.
+    """
     return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
 
 
 def batch_deviation(x: Tensor) -> Tensor:
-    """(n, c, h, w) -> (n, c + 1, h, w): one more map, constant and the same for all n (section 3).
+    """One more feature map, constant and the same for the whole batch.
 
     It is the mean, over features and pixels, of the standard deviation over the batch. The paper's later code takes
     groups of four images; here, as in the text, it is the whole batch.
+
+    Args:
+        x: Feature maps (n, c, h, w).
+
+    Returns:
+        Feature maps (n, c + 1, h, w).
+
+    Source: Karras et al. 2018, section 3.
     """
     deviation = (x.var(0, correction=0) + 1e-8).sqrt().mean()
     return torch.cat([x, deviation.expand(len(x), 1, *x.shape[2:])], 1)
@@ -105,7 +150,14 @@ class First(nn.Module):
 
 
 def rectified(x: Tensor) -> Tensor:
-    """max(x, 0.2 x)."""
+    """The leaky ReLU max(x, 0.2 x).
+
+    Args:
+        x: Values of any shape.
+
+    Returns:
+        Values of the same shape.
+    """
     return F.leaky_relu(x, 0.2)
 
 
@@ -124,7 +176,14 @@ class Growing(nn.Module):
         self.at, self.fading = 0, False
 
     def uses(self, name: str) -> bool:
-        """Whether the parameter of this name works at the present level."""
+        """Whether a parameter works at the present level.
+
+        Args:
+            name: Name of the parameter in the module.
+
+        Returns:
+            True where a pass at this level takes it.
+        """
         part, _, rest = name.partition(".")
         if part not in ("blocks", self.colours):
             return True

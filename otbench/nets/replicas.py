@@ -17,16 +17,31 @@ from otbench.utils.rng import stream_seed
 
 
 def seeded(build: Callable[[], nn.Module], seed: int, name: str) -> nn.Module:
-    """The module that `build` makes when its weights are drawn from stream `name` of replica `seed`."""
+    """The module of one replica, its weights drawn from a stream of its own.
+
+    Args:
+        build: Function that makes the module.
+        seed: Seed of the replica.
+        name: Name of the stream.
+
+    Returns:
+        The module.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, name))
         return build()
 
 
 def layout(device: torch.device) -> torch.memory_format:
-    """How a single replica's images lie in memory: on a GPU channels last, as its matrix units read them.
+    """The memory format of a single replica's images: on a GPU channels last, as its matrix units read them.
 
     The convolutions of several replicas become one with groups, for which that order is of no use.
+
+    Args:
+        device: Where the network is.
+
+    Returns:
+        The memory format.
     """
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
@@ -35,6 +50,13 @@ def laid_out(gradient: Tensor, tensor: Tensor) -> Tensor:
     """The gradient, in memory as its tensor lies there.
 
     Fused optimisers walk memory in order: of a gradient laid out otherwise they would move the wrong weights.
+
+    Args:
+        gradient: Gradient of the tensor.
+        tensor: Parameter of the same shape.
+
+    Returns:
+        The gradient, or a copy with the tensor's strides.
     """
     if gradient.stride() == tensor.stride():
         return gradient
@@ -60,16 +82,31 @@ class Replicas:
         return self.size == 1
 
     def parameters(self) -> list[Tensor]:
-        """The trained tensors, for an optimiser."""
+        """The trained tensors, for an optimiser.
+
+        Returns:
+            Parameters of the module, or those of all replicas stacked, (R, ...).
+        """
         return list(self.module.parameters()) if self.single else list(self._params.values())
 
     def train(self, mode: bool = True) -> Replicas:
-        """Training (or inference) mode, as of a plain module."""
+        """Set the mode, as of a plain module.
+
+        Args:
+            mode: Training mode, or inference mode where False.
+
+        Returns:
+            The replicas themselves.
+        """
         self.module.train(mode)
         return self
 
     def eval(self) -> Replicas:
-        """Inference mode."""
+        """Set inference mode.
+
+        Returns:
+            The replicas themselves.
+        """
         return self.train(False)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
@@ -78,7 +115,15 @@ class Replicas:
         return self._mapped(self._params, inputs)
 
     def call_with(self, parameters: list[Tensor], *inputs: Tensor) -> Tensor:
-        """As calling, but with these tensors, in the order of `parameters()`, in place of its own parameters."""
+        """Call the network with other parameters than its own.
+
+        Args:
+            parameters: Tensors in the order of `parameters()`.
+            *inputs: Inputs (R, ...).
+
+        Returns:
+            Outputs (R, ...).
+        """
         if self.single:
             named = dict(zip((n for n, _ in self.module.named_parameters()), parameters, strict=True))
             return functional_call(self.module, named, tuple(x[0] for x in inputs)).unsqueeze(0)
@@ -91,29 +136,54 @@ class Replicas:
         return torch.vmap(run)(parameters, self._buffers, *inputs)
 
     def state(self) -> dict[str, Tensor]:
-        """Parameters and buffers by name, each (R, ...), detached."""
+        """Parameters and buffers, detached.
+
+        Returns:
+            Tensors (R, ...) by name.
+        """
         if self.single:
             return {k: v.detach().unsqueeze(0) for k, v in self.module.state_dict().items()}
         return {k: v.detach() for k, v in {**self._params, **self._buffers}.items()}
 
     def tensor(self, name: str) -> Tensor:
-        """The parameter or buffer of this name, (R, ...): the replicas' own memory, to be read or changed in place."""
+        """A parameter or a buffer: the replicas' own memory, to be read or changed in place.
+
+        Args:
+            name: Name in the module.
+
+        Returns:
+            Tensor (R, ...).
+        """
         if self.single:
-            own = dict(self.module.named_parameters()) | dict(self.module.named_buffers())
-            return own[name].unsqueeze(0)
+            tensors = dict(self.module.named_parameters()) | dict(self.module.named_buffers())
+            return tensors[name].unsqueeze(0)
         return {**self._params, **self._buffers}[name]
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Copy the tensors of `state`, each (R, ...), into the replicas."""
-        own = self.state()
-        if set(own) != set(state):
-            raise KeyError(f"expected tensors {sorted(own)}, got {sorted(state)}")
+        """Copy tensors into the replicas.
+
+        Args:
+            state: Tensors (R, ...) by name, as `state` returned them.
+
+        Raises:
+            KeyError: When the names are not those of the network.
+        """
+        tensors = self.state()
+        if set(tensors) != set(state):
+            raise KeyError(f"expected tensors {sorted(tensors)}, got {sorted(state)}")
         with torch.no_grad():
-            for name, tensor in own.items():
+            for name, tensor in tensors.items():
                 tensor.copy_(state[name])
 
     def keep(self, alive: list[int]) -> dict[Tensor, Tensor]:
-        """Go on with the replicas at these positions; returns the new tensor of every parameter that was replaced."""
+        """Go on with some of several replicas.
+
+        Args:
+            alive: Positions of the replicas that stay.
+
+        Returns:
+            The new tensor of every parameter that was replaced.
+        """
         replaced: dict[Tensor, Tensor] = {}
         for name, old in list(self._params.items()):
             self._params[name] = old.detach()[alive].clone().requires_grad_(old.requires_grad)
@@ -124,6 +194,6 @@ class Replicas:
             every = {**self._params, **self._buffers}  # a network may have buffers alone
             self.module = self.module.to_empty(device=next(iter(every.values())).device)
             self.module.load_state_dict({k: v[0] for k, v in every.items()})
-            own = dict(self.module.named_parameters())
-            replaced = {old: own[name] for (old, name) in zip(replaced, self._params, strict=True)}
+            parameters = dict(self.module.named_parameters())
+            replaced = {old: parameters[name] for (old, name) in zip(replaced, self._params, strict=True)}
         return replaced

@@ -22,7 +22,17 @@ LARGE = 64
 
 
 def halvings(shape: Shape) -> int:
-    """How often an image (c, h, w) is halved until its smaller side has fewer than 8 pixels."""
+    """How often an image is halved until its smaller side has fewer than 8 pixels.
+
+    Args:
+        shape: Shape (c, h, w) of an image.
+
+    Returns:
+        Number of halvings.
+
+    Raises:
+        OtbenchError: When a side has fewer than 4 pixels.
+    """
     smaller = min(shape[1:])
     if smaller < 4:
         raise OtbenchError(f"images of {shape[1]}x{shape[2]} pixels: this network needs sides of 4 or more")
@@ -30,7 +40,15 @@ def halvings(shape: Shape) -> int:
 
 
 def widths(shape: Shape, width: int) -> list[int]:
-    """Channels at each size, from the image's own to the coarsest."""
+    """Channels at each size, from the image's own to the coarsest.
+
+    Args:
+        shape: Shape (c, h, w) of an image.
+        width: Channels below 64 pixels; from 64 on, twice those of the finest layer.
+
+    Returns:
+        Numbers of channels, one more than halvings.
+    """
     if min(shape[1:]) < LARGE:
         return [width] * (halvings(shape) + 1)
     return [max(1, min(width << k, 8 * width) // 2) for k in range(halvings(shape) + 1)]
@@ -115,7 +133,17 @@ class Generator(nn.Module):
 
 
 def body(shape: Shape, width: int, normalisation: str, residual: float) -> tuple[nn.Sequential, int]:
-    """The discriminators' blocks, images (n, c, h, w) in [-1, 1] -> (n, channels, h', w'), and their channels."""
+    """The discriminators' blocks, images (n, c, h, w) in [-1, 1] -> (n, channels, h', w').
+
+    Args:
+        shape: Shape (c, h, w) of an image.
+        width: Channels, as in `widths`.
+        normalisation: Name of the normalisation, as in `Discriminator`.
+        residual: Factor of the blocks' branches.
+
+    Returns:
+        The blocks and their channels.
+    """
     if min(shape[1:]) < LARGE:
         coarse(shape, 2)
         layers: list[nn.Module] = [Block(shape[0], width, -1, normalisation, residual, first=True)]

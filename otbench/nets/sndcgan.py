@@ -19,7 +19,14 @@ Size = tuple[int, int]
 
 
 def halved(size: Size) -> Size:
-    """Half of a height and a width, rounded up."""
+    """Half of a height and a width, rounded up.
+
+    Args:
+        size: Height and width.
+
+    Returns:
+        Height and width.
+    """
     return (size[0] + 1) // 2, (size[1] + 1) // 2
 
 
@@ -31,6 +38,14 @@ class Up(nn.ConvTranspose2d):
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve, and cut to the size.
+
+        Args:
+            x: Feature maps (n, inputs, ceil(h / 2), ceil(w / 2)).
+
+        Returns:
+            Feature maps (n, outputs, h, w).
+        """
         return super().forward(x)[..., : self.size[0], : self.size[1]]
 
 

@@ -21,7 +21,15 @@ RECTIFIED = math.sqrt(2)
 
 
 def power_iteration(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """One step for the largest singular value of (m, k) from a left vector u (m,): the next u (m,), and v (k,)."""
+    """One step of the power iteration for the largest singular value.
+
+    Args:
+        matrix: Matrix (m, k).
+        u: Left vector (m,).
+
+    Returns:
+        The next left vector (m,), and the right vector (k,), of length 1.
+    """
     v = F.normalize(matrix.t() @ u, dim=0, eps=1e-12)
     return F.normalize(matrix @ v, dim=0, eps=1e-12), v
 
@@ -42,7 +50,11 @@ class Spectral:
         self.register_buffer("u", F.normalize(torch.randn(len(self.weight)), dim=0))
 
     def normalised(self) -> Tensor:
-        """The weight that the layer works with, of the weight's shape."""
+        """The weight that the layer works with.
+
+        Returns:
+            Weight over its largest singular value, of the weight's shape.
+        """
         matrix = self.weight.flatten(1)
         # in full precision under mixed precision too: rounding would pile up in u
         with torch.autocast(matrix.device.type, enabled=False):
@@ -63,6 +75,14 @@ class SpectralConv(Spectral, nn.Conv2d):
         self.start()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve with the normalised weight.
+
+        Args:
+            x: Feature maps (n, inputs, h, w).
+
+        Returns:
+            Feature maps (n, outputs, h', w').
+        """
         return F.conv2d(x, self.normalised(), self.bias, self.stride, self.padding)
 
 
@@ -96,7 +116,17 @@ class LayerNorm(nn.Module):
 
 
 def check(normalisation: str) -> str:
-    """The name of a normalisation, or OtbenchError."""
+    """Check the name of a normalisation.
+
+    Args:
+        normalisation: Name to check.
+
+    Returns:
+        The name.
+
+    Raises:
+        OtbenchError: When it is not in `NORMALISATIONS`.
+    """
     if normalisation not in NORMALISATIONS:
         raise OtbenchError(f"normalisation '{normalisation}' is not one of {', '.join(NORMALISATIONS)}")
     return normalisation
@@ -108,6 +138,18 @@ def convolution(
     """A convolution that keeps the size (halves it at a stride of 2), spectrally normalised where that is asked for.
 
     Weights are uniform with variance gain^2 * 2 / (fan in + fan out) (Glorot), biases 0.
+
+    Args:
+        normalisation: Name of the network's normalisation; `spectral` normalises the weights.
+        inputs: Channels of the input.
+        outputs: Channels of the output.
+        kernel: Side of the kernel in pixels.
+        stride: Stride in pixels.
+        bias: Whether there is a bias.
+        gain: Factor of the weights' scale.
+
+    Returns:
+        The layer.
     """
     kind = SpectralConv if check(normalisation) == "spectral" else nn.Conv2d
     layer = kind(inputs, outputs, kernel, stride=stride, padding=(kernel - 1) // 2, bias=bias)
@@ -115,12 +157,29 @@ def convolution(
 
 
 def affine(normalisation: str, inputs: int, outputs: int) -> nn.Linear:
-    """An affine layer, spectrally normalised where that is asked for; weights as in `convolution`."""
+    """An affine layer, spectrally normalised where that is asked for; weights as in `convolution`.
+
+    Args:
+        normalisation: Name of the network's normalisation; `spectral` normalises the weights.
+        inputs: Number of inputs.
+        outputs: Number of outputs.
+
+    Returns:
+        The layer.
+    """
     return glorot((SpectralLinear if check(normalisation) == "spectral" else Linear)(inputs, outputs))
 
 
 def glorot(layer: nn.Module, gain: float = 1.0) -> nn.Module:
-    """Uniform weights with variance gain^2 * 2 / (fan in + fan out), biases 0; returns the layer."""
+    """Draw uniform weights with variance gain^2 * 2 / (fan in + fan out) and set biases to 0.
+
+    Args:
+        layer: Layer that is changed.
+        gain: Factor of the weights' scale.
+
+    Returns:
+        The layer.
+    """
     nn.init.xavier_uniform_(layer.weight, gain)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -128,7 +187,15 @@ def glorot(layer: nn.Module, gain: float = 1.0) -> nn.Module:
 
 
 def norm(normalisation: str, channels: int) -> nn.Module:
-    """What normalises activations (n, channels, h, w): batch or layer normalisation, or the identity."""
+    """The layer that normalises activations (n, channels, h, w).
+
+    Args:
+        normalisation: Name of the network's normalisation.
+        channels: Number of channels.
+
+    Returns:
+        Batch or layer normalisation, or the identity.
+    """
     if check(normalisation) == "batch":
         return BatchNorm(channels, *NORM)
     return LayerNorm(channels) if normalisation == "layer" else nn.Identity()

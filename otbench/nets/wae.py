@@ -26,6 +26,14 @@ class SameConv(nn.Conv2d):
         super().__init__(inputs, outputs, kernel, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Pad, and convolve.
+
+        Args:
+            x: Feature maps (n, a, h, w).
+
+        Returns:
+            Feature maps (n, b, h / stride, w / stride), rounded up.
+        """
         k, s = self.kernel_size[0], self.stride[0]
         pads: list[int] = []
         for size in (x.shape[-1], x.shape[-2]):
@@ -41,6 +49,14 @@ class SameDeconv(nn.ConvTranspose2d):
         super().__init__(inputs, outputs, kernel, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve, and cut to the size.
+
+        Args:
+            x: Feature maps (n, a, h, w).
+
+        Returns:
+            Feature maps (n, b, stride h, stride w).
+        """
         k, s = self.kernel_size[0], self.stride[0]
         first = (k - s) // 2
         h, w = s * x.shape[-2], s * x.shape[-1]
@@ -48,12 +64,26 @@ class SameDeconv(nn.ConvTranspose2d):
 
 
 def symmetric(shape: Shape) -> bool:
-    """Whether the paper's networks see images of this shape (c, h, w) in [-1, 1] (CelebA, 64 pixels), not [0, 1]."""
+    """Whether the paper's networks see images in [-1, 1] (CelebA, 64 pixels), not [0, 1].
+
+    Args:
+        shape: Shape (c, h, w) of an image.
+
+    Returns:
+        True from 64 pixels on.
+    """
     return shape[1] >= 64
 
 
 def sizes(shape: Shape) -> tuple[int, int]:
-    """Kernel size, and number of strided layers of the decoder: CelebA's 5 and 3 from 64 pixels on, else MNIST's."""
+    """Kernel and depth of the networks: CelebA's 5 and 3 from 64 pixels on, else MNIST's.
+
+    Args:
+        shape: Shape (c, h, w) of an image.
+
+    Returns:
+        Kernel size, and number of strided layers of the decoder.
+    """
     return (5, 3) if symmetric(shape) else (4, 2)
 
 

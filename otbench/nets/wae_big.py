@@ -51,19 +51,35 @@ class Bottleneck(nn.Module):
 
 
 def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """x (n, c, h, w) at twice its size, every value four times, cut to `size` (rows, columns)."""
+    """Feature maps at twice their size, every value four times, cut to a size.
+
+    Args:
+        x: Feature maps (n, c, h, w).
+        size: Rows and columns, at most twice the input's.
+
+    Returns:
+        Feature maps (n, c, *size).
+    """
     n, c, h, w = x.shape
     wide = x[:, :, :, None, :, None].expand(n, c, h, 2, w, 2).reshape(n, c, 2 * h, 2 * w)
     return wide[:, :, : size[0], : size[1]]
 
 
 def pyramid(shape: Shape, count: int) -> list[tuple[int, int]]:
-    """Rows and columns of an image (c, h, w) before and after each of `count` strides of 2, rounded up."""
-    found = [(shape[1], shape[2])]
+    """Sizes of an image before and after each of several strides of 2, rounded up.
+
+    Args:
+        shape: Shape (c, h, w) of an image.
+        count: Number of strides.
+
+    Returns:
+        Rows and columns, the image's first.
+    """
+    sizes = [(shape[1], shape[2])]
     for _ in range(count):
-        h, w = found[-1]
-        found.append((-(-h // 2), -(-w // 2)))
-    return found
+        h, w = sizes[-1]
+        sizes.append((-(-h // 2), -(-w // 2)))
+    return sizes
 
 
 class Encoder(nn.Module):
@@ -123,7 +139,11 @@ class Decoder(nn.Module):
 
 
 def start(module: nn.Module) -> None:
-    """He et al.'s initialisation of convolutions, N(0, 2 / fan out), before ReLU; affine layers ~ N(0, 0.01^2)."""
+    """Draw He et al.'s weights of convolutions, N(0, 2 / fan out), before ReLU; affine layers ~ N(0, 0.01^2), biases 0.
+
+    Args:
+        module: Module whose layers are changed.
+    """
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
             nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")

@@ -52,7 +52,12 @@ class Larger(nn.Module):
 
 
 def start(network: nn.Module, mode: str) -> None:
-    """Convolutions' weights by He's rule over `mode` (fan_in or fan_out), everything else as PyTorch has it."""
+    """Draw convolutions' weights by He's rule; everything else stays as PyTorch has it.
+
+    Args:
+        network: Network that is changed.
+        mode: Number of connections that sets the scale, `fan_in` or `fan_out`.
+    """
     for part in network.modules():
         if isinstance(part, nn.Conv2d):
             nn.init.kaiming_normal_(part.weight, mode=mode)
@@ -68,14 +73,14 @@ class Generator(nn.Module):
         self, shape: Shape, latent: int = 128, width: int = 64, repeat: int = 2, residual: float = 0.1
     ) -> None:
         super().__init__()
-        found = sizes(shape)
-        maps = [min(width << k, 8 * width) for k in range(len(found), -1, -1)]
-        first = (maps[0], *found[0])
+        levels = sizes(shape)
+        maps = [min(width << k, 8 * width) for k in range(len(levels), -1, -1)]
+        first = (maps[0], *levels[0])
         top = first[0] * first[1] * first[2]
         layers: list[nn.Module] = [Linear(latent, top), BatchNorm(top, *PYTORCH), LeakyReLU(), nn.Unflatten(1, first)]
         for k, (a, b) in enumerate(zip(maps, maps[1:], strict=False)):
             layers += [Larger()] if k else []
-            count = repeat if k < len(found) - 1 else 2
+            count = repeat if k < len(levels) - 1 else 2
             layers += [Block(a, b, True, residual), *(Block(b, b, True, residual) for _ in range(count - 1))]
         self.body = nn.Sequential(*layers, nn.Conv2d(width, shape[0], 3, padding=1))
         start(self, "fan_in")
@@ -93,14 +98,14 @@ class Critic(nn.Module):
 
     def __init__(self, shape: Shape, width: int = 64, repeat: int = 2, residual: float = 0.1) -> None:
         super().__init__()
-        found = sizes(shape)
-        maps = [width, *(min(width << k, 8 * width) for k in range(1, len(found) + 1))]
+        levels = sizes(shape)
+        maps = [width, *(min(width << k, 8 * width) for k in range(1, len(levels) + 1))]
         layers: list[nn.Module] = [nn.Conv2d(shape[0], width, 3, padding=1), LeakyReLU()]
         for k, (a, b) in enumerate(zip(maps, maps[1:], strict=False)):
             layers += [nn.AvgPool2d(3, stride=2, padding=1)] if k else []
             count = repeat if k else 2
             layers += [*(Block(a, a, False, residual) for _ in range(count - 1)), Block(a, b, False, residual)]
-        h, w = found[0]
+        h, w = levels[0]
         self.body = nn.Sequential(*layers, nn.Flatten(), Linear(maps[-1] * h * w, 1))
         start(self, "fan_out")
 

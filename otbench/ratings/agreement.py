@@ -10,9 +10,14 @@ from otbench.ratings.intervals import number
 
 
 def alpha(answers: np.ndarray) -> float | None:
-    """Krippendorff's alpha for nominal answers (raters, items), NaN where there is none; 1: full agreement, 0: chance.
+    """Krippendorff's alpha for nominal answers.
 
-    None where it is not defined: fewer than two raters, or one answer throughout.
+    Args:
+        answers: Answers (raters, items), NaN where there is none.
+
+    Returns:
+        Alpha, 1 for full agreement and 0 for chance; None where it is not defined: fewer than two raters, one answer
+        throughout, or no item with two answers.
     """
     import krippendorff
 
@@ -25,9 +30,13 @@ def alpha(answers: np.ndarray) -> float | None:
 
 
 def fleiss(counts: np.ndarray) -> float | None:
-    """Fleiss' kappa (1971) of `counts` (items, categories), answers of equally many raters about every item.
+    """Fleiss' kappa (1971).
 
-    None where it is not defined.
+    Args:
+        counts: Number of answers (items, categories), of equally many raters about every item.
+
+    Returns:
+        Kappa; None where it is not defined.
     """
     from statsmodels.stats.inter_rater import fleiss_kappa
 
@@ -37,7 +46,15 @@ def fleiss(counts: np.ndarray) -> float | None:
 
 
 def cohen(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Cohen's kappa (1960) of two series (n,) of answers in {0, 1}; None where it is not defined."""
+    """Cohen's kappa (1960) of two series of answers.
+
+    Args:
+        first: Answers (n,) in {0, 1}.
+        second: Answers (n,) in {0, 1}.
+
+    Returns:
+        Kappa; None where it is not defined.
+    """
     from statsmodels.stats.inter_rater import cohens_kappa
 
     if not len(first):
@@ -50,7 +67,14 @@ def cohen(first: np.ndarray, second: np.ndarray) -> float | None:
 
 
 def together(answers: np.ndarray) -> dict[str, float | int | None]:
-    """Agreement of all raters about the items (raters, items) that every rater answered."""
+    """Agreement of all raters about the items that every rater answered.
+
+    Args:
+        answers: Answers (raters, items) in {0, 1, NaN}.
+
+    Returns:
+        `items` and `raters`, their numbers, `krippendorff_alpha` and `fleiss_kappa`.
+    """
     common = answers[:, ~np.isnan(answers).any(axis=0)] if len(answers) else answers
     counts = np.stack([(common == 0).sum(axis=0), (common == 1).sum(axis=0)], axis=1)
     return {

@@ -30,29 +30,44 @@ class Panel:
     """The answers to one session as a matrix (raters, items) of 1 (called real), 0 and NaN (no answer)."""
 
     def __init__(self, key: Key, answers: list[Answer]) -> None:
-        own = [one for one in answers if one.session == key.session]
-        self.key, self.stale = key, len(answers) - len(own)
-        self.raters = sorted({one.rater for one in own})
+        session_answers = [answer for answer in answers if answer.session == key.session]
+        self.key, self.stale = key, len(answers) - len(session_answers)
+        self.raters = sorted({answer.rater for answer in session_answers})
         place = {rater: at for at, rater in enumerate(self.raters)}
         self.values = np.full((len(self.raters), len(key.items)), np.nan)
         self.seconds = np.full_like(self.values, np.nan)
-        for one in own:
-            at = place[one.rater], one.item - 1
-            self.values[at] = float(one.answer == "real")
-            if one.milliseconds is not None:
-                self.seconds[at] = one.milliseconds / 1000
+        for answer in session_answers:
+            at = place[answer.rater], answer.item - 1
+            self.values[at] = float(answer.answer == "real")
+            if answer.milliseconds is not None:
+                self.seconds[at] = answer.milliseconds / 1000
 
     def of(self, items: list[Item]) -> np.ndarray:
-        """The answers (raters, n) about some items."""
-        return self.values[:, [one.item - 1 for one in items]]
+        """Answers about some items.
+
+        Args:
+            items: Items of the session.
+
+        Returns:
+            Answers (raters, n) in {0, 1, NaN}.
+        """
+        return self.values[:, [item.item - 1 for item in items]]
 
 
 def excellence_rows(key: Key, answers: list[Answer]) -> list[dict[str, Any]]:
-    """One row a cell (model, seed, snapshot) that somebody rated: rate, answers, images."""
+    """Excellence rate of each cell (model, seed, snapshot) that somebody rated.
+
+    Args:
+        key: Key of the session.
+        answers: The raters' answers.
+
+    Returns:
+        One row per cell: `model`, `seed`, `snapshot`, `rate` in [0, 1], `answers` and `images`, their numbers.
+    """
     panel, cells = Panel(key, answers), {}
-    for one in key.first:
-        if one.kind == "model":
-            cells.setdefault((one.model, one.seed, one.snapshot), []).append(one)
+    for item in key.first:
+        if item.kind == "model":
+            cells.setdefault((item.model, item.seed, item.snapshot), []).append(item)
     rows = []
     for (model, seed, snapshot), items in sorted(cells.items()):
         values = panel.of(items)
@@ -64,24 +79,33 @@ def excellence_rows(key: Key, answers: list[Answer]) -> list[dict[str, Any]]:
 
 
 def analyse(key: Key, answers: list[Answer], proxies: Proxies | None = None) -> dict[str, Any]:
-    """All that the answers to a session say, ready for JSON; shares are in [0, 1], None is what is not defined.
+    """All that the answers to a session say, ready for JSON.
 
     Answers to other sessions are counted as `stale` and left out. Equal input gives equal output.
+
+    Args:
+        key: Key of the session.
+        answers: The raters' answers.
+        proxies: The classifier's share by model and snapshot; None for none.
+
+    Returns:
+        Rates with intervals, the real images' rate, cells, raters, agreement and the proxy's correlation; shares are in
+        [0, 1], None is what is not defined.
     """
     panel, proxies = Panel(key, answers), proxies or {}
     raters = [_rater(panel, at) for at in range(len(panel.raters))]
-    attentive = np.array([not one["flagged"] for one in raters], dtype=bool)
+    attentive = np.array([not rater["flagged"] for rater in raters], dtype=bool)
     groups: dict[tuple[str, float], list[Item]] = {}
-    for one in key.first:
-        if one.kind == "model":
-            groups.setdefault((str(one.model), float(one.snapshot or 0)), []).append(one)
+    for item in key.first:
+        if item.kind == "model":
+            groups.setdefault((str(item.model), float(item.snapshot or 0)), []).append(item)
     rates = []
     for (model, snapshot), items in sorted(groups.items()):
-        found = _rate(panel, items, attentive)
-        if found:
+        summary = _rate(panel, items, attentive)
+        if summary:
             proxy = number(proxies.get((model, snapshot), np.nan))
-            seeds = len({one.seed for one in items})
-            rates.append({"model": model, "snapshot": snapshot, "seeds": seeds} | found | {"proxy": proxy})
+            seeds = len({item.seed for item in items})
+            rates.append({"model": model, "snapshot": snapshot, "seeds": seeds} | summary | {"proxy": proxy})
     return {
         "format": FORMAT,
         "session": key.session,
@@ -92,9 +116,9 @@ def analyse(key: Key, answers: list[Answer], proxies: Proxies | None = None) -> 
         "stale": panel.stale,
         "level": LEVEL,
         "attention_threshold": ATTENTION,
-        "flagged": [one["rater"] for one in raters if one["flagged"]],
+        "flagged": [rater["rater"] for rater in raters if rater["flagged"]],
         "rates": rates,
-        "real": _rate(panel, [one for one in key.first if one.kind == "real"], attentive),
+        "real": _rate(panel, [item for item in key.first if item.kind == "real"], attentive),
         "cells": excellence_rows(key, answers),
         "by_rater": raters,
         "agreement": together(panel.of(key.first)),
@@ -108,8 +132,8 @@ def _rate(panel: Panel, items: list[Item], attentive: np.ndarray) -> dict[str, A
     count, called = int((~np.isnan(values)).sum()), int(np.nansum(values))
     if not count:
         return None
-    kept = values[attentive]
-    left = int((~np.isnan(kept)).sum())
+    unflagged = values[attentive]
+    left = int((~np.isnan(unflagged)).sum())
     both = clustered(values)
     return {
         "rate": called / count,
@@ -118,16 +142,16 @@ def _rate(panel: Panel, items: list[Item], attentive: np.ndarray) -> dict[str, A
         "answers": count,
         "raters": int((~np.isnan(values)).any(axis=1).sum()),
         "images": int((~np.isnan(values)).any(axis=0).sum()),
-        "attentive": {"rate": float(np.nansum(kept) / left) if left else None, "answers": left},
+        "attentive": {"rate": float(np.nansum(unflagged) / left) if left else None, "answers": left},
     }
 
 
 def _rater(panel: Panel, at: int) -> dict[str, Any]:
     """One rater: attention, consistency over repeats, time."""
     values, items = panel.values[at], panel.key.items
-    checks = values[[one.item - 1 for one in items if one.kind == "check"]]
+    checks = values[[item.item - 1 for item in items if item.kind == "check"]]
     checks = checks[~np.isnan(checks)]
-    pairs = values[[[one.of - 1, one.item - 1] for one in items if one.of is not None]].reshape(-1, 2)
+    pairs = values[[[item.of - 1, item.item - 1] for item in items if item.of is not None]].reshape(-1, 2)
     pairs = pairs[~np.isnan(pairs).any(axis=1)]
     attention = float(checks.mean()) if len(checks) else None
     times = panel.seconds[at][~np.isnan(panel.seconds[at])]
@@ -148,19 +172,25 @@ def _correlation(rates: list[dict[str, Any]]) -> dict[str, Any]:
     """Pearson's and Spearman's correlation of people's rate with the proxy, where both are known."""
     from scipy.stats import pearsonr, spearmanr
 
-    pairs = np.array([(one["rate"], one["proxy"]) for one in rates if one["proxy"] is not None]).reshape(-1, 2)
-    found: dict[str, Any] = {"n": len(pairs), "pearson": None, "spearman": None}
+    pairs = np.array([(row["rate"], row["proxy"]) for row in rates if row["proxy"] is not None]).reshape(-1, 2)
+    summary: dict[str, Any] = {"n": len(pairs), "pearson": None, "spearman": None}
     if len(pairs) > 2 and (np.ptp(pairs, axis=0) > 0).all():
-        found["pearson"] = number(pearsonr(pairs[:, 0], pairs[:, 1])[0])
-        found["spearman"] = number(spearmanr(pairs[:, 0], pairs[:, 1])[0])
-    return found
+        summary["pearson"] = number(pearsonr(pairs[:, 0], pairs[:, 1])[0])
+        summary["spearman"] = number(spearmanr(pairs[:, 0], pairs[:, 1])[0])
+    return summary
 
 
 def proxies_of(key: Key, table: pd.DataFrame) -> Proxies:
-    """The classifier proxy of every model and snapshot of the session, mean over the session's seeds, from a tidy
-    table; its most frequent protocol where there are several.
+    """Classifier proxy of every model and snapshot of the session, mean over the session's seeds.
+
+    Args:
+        key: Key of the session.
+        table: The tidy table; its most frequent protocol is used where there are several.
+
+    Returns:
+        (model, snapshot) -> share in [0, 1].
     """
-    seeds = {(one.model, one.seed) for one in key.items if one.kind == "model"}
+    seeds = {(item.model, item.seed) for item in key.items if item.kind == "model"}
     proxy = [str(metric).partition("@")[0] == "excellence_proxy" for metric in table["metric"]]
     rows = table[np.array(proxy, dtype=bool) & (table["status"] == "ok") & (table["dataset"] == key.dataset)]
     rows = rows[[pair in seeds for pair in zip(rows["model"], rows["seed"], strict=True)]]
@@ -172,30 +202,52 @@ def proxies_of(key: Key, table: pd.DataFrame) -> Proxies:
 
 
 def session_of(folder: str | Path) -> tuple[Key, list[Answer]]:
-    """Key and answers of the session in `folder`, checked; no answers where nobody's were imported."""
+    """Key and answers of a session, checked.
+
+    Args:
+        folder: Folder of the session.
+
+    Returns:
+        Key and answers; no answers where nobody's were imported.
+    """
     key, answers = read_key(folder), stored(folder)
     path = Path(folder) / "answers.csv"
-    for rater in sorted({one.rater for one in answers if one.session == key.session}):
-        own = [one for one in answers if one.session == key.session and one.rater == rater]
-        check_answers(own, key, path, partial=True)
+    for rater in sorted({answer.rater for answer in answers if answer.session == key.session}):
+        rater_answers = [answer for answer in answers if answer.session == key.session and answer.rater == rater]
+        check_answers(rater_answers, key, path, partial=True)
     return key, answers
 
 
 def rating_summary(folder: str | Path, table: pd.DataFrame) -> dict[str, Any] | None:
-    """The analysis of results/<run>/ratings/<dataset>, with the proxies of a tidy table.
+    """Analysis of a session, with the proxies of a tidy table.
 
-    None where nobody rated its session. Raises OtbenchError where key.json or answers.csv are wrong.
+    Args:
+        folder: Folder of the session, results/<run>/ratings/<dataset>.
+        table: The tidy table.
+
+    Returns:
+        The analysis (`analyse`); None where nobody rated the session.
+
+    Raises:
+        OtbenchError: Where key.json or answers.csv are wrong.
     """
     if not (Path(folder) / "answers.csv").is_file():
         return None
     key, answers = session_of(folder)
-    if not any(one.session == key.session for one in answers):
+    if not any(answer.session == key.session for answer in answers):
         return None
     return analyse(key, answers, proxies_of(key, table))
 
 
 def tidy_rows(folder: str | Path) -> list[dict[str, Any]]:
-    """Rows for the tidy table, one a rated cell: model, seed, snapshot, metric `excellence`, value, protocol."""
+    """Rows for the tidy table.
+
+    Args:
+        folder: Folder of the session.
+
+    Returns:
+        One row per rated cell: model, seed, snapshot, metric `excellence`, value, protocol.
+    """
     if not (Path(folder) / "answers.csv").is_file():
         return []
     key, answers = session_of(folder)

@@ -71,15 +71,22 @@ class Answer:
 
     @property
     def order(self) -> tuple[str, str, int]:
-        """Where it stands in answers.csv."""
+        """Key (session, rater, item) by which answers.csv is sorted."""
         return (self.session, self.rater, self.item)
 
 
 def rater_name(text: str) -> str:
-    """A rater's name as it is kept: trimmed, single spaces, composed (NFC).
+    """Name of a rater as it is kept: trimmed, single spaces, composed (NFC).
 
-    Raises OtbenchError where it is empty, longer than 60 characters, not printable, or starts as a formula does in a
-    spreadsheet (=, +, -, @).
+    Args:
+        text: The name as it was typed.
+
+    Returns:
+        The name, of 1 to 60 characters.
+
+    Raises:
+        OtbenchError: Where it is empty, longer than 60 characters, not printable, or starts as a formula does in a
+            spreadsheet (=, +, -, @).
     """
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not 1 <= len(name) <= NAME:
@@ -92,19 +99,26 @@ def rater_name(text: str) -> str:
 
 
 def read_answers(path: str | Path) -> list[Answer]:
-    """The answers of one rater in a JSON file that the page saved, or in a CSV file: the page's, or a form typed up.
+    """Read the answers of one rater.
 
-    Raises OtbenchError, naming file and line or answer, where it is not whole or not of this form.
+    Args:
+        path: JSON file that the page saved, or CSV file: the page's, or a form typed up.
+
+    Returns:
+        The answers, in the order of the file.
+
+    Raises:
+        OtbenchError: Where it is not whole or not of this form, naming file and line or answer.
     """
     path = Path(path)
     text = _text(path)
-    found = _from_json(text, path) if text.lstrip()[:1] in ("{", "[") else _from_csv(text, path, typed=True)
-    if not found:
+    answers = _from_json(text, path) if text.lstrip()[:1] in ("{", "[") else _from_csv(text, path, typed=True)
+    if not answers:
         raise OtbenchError(f"{path}: it holds no answers")
-    names = sorted({one.rater for one in found})
+    names = sorted({answer.rater for answer in answers})
     if len(names) > 1:
         raise OtbenchError(f"{path}: it holds answers of {names[0]!r} and of {names[1]!r}, expected a file a rater")
-    return found
+    return answers
 
 
 def _text(path: Path, largest: int | None = LARGEST) -> str:
@@ -127,24 +141,26 @@ def _from_json(text: str, path: Path) -> list[Answer]:
     except OtbenchError as error:
         raise OtbenchError(f"{path}: {error}") from error
     except (ValueError, RecursionError) as error:
-        said = (
+        problem = (
             "it is nested too deeply" if isinstance(error, RecursionError) else f"it is cut short or no JSON ({error})"
         )
-        raise OtbenchError(f"{path}: {said}") from error
+        raise OtbenchError(f"{path}: {problem}") from error
     try:
         saved = _Saved.model_validate(value)
     except (ValidationError, RecursionError) as error:
         raise OtbenchError(f"{path}: {reason(error)}; expected what the rating page saves ({FORMAT})") from error
-    return [Answer(saved.session, saved.rater, one.item, one.answer, one.milliseconds) for one in saved.answers]
+    return [
+        Answer(saved.session, saved.rater, answer.item, answer.answer, answer.milliseconds) for answer in saved.answers
+    ]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    record = dict(pairs)
+    if len(record) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise OtbenchError(f"the key {twice[:40]!r} stands there twice")
-    return found
+    return record
 
 
 def _no_number(word: str) -> NoReturn:
@@ -155,7 +171,7 @@ def _from_csv(text: str, path: Path, typed: bool) -> list[Answer]:
     """typed: the rater's name may stand in the first line alone, and lines without an answer are left out."""
     first = text.partition("\n")[0]
     separator = ";" if ";" in first and "," not in first else ","
-    found: list[Answer] = []
+    answers: list[Answer] = []
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rater = ""
     try:
@@ -171,10 +187,10 @@ def _from_csv(text: str, path: Path, typed: bool) -> list[Answer]:
             rater = row[1] or (rater if typed else "")
             if typed and not row[3]:
                 continue
-            found.append(_row([row[0], rater, *row[2:]], where))
+            answers.append(_row([row[0], rater, *row[2:]], where))
     except csv.Error as error:
         raise OtbenchError(f"{path}, line {rows.line_num}: it is no CSV ({error})") from error
-    return found
+    return answers
 
 
 def _row(row: list[str], where: str) -> Answer:
@@ -201,21 +217,33 @@ def _count(text: str, where: str, name: str) -> int:
 
 
 def check_answers(answers: list[Answer], key: Key, path: Path, partial: bool = False) -> list[Answer]:
-    """Return one rater's answers; raise OtbenchError where they are of another session, about no item of it or twice
-    about one, or, unless partial, not about all.
+    """Answers of one rater, checked against the session.
+
+    Args:
+        answers: The rater's answers.
+        key: Key of the session.
+        path: File of the answers, for errors.
+        partial: Whether items may lack an answer.
+
+    Returns:
+        The answers.
+
+    Raises:
+        OtbenchError: Where they are of another session, about no item of it or twice about one, or, unless partial, not
+            about all.
     """
     seen: set[int] = set()
-    for one in answers:
-        if one.session != key.session:
+    for answer in answers:
+        if answer.session != key.session:
             raise OtbenchError(
-                f"{path}: it answers session {one.session}, expected {key.session}, the session in this folder"
+                f"{path}: it answers session {answer.session}, expected {key.session}, the session in this folder"
             )
-        if one.item > len(key.items):
-            raise OtbenchError(f"{path}, item {one.item}: the session has {len(key.items)} items")
-        if one.item in seen:
-            raise OtbenchError(f"{path}, item {one.item}: it is answered twice")
-        seen.add(one.item)
-    lacking = [one.item for one in key.items if one.item not in seen]
+        if answer.item > len(key.items):
+            raise OtbenchError(f"{path}, item {answer.item}: the session has {len(key.items)} items")
+        if answer.item in seen:
+            raise OtbenchError(f"{path}, item {answer.item}: it is answered twice")
+        seen.add(answer.item)
+    lacking = [item.item for item in key.items if item.item not in seen]
     if lacking and not partial:
         raise OtbenchError(
             f"{path}: {len(lacking)} of {len(key.items)} items are not answered, item {lacking[0]} first;"
@@ -225,30 +253,39 @@ def check_answers(answers: list[Answer], key: Key, path: Path, partial: bool = F
 
 
 def merge(paths: list[Path], key: Key, folder: Path, partial: bool = False) -> list[Answer]:
-    """Add the answers in the files to the journal of `folder`, then to answers.csv; returns those added.
+    """Add the answers in the files to the journal of `folder`, then to answers.csv.
 
     All files are checked before anything is written. Of imports at once, each waits for the other. Raters whom an
     interrupted import left in the journal alone are put into answers.csv too, and may be imported again.
 
+    Args:
+        paths: Raters' files, JSON or CSV.
+        key: Key of the session.
+        folder: Folder of the session.
+        partial: Whether raters who did not finish are taken.
+
+    Returns:
+        The answers that were added.
+
     Raises:
-        OtbenchError: a file is wrong, a rater's answers to this session are there already, or journal and answers.csv
-            disagree.
-        WorkFailed: the disk is full.
+        OtbenchError: Where a file is wrong, a rater's answers to this session are there already, or journal and
+            answers.csv disagree.
+        WorkFailed: Where the disk is full.
     """
     with exclusive(folder):
-        target, journal, known = Path(folder) / "answers.csv", read_journal(folder), _by_rater(stored(folder))
+        target, journal, listed = Path(folder) / "answers.csv", read_journal(folder), _by_rater(stored(folder))
         logged = {(entry.session, entry.rater): _answers_of(entry) for entry in journal.entries}
-        for name in known.keys() & logged.keys():
-            if known[name] != logged[name]:
+        for name in listed.keys() & logged.keys():
+            if listed[name] != logged[name]:
                 raise OtbenchError(
                     f"{target} and {journal.path} hold different answers of {name[1]!r}; expected the same: delete"
                     " the rater's lines from the one that is wrong"
                 )
-        lost = {name: answers for name, answers in logged.items() if name not in known}
-        owners = {rater.casefold(): f"in {target} already" for session, rater in known if session == key.session}
+        lost = {name: answers for name, answers in logged.items() if name not in listed}
+        owners = {rater.casefold(): f"in {target} already" for session, rater in listed if session == key.session}
         owners |= {rater.casefold(): f"in {journal.path} already" for session, rater in lost if session == key.session}
         added = _read_new(paths, key, partial, owners, lost)
-        every = known | lost | added
+        every = listed | lost | added
         append(journal, [_entry(every[name]) for name in every if name not in logged])
         try:
             _write(target, every)
@@ -284,7 +321,7 @@ def _read_new(paths: list[Path], key: Key, partial: bool, owners: dict[str, str]
 
 def _by_rater(answers: list[Answer]) -> ByRater:
     groups: ByRater = {}
-    for answer in sorted(answers, key=lambda one: one.order):
+    for answer in sorted(answers, key=lambda row: row.order):
         groups.setdefault((answer.session, answer.rater), []).append(answer)
     return groups
 
@@ -294,7 +331,7 @@ def _answers_of(entry: Entry) -> list[Answer]:
 
 
 def _entry(answers: list[Answer]) -> Entry:
-    rows = [(one.item, one.answer, one.milliseconds) for one in answers]
+    rows = [(answer.item, answer.answer, answer.milliseconds) for answer in answers]
     return Entry(session=answers[0].session, rater=answers[0].rater, answers=rows)
 
 
@@ -302,24 +339,31 @@ def _write(target: Path, by_rater: ByRater) -> None:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(FIELDS)
-    for one in sorted((answer for own in by_rater.values() for answer in own), key=lambda one: one.order):
-        time = "" if one.milliseconds is None else one.milliseconds
-        writer.writerow([one.session, one.rater, one.item, one.answer, time])
+    for answer in sorted((answer for group in by_rater.values() for answer in group), key=lambda row: row.order):
+        time = "" if answer.milliseconds is None else answer.milliseconds
+        writer.writerow([answer.session, answer.rater, answer.item, answer.answer, time])
     write_text(target, out.getvalue())
 
 
 def stored(folder: str | Path) -> list[Answer]:
-    """The answers of all raters and sessions in answers.csv of `folder`; none where there is no such file.
+    """Answers of all raters and sessions in answers.csv.
 
-    Raises OtbenchError where it is not as `merge` writes it.
+    Args:
+        folder: Folder of the session.
+
+    Returns:
+        The answers; none where there is no such file.
+
+    Raises:
+        OtbenchError: Where the file is not as `merge` writes it.
     """
     path = Path(folder) / "answers.csv"
     if not path.is_file():
         return []
-    found = _from_csv(_text(path, None), path, typed=False)
+    answers = _from_csv(_text(path, None), path, typed=False)
     seen: set[tuple[str, str, int]] = set()
-    for one in found:
-        if one.order in seen:
-            raise OtbenchError(f"{path}: rater {one.rater!r} answers item {one.item} twice")
-        seen.add(one.order)
-    return found
+    for answer in answers:
+        if answer.order in seen:
+            raise OtbenchError(f"{path}: rater {answer.rater!r} answers item {answer.item} twice")
+        seen.add(answer.order)
+    return answers

@@ -25,7 +25,7 @@ NAME = "answers.jsonl"
 
 
 class Entry(Strict):
-    """What one line holds. answers: item, answer and milliseconds, None where nobody measured."""
+    """One line of the journal. answers: item, answer and milliseconds, None where nobody measured."""
 
     session: str = Field(pattern=SESSION)
     rater: str
@@ -34,7 +34,7 @@ class Entry(Strict):
 
 @dataclass(frozen=True)
 class Journal:
-    """A journal as it was read. entries: one a rater and session. size: bytes up to the end of the last of them."""
+    """A journal as it was read. entries: one per rater and session. size: bytes up to the end of the last of them."""
 
     path: Path
     entries: list[Entry]
@@ -42,10 +42,16 @@ class Journal:
 
 
 def read_journal(folder: str | Path) -> Journal:
-    """Read the journal in a session's folder; it has no entries where there is none.
+    """Read the journal in a session's folder.
+
+    Args:
+        folder: Folder of the session.
+
+    Returns:
+        The journal; it has no entries where there is none.
 
     Raises:
-        OtbenchError: a line before the last one is damaged, two are of one rater, or the file cannot be read.
+        OtbenchError: Where a line before the last one is damaged, two are of one rater, or the file cannot be read.
     """
     path = Path(folder) / NAME
     try:
@@ -60,7 +66,7 @@ def read_journal(folder: str | Path) -> Journal:
     for number, line in enumerate(lines, 1):
         entry = _parsed(line)
         if entry is None and number == len(lines):
-            break  # its writer was interrupted, and has told nobody that it is imported
+            break  # its writer was interrupted before it reported the import
         if entry is None:
             raise OtbenchError(
                 f"{path}, line {number}: it is damaged (its checksum is another); delete the line and import again:"
@@ -76,8 +82,13 @@ def read_journal(folder: str | Path) -> Journal:
 def append(journal: Journal, entries: list[Entry]) -> None:
     """Add entries to the journal as it was read, and have them reach the disk; what is cut short behind them goes.
 
+    Args:
+        journal: The journal as it was read.
+        entries: Entries of raters that it lacks.
+
     Raises:
-        WorkFailed: the disk is full or fails; the journal is as it was before.
+        OtbenchError: Where the file cannot be opened for writing.
+        WorkFailed: Where the disk is full or fails; the journal is as it was before.
     """
     if not entries:
         return

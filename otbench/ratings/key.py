@@ -41,7 +41,7 @@ class Item(Strict):
 
     @property
     def what(self) -> tuple[object, ...]:
-        """The image, apart from when it is shown."""
+        """Image that is shown, apart from when: kind, model, seed, snapshot and index."""
         return (self.kind, self.model, self.seed, self.snapshot, self.index)
 
 
@@ -58,11 +58,22 @@ class Key(Strict):
     @property
     def first(self) -> list[Item]:
         """The first showings that count for a rate: neither repeats nor attention checks."""
-        return [one for one in self.items if one.of is None and one.kind != "check"]
+        return [item for item in self.items if item.of is None and item.kind != "check"]
 
 
 def sealed(dataset: str, title: str, seed: int, items: list[Item], images: np.ndarray) -> Key:
-    """The key of these items with their images (n, c, h, w) uint8; equal contents give an equal session name."""
+    """Key of items with their images; equal contents give an equal session name.
+
+    Args:
+        dataset: Name of the data set.
+        title: Title of the data set.
+        seed: Seed of the choice and of the order.
+        items: The items, in order.
+        images: Their images (n, c, h, w) uint8.
+
+    Returns:
+        The key, whose session name is twelve hexadecimal digits of a SHA-256.
+    """
     bare = Key(session="0" * 12, dataset=dataset, title=title, seed=seed, items=items)
     sums = hashlib.sha256(json.dumps(bare.model_dump(mode="json"), sort_keys=True).encode())
     sums.update(f"{images.dtype}{images.shape}".encode())
@@ -71,9 +82,16 @@ def sealed(dataset: str, title: str, seed: int, items: list[Item], images: np.nd
 
 
 def read_key(folder: str | Path) -> Key:
-    """The key of the session in `folder` (key.json).
+    """Read the key of a session.
 
-    Raises OtbenchError where it is missing, is none, or its items contradict one another.
+    Args:
+        folder: Folder of the session, with key.json.
+
+    Returns:
+        The key.
+
+    Raises:
+        OtbenchError: Where it is missing, is none, or its items contradict one another.
     """
     path = Path(folder) / "key.json"
     if not path.is_file():
@@ -82,22 +100,29 @@ def read_key(folder: str | Path) -> Key:
         key = Key.model_validate(read_json(path))
     except (ValidationError, RecursionError) as error:
         raise OtbenchError(f"{path}: {reason(error)}; expected a key that `otbench rate sheet` wrote") from error
-    for at, one in enumerate(key.items):
+    for at, item in enumerate(key.items):
         where = f"{path}, item {at + 1}"
-        if one.item != at + 1:
-            raise OtbenchError(f"{where}: its number is {one.item}, expected items in order from 1")
-        if one.of is not None and not (1 <= one.of <= at and key.items[one.of - 1].what == one.what):
-            raise OtbenchError(f"{where}: it repeats item {one.of}, which is no earlier showing of the same image")
-        if one.kind == "model" and (one.model is None or one.seed is None or one.snapshot is None):
+        if item.item != at + 1:
+            raise OtbenchError(f"{where}: its number is {item.item}, expected items in order from 1")
+        if item.of is not None and not (1 <= item.of <= at and key.items[item.of - 1].what == item.what):
+            raise OtbenchError(f"{where}: it repeats item {item.of}, which is no earlier showing of the same image")
+        if item.kind == "model" and (item.model is None or item.seed is None or item.snapshot is None):
             raise OtbenchError(f"{where}: expected model, seed and snapshot of a generated image")
     return key
 
 
 def reason(error: Exception) -> str:
-    """The first thing that is wrong, in words: where in the file and what was expected."""
+    """First error of a record, in words.
+
+    Args:
+        error: `ValidationError` of the record, or `RecursionError`.
+
+    Returns:
+        Where in the file it is and what was expected.
+    """
     if not isinstance(error, ValidationError):
         return "it is nested too deeply"
     first = error.errors(include_url=False, include_input=False)[0]
     place = [f"{part + 1}" if isinstance(part, int) else str(part)[:40] for part in first["loc"]]
-    shown = " ".join(place) or "the whole"
-    return f"{shown}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+    location = " ".join(place) or "the whole"
+    return f"{location}: {first['msg'][:1].lower()}{first['msg'][1:]}"

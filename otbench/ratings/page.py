@@ -16,10 +16,17 @@ SIDE = 308
 
 
 def page(key: Key, images: np.ndarray) -> str:
-    """The page of a session with its images (n, c, h, w) uint8 in order.
+    """Page of a session.
 
     It names the session and the data set, and nothing else of the key. The browser is told to run only the script and
     the styles that are in it and to load nothing.
+
+    Args:
+        key: Key of the session.
+        images: Its images (n, c, h, w) uint8, in order.
+
+    Returns:
+        The page, one HTML file.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -42,7 +49,7 @@ def page(key: Key, images: np.ndarray) -> str:
         count=len(images),
         width=width * scale,
         height=height * scale,
-        data={"session": key.session, "images": [data_uri(one) for one in images]},
+        data={"session": key.session, "images": [data_uri(image) for image in images]},
         **parts,
     )
 
@@ -55,12 +62,28 @@ def _sum(text: str) -> str:
 
 
 def enlargement(height: int, width: int, side: int) -> int:
-    """The largest whole factor, at least 1, by which an image still fits into `side`."""
+    """Largest whole factor, at least 1, by which an image still fits into a square.
+
+    Args:
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        side: Side of the square in pixels.
+
+    Returns:
+        Factor.
+    """
     return max(1, side // max(height, width))
 
 
 def data_uri(image: np.ndarray) -> str:
-    """An image (c, h, w) uint8 as a PNG data URI, which holds pixels and nothing else."""
+    """Image as a PNG data URI, which holds pixels and nothing else.
+
+    Args:
+        image: Image (c, h, w) uint8, c = 1 or 3.
+
+    Returns:
+        The URI.
+    """
     from PIL import Image
 
     out = io.BytesIO()

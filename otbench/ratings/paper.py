@@ -27,7 +27,13 @@ ASK = "Real images and images made by models are mixed. Mark each as real or gen
 
 
 def write_pdf(path: str | Path, key: Key, images: np.ndarray) -> None:
-    """Write images (n, c, h, w) uint8 with their numbers, and the form with boxes, whole or not at all."""
+    """Write images with their numbers, and the form with boxes, whole or not at all.
+
+    Args:
+        path: Where to write, .pdf.
+        key: Key of the session.
+        images: Its images (n, c, h, w) uint8, in order.
+    """
     from matplotlib.backends.backend_pdf import PdfPages
 
     sheets, forms = _chunks(len(images), COLUMNS * ROWS), _chunks(len(images), FORM_COLUMNS * FORM_ROWS)
@@ -74,8 +80,8 @@ def _images(axes: Axes, items: range, images: np.ndarray) -> None:
     wide, high = room * width, room * height
     for at, item in enumerate(items):
         left, top = MARGIN + (at % COLUMNS) * across + (across - wide) / 2, HEAD + (at // COLUMNS) * down
-        one = images[item].transpose(1, 2, 0).repeat(scale, axis=0).repeat(scale, axis=1)
-        pixels = np.repeat(one, 3, axis=2) if one.shape[2] == 1 else one
+        enlarged = images[item].transpose(1, 2, 0).repeat(scale, axis=0).repeat(scale, axis=1)
+        pixels = np.repeat(enlarged, 3, axis=2) if enlarged.shape[2] == 1 else enlarged
         axes.imshow(pixels, extent=(left, left + wide, top + high, top), interpolation="none", aspect="auto", zorder=2)
         axes.text(left + wide / 2, top + high + 3.2, str(item + 1), fontsize=9, ha="center", va="center")
     axes.set_xlim(0, PAPER[0])

@@ -23,7 +23,7 @@ FIELDS = ("session", "rater", "item", "answer", "milliseconds")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a session holds.
+    """Content of a session.
 
     per_cell: images of every seed at every snapshot that is shown. along: models of which all snapshots are shown; of
     the others only the last. real, checks: held-out real images that count for the ceiling and for attention.
@@ -53,8 +53,17 @@ Shown = tuple[Item, np.ndarray]
 def session(dataset: DataSet, files: list[SampleFile], plan: Plan) -> Session:
     """Choose images and order of a session; the same request gives the same session.
 
-    Raises OtbenchError where the data are no images, a model is given twice or not at all, or there are fewer images
-    than the plan asks for.
+    Args:
+        dataset: Data set of images.
+        files: Samples of the models, a file each.
+        plan: Content of the session.
+
+    Returns:
+        Key and images, and the cells that were left out.
+
+    Raises:
+        OtbenchError: Where the data are no images, a model is given twice or not at all, or there are fewer images than
+            the plan asks for.
     """
     _check(dataset, plan)
     named: dict[str, SampleFile] = {}
@@ -68,16 +77,16 @@ def session(dataset: DataSet, files: list[SampleFile], plan: Plan) -> Session:
     unknown = [name for name in plan.along if name not in named]
     if unknown:
         raise OtbenchError(f"--along {unknown[0]}: there are no samples of it, only of {', '.join(named) or 'none'}")
-    shown, left_out = _real(dataset, plan), []
+    showings, left_out = _real(dataset, plan), []
     for name in sorted(named):
         for cell in _cells(named[name], name in plan.along):
             if cell.status == "ok":
-                shown += _of_cell(named[name].path, name, cell, plan)
+                showings += _of_cell(named[name].path, name, cell, plan)
             else:
                 left_out.append(f"{name}, seed {cell.seed}, snapshot {cell.snapshot:g} ({cell.status})")
-    if not shown:
+    if not showings:
         raise OtbenchError("the session would hold no image: expected samples, or --real above 0")
-    items, images = _ordered(shown, plan)
+    items, images = _ordered(showings, plan)
     return Session(sealed(dataset.name, dataset.title or dataset.name, plan.seed, items, images), images, (*left_out,))
 
 
@@ -91,16 +100,16 @@ def _check(dataset: DataSet, plan: Plan) -> None:
 
 
 def _real(dataset: DataSet, plan: Plan) -> list[Shown]:
-    wanted, held = plan.real + plan.checks, dataset.held_out
-    if wanted > len(held):
+    count, images = plan.real + plan.checks, dataset.held_out
+    if count > len(images):
         raise OtbenchError(
-            f"--real {plan.real} and --checks {plan.checks}: data set {dataset.name} holds out {len(held)} images,"
-            f" expected at least {wanted}"
+            f"--real {plan.real} and --checks {plan.checks}: data set {dataset.name} holds out {len(images)} images,"
+            f" expected at least {count}"
         )
-    chosen = _random(plan.seed, "held-out").choice(len(held), size=wanted, replace=False)
+    chosen = _random(plan.seed, "held-out").choice(len(images), size=count, replace=False)
     kinds = ["real"] * plan.real + ["check"] * plan.checks
     pairs = zip(kinds, chosen.tolist(), strict=True)
-    return [(Item(item=1, kind=kind, index=index), held[index]) for kind, index in pairs]
+    return [(Item(item=1, kind=kind, index=index), images[index]) for kind, index in pairs]
 
 
 def _cells(file: SampleFile, every: bool) -> list[Cell]:
@@ -145,13 +154,18 @@ def _random(seed: int, what: str) -> np.random.Generator:
 
 
 def write_session(made: Session, folder: str | Path) -> None:
-    """Write rate.html, sheet.pdf and form.csv (for raters) and key.json (for nobody else) into `folder`."""
+    """Write rate.html, sheet.pdf and form.csv (for raters) and key.json (for nobody else).
+
+    Args:
+        made: The session.
+        folder: Where to write.
+    """
     folder, key = Path(folder), made.key
     write_text(folder / "rate.html", page(key, made.images))
     write_pdf(folder / "sheet.pdf", key, made.images)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(FIELDS)
-    writer.writerows([key.session, "", one.item, "", ""] for one in key.items)
+    writer.writerows([key.session, "", item.item, "", ""] for item in key.items)
     write_text(folder / "form.csv", out.getvalue())
     write_json(folder / "key.json", key.model_dump(mode="json"))

@@ -19,12 +19,22 @@ def render(
     reference: str | Path | None = None,
     out: str | Path | None = None,
 ) -> Path:
-    """Write tables/, figures/, sheets/, report.md, report.html into `out` (default: `run_dir`); return the page's path.
+    """Write the report of a run: tables/, figures/, sheets/, report.md and report.html.
 
-    Reads metrics.parquet, run.json and the arrays of `run_dir` (see `gathered`), the CSV of published figures and,
-    where given, the first two of `reference`, a folder of the same form; where that is the run itself, it is not shown
-    twice. One part a study of the run, in the order of `studies.recipes`. Every file is written whole or not at all.
-    Raises OtbenchError where a file is missing or wrong.
+    One part a study of the run, in the order of `recipes.recipes`. Every file is written whole or not at all.
+
+    Args:
+        run_dir: Folder of the gathered run: metrics.parquet, run.json and the arrays that `otbench gather` writes.
+        published: The table of published figures, .csv.
+        reference: Folder of the reference results, with metrics.parquet and run.json; None for no columns of them.
+            Where it is the run itself, it is not shown twice.
+        out: Folder to write to; default: `run_dir`.
+
+    Returns:
+        Path of report.html.
+
+    Raises:
+        OtbenchError: Where a file is missing or wrong.
 
     Example: `render("results/default", "config/published.csv", "results/reference")`.
     """
@@ -40,19 +50,19 @@ def render(
     other = None if reference is None or _same(run_dir, Path(reference)) else load_run(reference, scatter=False)
     comparisons = _comparisons(run, other, records, reference is not None and other is None)
     parts = [html.part(comparison, out) for comparison in comparisons]
-    found = html.contents(parts, list(chapters(run.theory, out)), uncomputed(run))
-    base.write_tables(found.tables, out / "tables")
+    contents = html.contents(parts, list(chapters(run.theory, out)), uncomputed(run))
+    base.write_tables(contents.tables, out / "tables")
     (out / "sheets").mkdir(parents=True, exist_ok=True)
-    write_text(out / "report.md", markdown.markdown(run, other, found))
+    write_text(out / "report.md", markdown.markdown(run, other, contents))
     path = out / "report.html"
-    write_text(path, html.page(run, other, found))
+    write_text(path, html.page(run, other, contents))
     return path
 
 
 def _comparisons(
     run: RunResults, other: RunResults | None, records: tuple[Published, ...], is_reference: bool
 ) -> list[Comparison]:
-    """One comparison a study of the run that has data, in the order of the report."""
+    """One comparison for each study of the run that has data, in the order of the report."""
     from otbench.report.comparison import Comparison
     from otbench.report.recipes import recipe, recipes
 

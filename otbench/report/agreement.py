@@ -27,12 +27,19 @@ class Agreement:
 
 
 def agreement(record: Published, own: Summary) -> Agreement | None:
-    """Test the published mean against the seeds' mean; None where the statistics do not allow it.
+    """Test of the published mean against the seeds' mean.
 
     With the number of trials and at least two seeds: Welch's t test (scipy.stats.ttest_ind_from_stats). With one seed:
     that seed as one more trial of the published law, t = d / (s sqrt(1 + 1/n)) with n - 1 degrees of freedom (pooled t
     test against a sample of one). Where the trials are not counted but the standard error is given: z = d / sqrt(se^2 +
     se_run^2). Two figures without any spread agree where they differ by no more than the published figure's rounding.
+
+    Args:
+        record: Published figure.
+        own: The run's summary of the same metric over its seeds, in the published unit.
+
+    Returns:
+        The test; None where the statistics do not allow it.
     """
     error, trials = _error(record), record.n_trials
     if error is None or not own.n or not math.isfinite(own.mean):
@@ -51,8 +58,8 @@ def agreement(record: Published, own: Summary) -> Agreement | None:
         from scipy.stats import ttest_ind_from_stats
 
         own_sd = spread * math.sqrt(own.n)
-        found = ttest_ind_from_stats(own.mean, own_sd, own.n, value, sd, trials, equal_var=own.n == 1)
-        return Agreement(WELCH if own.n > 1 else TRIAL, float(found.statistic), float(found.pvalue), away)
+        test = ttest_ind_from_stats(own.mean, own_sd, own.n, value, sd, trials, equal_var=own.n == 1)
+        return Agreement(WELCH if own.n > 1 else TRIAL, float(test.statistic), float(test.pvalue), away)
     from scipy.stats import norm
 
     z = difference / math.hypot(error, spread)

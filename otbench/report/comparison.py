@@ -51,39 +51,81 @@ class Comparison:
         return self.study.ordered(self.run.datasets)
 
     def published_for(self, dataset: str) -> dict[tuple[str, str], Published]:
-        """(model, metric) -> the published figure of the same set-up, for metrics that a run measured likewise."""
-        found = self.study.published_for(list(self.published), dataset)
+        """Published figures of the same set-up, for metrics that a run measured likewise.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            (model, metric) -> published figure.
+        """
+        figures = self.study.published_for(list(self.published), dataset)
         if not self.study.published_features:
-            return found
-        return {key: one for key, one in found.items() if self.has(dataset, key[1])}
+            return figures
+        return {key: figure for key, figure in figures.items() if self.has(dataset, key[1])}
 
     def rows(self, dataset: str) -> list[RowSpec]:
-        """The rows of a data set's tables."""
+        """Rows of a data set's tables.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Models with their blocks, in the study's order.
+        """
         models = [model for run in self.runs.values() for where, model in run.cells if where == dataset]
         models = list(dict.fromkeys(models))
         return self.study.rows(models, sorted(self.controls), [model for model, _ in self.published_for(dataset)])
 
     def title(self, model: str) -> str:
-        """A model's title: as a run gives it, else as the papers name it."""
+        """Title of a model.
+
+        Args:
+            model: Name of the model.
+
+        Returns:
+            Title as a run gives it, else as the papers name the model.
+        """
         for run in reversed(self.runs.values()):
             if run.info["models"].get(model, {}).get("title"):
                 return run.title("models", model)
         return self.study.titles.get(model, model)
 
     def dataset_title(self, dataset: str) -> str:
-        """A data set's title: as the run gives it, else as the study names it."""
-        own = self.run.info["datasets"].get(dataset, {}).get("title")
-        return str(own or self.study.data_titles.get(dataset, dataset))
+        """Title of a data set.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Title as the run gives it, else as the study names the data set.
+        """
+        title = self.run.info["datasets"].get(dataset, {}).get("title")
+        return str(title or self.study.data_titles.get(dataset, dataset))
 
     def short(self, metric: str) -> str:
-        """What a metric is called where there is little room, without the features that a table is about."""
+        """Short name of a metric, without the features that a table is about.
+
+        Args:
+            metric: Name of the metric, with or without `@network`.
+
+        Returns:
+            Name for headings with little room.
+        """
         base, _, network = metric.partition("@")
         if network == "inception" and base in INCEPTION:
             return INCEPTION[base]
         return self.study.short.get(base, metric_label(base).label)
 
     def full(self, metric: str) -> str:
-        """What a metric is called where nothing else says its features."""
+        """Full name of a metric, with its features.
+
+        Args:
+            metric: Name of the metric, with or without `@network`.
+
+        Returns:
+            Name for places where nothing else states the features.
+        """
         base, _, network = metric.partition("@")
         if not network or (network == "inception" and base in INCEPTION):
             return self.short(metric)
@@ -95,7 +137,14 @@ class Comparison:
         return self.controls | set(self.study.unranked)
 
     def generative(self, dataset: str) -> list[str]:
-        """The models of this run on the data set that are to be ranked, in the study's order."""
+        """Models of this run on the data set that are to be ranked.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Names of the models, in the study's order.
+        """
         return [
             place.model
             for place in self.rows(dataset)
@@ -103,8 +152,14 @@ class Comparison:
         ]
 
     def families(self, dataset: str) -> list[tuple[str, str, list[str]]]:
-        """(key, title, models) of the parts that a figure of all ranked models is drawn in: one without a key or title
-        where there are few models, else neighbouring blocks of the table, together as long as they stay small.
+        """Parts that a figure of all ranked models is drawn in.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            (key, title, models) of every part: one without a key or title where there are few models, else neighbouring
+            blocks of the table, together as long as they stay small.
         """
         blocks: dict[str, list[str]] = {}
         ranked = self.generative(dataset)
@@ -113,51 +168,93 @@ class Comparison:
                 blocks.setdefault(place.block, []).append(place.model)
         if len(ranked) <= MANY:
             return [("", "", ranked)]
-        found: list[tuple[str, str, list[str]]] = []
+        parts: list[tuple[str, str, list[str]]] = []
         for block, models in blocks.items():
             title = self.study.blocks[block]
-            if found and len(found[-1][2]) + len(models) <= FEW:
-                key, before, kept = found[-1]
-                found[-1] = (key, f"{before}; {title[:1].lower()}{title[1:]}", kept + models)
+            if parts and len(parts[-1][2]) + len(models) <= FEW:
+                key, before, members = parts[-1]
+                parts[-1] = (key, f"{before}; {title[:1].lower()}{title[1:]}", members + models)
             else:
-                found.append((block, title, models))
-        return found
+                parts.append((block, title, models))
+        return parts
 
     def standing(self, dataset: str, metric: str) -> AgainstBest | None:
-        """This run's ranked models on the data set beside the best of them; None where there is none."""
+        """This run's ranked models on the data set beside the best of them.
+
+        Args:
+            dataset: Name of the data set.
+            metric: Metric as measured, with `@network` where it has features.
+
+        Returns:
+            The comparison with the best model; None where there is none.
+        """
         key = ("standing", dataset, metric)
         if key not in self.run.memo:
-            held = {model: summarise(self.run, dataset, model, metric) for model in self.generative(dataset)}
-            self.run.memo[key] = standing(held, metric)
+            summaries = {model: summarise(self.run, dataset, model, metric) for model in self.generative(dataset)}
+            self.run.memo[key] = standing(summaries, metric)
         return self.run.memo[key]
 
     def key(self, dataset: str, metric: str, features: str = "") -> str:
-        """The metric as a run of the comparison measured it: with these features where there are such values."""
-        found = [run.key(dataset, metric, features) for run in self.runs.values()]
-        return next((key for key in found if key != metric), metric)
+        """The metric as a run of the comparison measured it.
+
+        Args:
+            dataset: Name of the data set.
+            metric: Name of the metric, without features.
+            features: Network of the features; empty for none.
+
+        Returns:
+            `metric@features` where a run has such values, else `metric`.
+        """
+        keys = [run.key(dataset, metric, features) for run in self.runs.values()]
+        return next((key for key in keys if key != metric), metric)
 
     def main_key(self, dataset: str, metric: str) -> str:
-        """The metric with the best features that this run measured it with: Inception's, a classifier's, or none."""
+        """The metric with the best features that this run measured it with.
+
+        Args:
+            dataset: Name of the data set.
+            metric: Name of the metric, without features.
+
+        Returns:
+            The metric with Inception's features, a classifier's, or none.
+        """
         keys = [self.run.key(dataset, metric, features) for features in ("inception", "classifier")]
         return next((key for key in keys if key != metric), metric)
 
     def has(self, dataset: str, metric: str) -> bool:
-        """Whether a run measured the metric on the data set."""
+        """Whether a run measured the metric on the data set.
+
+        Args:
+            dataset: Name of the data set.
+            metric: Metric as measured, with `@network` where it has features; `seconds` is always there.
+
+        Returns:
+            True where this run or the reference has values.
+        """
         if metric == "seconds":
             return True
         return any((dataset, metric) in run.protocols for run in self.runs.values())
 
     def said(self, dataset: str, metrics: tuple[str, ...] | list[str], own: bool = False) -> str:
-        """Run, budget, seeds and number of points, for a caption; own: of this run alone, without the reference."""
+        """Caption of run, budget, seeds and number of points.
+
+        Args:
+            dataset: Name of the data set.
+            metrics: Metrics whose protocols state the number of points; empty leaves it out.
+            own: Whether this run alone is described, without the reference.
+
+        Returns:
+            The sentences.
+        """
         parts = []
         for label, run in ({self.label: self.run} if own else self.runs).items():
-            counts = sorted({len(found) for (where, _), found in run.cells.items() if where == dataset})
+            counts = sorted({len(seeds) for (where, _), seeds in run.cells.items() if where == dataset})
             if counts:
                 number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
                 plural = "" if counts[-1] == 1 else "s"
                 parts.append(f"{_capital(label)}: {run.name} ({run.budget}; {number} seed{plural})")
         points = [points_in(self.run.protocol(dataset, metric)) for metric in metrics]
-        points = sorted({one for one in points if one})
+        points = sorted({count for count in points if count})
         if points:
             parts.append(f"n = {' or '.join(points)} generated {self.study.kind}")
         return ". ".join(parts) + "."

@@ -13,18 +13,27 @@ from otbench.report.results import RunResults
 
 
 def floor(run: RunResults, dataset: str, metric: str) -> float:
-    """The expected value of `metric` for a perfect sampler under the run's protocol; NaN where none is known."""
+    """Expected value of the metric for a perfect sampler under the run's protocol.
+
+    Args:
+        run: Gathered run.
+        dataset: Name of the data set.
+        metric: Name of the metric, with or without `@network`.
+
+    Returns:
+        Expectation in the metric's own unit; NaN where none is known.
+    """
     about, protocol = run.info["datasets"].get(dataset, {}), run.protocol(dataset, metric)
     metric = metric.partition("@")[0]
-    known = {name: about.get(name) for name in ("centres", "sigma", "weights", "n_train")}
+    facts = {name: about.get(name) for name in ("centres", "sigma", "weights", "n_train")}
     return _ideal(
-        metric, json.dumps(known, sort_keys=True), _count("n_generated", protocol), _count("n_real", protocol)
+        metric, json.dumps(facts, sort_keys=True), _count("n_generated", protocol), _count("n_real", protocol)
     )
 
 
 def _count(name: str, protocol: str) -> int:
-    found = re.search(rf"\b{name}=(\d+)", protocol)
-    return int(found[1]) if found else 0
+    match = re.search(rf"\b{name}=(\d+)", protocol)
+    return int(match[1]) if match else 0
 
 
 @lru_cache(maxsize=1024)

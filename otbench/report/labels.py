@@ -25,7 +25,15 @@ class MetricLabel:
     significant: int | None = None
 
     def number(self, value: float, error: float = math.nan) -> str:
-        """`value ± error` in the metric's unit; `n/a` where there is no value."""
+        """`value ± error` in the shown unit.
+
+        Args:
+            value: Value of the metric, in its own unit.
+            error: Error in the same unit; NaN leaves it out.
+
+        Returns:
+            Text, scaled by `factor`; `n/a` where there is no value.
+        """
         if math.isnan(value):
             return "n/a"
         if math.isinf(value):
@@ -40,7 +48,14 @@ class MetricLabel:
 
 
 def magnitude(value: float) -> int:
-    """The power of ten of the first digit of `value`; 0 for 0."""
+    """Power of ten of a number's first digit.
+
+    Args:
+        value: A finite number.
+
+    Returns:
+        Exponent; 0 for 0.
+    """
     return math.floor(math.log10(abs(value))) if value else 0
 
 
@@ -68,15 +83,19 @@ OWN = {
 
 
 def metric_label(name: str) -> MetricLabel:
-    """How the metric `name` is shown; one that the report does not know is taken from the registry of metrics.
+    """Label of a metric; one that the report does not know is taken from the registry of metrics.
 
-    `metric@network` is the metric on the features of a network, which its label says.
+    Args:
+        name: Name of the metric. `metric@network` is the metric on the features of a network, which its label says.
+
+    Returns:
+        How the metric is shown.
     """
     base, _, network = name.partition("@")
     if network:
-        found = metric_label(base)
-        said = INCEPTION.get(base) if network == "inception" else None
-        return replace(found, name=name, label=said or f"{found.label}, {NETWORKS.get(network, network)}")
+        bare = metric_label(base)
+        paper_name = INCEPTION.get(base) if network == "inception" else None
+        return replace(bare, name=name, label=paper_name or f"{bare.label}, {NETWORKS.get(network, network)}")
     if name in OWN:
         return OWN[name]
     metric = METRICS.get(name)
@@ -87,21 +106,42 @@ def metric_label(name: str) -> MetricLabel:
 
 
 def scale_of(name: str) -> str:
-    """The scale on which models are compared by the metric: `log`, `logit` or `identity`."""
+    """Scale on which models are compared by the metric.
+
+    Args:
+        name: Name of the metric, with or without `@network`.
+
+    Returns:
+        `log`, `logit` or `identity`.
+    """
     base = name.partition("@")[0]
     return METRICS[base].scale if base in METRICS else {"seconds": "log", "excellence": "logit"}.get(base, "identity")
 
 
 def counted(name: str) -> bool:
-    """Whether a value of the metric is the share of the generated samples that pass, each by itself."""
+    """Whether a value of the metric is the share of the generated samples that pass, each by itself.
+
+    Args:
+        name: Name of the metric, with or without `@network`.
+
+    Returns:
+        True for such a share.
+    """
     base = name.partition("@")[0]
     return base in METRICS and METRICS[base].counted
 
 
 def points_in(protocol: str) -> str:
-    """The number of generated points that a protocol states, or an empty string."""
-    found = re.search(r"\bn_generated=(\d+)", protocol)
-    return f"{int(found[1]):,}" if found else ""
+    """Number of generated points that a protocol states.
+
+    Args:
+        protocol: Protocol of a metric, with `n_generated=...`.
+
+    Returns:
+        The number with separators of thousands, or an empty string.
+    """
+    match = re.search(r"\bn_generated=(\d+)", protocol)
+    return f"{int(match[1]):,}" if match else ""
 
 
 UNITS = {"peak_memory": ("Peak memory", "MiB", 2.0**20), "energy": ("Energy", "kJ", 1e3)}

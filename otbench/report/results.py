@@ -71,29 +71,45 @@ class RunResults:
         return {FIRST_STUDY: {key: self.info[key] for key in keys if key in self.info}}
 
     def study_of(self, dataset: str) -> str:
-        """The study that a data set belongs to: as run.json says, else as its rows say, else the first."""
-        found = self.info["datasets"].get(dataset, {}).get("study")
-        found = found or next((name for name, one in self.studies.items() if dataset in one.get("datasets", ())), None)
-        if found is None and "study" in self.table:
-            found = next(iter(self.table.loc[self.table["dataset"] == dataset, "study"]), None)
-        return found if found in self.studies else next(iter(self.studies))
+        """Study that a data set belongs to: as run.json says, else as its rows say, else the first.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Name of the study.
+        """
+        study = self.info["datasets"].get(dataset, {}).get("study")
+        study = study or next(
+            (name for name, about in self.studies.items() if dataset in about.get("datasets", ())), None
+        )
+        if study is None and "study" in self.table:
+            study = next(iter(self.table.loc[self.table["dataset"] == dataset, "study"]), None)
+        return study if study in self.studies else next(iter(self.studies))
 
     def of(self, study: str) -> RunResults:
-        """The part of the run that belongs to `study`, with that study's own budget, snapshots, seeds and models."""
+        """Part of the run that belongs to one study.
+
+        Args:
+            study: Name of the study, a key of `studies`.
+
+        Returns:
+            Results of the same form, with that study's own budget, snapshots, seeds and models.
+        """
         about = self.studies[study]
         names = {dataset for dataset in self.datasets if self.study_of(dataset) == study}
-        models = {name: one | one.get("by_study", {}).get(study, {}) for name, one in self.info["models"].items()}
+        models = {name: entry | entry.get("by_study", {}).get(study, {}) for name, entry in self.info["models"].items()}
         listed = about.get("models") or self.info.get("models_of", {}).get(study) or list(models)
         info = self.info | {key: about[key] for key in ("budget", "snapshots", "seeds") if about.get(key)}
         info |= {
             "expected": [cell for cell in self.info["expected"] if str(cell[0]) in names],
-            "datasets": {name: one for name, one in self.info["datasets"].items() if name in names},
-            "models": {name: one for name, one in models.items() if name in listed},
+            "datasets": {name: entry for name, entry in self.info["datasets"].items() if name in names},
+            "models": {name: entry for name, entry in models.items() if name in listed},
         }
         frames = ("table", "search", "spread", "bias", "losses")
-        own = {name: frame[frame["dataset"].isin(names)] for name in frames for frame in [getattr(self, name)]}
-        ratings = {name: one for name, one in self.ratings.items() if name in names}
-        return replace(self, info=info, ratings=ratings, **own)
+        parts = {name: frame[frame["dataset"].isin(names)] for name in frames for frame in [getattr(self, name)]}
+        ratings = {name: entry for name, entry in self.ratings.items() if name in names}
+        return replace(self, info=info, ratings=ratings, **parts)
 
     @cached_property
     def last(self) -> float:
@@ -104,12 +120,12 @@ class RunResults:
     @cached_property
     def cells(self) -> dict[tuple[str, str], list[int]]:
         """(data set, model) -> seeds that should be there: the expected ones and any others found."""
-        found: dict[tuple[str, str], set[int]] = {}
+        pairs: dict[tuple[str, str], set[int]] = {}
         for dataset, model, seed in self.info["expected"]:
-            found.setdefault((str(dataset), str(model)), set()).add(int(seed))
+            pairs.setdefault((str(dataset), str(model)), set()).add(int(seed))
         for dataset, model, seed in self.table[["dataset", "model", "seed"]].drop_duplicates().itertuples(index=False):
-            found.setdefault((dataset, model), set()).add(int(seed))
-        return {key: sorted(seeds) for key, seeds in found.items()}
+            pairs.setdefault((dataset, model), set()).add(int(seed))
+        return {key: sorted(seeds) for key, seeds in pairs.items()}
 
     @cached_property
     def groups(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -125,10 +141,18 @@ class RunResults:
     def final(self) -> dict[tuple[str, str], pd.DataFrame]:
         """(data set, model) -> its rows that are ok at the last snapshot."""
         rows = self.table[np.isclose(self.table["snapshot"], self.last) & (self.table["status"] == "ok")]
-        return {key: found for key, found in rows.groupby(["dataset", "model"], sort=False)}
+        return {key: part for key, part in rows.groupby(["dataset", "model"], sort=False)}
 
     def rows(self, dataset: str, model: str) -> pd.DataFrame:
-        """The rows of one model on one data set (none where it was not measured)."""
+        """Rows of one model on one data set.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Rows of `table`; none where the model was not measured.
+        """
         return self.groups.get((dataset, model), self.table.iloc[:0])
 
     @cached_property
@@ -140,22 +164,47 @@ class RunResults:
             .size()
             .sort_values(ascending=False, kind="stable")
         )
-        found: dict[tuple[str, str], list[str]] = {}
+        by_metric: dict[tuple[str, str], list[str]] = {}
         for dataset, metric, protocol in counted.index:
-            found.setdefault((dataset, metric), []).append(protocol)
-        return found
+            by_metric.setdefault((dataset, metric), []).append(protocol)
+        return by_metric
 
     def key(self, dataset: str, metric: str, features: str = "") -> str:
-        """The metric as measured on the data set: with these features where there are such values, else without."""
+        """The metric as measured on the data set.
+
+        Args:
+            dataset: Name of the data set.
+            metric: Name of the metric, without features.
+            features: Network of the features; empty for none.
+
+        Returns:
+            `metric@features` where there are such values, else `metric`.
+        """
         featured = f"{metric}@{features}"
         return featured if features and (dataset, featured) in self.protocols else metric
 
     def protocol(self, dataset: str, metric: str) -> str:
-        """The protocol of the metric's column: the most frequent one; empty where the metric was not measured."""
+        """Protocol of the metric's column.
+
+        Args:
+            dataset: Name of the data set.
+            metric: Metric as measured, with `@network` where it has features.
+
+        Returns:
+            The most frequent protocol; empty where the metric was not measured.
+        """
         return self.protocols.get((dataset, metric), [""])[0]
 
     def title(self, kind: str, name: str) -> str:
-        """The title of a model or data set (`kind` is `models` or `datasets`), or its name."""
+        """Title of a model or data set.
+
+        Args:
+            kind: `models` or `datasets`.
+            name: Name of the model or data set.
+
+        Returns:
+            Title, or the name where there is none.
+        """
         return str(self.info[kind].get(name, {}).get("title") or name)
 
     @property
@@ -166,12 +215,28 @@ class RunResults:
         return list(dict.fromkeys([*named, *used]))
 
     def paper_steps(self, dataset: str, model: str) -> float | None:
-        """The paper's budget of the model on the data set; None where it has none or is not known."""
+        """The paper's budget of the model on the data set.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Training steps; None where the paper has none or they are not known.
+        """
         paper = self.info["models"].get(model, {}).get("paper_steps")
         return paper.get(dataset) if isinstance(paper, dict) else paper
 
     def steps(self, dataset: str, model: str) -> float:
-        """The model's budget on the data set: the paper's for it, its own, or the study's; 1 where none is known."""
+        """The model's budget on the data set: the paper's for it, its own, or the study's.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Training steps; 1 where none are known.
+        """
         about = self.info["models"].get(model, {})
         study = (self.info.get("config") or {}).get("studies") or {}
         if (study.get(self.study_of(dataset)) or {}).get("steps") == "paper" and isinstance(about["paper_steps"], dict):
@@ -187,18 +252,25 @@ class RunResults:
     @property
     def budget(self) -> str:
         """The budget in words, marked where it is small."""
-        said = str(self.info["budget"].get("said") or "")
-        if not said:
-            said = f"{self.info['budget'].get('steps', 'unstated')} steps"
-        return f"small budget: {said}" if self.small else said
+        text = str(self.info["budget"].get("said") or "")
+        if not text:
+            text = f"{self.info['budget'].get('steps', 'unstated')} steps"
+        return f"small budget: {text}" if self.small else text
 
 
 def load_run(folder: str | Path, scatter: bool = True) -> RunResults:
-    """Read metrics.parquet, run.json and, where asked, scatter.npz of `folder`, and with it the arrays of the image
-    study where there are any: gallery.npz, curves.npz, latent.npz; and search.csv, spread.csv, bias.csv,
-    losses.parquet, ratings.json and theory/*.npz.
+    """Read a gathered run.
 
-    Raises OtbenchError, naming the file and what was expected, where one is missing or wrong.
+    Args:
+        folder: Folder with metrics.parquet and run.json.
+        scatter: Whether to read scatter.npz too, and with it, where they are there, gallery.npz, curves.npz,
+            latent.npz, search.csv, spread.csv, bias.csv, losses.parquet, ratings.json and theory/*.npz.
+
+    Returns:
+        The run's results.
+
+    Raises:
+        OtbenchError: Where a file is missing or wrong; the message names it and what was expected.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -216,19 +288,19 @@ def load_run(folder: str | Path, scatter: bool = True) -> RunResults:
 
 def _numbers(folder: Path) -> dict[str, Any]:
     """Repeated measurements, losses, ratings and the theory, as far as the run has them."""
-    found: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
     for name, columns in (("spread", SPREAD), ("bias", BIAS)):
         if (path := folder / f"{name}.csv").is_file():
-            found[name] = read_spread(path, columns)
+            parts[name] = read_spread(path, columns)
     if (path := folder / "losses.parquet").is_file():
-        found["losses"] = _parquet(path, LOSSES)
+        parts["losses"] = _parquet(path, LOSSES)
     if (path := folder / "ratings.json").is_file():
-        found["ratings"] = read_json(path)
-        if not isinstance(found["ratings"], dict):
-            raise OtbenchError(f"{path}: expected an object, got {type(found['ratings']).__name__}")
+        parts["ratings"] = read_json(path)
+        if not isinstance(parts["ratings"], dict):
+            raise OtbenchError(f"{path}: expected an object, got {type(parts['ratings']).__name__}")
     paths = {name: Layout(folder).theory(name) for name in THEORIES}
-    found["theory"] = {name: read_findings(path) for name, path in paths.items() if path.is_file()}
-    return found
+    parts["theory"] = {name: read_findings(path) for name, path in paths.items() if path.is_file()}
+    return parts
 
 
 def _info(path: Path) -> dict[str, Any]:
@@ -250,7 +322,7 @@ def _info(path: Path) -> dict[str, Any]:
 
 
 def _parquet(path: Path, columns: list[str]) -> pd.DataFrame:
-    """The columns of a parquet table; raises OtbenchError where it is none or lacks one."""
+    """Columns of a parquet table; raises OtbenchError where the file is not one or lacks a column."""
     if not path.is_file():
         raise OtbenchError(f"cannot read {path}: no such file; `otbench gather` writes it")
     table = read_parquet(path)
@@ -281,7 +353,14 @@ def _table(path: Path) -> pd.DataFrame:
 
 
 def featured(table: pd.DataFrame) -> list[str]:
-    """The metric of every row, `metric@network` where its protocol states a network and the name does not yet."""
+    """Metric of every row with its features.
+
+    Args:
+        table: Tidy rows with the columns `metric` and `protocol`.
+
+    Returns:
+        Names (rows,): `metric@network` where the protocol states a network and the name does not yet.
+    """
     networks = table["protocol"].map(network_of)
     return [
         f"{metric}@{network}" if network and "@" not in metric else metric
@@ -290,9 +369,16 @@ def featured(table: pd.DataFrame) -> list[str]:
 
 
 def network_of(protocol: object) -> str:
-    """The network whose features a protocol states (`inception`, `classifier`); empty where there is none."""
-    found = re.match(r"features=([a-z]+)", str(protocol))
-    return found[1] if found and found[1] not in ("coordinates", "pixels") else ""
+    """Network whose features a protocol states.
+
+    Args:
+        protocol: Protocol of a metric, which may begin with `features=...`.
+
+    Returns:
+        `inception` or `classifier`; empty where there is none.
+    """
+    match = re.match(r"features=([a-z]+)", str(protocol))
+    return match[1] if match and match[1] not in ("coordinates", "pixels") else ""
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

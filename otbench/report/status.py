@@ -30,21 +30,21 @@ def status(folder: Path, config: str | None = None) -> dict[str, Any]:
     from otbench.report.summary import status_of
 
     run = load_run(folder, scatter=False)
-    found = [
+    cells = [
         {"dataset": dataset, "model": model, "seed": seed, "status": status_of(part, dataset, model, seed)}
         for part in map(run.of, run.studies)
         for (dataset, model), seeds in part.cells.items()
         for seed in seeds
     ]
-    counts = Counter(cell["status"] for cell in found)
-    messages = {(one["dataset"], one["model"]): one["message"] for one in run.info.get("stale", [])}
-    troubled = [cell for cell in found if cell["status"] != "ok"]
+    counts = Counter(cell["status"] for cell in cells)
+    messages = {(entry["dataset"], entry["model"]): entry["message"] for entry in run.info.get("stale", [])}
+    troubled = [cell for cell in cells if cell["status"] != "ok"]
     for cell in troubled:
         if cell["status"] == "missing" and (message := messages.get((cell["dataset"], cell["model"]))):
             cell["message"] = message
     return {
         "run": run.name,
-        "counts": {name: counts[name] for name in STATUSES} | {"all": len(found)},
+        "counts": {name: counts[name] for name in STATUSES} | {"all": len(cells)},
         "troubled": troubled,
         "lacking": list(run.info.get("lacking", [])),
         "config": _other_config(Path(folder), run.info, config),
@@ -71,7 +71,14 @@ def _other_config(folder: Path, info: dict[str, Any], config: str | None) -> str
 
 
 def said(found: dict[str, Any]) -> str:
-    """What `status` found, in words: the counts, then the cells that are not ok, a model a line."""
+    """Words for what `status` found: the counts, then the cells that are not ok, a model a line.
+
+    Args:
+        found: What `status` returned.
+
+    Returns:
+        Lines of text.
+    """
     counts = found["counts"]
     parts = [f"{counts[name]} {name}" for name in STATUSES[1:] if counts[name]]
     lines = [f"{found['run']}: {counts['ok']} of {counts['all']} cells are ok" + "".join(f", {part}" for part in parts)]
@@ -87,7 +94,14 @@ def said(found: dict[str, Any]) -> str:
 
 
 def problem(found: dict[str, Any]) -> str:
-    """Why a run does not succeed, in one sentence; empty where it does."""
+    """Why a run does not succeed.
+
+    Args:
+        found: What `status` returned.
+
+    Returns:
+        One sentence; empty where the run succeeds.
+    """
     parts = [found["config"]] if found["config"] else []
     if found["troubled"]:
         parts.append(f"{len(found['troubled'])} of {found['counts']['all']} cells are not ok; the report counts them")

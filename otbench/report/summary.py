@@ -90,7 +90,17 @@ class Summary:
 
 
 def status_of(run: RunResults, dataset: str, model: str, seed: int) -> str:
-    """The status of one cell: that of its last snapshot; a seed that diverged earlier is diverged."""
+    """Status of one cell: that of its last snapshot; a seed that diverged earlier is diverged.
+
+    Args:
+        run: Gathered run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        seed: Seed of the training.
+
+    Returns:
+        One of `ok`, `missing`, `diverged` and `failed`.
+    """
     rows = run.rows(dataset, model)
     rows = rows[rows["seed"] == seed]
     final = rows[np.isclose(rows["snapshot"], run.last)]
@@ -101,7 +111,16 @@ def status_of(run: RunResults, dataset: str, model: str, seed: int) -> str:
 
 
 def counts_of(run: RunResults, dataset: str, model: str) -> dict[str, int]:
-    """Status -> number of seeds of one model on one data set; empty where the run does not have the pair."""
+    """Number of seeds of one model on one data set by status.
+
+    Args:
+        run: Gathered run.
+        dataset: Name of the data set.
+        model: Name of the model.
+
+    Returns:
+        Status -> number of seeds; empty where the run does not have the pair.
+    """
     key = ("counts", dataset, model)
     if key not in run.memo:
         seeds = run.cells.get((dataset, model), [])
@@ -110,7 +129,17 @@ def counts_of(run: RunResults, dataset: str, model: str) -> dict[str, int]:
 
 
 def summarise(run: RunResults, dataset: str, model: str, metric: str) -> Summary:
-    """The metric at the last snapshot over seeds; `metric` may be `seconds`, the cost of training."""
+    """Summary of the metric at the last snapshot over seeds.
+
+    Args:
+        run: Gathered run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        metric: Metric as measured, with `@network` where it has features; or `seconds`, the cost of training.
+
+    Returns:
+        The summary, which the run remembers.
+    """
     key = ("summary", dataset, model, metric)
     if key not in run.memo:
         run.memo[key] = _summary(run, dataset, model, metric)
@@ -124,7 +153,16 @@ def _summary(run: RunResults, dataset: str, model: str, metric: str) -> Summary:
 
 
 def of_seeds(values: pd.Series, counts: dict[str, int], other: int = 0) -> Summary:
-    """The summary of values indexed by seed."""
+    """Summary of values indexed by seed.
+
+    Args:
+        values: Values (n,), whose index is the seed.
+        counts: Status -> number of seeds, over all that were expected.
+        other: Number of seeds measured only under another protocol.
+
+    Returns:
+        The summary, without a number of samples.
+    """
     return Summary(tuple(map(float, values)), counts, other, tuple(map(int, values.index)))
 
 
@@ -142,27 +180,58 @@ def _by_seed(run: RunResults, dataset: str, model: str, metric: str) -> tuple[pd
 
 
 def difference(run: RunResults, dataset: str, model: str, first: str, second: str) -> Summary:
-    """Metric `first` minus metric `second` at the last snapshot, seed by seed; seeds that lack one are left out."""
+    """Metric `first` minus metric `second` at the last snapshot, seed by seed.
+
+    Args:
+        run: Gathered run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        first: Metric to subtract from.
+        second: Metric to subtract.
+
+    Returns:
+        Summary of the differences; seeds that lack one of the two are left out.
+    """
     pair = [_by_seed(run, dataset, model, metric)[0] for metric in (first, second)]
     values = (pair[0] - pair[1]).dropna().sort_index()
     return of_seeds(values, counts_of(run, dataset, model))
 
 
 def curve(run: RunResults, dataset: str, model: str, metric: str) -> pd.DataFrame:
-    """The metric along training: columns snapshot, mean, error, seconds (mean), n (seeds that are ok there)."""
+    """The metric along training.
+
+    Args:
+        run: Gathered run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        metric: Metric as measured, with `@network` where it has features.
+
+    Returns:
+        Columns snapshot, mean, error, n (seeds that are ok there), seconds (mean); a row a snapshot.
+    """
     rows = run.rows(dataset, model)
     rows = rows[(rows["metric"] == metric) & (rows["protocol"] == run.protocol(dataset, metric))]
     rows = rows[(rows["status"] == "ok") & np.isfinite(rows["value"])]
     grouped = rows.groupby("snapshot")["value"]
-    found = {"mean": grouped.mean(), "error": grouped.sem(), "n": grouped.size()}
-    found["seconds"] = rows.groupby("snapshot")["seconds"].mean()
-    return pd.DataFrame(found).reset_index()
+    columns = {"mean": grouped.mean(), "error": grouped.sem(), "n": grouped.size()}
+    columns["seconds"] = rows.groupby("snapshot")["seconds"].mean()
+    return pd.DataFrame(columns).reset_index()
 
 
 def told_apart(first: Summary, second: Summary, level: float = 0.05) -> bool | None:
-    """Whether Welch's t test tells the two means apart at `level`; None where one has fewer than two seeds.
+    """Whether Welch's t test tells two means apart.
 
-    Welch, B. L. (1947), with Satterthwaite's degrees of freedom. Two exact results differ where their means do.
+    Two exact results differ where their means do.
+
+    Args:
+        first: Summary of one model.
+        second: Summary of the other.
+        level: Level of the two-sided test.
+
+    Returns:
+        True where the means differ significantly; None where one has fewer than two seeds.
+
+    Source: Welch, B. L. (1947), with Satterthwaite's degrees of freedom.
     """
     if first.n < 2 or second.n < 2:
         return None
@@ -179,18 +248,34 @@ def told_apart(first: Summary, second: Summary, level: float = 0.05) -> bool | N
 
 
 def standing(summaries: dict[str, Summary], metric: str) -> AgainstBest | None:
-    """The best model and the others beside it; None where no model has a value or the metric has no better side."""
+    """The best model and the others beside it.
+
+    Args:
+        summaries: Model -> its summary of the metric.
+        metric: Metric as measured, with `@network` where it has features.
+
+    Returns:
+        The comparison; None where no model has a value or neither direction of the metric is better.
+    """
     direction = metric_label(metric).direction
     if direction not in ("higher", "lower"):
         return None
-    samples = [one.samples for one in summaries.values() if one.n]
-    known = min((one for one in samples if one), default=None) if all(samples) else None
-    values = {model: one.values for model, one in summaries.items()}
-    return against_best(values, direction, scale_of(metric), known, counted(metric))
+    samples = [summary.samples for summary in summaries.values() if summary.n]
+    fewest = min((summary for summary in samples if summary), default=None) if all(samples) else None
+    values = {model: summary.values for model, summary in summaries.items()}
+    return against_best(values, direction, scale_of(metric), fewest, counted(metric))
 
 
 def of_samples(summary: Summary, metric: str) -> Interval:
-    """The binomial interval at 95 % of a single seed's share of its samples; unknown of any other metric or number."""
+    """Binomial interval at 95 % of a single seed's share of its samples.
+
+    Args:
+        summary: Summary of the metric.
+        metric: Metric as measured, with `@network` where it has features.
+
+    Returns:
+        Wilson's interval; unknown of any other metric or number of seeds.
+    """
     if summary.n != 1 or not summary.samples or not counted(metric) or not 0 <= summary.values[0] <= 1:
         return UNKNOWN
     return intervals.wilson(summary.values[0], summary.samples)

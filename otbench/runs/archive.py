@@ -1,4 +1,4 @@
-"""What of a run travels between machines, as parts of a compressed tar file: pack and unpack.
+"""Files of a run that travel between machines, as parts of a compressed tar file: pack and unpack.
 
 The parts, one after another, are a tar file (`cat part-*.tar.xz | tar xJ`); manifest.json says what they are.
 """
@@ -36,28 +36,39 @@ TEXTS = ("run", "code_version", "measure_version")
 #: a part's place and the beginning of its checksum: a parcel is written beside the one before and never over it
 PART = r"part-\d\d+-[0-9a-f]{12}\.tar\.xz"
 PARTS = "part-*.tar.xz"
-#: what a slice leaves that is killed while it writes a part
+#: temporary files of a slice that was killed while it wrote a part
 HALF = ".part-*.xz"
 MIB = 2**20
-#: what of a run's folder travels, and Snakemake's records of it
+#: subfolders of a run's folder that travel, and Snakemake's records of them
 FOLDERS = ("metrics", "samples", "spread", "search", "studies", "theory", "ratings", "features", "fit")
 RECORDS = ".snakemake"
 FIT = ("fit.json", "losses.csv")
 WEIGHTS = "weights.safetensors"
-#: a filter of what is extracted, from Python 3.11.4 on; what is no file in the run's folder is refused before
+#: filter of extraction, from Python 3.11.4 on; members that are no file in the run's folder are refused before
 SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 #: bytes of small files that are compressed together
 TOGETHER = 4 * MIB
-#: weights hardly compress: what is larger than this share of the room is not tried
+#: weights hardly compress: a file larger than the room divided by this share is not tried
 SHARE = 0.6
 
 
 def pack(run: Run, out: Path, part_size: float, parts: int, told: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Write what is needed to go on with a run into `out`: at most `parts` files of at most `part_size` MiB.
+    """Write what is needed to go on with a run into `out`.
 
-    What models that are under way have so far goes as far as there is room, the smallest first. Returns what
-    manifest.json holds, `told` and the files left out among it. Raises OtbenchError where the finished cells do not
-    fit, and where `out` holds another run; nothing is written then.
+    What models that are under way have so far goes as far as there is room, the smallest first.
+
+    Args:
+        run: The run.
+        out: Folder of the parts and manifest.json.
+        part_size: Most MiB of a part.
+        parts: Most parts.
+        told: Further entries of the manifest, such as `complete`.
+
+    Returns:
+        Content of manifest.json, with `told` and the files left out (`left_out`).
+
+    Raises:
+        OtbenchError: The finished cells do not fit, or `out` holds another run; nothing is written then.
     """
     check_folder(run, out)
     size = int(part_size * MIB)
@@ -66,9 +77,9 @@ def pack(run: Run, out: Path, part_size: float, parts: int, told: dict[str, Any]
     thin = sum((run.folder / name).stat().st_size for name in needed) > limit
     if thin:
         needed = [name for name in needed if not _made_again(name)]
-    found = _streams(run, needed, thin)
+    streams = _streams(run, needed, thin)
     end = lzma.compress(bytes(1024))
-    left = limit - sum(map(len, found)) - len(end)
+    left = limit - sum(map(len, streams)) - len(end)
     if left < 0:
         raise OtbenchError(
             f"the finished cells of run {run.run} take {(limit - left) / MIB:,.1f} MiB packed, and {parts} parts of"
@@ -79,12 +90,12 @@ def pack(run: Run, out: Path, part_size: float, parts: int, told: dict[str, Any]
         stream = _compressed(run, [spare[0]], False)
         if len(stream) > left:
             break
-        found.append(stream)
+        streams.append(stream)
         left -= len(stream)
         spare = spare[1:]
-    content = b"".join([*found, end])
+    content = b"".join([*streams, end])
     chunks = [content[start : start + size] for start in range(0, len(content), size)]
-    said = {
+    manifest = {
         "format": FORMAT,
         "run": run.run,
         "code_version": code_version(),
@@ -94,8 +105,8 @@ def pack(run: Run, out: Path, part_size: float, parts: int, told: dict[str, Any]
         **(told or {}),
         "parts": _named(chunks),
     }
-    _write(out, said, chunks)
-    return said
+    _write(out, manifest, chunks)
+    return manifest
 
 
 def _named(chunks: list[bytes]) -> list[dict[str, Any]]:
@@ -103,8 +114,8 @@ def _named(chunks: list[bytes]) -> list[dict[str, Any]]:
     sums = [hashlib.sha256(chunk).hexdigest() for chunk in chunks]
     wide = max(2, len(str(len(chunks) - 1)))
     return [
-        {"name": f"part-{number:0{wide}d}-{one[:12]}.tar.xz", "bytes": len(chunk), "sha256": one}
-        for number, (chunk, one) in enumerate(zip(chunks, sums, strict=True))
+        {"name": f"part-{number:0{wide}d}-{checksum[:12]}.tar.xz", "bytes": len(chunk), "sha256": checksum}
+        for number, (chunk, checksum) in enumerate(zip(chunks, sums, strict=True))
     ]
 
 
@@ -152,51 +163,66 @@ def _newer(path: Path, than: Path) -> bool:
 
 
 def table(run: Run, samples: Path) -> Path:
-    """The metrics that were measured on a file of samples."""
+    """Path of the metrics that were measured on a file of samples.
+
+    Args:
+        run: The run.
+        samples: Where the samples lie, .npz.
+
+    Returns:
+        Path of the table, .csv.
+    """
     return run.folder / "metrics" / samples.parent.name / f"{samples.stem}.csv"
 
 
 def partial(run: Run) -> list[Path]:
-    """The samples files of a run that hold a part of the samples that were drawn and measured."""
+    """Samples files of a run that hold a part of the samples that were drawn and measured.
+
+    Args:
+        run: The run.
+
+    Returns:
+        Paths, sorted.
+    """
     return [path for path in sorted((run.folder / "samples").glob("*/*.npz")) if _thinned_under(path) is not None]
 
 
 def _thinned_under(samples: Path) -> str | None:
-    """The version of the measuring under which a samples file was thinned; None where it holds all samples."""
+    """Version of the measuring under which a samples file was thinned; None where it holds all samples."""
     try:
         with np.load(samples, allow_pickle=False) as file:
-            found = json.loads(str(file["info"])).get(THINNED)
+            version = json.loads(str(file["info"])).get(THINNED)
     except (*DAMAGED, TypeError, RecursionError):  # what is no samples file is refused by those that read the samples
         return None
-    return None if found is None else str(found)
+    return None if version is None else str(version)
 
 
 def _made_again(name: str) -> bool:
-    """Whether it is the features of real images: large, and made again from the extractor."""
+    """Whether a file holds features of real images, which are large and made again from the extractor."""
     return name.startswith("features/") and name.endswith(".npz")
 
 
 def _streams(run: Run, names: list[str], thin: bool) -> list[bytes]:
     """The files compressed, small ones together."""
     groups: list[list[str]] = []
-    held = TOGETHER
+    filled = TOGETHER
     for name in names:
         size = (run.folder / name).stat().st_size
-        if held + size > TOGETHER:
+        if filled + size > TOGETHER:
             groups.append([])
-            held = 0
+            filled = 0
         groups[-1].append(name)
-        held += size
+        filled += size
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool, Bar("packing", len(groups)) as bar:
-        found = []
+        streams = []
         for stream in pool.map(lambda group: _compressed(run, group, thin), groups):
-            found.append(stream)
-            bar.update(len(found))
-    return found
+            streams.append(stream)
+            bar.update(len(streams))
+    return streams
 
 
 def _compressed(run: Run, names: list[str], thin: bool) -> bytes:
-    """Files of a run and Snakemake's records of them, as a part of a tar file, compressed."""
+    """Files of a run with Snakemake's records of them, as a part of a tar file, compressed."""
     buffer = io.BytesIO()
     for name in names:
         path = run.folder / name
@@ -205,9 +231,9 @@ def _compressed(run: Run, names: list[str], thin: bool) -> bytes:
         # those of weights stay when these are deleted: without them Snakemake compares no parameters
         records = [name, f"{name.removesuffix(FIT[0])}{WEIGHTS}"] if path.name == FIT[0] else [name]
         for record in records:
-            known = _record(str(run.folder / record), "metadata")
-            if known.exists():
-                _add(buffer, f"{run.run}/{RECORDS}/{record}", known.read_bytes(), known.stat().st_mtime)
+            file = _record(str(run.folder / record), "metadata")
+            if file.exists():
+                _add(buffer, f"{run.run}/{RECORDS}/{record}", file.read_bytes(), file.stat().st_mtime)
     return lzma.compress(buffer.getvalue(), preset=1)
 
 
@@ -219,7 +245,7 @@ def _add(buffer: io.BytesIO, name: str, content: bytes, changed: float) -> None:
 
 
 def _thinned(path: Path) -> bytes:
-    """Samples without those that no figure shows: of every seed and snapshot the first. The info says so."""
+    """Samples of the figures alone, the first of every seed and snapshot; the info says so."""
     from otbench.data.samples import read_samples, write_samples
     from otbench.runs.arrays import IMAGES, POINTS
 
@@ -227,20 +253,20 @@ def _thinned(path: Path) -> bytes:
     most = IMAGES if file.samples.ndim == 4 else POINTS
     cells = np.unique(np.stack([file.seed, file.snapshot], axis=1), axis=0)
     rows = [np.flatnonzero((file.seed == seed) & (file.snapshot == mark))[:most] for seed, mark in cells]
-    kept = np.sort(np.concatenate([np.empty(0, int), *rows]))
+    chosen = np.sort(np.concatenate([np.empty(0, int), *rows]))
     again = {seed: images[:most] for seed, images in file.reconstructions.items()}
     before = len(file.samples) + sum(map(len, file.reconstructions.values()))
-    if len(kept) + sum(map(len, again.values())) == before:
+    if len(chosen) + sum(map(len, again.values())) == before:
         return path.read_bytes()
     info = {**(file.info or {}), THINNED: measure_version()}
     with tempfile.TemporaryDirectory() as folder:
         thin = Path(folder) / path.name
-        write_samples(thin, file.samples[kept], file.seed[kept], file.snapshot[kept], info, again)
+        write_samples(thin, file.samples[chosen], file.seed[chosen], file.snapshot[chosen], info, again)
         return thin.read_bytes()
 
 
 def _record(path: str, kind: str) -> Path:
-    """Where Snakemake keeps its record of a file: named by the path in base64, cut where a file's name must end."""
+    """Path of Snakemake's record of a file: the file's path in base64, cut where a file's name must end."""
     name, most = urlsafe_b64encode(path.encode()).decode(), os.pathconf(".", "PC_NAME_MAX") - 1
     cut = [name[start : start + most] for start in range(0, len(name), most)]
     return Path(RECORDS, kind, *(f"@{part}" for part in cut[:-1]), cut[-1])
@@ -250,9 +276,17 @@ def _record(path: str, kind: str) -> Path:
 
 
 def check_folder(run: Run, folder: Path) -> dict[str, Any] | None:
-    """What the manifest in `folder` says; None where nothing was packed there yet.
+    """Manifest of a folder, checked.
 
-    Raises OtbenchError where it is damaged, or of another run.
+    Args:
+        run: The run that the folder must belong to.
+        folder: Folder of parts.
+
+    Returns:
+        Content of manifest.json; None where nothing was packed yet.
+
+    Raises:
+        OtbenchError: The manifest is damaged, of another run, or missing beside parts.
     """
     path = folder / MANIFEST
     if not path.exists():
@@ -261,29 +295,37 @@ def check_folder(run: Run, folder: Path) -> dict[str, Any] | None:
                 f"{folder} holds parts, but no {MANIFEST}; expected all that `otbench slice` wrote, or an empty folder"
             )
         return None
-    said = read_object(path, what="what `otbench slice` writes")
+    manifest = read_object(path, what="what `otbench slice` writes")
     try:
-        good = said["format"] == FORMAT and all(isinstance(said[name], str) for name in TEXTS)
-        good &= all(re.fullmatch(PART, part["name"]) and part["sha256"] for part in said["parts"])
+        good = manifest["format"] == FORMAT and all(isinstance(manifest[name], str) for name in TEXTS)
+        good &= all(re.fullmatch(PART, part["name"]) and part["sha256"] for part in manifest["parts"])
     except (KeyError, TypeError):
         good = False
     if not good:
         raise OtbenchError(f"{path}: expected what `otbench slice` writes, in format {FORMAT}")
-    if said["run"] != run.run:
-        raise OtbenchError(f"{folder} holds run {said['run']}, expected {run.run}: one folder for each run")
-    return said
+    if manifest["run"] != run.run:
+        raise OtbenchError(f"{folder} holds run {manifest['run']}, expected {run.run}: one folder for each run")
+    return manifest
 
 
 def unpack(run: Run, folder: Path) -> int:
-    """Put what is packed in `folder` into the run's folder; returns the number of files that were not there yet.
+    """Put what is packed in a folder into the run's folder; files that are there stay as they are.
 
-    Files that are there stay as they are. Raises OtbenchError where a part is missing or damaged, or holds anything
-    that does not belong to this run; nothing is written then.
+    Args:
+        run: The run.
+        folder: Folder of parts.
+
+    Returns:
+        Number of files that were not there yet.
+
+    Raises:
+        OtbenchError: A part is missing or damaged, or holds anything that does not belong to this run; nothing is
+            written then.
     """
-    said = check_folder(run, folder)
-    if said is None:
+    manifest = check_folder(run, folder)
+    if manifest is None:
         return 0
-    content = b"".join(_part(folder / part["name"], part["sha256"]) for part in said["parts"])
+    content = b"".join(_part(folder / part["name"], part["sha256"]) for part in manifest["parts"])
     try:
         names = [_checked(member, run, folder) for member in _members(content)]
         _check_places(names, folder)
@@ -297,8 +339,8 @@ def unpack(run: Run, folder: Path) -> int:
     with tempfile.TemporaryDirectory(dir=run.folder, prefix=temporary_prefix(".slice")) as where:
         for name, member in zip(names, _members(content, where), strict=True):
             record = name.startswith(f"{RECORDS}/")
-            known = _record(str(run.folder / name.removeprefix(f"{RECORDS}/")), "metadata")
-            target = known if record else run.folder / name
+            record_file = _record(str(run.folder / name.removeprefix(f"{RECORDS}/")), "metadata")
+            target = record_file if record else run.folder / name
             if target.exists() or (name.startswith("samples/") and _outdated(Path(where) / member.name)):
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -312,7 +354,7 @@ def unpack(run: Run, folder: Path) -> int:
 
 
 def _outdated(samples: Path) -> bool:
-    """Whether a samples file holds a part of the samples and would be measured again, by a measuring that is new."""
+    """Whether a samples file holds a part of the samples and a newer measuring would measure it again."""
     return _thinned_under(samples) not in (None, measure_version())
 
 
@@ -327,7 +369,7 @@ def _part(path: Path, expected: str) -> bytes:
 
 
 def _members(content: bytes, where: str | None = None) -> Iterator[tarfile.TarInfo]:
-    """The members of a compressed tar file, one after another; each is extracted into `where`, if that is given."""
+    """Members of a compressed tar file, one after another; each is extracted into `where`, if that is given."""
     with lzma.open(io.BytesIO(content)) as file, tarfile.open(fileobj=file, mode="r|") as tar:
         for member in tar:
             if where is not None:
@@ -336,11 +378,11 @@ def _members(content: bytes, where: str | None = None) -> Iterator[tarfile.TarIn
 
 
 def _checked(member: tarfile.TarInfo, run: Run, folder: Path) -> str:
-    """The path of a member in the run's folder; raises OtbenchError where it is none of what travels."""
+    """Path of a member in the run's folder; raises OtbenchError where it is none of what travels."""
     parts = PurePosixPath(member.name).parts
     inner = parts[2:] if parts[1:2] == (RECORDS,) else parts[1:]
-    known = inner[:1] == ("config.json",) or (len(inner) > 1 and inner[0] in FOLDERS)
-    if not (member.isreg() and parts[:1] == (run.run,) and known and ".." not in parts):
+    allowed = inner[:1] == ("config.json",) or (len(inner) > 1 and inner[0] in FOLDERS)
+    if not (member.isreg() and parts[:1] == (run.run,) and allowed and ".." not in parts):
         kind = "a file" if member.isreg() else "a link or the like"
         raise OtbenchError(
             f"{folder} holds {kind} '{member.name}'; expected files of run {run.run} alone. Nothing was unpacked"

@@ -1,6 +1,6 @@
-"""What a run's figures show beside numbers: points, images, curves and the latent study, one `.npz` each.
+"""Arrays of a run's figures: points, images, curves and the latent study, one `.npz` each.
 
-A report is made of these and the tidy table alone, so that it can be rendered again where the samples are gone.
+A report needs only these and the tidy table, so that it can be rendered again where the samples are gone.
 """
 
 from __future__ import annotations
@@ -30,8 +30,14 @@ Arrays = dict[str, np.ndarray]
 def write(run: Run, data: dict[str, DataSet], table: pd.DataFrame, outdated: Container[Path] = ()) -> None:
     """Write scatter.npz, gallery.npz, curves.npz and latent.npz of a run into its folder, each whole or not at all.
 
-    table: the run's tidy table, which says the cells that are ok. outdated: files of the run that are not what its
-    config asks for; nothing of them is shown. Raises OtbenchError where a file cannot be read.
+    Args:
+        run: The run.
+        data: Data sets by name.
+        table: Tidy table of the run, which says the cells that are ok.
+        outdated: Files of the run that are not what its config asks for; nothing of them is shown.
+
+    Raises:
+        OtbenchError: A file cannot be read.
     """
     ok = table[table["status"] == "ok"]
     cells = set(ok[["dataset", "model", "seed", "snapshot"]].drop_duplicates().itertuples(index=False, name=None))
@@ -42,10 +48,12 @@ def write(run: Run, data: dict[str, DataSet], table: pd.DataFrame, outdated: Con
         arrays |= _real(name, values)
         for model in run.section(name).models:
             path = layout(run).samples(name, model)
-            shown = {(seed, mark) for dataset, who, seed, mark in cells if (dataset, who) == (name, model)}
-            if path.exists() and path not in outdated and shown:
+            ok_cells = {(seed, mark) for dataset, who, seed, mark in cells if (dataset, who) == (name, model)}
+            if path.exists() and path not in outdated and ok_cells:
                 arrays |= (
-                    _points(path, name, model, shown) if values.kind == "points" else _images(path, name, model, shown)
+                    _points(path, name, model, ok_cells)
+                    if values.kind == "points"
+                    else _images(path, name, model, ok_cells)
                 )
     save(run.folder / "scatter.npz", scatter)
     save(run.folder / "gallery.npz", gallery)
@@ -72,27 +80,35 @@ def _points(path: Path, name: str, model: str, shown: set[tuple[int, float]]) ->
 def _images(path: Path, name: str, model: str, shown: set[tuple[int, float]]) -> Arrays:
     """The first images of every seed and snapshot, and the first seed's reconstructions."""
     file = read_samples(path)
-    found: Arrays = {}
+    images: Arrays = {}
     for seed, mark in sorted(shown):
         rows = np.flatnonzero((file.seed == seed) & np.isclose(file.snapshot, mark))[:IMAGES]
-        found[f"{name}/{model}/{seed}/{mark:g}"] = as_bytes(file.samples[rows])
+        images[f"{name}/{model}/{seed}/{mark:g}"] = as_bytes(file.samples[rows])
     if file.reconstructions:
-        found[f"{name}/{model}/{RECONSTRUCTION}"] = file.reconstructions[min(file.reconstructions)][:IMAGES]
-    return found
+        images[f"{name}/{model}/{RECONSTRUCTION}"] = file.reconstructions[min(file.reconstructions)][:IMAGES]
+    return images
 
 
 def _collected(folder: Path, names: list[tuple[str, ...]], suffix: str) -> Arrays:
     """The arrays of many files, each under its file's name."""
-    found: Arrays = {}
+    arrays: Arrays = {}
     for name in names:
         path = folder.joinpath(*name[:-1], name[-1] + suffix)
         if path.exists():
-            found |= {"/".join((*name, key)): value for key, value in read_npz(path).items()}
-    return found
+            arrays |= {"/".join((*name, key)): value for key, value in read_npz(path).items()}
+    return arrays
 
 
 def save(path: Path, arrays: Arrays) -> None:
-    """Write arrays of numbers or text to an .npz, whole or not at all."""
+    """Write arrays of numbers or text to an .npz, whole or not at all.
+
+    Args:
+        path: Where the arrays go, .npz.
+        arrays: Arrays of any shape by name.
+
+    Raises:
+        OtbenchError: An array holds Python objects.
+    """
     if wrong := [key for key, value in arrays.items() if value.dtype.hasobject]:
         raise OtbenchError(f"{path}: array {wrong[0]} holds Python objects, expected numbers or text")
     with atomic_write(path) as temporary, open(temporary, "wb") as file:

@@ -1,4 +1,4 @@
-"""One cell of a run: the commands that make it, and what made it."""
+"""Provenance of one cell of a run, and the commands that make it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 
 
 def planned(run: Run, dataset: str, model: str, drawn: dict[str, Any] | None = None) -> dict[str, str]:
-    """The commands by which the workflow makes a model's cells, `fit`, `draw` and `measure`, all seeds in one job.
+    """Commands by which the workflow makes a model's cells, all seeds in one job.
 
-    drawn: number of samples and device of `draw`, where they are known to have been others.
+    Args:
+        run: The run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        drawn: Number of samples `n` and `device` of `draw`, where they are known to have been others; None for the
+            run's.
+
+    Returns:
+        Command line by verb: `fit`, `draw` and `measure`.
     """
     section, at = run.section(dataset), layout(run)
     data, fit, samples = str(at.data(dataset)), at.fit(dataset, model), at.samples(dataset, model)
@@ -45,15 +53,25 @@ def planned(run: Run, dataset: str, model: str, drawn: dict[str, Any] | None = N
         "draw": draw_words(fit, data, n, samples, device),
         "measure": measure_words(data, samples, run.run, study, model, features, curves, table),
     }
-    return {verb: shlex.join(["otbench", verb, *said]) for verb, said in words.items()}
+    return {verb: shlex.join(["otbench", verb, *arguments]) for verb, arguments in words.items()}
 
 
 def cell(folder: str | Path, dataset: str, model: str, seed: int) -> dict[str, Any]:
-    """What made one cell of the run in `folder`: commands, config hash, code version, versions, device, seed, times.
+    """Provenance of one cell: commands, config hash, code version, versions, device, seed, times.
 
-    commands: `fit` as fit.json recorded it, `draw` with what the samples recorded, `measure` as the workflow runs it
-    (so too the others, of files that recorded nothing); `reproduce` runs the cell alone again. started, finished: of
-    the training of all seeds. Raises OtbenchError where the run has no such cell, or no files of it.
+    Args:
+        folder: Folder of the run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        seed: Seed of the cell.
+
+    Returns:
+        The provenance by name. `commands`: `fit` as fit.json recorded it, `draw` with what the samples recorded,
+        `measure` as the workflow runs it (so too the others, of files that recorded nothing); `reproduce` runs the cell
+        alone again. `status`: by snapshot. `started`, `finished`: of the training of all seeds.
+
+    Raises:
+        OtbenchError: The run has no such cell, or no files of it.
     """
     from otbench.data.samples import read_samples
     from otbench.runs.check import run_of
@@ -61,7 +79,7 @@ def cell(folder: str | Path, dataset: str, model: str, seed: int) -> dict[str, A
     run = run_of(Path(folder))
     check_cell(run, dataset, model, seed)
     fitted = read_object(layout(run).fit_summary(dataset, model), ["cells"], "what `otbench fit` writes")
-    states = {one["snapshot"]: one["status"] for one in fitted["cells"] if one["seed"] == seed}
+    states = {entry["snapshot"]: entry["status"] for entry in fitted["cells"] if entry["seed"] == seed}
     if not states:
         raise OtbenchError(f"{run.folder}: {model} on {dataset} was fitted without seed {seed}")
     drawn = (read_samples(layout(run).samples(dataset, model)).info or {}).get("drawn")
@@ -69,12 +87,22 @@ def cell(folder: str | Path, dataset: str, model: str, seed: int) -> dict[str, A
     commands["fit"] = fitted.get("command") or commands["fit"]
     commands["reproduce"] = shlex.join(["otbench", "reproduce", str(folder), f"{dataset}/{model}/{seed}"])
     names = ("config_hash", "code_version", "versions", "device", "machine", "started", "finished", "precision")
-    told = {name: fitted.get(name) for name in names}
-    return {"dataset": dataset, "model": model, "seed": seed, "status": states, "commands": commands, **told}
+    record = {name: fitted.get(name) for name in names}
+    return {"dataset": dataset, "model": model, "seed": seed, "status": states, "commands": commands, **record}
 
 
 def check_cell(run: Run, dataset: str, model: str, seed: int) -> None:
-    """Raise OtbenchError where the run is not asked for this cell; the sentence says what it has."""
+    """Check that a run is asked for a cell.
+
+    Args:
+        run: The run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        seed: Seed of the cell.
+
+    Raises:
+        OtbenchError: The run is not asked for this cell; the message says what it has.
+    """
     where = f"run {run.run}: there is no cell {dataset}/{model}/{seed}"
     if dataset not in run.datasets:
         raise OtbenchError(f"{where}, as its data sets are {', '.join(run.datasets)}")

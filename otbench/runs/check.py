@@ -19,9 +19,18 @@ USUAL = 32
 
 
 def checked(values: dict[str, Any], where: str = "config", options: bool = True) -> Run:
-    """The run that a config describes; raises OtbenchError with one sentence that names the key that is wrong.
+    """Run that a config describes.
 
-    options: check those of models and studies too, which takes torch and seconds.
+    Args:
+        values: Values of the config by key.
+        where: Name of the config in messages.
+        options: Whether options of models and studies are checked too, which takes torch and seconds.
+
+    Returns:
+        The run.
+
+    Raises:
+        OtbenchError: A key is wrong; the message names it.
     """
     try:
         run = Run(**values)
@@ -35,7 +44,7 @@ def checked(values: dict[str, Any], where: str = "config", options: bool = True)
 
 
 def _check_folders(run: Run, where: str) -> None:
-    """Ask of folders of images what measuring and models will need of them; folders that are not there pass."""
+    """Check that folders of images suit the metrics and models; folders that do not exist pass."""
     for name, section in run.sections.items():
         for dataset in {*section.folders} & {*section.datasets}:
             from otbench.data.images import folder  # needs numpy and Pillow: only where there is something to check
@@ -80,10 +89,10 @@ def _check_options(run: Run, where: str) -> None:
                         f" known are {', '.join(METRICS)}"
                     )
         overridden = {model for override in section.overrides for model in override.models}
-        wanted = [(model, section.options(model, dataset)) for model in overridden for dataset in section.datasets]
+        pairs = [(model, section.options(model, dataset)) for model in overridden for dataset in section.datasets]
         searched = section.search.models if section.search and section.search.set else []
-        wanted += [(model, section.search.set) for model in searched]
-        for model, options in wanted:
+        pairs += [(model, section.search.set) for model in searched]
+        for model, options in pairs:
             from otbench.models import configure  # needs torch: only where there is something to check
 
             configure(model, options, KINDS[name])
@@ -95,7 +104,14 @@ def _check_options(run: Run, where: str) -> None:
 
 
 def check_reference(run: Run) -> None:
-    """Raise OtbenchError where the config names reference results that are not there; the default may be absent."""
+    """Check that the reference results that the config names exist; the default may be absent.
+
+    Args:
+        run: The run.
+
+    Raises:
+        OtbenchError: There is no table of metrics in the folder.
+    """
     if run.reference == REFERENCE or Path(run.reference).resolve() == run.folder.resolve():
         return
     if not (Path(run.reference) / "metrics.parquet").is_file():
@@ -105,12 +121,29 @@ def check_reference(run: Run) -> None:
 
 
 def read(path: str | Path) -> Run:
-    """The run that the YAML or JSON file `path` describes."""
+    """Run that a config file describes.
+
+    Args:
+        path: The config, YAML or JSON.
+
+    Returns:
+        The run.
+    """
     return checked(read_yaml(path), str(path))
 
 
 def run_of(folder: Path) -> Run:
-    """The run whose results are in `folder`; raises OtbenchError where its config is missing."""
+    """Run whose results are in a folder.
+
+    Args:
+        folder: Folder of the run.
+
+    Returns:
+        The run.
+
+    Raises:
+        OtbenchError: The config is missing, or describes another folder.
+    """
     run = read(Layout(Path(folder)).config)
     if run.folder.resolve() != Path(folder).resolve():
         raise OtbenchError(f"{folder}/config.json describes {run.folder}, not this folder")

@@ -1,4 +1,4 @@
-"""How two runs of a cell differ, and whether seeds differ as much."""
+"""Differences between two runs of a cell, compared with those between seeds."""
 
 from __future__ import annotations
 
@@ -27,10 +27,16 @@ EQUAL, WITHIN, OUTSIDE, DIFFERS, ABSENT = "equal", "within", "outside", "differs
 
 
 def interval(values: np.ndarray) -> tuple[float, float] | None:
-    """Where a further value of the same normal law falls with probability 0.95: the prediction interval.
+    """Prediction interval: where a further value of the same normal law falls with probability 0.95.
 
-    values (n,): mean -+ t_{0.975, n-1} s sqrt(1 + 1/n), s their standard deviation with n - 1 (Hahn & Meeker 1991,
-    Statistical Intervals, section 4.7). None of fewer than two values, or where one is not finite.
+    Args:
+        values: Values (n,).
+
+    Returns:
+        Limits (low, high): mean -+ t_{0.975, n-1} s sqrt(1 + 1/n), s the standard deviation with n - 1. None of fewer
+        than two values, or where one is not finite.
+
+    Source: Hahn & Meeker (1991), Statistical Intervals, section 4.7.
     """
     from scipy import stats
 
@@ -42,27 +48,33 @@ def interval(values: np.ndarray) -> tuple[float, float] | None:
 
 
 def compare(table: pandas.DataFrame, again: pandas.DataFrame, seed: int) -> list[dict[str, Any]]:
-    """Every value of a cell beside that of the run: the rows of one model's tidy tables, costs left out.
+    """Values of a cell beside those of the run, costs left out.
 
-    table: the run's, with all seeds, which make the interval. again: of this seed alone. A record has snapshot,
-    metric, protocol, run, again, relative (their difference, of the run's), low, high, n (seeds) and verdict.
+    Args:
+        table: Tidy table of the model in the run, with all seeds, which make the interval.
+        again: Tidy table of this seed alone, from the new cell.
+        seed: Seed of the cell.
+
+    Returns:
+        A record for every value: snapshot, metric, protocol, run, again, relative (their difference, of the run's),
+        low, high, n (seeds) and verdict.
     """
     table, again = (frame[~frame["metric"].isin(COSTS)] for frame in (table, again))
-    one = table[table["seed"] == seed].set_index(KEY)
-    two = again[again["seed"] == seed].set_index(KEY)
+    original = table[table["seed"] == seed].set_index(KEY)
+    repeated = again[again["seed"] == seed].set_index(KEY)
     groups = dict(iter(table[table["status"] == "ok"].groupby(KEY)["value"]))
-    order = [*one.index, *(key for key in two.index if key not in one.index)]
-    return [_compared(key, one, two, groups) for key in order]
+    order = [*original.index, *(key for key in repeated.index if key not in original.index)]
+    return [_compared(key, original, repeated, groups) for key in order]
 
 
 def _compared(key: tuple, one: pandas.DataFrame, two: pandas.DataFrame, groups: dict) -> dict[str, Any]:
-    found = [frame.loc[key, ["value", "status"]] if key in frame.index else None for frame in (one, two)]
-    was, now = (math.nan if row is None else float(row["value"]) for row in found)
+    rows = [frame.loc[key, ["value", "status"]] if key in frame.index else None for frame in (one, two)]
+    was, now = (math.nan if row is None else float(row["value"]) for row in rows)
     values = np.asarray(groups.get(key, []), dtype=np.float64)
     limits = interval(values)
-    if any(row is None for row in found):
+    if any(row is None for row in rows):
         verdict = ABSENT
-    elif found[0]["status"] == found[1]["status"] and same_bits(was, now):
+    elif rows[0]["status"] == rows[1]["status"] and same_bits(was, now):
         verdict = EQUAL
     elif limits is None:
         verdict = DIFFERS
@@ -75,31 +87,47 @@ def _compared(key: tuple, one: pandas.DataFrame, two: pandas.DataFrame, groups: 
 
 
 def same_bits(one: float, two: float) -> bool:
-    """Whether two numbers are the same to the last bit; two that are NaN count as the same."""
+    """Whether two numbers are the same to the last bit.
+
+    Args:
+        one: First number.
+        two: Second number.
+
+    Returns:
+        True for equal bits; two that are NaN count as the same.
+    """
     return (math.isnan(one) and math.isnan(two)) or np.float64(one).tobytes() == np.float64(two).tobytes()
 
 
 def same_samples(run: SampleFile, again: SampleFile, seed: int) -> dict[str, Any]:
-    """Whether the samples of a seed, and its reconstructions, are the same bytes; and how many rows differ.
+    """Whether the samples of a seed, and its reconstructions, are the same bytes.
 
-    Of a run's file that holds the first samples alone these are compared.
+    Args:
+        run: Samples of the run; of a file that holds the first samples alone these are compared.
+        again: Samples of the new cell.
+        seed: Seed of the cell.
+
+    Returns:
+        `equal`, the number of `rows`, and how many of them are `different` (None where shape or type differ).
     """
     from otbench.data.samples import THINNED
 
-    one, two = (_of_seed(file, seed) for file in (run, again))
+    original, repeated = (_of_seed(file, seed) for file in (run, again))
     if THINNED in (run.info or {}):  # of every snapshot the first
-        kept = np.concatenate([np.flatnonzero(two[1] == mark)[: (one[1] == mark).sum()] for mark in np.unique(two[1])])
-        two = two[0][kept], two[1][kept]
-    if one[0].shape != two[0].shape or one[0].dtype != two[0].dtype:
-        return {"equal": False, "rows": len(one[0]), "different": None}
-    bits = [np.ascontiguousarray(rows).reshape(len(rows), -1).view(np.uint8) for rows, _ in (one, two)]
+        first = np.concatenate(
+            [np.flatnonzero(repeated[1] == mark)[: (original[1] == mark).sum()] for mark in np.unique(repeated[1])]
+        )
+        repeated = repeated[0][first], repeated[1][first]
+    if original[0].shape != repeated[0].shape or original[0].dtype != repeated[0].dtype:
+        return {"equal": False, "rows": len(original[0]), "different": None}
+    bits = [np.ascontiguousarray(rows).reshape(len(rows), -1).view(np.uint8) for rows, _ in (original, repeated)]
     different = int((bits[0] != bits[1]).any(1).sum())
     parts = [file.reconstructions.get(seed) for file in (run, again)]
     if THINNED in (run.info or {}) and parts[0] is not None and parts[1] is not None:
         parts[1] = parts[1][: len(parts[0])]
     given_back = (parts[0] is None) == (parts[1] is None) and (parts[0] is None or np.array_equal(*parts))
-    equal = not different and np.array_equal(one[1], two[1]) and given_back
-    return {"equal": bool(equal), "rows": len(one[0]), "different": different}
+    equal = not different and np.array_equal(original[1], repeated[1]) and given_back
+    return {"equal": bool(equal), "rows": len(original[0]), "different": different}
 
 
 def _of_seed(file: SampleFile, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,9 +137,14 @@ def _of_seed(file: SampleFile, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[dict[str, Any]]:
-    """In what two fits differ that can change bits: each has what, run and here.
+    """Differences of two fits that can change bits.
 
-    Both are what fit.json holds; `machine` may be missing from older ones, and then is not compared.
+    Args:
+        then: Content of the run's fit.json; older ones may lack `machine`, which is then not compared.
+        now: Content of the new fit.json.
+
+    Returns:
+        A record for every difference: `what`, `run` and `here`.
     """
     pairs = [(name.replace("_", " "), then.get(name), now.get(name)) for name in ("code_version", "device")]
     pairs.append(("processor", *((side.get("machine") or {}).get("cpu") for side in (then, now))))
@@ -123,22 +156,35 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[dict[str, Any
 
 
 def at_once(fitted: dict[str, Any]) -> int:
-    """How many replicas a fit trained at once, 1 on a CPU unless it was asked for more."""
+    """Number of replicas that a fit trained at once.
+
+    Args:
+        fitted: Content of fit.json.
+
+    Returns:
+        The number; 1 on a CPU unless more were asked for.
+    """
     training, n = fitted.get("training", {}), len(fitted["seeds"])
     return min(n, training.get("together") or (n if str(training.get("device")).startswith("cuda") else 1))
 
 
 def judge(rows: list[dict[str, Any]], samples_equal: bool, promised: bool) -> tuple[str, bool]:
-    """The verdict on a cell in words, and whether it was reproduced.
+    """Verdict on a cell.
 
-    promised: whether equal bits were to be expected. Where they were, nothing less will do; else every value must be
-    equal or within its interval.
+    Args:
+        rows: Records of `compare`.
+        samples_equal: Whether the samples are the same bytes.
+        promised: Whether equal bits were to be expected: then nothing less counts as reproduced, else every value must
+            be equal or within its interval.
+
+    Returns:
+        The verdict in words, and whether the cell was reproduced.
     """
-    found = {row["verdict"] for row in rows}
-    if found <= {EQUAL} and samples_equal:
+    verdicts = {row["verdict"] for row in rows}
+    if verdicts <= {EQUAL} and samples_equal:
         return "bitwise equal", True
-    if not found <= {EQUAL, WITHIN}:
+    if not verdicts <= {EQUAL, WITHIN}:
         bad = sum(row["verdict"] not in (EQUAL, WITHIN) for row in rows)
         return f"not reproduced: {bad} of {len(rows)} values are neither equal nor within their interval", False
-    kept = "every value is within its interval" if WITHIN in found else "every value is equal, but not the samples"
-    return (kept, True) if not promised else (f"not bitwise equal, though it should be; {kept}", False)
+    reason = "every value is within its interval" if WITHIN in verdicts else "every value is equal, but not the samples"
+    return (reason, True) if not promised else (f"not bitwise equal, though it should be; {reason}", False)

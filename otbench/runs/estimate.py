@@ -1,4 +1,4 @@
-"""What of the queue is done, what is next, and how long the rest will take."""
+"""State of the queue: what is done, what is next, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -16,42 +16,65 @@ SHOWN = 5
 
 
 def lines(queue: Queue, cores: int) -> list[str]:
-    """What of the queue is done, what comes next and how long it will take, in sentences."""
+    """State of the queue: what is done, what comes next and how long it will take.
+
+    Args:
+        queue: The queue.
+        cores: Number of cells made at once.
+
+    Returns:
+        Sentences.
+    """
     complete: list[Cell] = []
     waiting: list[Cell] = []
     for cell in queue.cells:
         (waiting if done(queue, cell) is None else complete).append(cell)
-    found = [f"{len(complete)} of {len(complete) + len(waiting)} cells are done"]
-    known = rates(queue, complete)
-    spent = {cell: seconds(cell, known) for cell in waiting}
+    sentences = [f"{len(complete)} of {len(complete) + len(waiting)} cells are done"]
+    step_times = rates(queue, complete)
+    spent = {cell: seconds(cell, step_times) for cell in waiting}
     for cell in waiting[:SHOWN]:
-        found.append(f"  next: {cell.name}, {duration(spent[cell])}")
+        sentences.append(f"  next: {cell.name}, {duration(spent[cell])}")
     if waiting:
-        unknown = sum(one is None for one in spent.values())
-        total = sum(one for one in spent.values() if one is not None) / cores
+        unknown = sum(time is None for time in spent.values())
+        total = sum(time for time in spent.values() if time is not None) / cores
         beside = f", and {unknown} cells of which no training time is known yet" if unknown else ""
-        found.append(f"all {len(waiting)}: {duration(total)} on {cores} core{'s' * (cores > 1)}{beside}")
-    return found
+        sentences.append(f"all {len(waiting)}: {duration(total)} on {cores} core{'s' * (cores > 1)}{beside}")
+    return sentences
 
 
 def budget(cell: Cell) -> int:
-    """The cell's budget in discriminator updates or batches; 0 for a model that is not trained in steps."""
+    """Budget of a cell.
+
+    Args:
+        cell: Cell of the queue.
+
+    Returns:
+        Discriminator updates or batches; 0 for a model that is not trained in steps.
+    """
     if cell.part.steps != "paper":
         return cell.part.steps
     return find(cell.model, KINDS[cell.part.study]).paper_budget(cell.dataset) or 0
 
 
 def rates(queue: Queue, complete: list[Cell]) -> Rates:
-    """Seconds of a step of every row that was trained before: in the runs that `times` names, then in the queue."""
-    found: Rates = {}
+    """Training time of a step of every row that was trained before, in the runs that `times` names, then in the queue.
+
+    Args:
+        queue: The queue.
+        complete: Cells that are done.
+
+    Returns:
+        Seconds of a discriminator update by data set and row.
+    """
+    step_times: Rates = {}
     for folder in queue.times:
         if (folder / "metrics.parquet").exists():
-            found |= _rates_of(folder)
+            step_times |= _rates_of(folder)
     for cell in complete:
         about = done(queue, cell) or {}
         if budget(cell) and about.get("seconds"):
-            found[cell.dataset, cell.row] = about["seconds"] / budget(cell)
-    return found
+            step_times[cell.dataset, cell.row] = about["seconds"] / budget(cell)
+    return step_times
 
 
 def _rates_of(folder: Path) -> Rates:
@@ -62,7 +85,15 @@ def _rates_of(folder: Path) -> Rates:
 
 
 def seconds(cell: Cell, known: Rates) -> float | None:
-    """How long training will take: by the row's own time, that of the model, or that of the model on other data."""
+    """Estimate of a cell's training time: by the row's own rate, the model's, or the model's on other data.
+
+    Args:
+        cell: Cell of the queue.
+        known: Rates of `rates`.
+
+    Returns:
+        Seconds; None where the model was never trained.
+    """
     rate = known.get((cell.dataset, cell.row)) or known.get((cell.dataset, cell.model))
     if rate is None:
         others = [value for (_, model), value in known.items() if model == cell.model]
@@ -71,7 +102,14 @@ def seconds(cell: Cell, known: Rates) -> float | None:
 
 
 def duration(value: float | None) -> str:
-    """A time in words: `about 3.2 hours`."""
+    """Time in words.
+
+    Args:
+        value: Seconds; None where unknown.
+
+    Returns:
+        Such as `about 3.2 hours`.
+    """
     if value is None:
         return "no training time known yet"
     if value < 100:

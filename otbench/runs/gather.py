@@ -28,65 +28,81 @@ KEY = ["dataset", "model", "seed", "snapshot"]
 
 
 def gather(run: Run) -> dict[str, Any]:
-    """Write the files of a run that its report is made of; returns what run.json holds.
+    """Write the files of a run that its report is made of.
 
     metrics.csv and .parquet (the tidy table), run.json, losses.parquet, spread.csv, bias.csv, ratings.json, search.csv
-    where the run searches, and the pictures (see `pictures`).
+    where the run searches, and the pictures (see `arrays.write`).
 
     Cells that the config asks for and that were not measured become rows of status `missing`; so do those whose files
     are not what it asks for (`stale`), which run.json names with the reason, beside the studies that are lacking.
-    Raises OtbenchError where a file of the run cannot be read.
+
+    Args:
+        run: The run.
+
+    Returns:
+        Content of run.json.
+
+    Raises:
+        OtbenchError: A file of the run cannot be read.
     """
     folder = run.folder
     at = layout(run)
     files = {name: at.data(name) for name in run.datasets}
-    # one that could not be made, for want of a network say, leaves the others their report
+    # a data set that could not be made, without a network for example, does not stop the report of the others
     data = {name: load(str(path)) for name, path in files.items() if path.exists()}
     outdated = stale.stale_files(run, {name: values.digest() for name, values in data.items()})
     tables, fits = _tables(run, outdated), _fits(run, outdated)
     table = pd.concat([t for t in tables if len(t)] or [_nothing()], ignore_index=True)
     table = check_table(pd.concat([table, missing(run, table, data)], ignore_index=True), str(folder))
-    table, said_of_images = rated(run, table)
+    table, ratings = rated(run, table)
     table = table.sort_values(KEY, kind="stable").reset_index(drop=True)
-    said = describe(run, data, fits)
-    said |= {"stale": _outdated_cells(run, outdated), "lacking": _lacking(run, outdated)}
+    summary = describe(run, data, fits)
+    summary |= {"stale": _outdated_cells(run, outdated), "lacking": _lacking(run, outdated)}
     for suffix in (".csv", ".parquet"):
         write_table(table, folder / f"metrics{suffix}")
     arrays.write(run, data, table, outdated)
     losses.write(run, outdated)
-    write_json(folder / "ratings.json", said_of_images)
+    write_json(folder / "ratings.json", ratings)
     if run.searches:
         write_search(_searched(run, outdated), folder / "search.csv")
-    said["table_sha256"] = file_digest(folder / "metrics.parquet")
-    write_json(folder / "run.json", said)
+    summary["table_sha256"] = file_digest(folder / "metrics.parquet")
+    write_json(folder / "run.json", summary)
     if (table["status"] == "missing").any():
         # older than whatever it was made of, so that the workflow makes what is missing and gathers again
         os.utime(folder / "metrics.parquet", (1, 1))
-    return said
+    return summary
 
 
 def rated(run: Run, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The tidy table with people's excellence rates, and what their ratings say of every data set that was rated.
+    """Tidy table with people's excellence rates, and what their ratings say of every data set that was rated.
 
-    Answers to a session that is not the present one are counted there and left out of the rates. Raises OtbenchError
-    where a key or an answers file is wrong.
+    Args:
+        run: The run.
+        table: Tidy table of the run.
+
+    Returns:
+        The table with rows of metric `excellence` added, and the rating summary by data set. Answers to a session that
+        is not the present one are counted in the summary and left out of the rates.
+
+    Raises:
+        OtbenchError: A key or an answers file is wrong.
     """
     from otbench.ratings.analysis import rating_summary, tidy_rows
 
-    said, rows = {}, []
+    summaries, rows = {}, []
     cells = table.drop_duplicates(KEY).set_index(KEY)[["seconds", "device", "code_version", "config_hash"]]
     for dataset in run.rated:
         folder = layout(run).ratings(dataset)
-        found = rating_summary(folder, table[table["dataset"] == dataset])
-        if found is None:
+        summary = rating_summary(folder, table[table["dataset"] == dataset])
+        if summary is None:
             continue
-        said[dataset] = found
+        summaries[dataset] = summary
         for row in tidy_rows(folder):
             row |= {"dataset": dataset, "run": run.run, "study": run.study_of[dataset], "status": "ok"}
             cell = tuple(row[name] for name in KEY)
             if cell in cells.index:
                 rows.append(row | {"metric": "excellence"} | cells.loc[cell].to_dict())
-    return (pd.concat([table, pd.DataFrame(rows, columns=COLUMNS)], ignore_index=True) if rows else table), said
+    return (pd.concat([table, pd.DataFrame(rows, columns=COLUMNS)], ignore_index=True) if rows else table), summaries
 
 
 def _tables(run: Run, outdated: dict[Path, str]) -> list[pd.DataFrame]:
@@ -101,7 +117,7 @@ def _tables(run: Run, outdated: dict[Path, str]) -> list[pd.DataFrame]:
 
 
 def _fits(run: Run, outdated: dict[Path, str]) -> dict[tuple[str, str], dict]:
-    """What fit.json says of every model that was fitted as the config asks."""
+    """Content of fit.json of every model that was fitted as the config asks."""
     paths = {pair: layout(run).fit_summary(*pair) for pair in run.pairs}
     return {
         pair: read_object(path, what="what `otbench fit` writes")
@@ -121,8 +137,8 @@ def _outdated_cells(run: Run, outdated: dict[Path, str]) -> list[dict[str, str]]
 
 
 def _lacking(run: Run, outdated: dict[Path, str]) -> list[str]:
-    """The studies beside the table of metrics that the config asks for and that are not there, or stale."""
-    asked = {layout(run).latent(one): f"the latent study of {one}" for one in run.latents}
+    """The studies beside the table of metrics that the config asks for and that do not exist, or are stale."""
+    asked = {layout(run).latent(images): f"the latent study of {images}" for images in run.latents}
     for dataset, model in run.spreads:
         asked[layout(run).spread(dataset, model)] = f"the spread of {model} on {dataset}"
     for job in run.searches:
@@ -135,7 +151,7 @@ def _lacking(run: Run, outdated: dict[Path, str]) -> list[str]:
 
 
 def _searched(run: Run, outdated: dict[Path, str]) -> pd.DataFrame:
-    """The searches of the run in one table; a job whose file is not there, or stale, leaves no rows."""
+    """The searches of the run in one table; a job whose file does not exist, or is stale, leaves no rows."""
     files = [layout(run).search(*job) for job in run.searches]
     tables = [read_search(path) for path in files if path.exists() and path not in outdated]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SEARCH)
@@ -146,24 +162,33 @@ def _nothing() -> pd.DataFrame:
 
 
 def missing(run: Run, table: pd.DataFrame, data: dict[str, DataSet]) -> pd.DataFrame:
-    """Rows of status `missing` for every cell that the run asks for and the table does not have."""
+    """Rows of status `missing` for every cell that the run asks for and the table does not have.
+
+    Args:
+        run: The run.
+        table: Tidy table of the run.
+        data: Data sets by name, those that exist.
+
+    Returns:
+        Tidy table of the missing cells.
+    """
     present = set(table[KEY].itertuples(index=False, name=None))
     rows = []
     for dataset, model in run.pairs:
-        section, found = run.section(dataset), find(model, run.kind(dataset))
-        marks = section.marks if found.paper_budget(dataset) else [1.0]
+        section, model_class = run.section(dataset), find(model, run.kind(dataset))
+        marks = section.marks if model_class.paper_budget(dataset) else [1.0]
         absent = [
             (seed, mark)
             for seed in run.seeds_of(dataset)
             for mark in marks
             if (dataset, model, seed, mark) not in present
         ]
-        wanted = {mark: _wanted(run, dataset, mark, data) for _, mark in absent}
+        scores = {mark: _wanted(run, dataset, mark, data) for _, mark in absent}
         for seed, mark in absent:
             cell = dict(zip(KEY, (dataset, model, seed, mark), strict=True))
             cell |= {"run": run.run, "study": run.study_of[dataset], "value": math.nan, "status": "missing"}
             cell |= {"seconds": math.nan, "device": "", "code_version": "", "config_hash": ""}
-            rows += [cell | {"metric": metric, "protocol": protocol} for metric, protocol in wanted[mark]]
+            rows += [cell | {"metric": metric, "protocol": protocol} for metric, protocol in scores[mark]]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -175,7 +200,16 @@ def _wanted(run: Run, dataset: str, mark: float, data: dict[str, DataSet]) -> li
 
 
 def describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
-    """What run.json says of the run: config, code, versions, studies, models, data sets, cells that are expected."""
+    """Description of a run for run.json.
+
+    Args:
+        run: The run.
+        data: Data sets by name, those that exist.
+        fits: Content of fit.json by data set and model.
+
+    Returns:
+        Config, code, versions, studies, models, data sets and cells that are expected.
+    """
     started = [f["started"] for f in fits.values() if "started" in f]
     config = run.model_dump(mode="json")
     return {
@@ -213,8 +247,8 @@ def _models(run: Run, fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
     about: dict[str, Any] = {}
     for study, section in run.sections.items():
         for name in section.models:
-            told = _model(name, study, section, fits)
-            about.setdefault(name, {**told, "by_study": {}})["by_study"][study] = told
+            record = _model(name, study, section, fits)
+            about.setdefault(name, {**record, "by_study": {}})["by_study"][study] = record
     return about
 
 
@@ -259,9 +293,9 @@ def _budget(section: StudyConfig, kind: str) -> dict[str, Any]:
     budgets = {find(m, kind).paper_budget(d) for m in section.models for d in section.datasets}
     least = min(budgets - {None}, default=None)
     if section.steps == "paper":
-        said = "the papers' full budgets"
+        words = "the papers' full budgets"
     elif least and section.steps < least:
-        said = f"{section.steps:,} {unit} of the papers' {least:,} or more ({100 * section.steps / least:.2g} %)"
+        words = f"{section.steps:,} {unit} of the papers' {least:,} or more ({100 * section.steps / least:.2g} %)"
     else:
-        said = f"{section.steps:,} {unit}"
-    return {"steps": least if section.steps == "paper" else section.steps, "paper_steps": least, "said": said}
+        words = f"{section.steps:,} {unit}"
+    return {"steps": least if section.steps == "paper" else section.steps, "paper_steps": least, "said": words}

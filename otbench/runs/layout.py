@@ -1,4 +1,4 @@
-"""Where each file of a run lies: every path below its folder, in one place."""
+"""Paths of a run's files: every path below its folder, in one place."""
 
 from __future__ import annotations
 
@@ -22,80 +22,203 @@ class Layout:
 
     @property
     def config(self) -> Path:
-        """The config that the run was made under."""
+        """Path of the config that the run was made under."""
         return self.folder / "config.json"
 
     @property
     def table(self) -> Path:
-        """The tidy table; `metrics.csv` beside it holds the same."""
+        """Path of the tidy table; `metrics.csv` beside it holds the same."""
         return self.folder / "metrics.parquet"
 
     @property
     def summary(self) -> Path:
-        """What the run is and what made it."""
+        """Path of the description of the run and of what made it."""
         return self.folder / "run.json"
 
     def data(self, dataset: str) -> Path:
-        """A data set."""
+        """Path of a data set.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Path, .npz.
+        """
         return self.folder / "data" / f"{dataset}.npz"
 
     def features(self, dataset: str) -> Path:
-        """The folder of the networks that images are compared in, and of the real images' features."""
+        """Folder of the networks that images are compared in, and of the real images' features.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Path of the folder.
+        """
         return self.folder / "features" / dataset
 
     def feature_info(self, dataset: str) -> Path:
-        """What says which features there are."""
+        """Path of the list of the features that exist.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Path, .json.
+        """
         return self.features(dataset) / "features.json"
 
     def fit(self, dataset: str, model: str) -> Path:
-        """The folder of a fitted model, all seeds."""
+        """Folder of a fitted model, all seeds.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Path of the folder.
+        """
         return self.folder / "fit" / dataset / model
 
     def fit_summary(self, dataset: str, model: str) -> Path:
-        """What a fit is and how it went."""
+        """Path of the description of a fit and how it went.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Path, .json.
+        """
         return self.fit(dataset, model) / "fit.json"
 
     def losses(self, dataset: str, model: str) -> Path:
-        """A model's losses along training."""
+        """Path of a model's losses along training.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Path, .csv.
+        """
         return self.fit(dataset, model) / "losses.csv"
 
     def samples(self, dataset: str, model: str) -> Path:
-        """Samples of every seed and snapshot of a model."""
+        """Path of the samples of every seed and snapshot of a model.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Path, .npz.
+        """
         return self.folder / "samples" / dataset / f"{model}.npz"
 
     def metrics(self, dataset: str, model: str) -> Path:
-        """The tidy table of a model on a data set."""
+        """Path of the tidy table of a model on a data set.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Path, .csv.
+        """
         return self.folder / "metrics" / dataset / f"{model}.csv"
 
     def curves(self, dataset: str, model: str) -> Path:
-        """PRD's curves of a model on a data set."""
+        """Path of PRD's curves of a model on a data set.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Path, .npz.
+        """
         return self.folder / "metrics" / dataset / f"{model}.curves.npz"
 
     def spread(self, dataset: str, model: str) -> Path:
-        """Repeated measurements of a model on a data set."""
+        """Path of the repeated measurements of a model on a data set.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Path, .csv.
+        """
         return self.folder / "spread" / dataset / f"{model}.csv"
 
     def bias(self, dataset: str, model: str) -> Path:
-        """Repeated measurements at several numbers of samples."""
+        """Path of the repeated measurements at several numbers of samples.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Path, .csv.
+        """
         return self.folder / "spread" / dataset / f"{model}.bias.csv"
 
     def search(self, dataset: str, model: str, space: str, trials: str) -> Path:
-        """Some trials of a search."""
+        """Path of some trials of a search.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+            space: Name of the search space.
+            trials: First trial and end of the trials, such as `0-10`.
+
+        Returns:
+            Path, .csv.
+        """
         return self.folder / "search" / dataset / f"{model}-{space}-{trials}.csv"
 
     def latent(self, dataset: str) -> Path:
-        """The study of AE-OT's latent space."""
+        """Path of the study of AE-OT's latent space.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Path, .npz.
+        """
         return self.folder / "studies" / "latent" / f"{dataset}.npz"
 
     def ratings(self, dataset: str) -> Path:
-        """The folder of a rating session."""
+        """Folder of a rating session.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Path of the folder.
+        """
         return self.folder / "ratings" / dataset
 
     def theory(self, name: str) -> Path:
-        """A study of the theory."""
+        """Path of a study of the theory.
+
+        Args:
+            name: Name of the study.
+
+        Returns:
+            Path, .npz.
+        """
         return self.folder / "theory" / f"{name}.npz"
 
 
 def layout(run: Run) -> Layout:
-    """The paths of the files of `run`."""
+    """Paths of the files of a run.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The layout of the run's folder.
+    """
     return Layout(run.folder)

@@ -36,23 +36,27 @@ def make_cell(
     """Train, draw and measure a cell by the steps of workflow/rules/samples.smk, with one thread.
 
     Args:
+        data: Data set.
+        model: Name of the model.
+        seed: Seed of the replica.
         out: Folder for fit/, samples.npz, curves.npz and metrics.csv. Training goes on from a checkpoint there.
         steps: Budget in discriminator updates, None for the paper's.
         snapshots: Fractions of the budget.
+        options: The model's, in place of its paper's values.
         training: How to train; its device must be one that there is.
         samples: Number of samples drawn at every snapshot.
         run: Name of the run, a column of the table.
         study: Name of the study, a column of the table.
-        features: What images are compared in; None for points.
-        given: What a command line calls the data.
-        resume: Take a fit and samples that are in `out` for those of this cell, instead of making them again.
+        features: Features that images are compared in; None for points.
+        given: Name of the data on a command line.
+        resume: Whether a fit and samples in `out` are taken for those of this cell, instead of made again.
 
     Returns:
         The tidy table of the cell, as it is in metrics.csv.
 
     Raises:
-        OtbenchError: options, data or device do not fit.
-        Interrupted: a signal asked to stop; training has written a checkpoint.
+        OtbenchError: Options, data or device do not fit.
+        Interrupted: A signal asked to stop; training has written a checkpoint.
     """
     import torch
 

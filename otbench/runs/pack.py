@@ -1,8 +1,8 @@
-"""From the cells of the queue that are complete to the reference results, a row at a time.
+"""Packing of the queue's complete cells into the reference results, a row at a time.
 
-A row is a model on a data set. All its seeds are of one config, one code of its training and one way of measuring:
-what the queue has of a row replaces the one that stands there, where that is of another making and has no more seeds;
-of the same making, they are put together.
+A row is a model on a data set. All its seeds are of one config, one code of its training and one way of measuring.
+The queue's seeds of a row replace those in the reference where these are of another making and no more; seeds of the
+same making are put together.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from otbench.runs.queue import done
 from otbench.utils.files import atomic_write, read_json, read_npz, write_json
 
 MADE = ("config_hash", "fit_version", "measure_version")
-"""What the seeds of a row share."""
+"""Keys of cell.json that the seeds of a row share."""
 VARIANTS = "variants.parquet"
 #: most bytes of the weights of a row
 WEIGHTS = 4 * 2**20
@@ -35,12 +35,20 @@ Row = tuple[str, str]
 
 
 def pack(queue: Queue) -> list[str]:
-    """Write what is complete into the folder of the reference results; returns what was done, a line a row.
+    """Write what is complete into the folder of the reference results.
 
     metrics.parquet, run.json, scatter.npz, curves.npz (precision and recall), weights/, and variants.parquet, the rows
     of variants with a column `variant` more, which never join those of the papers' values. Each file is written whole
-    or not at all; a call that was stopped is made again. Raises OtbenchError where nothing is complete, or where a file
-    is damaged.
+    or not at all; a call that was stopped is made again.
+
+    Args:
+        queue: The queue.
+
+    Returns:
+        What was done, a line a row.
+
+    Raises:
+        OtbenchError: Nothing is complete, or a file is damaged.
     """
     chosen = _of_one_making(queue)
     if not chosen:
@@ -49,30 +57,30 @@ def pack(queue: Queue) -> list[str]:
     before = read_json(folder / "run.json") if (folder / "run.json").exists() else {}
     table = read_table(folder / "metrics.parquet") if before else pd.DataFrame(columns=list(COLUMNS))
     plain = {row: cells for row, cells in chosen.items() if not cells[0].part.variant}
-    packed, said = {}, []
+    packed, lines = {}, []
     for row, cells in plain.items():
         there, same = _there(table, before, row, cells, queue)
         if not same and len(there) > len(cells):
-            said.append(f"{'/'.join(row)}: {len(there)} seeds of another making stay, as the queue has {len(cells)}")
+            lines.append(f"{'/'.join(row)}: {len(there)} seeds of another making stay, as the queue has {len(cells)}")
             continue
         replaced = {cell.seed for cell in cells} | (set() if same else there)
         of_row = (table["dataset"] == row[0]) & (table["model"] == row[1])
         table = table[~(of_row & table["seed"].isin(replaced))]
         packed[row] = cells
-        said.append(f"{'/'.join(row)}: seed {', '.join(str(cell.seed) for cell in cells)}")
+        lines.append(f"{'/'.join(row)}: seed {', '.join(str(cell.seed) for cell in cells)}")
     if packed:
         _write_run(queue, packed, table, before)
         _write_pictures(queue, packed)
-        said += [line for row, cells in packed.items() if (line := _write_weights(queue, row, cells[0]))]
+        lines += [line for row, cells in packed.items() if (line := _write_weights(queue, row, cells[0]))]
     variants = [cell for cells in chosen.values() for cell in cells if cell.part.variant]
     if variants:
         _write_variants(queue, variants)
-        said += [f"{cell.name}: variant" for cell in variants]
-    return said
+        lines += [f"{cell.name}: variant" for cell in variants]
+    return lines
 
 
 def _of_one_making(queue: Queue) -> dict[Row, list[Cell]]:
-    """The complete cells of every row (data set and model with its variant), of the making that most seeds share."""
+    """Complete cells of every row (data set and model with its variant), of the making that most seeds share."""
     rows: dict[Row, dict[tuple, list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for cell in queue.cells:
         if (about := done(queue, cell)) is not None:
@@ -82,13 +90,13 @@ def _of_one_making(queue: Queue) -> dict[Row, list[Cell]]:
 
 
 def _there(table: pd.DataFrame, before: dict, row: Row, cells: list[Cell], queue: Queue) -> tuple[set[int], bool]:
-    """The seeds of a row that stand in the reference and are measured; and whether they are made as these cells."""
+    """Seeds of a row that are in the reference and measured; and whether they are made as these cells."""
     rows = table[(table["dataset"] == row[0]) & (table["model"] == row[1]) & (table["status"] != "missing")]
     there = set(rows["seed"])
     about = done(queue, cells[0]) or {}
     made = before.get("made", {})
-    known = [made.get(f"{row[0]}/{row[1]}/{seed}", {}) for seed in there]
-    return there, all(one.get(key) == about[key] for one in known for key in MADE)
+    records = [made.get(f"{row[0]}/{row[1]}/{seed}", {}) for seed in there]
+    return there, all(record.get(key) == about[key] for record in records for key in MADE)
 
 
 def _write_run(queue: Queue, packed: dict[Row, list[Cell]], kept: pd.DataFrame, before: dict[str, Any]) -> None:
@@ -103,12 +111,12 @@ def _write_run(queue: Queue, packed: dict[Row, list[Cell]], kept: pd.DataFrame, 
     table = pd.concat([part for part in (table, lacking) if len(part)], ignore_index=True)
     table = check_table(table.sort_values(KEY, kind="stable").reset_index(drop=True), str(queue.reference))
     fits = {row: read_json(cells[0].folder(queue.work) / "fit" / "fit.json") for row, cells in packed.items()}
-    made = {name: one for name, one in before.get("made", {}).items() if tuple(_key(name)) in present}
+    made = {name: record for name, record in before.get("made", {}).items() if tuple(_key(name)) in present}
     for cell in (cell for cells in packed.values() for cell in cells):
         made[cell.name] = done(queue, cell)
-    said = _merged(before, describe(run, data, fits), set(packed), queue.reference.name) | {"made": made}
+    summary = _merged(before, describe(run, data, fits), set(packed), queue.reference.name) | {"made": made}
     write_table(table, queue.reference / "metrics.parquet")
-    write_json(queue.reference / "run.json", said)
+    write_json(queue.reference / "run.json", summary)
 
 
 def _key(name: str) -> tuple[str, str, int]:
@@ -121,31 +129,31 @@ def _merged(before: dict[str, Any], now: dict[str, Any], packed: set[Row], name:
     if not before:
         return now | {"run": name}
     studies = before.get("studies") or {"mode-collapse": {key: before.get(key) for key in ("budget", "snapshots")}}
-    found = now | before
-    found["studies"] = {key: studies.get(key, {}) | one for key, one in now["studies"].items()} | {
-        key: one for key, one in studies.items() if key not in now["studies"]
+    merged = now | before
+    merged["studies"] = {key: studies.get(key, {}) | entry for key, entry in now["studies"].items()} | {
+        key: entry for key, entry in studies.items() if key not in now["studies"]
     }
-    for key, one in now["studies"].items():
+    for key, entry in now["studies"].items():
         old = studies.get(key, {})
         models = old.get("models") or (list(before["models"]) if key in studies else [])
-        found["studies"][key]["models"] = list(dict.fromkeys([*models, *one["models"]]))
+        merged["studies"][key]["models"] = list(dict.fromkeys([*models, *entry["models"]]))
         seeds = (old.get("seeds") or before["seeds"]) if old else []
-        found["studies"][key]["seeds"] = sorted({*seeds, *(one["seeds"] or now["seeds"])})
+        merged["studies"][key]["seeds"] = sorted({*seeds, *(entry["seeds"] or now["seeds"])})
     models = dict(before["models"])
-    for model, one in now["models"].items():
+    for model, entry in now["models"].items():
         old = models.get(model)
         parts = dict((old or {}).get("by_study") or ({"mode-collapse": old} if old else {}))
-        for study, about in one["by_study"].items():
+        for study, about in entry["by_study"].items():
             if study not in parts or any((dataset, model) in packed for dataset in about["paper_steps"]):
                 parts[study] = about
-        models[model] = (old or one) | next(iter(parts.values())) | {"by_study": parts}
-    found["models"] = models
-    found["datasets"] = before["datasets"] | now["datasets"]
-    found["expected"] = [list(cell) for cell in dict.fromkeys(map(tuple, [*before["expected"], *now["expected"]]))]
+        models[model] = (old or entry) | next(iter(parts.values())) | {"by_study": parts}
+    merged["models"] = models
+    merged["datasets"] = before["datasets"] | now["datasets"]
+    merged["expected"] = [list(cell) for cell in dict.fromkeys(map(tuple, [*before["expected"], *now["expected"]]))]
     config = before["config"] | {"studies": dict(before["config"].get("studies") or {})}
     for key, section in now["config"]["studies"].items():
         config["studies"][key] = config["studies"].get(key) or section
-    return found | {"config": config, "config_hash": digest(config), "finished": now["finished"]}
+    return merged | {"config": config, "config_hash": digest(config), "finished": now["finished"]}
 
 
 def _write_pictures(queue: Queue, packed: dict[Row, list[Cell]]) -> None:
@@ -160,10 +168,10 @@ def _write_pictures(queue: Queue, packed: dict[Row, list[Cell]]) -> None:
             file = read_samples(first / "samples.npz")
             rows = np.isclose(file.snapshot, 1.0)
             scatter[f"{dataset}/{model}"] = file.samples[rows][: arrays.POINTS].astype(np.float32)
-        curves = {key: one for key, one in curves.items() if not key.startswith(f"{dataset}/{model}/")}
+        curves = {key: curve for key, curve in curves.items() if not key.startswith(f"{dataset}/{model}/")}
         for cell in cells:
-            for key, one in _read(cell.folder(queue.work) / "curves.npz").items():
-                curves[f"{dataset}/{model}/{key}"] = one.astype(np.float32)
+            for key, curve in _read(cell.folder(queue.work) / "curves.npz").items():
+                curves[f"{dataset}/{model}/{key}"] = curve.astype(np.float32)
     arrays.save(folder / "scatter.npz", scatter)
     arrays.save(folder / "curves.npz", curves)
 
@@ -178,12 +186,12 @@ def _write_weights(queue: Queue, row: Row, cell: Cell) -> str | None:
     from safetensors.torch import load_file, save
 
     target, start = queue.reference / "weights" / row[0] / f"{row[1]}.safetensors", f"{cell.seed}/1/"
-    found = load_file(cell.folder(queue.work) / "fit" / "weights.safetensors")
-    last = {name.removeprefix(start): one for name, one in found.items() if name.startswith(start)}
-    half = {name: one.to(torch.float16) if one.is_floating_point() else one for name, one in last.items()}
+    weights = load_file(cell.folder(queue.work) / "fit" / "weights.safetensors")
+    last = {name.removeprefix(start): tensor for name, tensor in weights.items() if name.startswith(start)}
+    half = {name: tensor.to(torch.float16) if tensor.is_floating_point() else tensor for name, tensor in last.items()}
     about = done(queue, cell) or {}
     content = save(half, {key: str(about[key]) for key in ("code_version", "config_hash", "seed", "steps")})
-    finite = all(bool(one.isfinite().all()) for one in half.values() if one.is_floating_point())
+    finite = all(bool(tensor.isfinite().all()) for tensor in half.values() if tensor.is_floating_point())
     if not half or not finite or len(content) > WEIGHTS:
         target.unlink(missing_ok=True)
         why = (
@@ -209,7 +217,7 @@ def _write_variants(queue: Queue, cells: list[Cell]) -> None:
     if path.exists():
         old = pd.read_parquet(path)
         again = set(fresh[names].itertuples(index=False, name=None))
-        kept = [key not in again for key in old[names].itertuples(index=False, name=None)]
-        fresh = pd.concat([old[kept], fresh], ignore_index=True)
+        others = [key not in again for key in old[names].itertuples(index=False, name=None)]
+        fresh = pd.concat([old[others], fresh], ignore_index=True)
     with atomic_write(path) as temporary:
         fresh.to_parquet(temporary, index=False)

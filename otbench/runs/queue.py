@@ -1,7 +1,7 @@
-"""Working through the queue of the reference results: cells one after another, some at once, stopped and gone on with.
+"""Work through the queue of the reference results, several cells at once; it can be stopped and resumed.
 
 A cell's folder holds its fit (with checkpoints while it is trained), samples.npz, metrics.csv, curves.npz, log.txt, and
-cell.json, which is written last: a cell is complete where that stands, and not there at all for anybody else before.
+cell.json, which is written last: a cell is complete where that exists, and counts for nothing before.
 """
 
 from __future__ import annotations
@@ -31,7 +31,15 @@ PAUSE, WATCH = 0.2, 1.0
 
 
 def done(queue: Queue, cell: Cell) -> dict[str, Any] | None:
-    """What cell.json says; None where the cell is not complete, or was measured in another way than now."""
+    """Record of a complete cell.
+
+    Args:
+        queue: The queue.
+        cell: Cell of the queue.
+
+    Returns:
+        Content of cell.json; None where the cell is not complete, or was measured in another way than now.
+    """
     path = cell.folder(queue.work) / DONE
     if not path.exists():
         return None
@@ -40,17 +48,20 @@ def done(queue: Queue, cell: Cell) -> dict[str, Any] | None:
 
 
 def work(path: Path, cores: int, device: str, tell: Callable[[str], None]) -> list[Cell]:
-    """Work through the queue in the file `path` until it is done; returns the cells that could not be made.
+    """Work through a queue until it is done.
 
     Args:
-        path: The queue; it is read once, here and by every job.
+        path: The queue, .yaml; it is read once, here and by every job.
         cores: Cells made at once, each in a process with one thread.
         device: Where models are trained: `auto`, `cpu` or `cuda`.
-        tell: Is given a line for everything that begins or ends.
+        tell: Function that is given a line for everything that begins or ends.
+
+    Returns:
+        Cells that could not be made.
 
     Raises:
-        Interrupted: a signal asked to stop; training has written checkpoints, from which the next call goes on.
-        OtbenchError: another process works in the work folder.
+        Interrupted: A signal asked to stop; training has written checkpoints, from which the next call goes on.
+        OtbenchError: Another process works in the work folder.
     """
     queue = read_queue(path)
     waiting = [cell for cell in queue.cells if done(queue, cell) is None]
@@ -65,7 +76,7 @@ def work(path: Path, cores: int, device: str, tell: Callable[[str], None]) -> li
                     running[_start(path, queue, cell, device)] = cell
                     tell(f"{cell.name}: started")
                 time.sleep(PAUSE)
-                for process in [one for one in running if one.poll() is not None]:
+                for process in [job for job in running if job.poll() is not None]:
                     cell = running.pop(process)
                     if process.returncode or done(queue, cell) is None:
                         failed.append(cell)
@@ -90,7 +101,7 @@ def _stop(running: dict[subprocess.Popen, Cell], stop: Stop) -> None:
 
 
 def _start(path: Path, queue: Queue, cell: Cell, device: str) -> subprocess.Popen:
-    """Start the job that makes a cell, its words in the cell's log."""
+    """Start the job that makes a cell; its output goes to the cell's log."""
     folder = cell.folder(queue.work)
     folder.mkdir(parents=True, exist_ok=True)
     environment = os.environ | dict.fromkeys(THREADS, "1")
@@ -104,7 +115,13 @@ def _start(path: Path, queue: Queue, cell: Cell, device: str) -> subprocess.Pope
 
 
 def make(path: Path, name: str, device: str) -> None:
-    """Make the cell `name` of the queue in the file `path`, from where an earlier job left it."""
+    """Make one cell of a queue, from where an earlier job left it.
+
+    Args:
+        path: The queue, .yaml.
+        name: Name of the cell, such as `grid/gan/0`.
+        device: Where models are trained: `auto`, `cpu` or `cuda`.
+    """
     from otbench.data import load
     from otbench.runs.make_cell import make_cell
     from otbench.training.trainer import Options
@@ -142,7 +159,7 @@ def make(path: Path, name: str, device: str) -> None:
 
 
 def _data(queue: Queue, name: str) -> Path:
-    """The data set's file in the work folder, made where it is not there."""
+    """Path of the data set's file in the work folder, made where it does not exist."""
     from otbench.data import load, save
 
     path = queue.work / "data" / f"{name}.npz"
@@ -154,7 +171,7 @@ def _data(queue: Queue, name: str) -> Path:
 
 
 def _features(queue: Queue, data: Any, device: str) -> Any:
-    """What images of a data set are compared in: its classifier, trained where it is not there."""
+    """Features that images of a data set are compared in: its classifier, trained where it does not exist."""
     from otbench.features.store import make_features
     from otbench.metrics.reference import open_features
 

@@ -1,7 +1,7 @@
-"""One cell of a run again, alone, and whether it comes out as it did: what the verb `reproduce` does.
+"""Reproduction of one cell of a run, alone, and its comparison with the run: the verb `reproduce`.
 
 A cell here is one seed of one model on one data set, at all its snapshots. It is trained, drawn from and measured as
-the workflow does it (`provenance.planned`), from the run's own data and features, in one process with one thread. On a
+the workflow does it (`cells.planned`), from the run's own data and features, in one process with one thread. On a
 CPU that gives the same bits where code, versions and processor are the same. Elsewhere the question is whether the
 values lie where those of a new seed of the model would.
 """
@@ -32,18 +32,22 @@ if TYPE_CHECKING:
     from otbench.data.base import DataSet
     from otbench.data.samples import SampleFile
 
-# ---------------------------------------------------------------------------------------------------- comparisons
-
-
-# ------------------------------------------------------------------------------------------------- the work itself
-
 
 def reproduce(folder: str | Path, cell: str, out: str | Path | None = None) -> dict[str, Any]:
-    """Train, draw and measure one cell (`DATASET/MODEL/SEED`) of the run in `folder` again, and compare.
+    """Train, draw and measure one cell of a run again, and compare.
 
-    out: a folder to keep fit, samples and table in; default: a temporary one. Returns what was compared: rows, samples,
-    differences, costs, verdict, reproduced. Raises OtbenchError for a cell that the run has not, that is not ok there,
-    or of which a file is missing.
+    Args:
+        folder: Folder of the run.
+        cell: The cell, `DATASET/MODEL/SEED`.
+        out: Folder to keep fit, samples and table in; None for a temporary one.
+
+    Returns:
+        Comparison: rows, samples, differences, costs, verdict, reproduced, promised, and cell, run and commands.
+
+    Raises:
+        OtbenchError: The run has no such cell, the cell is not ok there, a file of it is missing, or `out` is in the
+            run's folder.
+        WorkFailed: The run's files are not of the budget, options and samples that its config now has.
     """
     from otbench.runs.check import run_of
 
@@ -51,18 +55,22 @@ def reproduce(folder: str | Path, cell: str, out: str | Path | None = None) -> d
     dataset, model, seed = parsed(cell)
     if out and Path(out).resolve().is_relative_to(run.folder.resolve()):
         raise OtbenchError(f"{out} is in the run's own folder, expected another to keep the cell in")
-    told = provenance_of(run.folder, dataset, model, seed)
+    provenance = provenance_of(run.folder, dataset, model, seed)
     then = _fitted(run, dataset, model)
     _check_asked(run, dataset, model, then)
-    table, last = _table(run, dataset, model), max(told["status"])
-    own = table[(table["seed"] == seed) & (table["snapshot"] == last)]
-    if told["status"][last] != "ok" or not (own["status"] == "ok").any():
-        state = told["status"][last] if told["status"][last] != "ok" or own.empty else own["status"].iloc[0]
+    table, last = _table(run, dataset, model), max(provenance["status"])
+    values = table[(table["seed"] == seed) & (table["snapshot"] == last)]
+    if provenance["status"][last] != "ok" or not (values["status"] == "ok").any():
+        state = (
+            provenance["status"][last]
+            if provenance["status"][last] != "ok" or values.empty
+            else values["status"].iloc[0]
+        )
         raise OtbenchError(f"{run.folder}: cell {cell} is {state}, expected one that is ok")
     with nullcontext(out) if out else tempfile.TemporaryDirectory(prefix="otbench-") as where:
         now, samples, again = _again(run, dataset, model, seed, then["training"]["device"], Path(where))
         drawn = same_samples(_samples(run, dataset, model), samples, seed)
-        result = _compiled(cell, told | {"run": run.run}, then, now, table, again, drawn, seed)
+        result = _compiled(cell, provenance | {"run": run.run}, then, now, table, again, drawn, seed)
         if out:
             write_json(Path(out) / "reproduce.json", finite(result))
     return result
@@ -83,15 +91,15 @@ def _check_asked(run: Run, dataset: str, model: str, fitted: dict[str, Any]) -> 
         )
 
 
-def _compiled(cell, told, then, now, table, again, drawn, seed) -> dict[str, Any]:
+def _compiled(cell, provenance, then, now, table, again, drawn, seed) -> dict[str, Any]:
     changed = differences(then, now)
     promised = not changed and str(now["training"]["device"]) == "cpu"
     rows = compare(table, again, seed)
     verdict, good = judge(rows, drawn["equal"], promised)
     return {
         "cell": cell,
-        "run": told["run"],
-        "commands": told["commands"],
+        "run": provenance["run"],
+        "commands": provenance["commands"],
         "differences": changed,
         "promised": promised,
         "rows": rows,
@@ -103,7 +111,17 @@ def _compiled(cell, told, then, now, table, again, drawn, seed) -> dict[str, Any
 
 
 def parsed(cell: str) -> tuple[str, str, int]:
-    """Data set, model and seed of `DATASET/MODEL/SEED`; raises OtbenchError on anything else."""
+    """Data set, model and seed of a cell.
+
+    Args:
+        cell: The cell, `DATASET/MODEL/SEED`.
+
+    Returns:
+        Data set, model and seed.
+
+    Raises:
+        OtbenchError: The text has another form.
+    """
     parts = cell.split("/")
     if len(parts) != 3 or not re.fullmatch("[0-9]{1,16}", parts[2]):
         raise OtbenchError(f"expected a cell as DATASET/MODEL/SEED, such as grid/gan/0, got '{cell}'")
@@ -111,7 +129,7 @@ def parsed(cell: str) -> tuple[str, str, int]:
 
 
 def _fitted(run: Run, dataset: str, model: str) -> dict[str, Any]:
-    """What fit.json says; the processor, where it does not say it, as the run was gathered on."""
+    """Content of fit.json; the processor, where it does not say it, as the run was gathered on."""
     then = read_object(layout(run).fit_summary(dataset, model), ["cells"], "what `otbench fit` writes")
     gathered = run.folder / "run.json"
     if "machine" not in then and gathered.exists():
@@ -120,12 +138,12 @@ def _fitted(run: Run, dataset: str, model: str) -> dict[str, Any]:
 
 
 def _table(run: Run, dataset: str, model: str) -> pandas.DataFrame:
-    """What the run measured of a model: its own table, else its part of the gathered one, without people's ratings."""
+    """Metrics of a model in the run: its own table, else its part of the gathered one, without people's ratings."""
     from otbench.metrics.table import read_table
 
-    own, gathered = layout(run).metrics(dataset, model), layout(run).table
-    if own.exists() or not gathered.exists():
-        return read_table(own)
+    path, gathered = layout(run).metrics(dataset, model), layout(run).table
+    if path.exists() or not gathered.exists():
+        return read_table(path)
     table = read_table(gathered)
     ours = (table["dataset"] == dataset) & (table["model"] == model) & ~table["protocol"].str.startswith("rated=")
     return table[ours].reset_index(drop=True)
@@ -190,7 +208,14 @@ def _costs(table: pandas.DataFrame, seed: int) -> dict[str, float]:
 
 
 def finite(value: Any) -> Any:
-    """The value with numbers that JSON has not written as text: `nan`, `inf`, `-inf`."""
+    """Value with numbers that JSON does not have written as text: `nan`, `inf`, `-inf`.
+
+    Args:
+        value: Any value of dicts, lists, tuples, numbers and text.
+
+    Returns:
+        The value, its tuples as lists and its keys as text.
+    """
     if isinstance(value, dict):
         return {str(name): finite(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

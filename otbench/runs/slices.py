@@ -1,4 +1,4 @@
-"""A run in slices, on machines that are there for minutes: the verb `slice`."""
+"""A run in slices, on machines that are available for minutes: the verb `slice`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,18 @@ OF_FEATURES = ("metrics", "spread", "search")
 
 
 def configured(config: Path, words: list[str]) -> Run:
-    """The run that Snakemake makes of a config file and the words after `--config`, lean in any case.
+    """Run that Snakemake makes of a config file and the words after `--config`, lean in any case.
 
-    Raises OtbenchError where there is no workflow in this folder, where the config is wrong, and where it leads out of
-    this folder and the words do not say so.
+    Args:
+        config: The run's config, .yaml.
+        words: `key=value` of the config.
+
+    Returns:
+        The run.
+
+    Raises:
+        OtbenchError: There is no workflow in this folder, the config is wrong, or it leads out of this folder and the
+            words do not allow it.
     """
     from snakemake.utils import update_config
 
@@ -44,27 +52,27 @@ def configured(config: Path, words: list[str]) -> Run:
             update_config(values, read_yaml(path) or {})
         except (AttributeError, TypeError, RecursionError) as error:
             raise OtbenchError(f"{path} is no config ({' '.join(str(error).split())})") from error
-    said = _said(words) | {"lean": True}
-    update_config(values, said)
+    overrides = _said(words) | {"lean": True}
+    update_config(values, overrides)
     run = checked(values, str(config))
-    run.stay_inside(said)
+    run.stay_inside(overrides)
     return run
 
 
 def _said(words: list[str]) -> dict[str, Any]:
-    """What Snakemake makes of `key=value` words; raises OtbenchError where one is none."""
+    """Values of `key=value` words as Snakemake reads them; raises OtbenchError where one has another form."""
     if not words:  # the parser's module takes seconds to import
         return {}
     from snakemake.cli import parse_config
     from snakemake.utils import update_config
 
-    said: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for word in words:
         try:
-            update_config(said, parse_config([word]))
+            update_config(values, parse_config([word]))
         except ValueError as error:
             raise OtbenchError(f"--config {word}: expected key=value") from error
-    return said
+    return values
 
 
 def run(
@@ -77,45 +85,58 @@ def run(
     part_size: float,
     parts: int,
 ) -> dict[str, Any]:
-    """Go on with a run for at most so many minutes, and pack what the next slice needs into `out`.
+    """Go on with a run for some minutes, and pack what the next slice needs.
 
-    source: where an earlier slice packed it, if one did. words: `key=value` for the config. Returns what the manifest
-    holds; `complete` says whether there is nothing more to do. Raises OtbenchError where a folder holds another run, is
-    damaged or in use, and where a parcel would be lost; and WorkFailed, after packing, where jobs failed by themselves.
+    Args:
+        config: The run's config, .yaml.
+        minutes: Minutes after which the run is stopped.
+        out: Folder to pack into.
+        source: Folder that an earlier slice packed into; None for the first slice.
+        cores: Jobs at once.
+        words: `key=value` of the config.
+        part_size: Most MiB of a part.
+        parts: Most parts.
+
+    Returns:
+        Content of manifest.json; `complete` says whether there is nothing more to do.
+
+    Raises:
+        OtbenchError: A folder holds another run, is damaged or in use, or a parcel would be lost.
+        WorkFailed: Jobs failed by themselves; raised after packing.
     """
     ends = time.monotonic() + 60 * minutes
-    wanted = configured(config, words or [])
-    before = _earlier(wanted, out, source)
+    this_run = configured(config, words or [])
+    before = _earlier(this_run, out, source)
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--keep-going", "--rerun-incomplete"]
     command += ["--nolock", "--configfile", str(config), "--config", "lean=True", *(words or [])]
-    # a first signal is only noted, whatever goes on: what is there is packed
+    # a first signal is only noted: what exists by then is packed
     with stoppable() as stop, stop.held():
-        locks.acquire(wanted.folder)
+        locks.acquire(this_run.folder)
         try:
             if source is not None and before:
-                _unpack(wanted, source, before)
+                _unpack(this_run, source, before)
             for step in (_make_data, _make_ready, _snakemake):
-                ended = step(wanted, command, ends, stop)
+                ended = step(this_run, command, ends, stop)
                 if ended != 0:
                     break
-            done, asked = cells(wanted)
+            done, asked = cells(this_run)
             counted = {"complete": ended == 0, "cells": {"done": done, "missing": asked - done, "all": asked}}
-            said = archive.pack(wanted, out, part_size, parts, counted)
+            manifest = archive.pack(this_run, out, part_size, parts, counted)
         finally:
-            locks.release(wanted.folder)
+            locks.release(this_run.folder)
     if ended:
         raise WorkFailed(
-            f"jobs of run {wanted.run} failed, or cells are not ok; {wanted.folder}/logs says why. {done} of {asked}"
-            f" cells are measured, and packed in {out}"
+            f"jobs of run {this_run.run} failed, or cells are not ok; {this_run.folder}/logs says why."
+            f" {done} of {asked} cells are measured, and packed in {out}"
         )
-    return said
+    return manifest
 
 
 def _earlier(run: Run, out: Path, source: Path | None) -> dict[str, Any] | None:
-    """The manifest of the slice to go on from; None where this is the first.
+    """Manifest of the slice to go on from; None where this is the first.
 
     Raises OtbenchError where `source` is none that can be gone on from, and where `out` holds another parcel, which
-    this slice would replace without knowing what is in it.
+    this slice would replace without reading it.
     """
     there = archive.check_folder(run, out)
     if source is not None and source.resolve() == out.resolve():
@@ -137,21 +158,29 @@ def _unpack(run: Run, source: Path, before: dict[str, Any]) -> None:
     """Unpack what an earlier slice packed, and say so."""
     print(f"unpacked {archive.unpack(run, source)} files of run {run.run} from {source}", flush=True)
     if before["code_version"] != code_version():
-        said = f"they are of code {before['code_version']}, this is {code_version()}"
-        print(f"{said}: what the change touches is made again", flush=True)
+        change = f"they are of code {before['code_version']}, this is {code_version()}"
+        print(f"{change}: what the change touches is made again", flush=True)
 
 
 def cells(run: Run) -> tuple[int, int]:
-    """How many cells of a run are measured as its config asks, and how many it asks for."""
+    """Numbers of cells of a run.
+
+    Args:
+        run: The run.
+
+    Returns:
+        How many cells are measured as the run's config asks, and how many it asks for.
+    """
     done = sum(len(stale.seeds_measured(run, dataset, model)) for dataset, model in run.pairs)
     return done, sum(len(run.seeds_of(dataset)) for dataset, _ in run.pairs)
 
 
 def _make_data(run: Run, command: list[str], ends: float, stop: Stop) -> int | None:
-    """Make the data sets that something was made of and that are not there, as they do not travel.
+    """Make the data sets that something was made of and that do not exist, as they do not travel.
 
-    They are the same bits each time, so the workflow is to take them for older than what was made of them. One that
-    differs from what fits were made of is left new, and these are made again. Returns Snakemake's status.
+    They are the same bits each time, so they get an old time stamp, for the workflow to take them for older than what
+    was made of them. One that differs from the data of the fits stays new, and the fits are made again. Returns
+    Snakemake's status.
     """
     from otbench.data import load
 
@@ -200,7 +229,7 @@ def _coming(command: list[str], ends: float, stop: Stop) -> tuple[int | None, se
 
 
 def _lacking(run: Run) -> list[tuple[str, str]]:
-    """Every (data set, extractor) whose features of real images are not there, while the extractor is."""
+    """Every (data set, extractor) whose features of real images do not exist, while the extractor does."""
     from otbench.features.store import read_info
 
     folders = {name: run.folder / "features" / name for name in run.datasets}
@@ -231,12 +260,12 @@ def _extract(results: str, dataset: str, name: str, device: str, weights: str) -
 
     where, data = setup_device(device), load(str(Path(results) / "data" / f"{dataset}.npz"))
     folder = Path(results) / "features" / dataset
-    told = store.read_info(folder, data)["extractors"][name]
-    store.write_extracted(data, folder, store.opener(name, folder, weights or None, where)(), told, told.get("seed", 0))
+    info = store.read_info(folder, data)["extractors"][name]
+    store.write_extracted(data, folder, store.opener(name, folder, weights or None, where)(), info, info.get("seed", 0))
 
 
 def _snakemake(run: Run, command: list[str], ends: float, stop: Stop) -> int | None:
-    """Run Snakemake as `_wait` does; it takes the lock of the results folder itself, so that it is let go meanwhile.
+    """Run Snakemake as `_wait` does; it takes the lock of the results folder itself, so the lock is released meanwhile.
 
     Raises OtbenchError where another run took it first.
     """
@@ -263,7 +292,7 @@ def _wait(
 ) -> int | None:
     """Run a command until it ends, the time is over or a signal asks to stop; its status, None where it was stopped.
 
-    said: a file for what it prints.
+    said: file for its output.
     """
     if _over(ends, stop):
         return None

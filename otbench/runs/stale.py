@@ -1,11 +1,12 @@
-"""Whether what is on disk is what a run's config asks for; what is not is stale.
+"""Stale files of a run: those that are not what its config asks for.
 
 Every file of a run says what it was made with: `fit.json` and the `info` of samples what the fit was asked for (budget,
 options, snapshots, precision), the digest of its data and of its code; the tables of metrics, of repeated measurements
-and of searches have a record of the same beside them (`utils.records`). Here that is compared with the config, whatever
-times the files have and whatever Snakemake remembers of them. What is stale is not gathered, and is made again.
+and of searches have a record of the same beside them (`utils.records`). This module compares it with the config,
+whatever times the files have and whatever Snakemake remembers of them. Stale files are not gathered; they are made
+again.
 
-Needs neither PyTorch nor pandas: the workflow asks before every run.
+Needs neither PyTorch nor pandas, as the workflow calls it before every run.
 """
 
 from __future__ import annotations
@@ -29,12 +30,19 @@ NO_RECORD = "nothing says what it was made with"
 PLACES = ("results", "allow")
 #: bytes of a data set's file that is small enough to be read before every run
 SMALL = 8 * 2**20
-#: what a budget, an option or a snapshot is called in a message
+#: keys of what a fit was asked for, as messages name them
 ASKED = ("steps", "options", "snapshots", "precision")
 
 
 def config_digest(run: Run) -> str:
-    """Twelve hexadecimal digits that identify the config of a run, as run.json has them; not where its folder lies."""
+    """Digest of a run's config without where its folder lies, as run.json has it.
+
+    Args:
+        run: The run.
+
+    Returns:
+        Twelve hexadecimal digits.
+    """
     return _config_digest(run.model_dump(mode="json"))
 
 
@@ -46,15 +54,18 @@ def _config_digest(config: dict[str, Any]) -> str:
 
 
 def fit_mismatch(run: Run, dataset: str, model: str, fitted: Any, data: str | None = None, code: bool = True) -> str:
-    """In what a fit differs from what the run asks for; empty where in nothing.
+    """Difference between a fit and what the run asks for.
 
     Args:
-        fitted: What fit.json holds, the `info` of samples, or the part `fit` of a table's record.
+        run: The run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        fitted: Content of fit.json, the `info` of samples, or the part `fit` of a table's record.
         data: Digest of the data set as it is now; None where it is not known.
         code: Whether the code that fits the model counts.
 
     Returns:
-        A phrase such as `fitted with steps 40, asked 60`.
+        A phrase such as `fitted with steps 40, asked 60`; empty where nothing differs.
     """
     if not isinstance(fitted, dict) or not isinstance(fitted.get("asked"), dict):
         return NO_RECORD
@@ -77,15 +88,37 @@ def fit_mismatch(run: Run, dataset: str, model: str, fitted: Any, data: str | No
 
 
 def samples_mismatch(run: Run, dataset: str, model: str, info: Any, data: str | None = None, code: bool = True) -> str:
-    """In what samples differ from what the run asks for: as their fit, or in their number; see `fit_mismatch`."""
-    if found := fit_mismatch(run, dataset, model, info, data, code):
-        return found
+    """Difference between samples and what the run asks for: in their fit, or in their number.
+
+    Args:
+        run: The run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        info: The `info` of the samples.
+        data: Digest of the data set as it is now; None where it is not known.
+        code: Whether the code that fits the model counts.
+
+    Returns:
+        A phrase as of `fit_mismatch`; empty where nothing differs.
+    """
+    if mismatch := fit_mismatch(run, dataset, model, info, data, code):
+        return mismatch
     drawn, n = (info.get("drawn") or {}).get("n"), run.section(dataset).samples
     return "" if drawn == n else f"drawn with {drawn} samples, asked {n}"
 
 
 def metrics_mismatch(run: Run, dataset: str, model: str, data: str | None = None) -> str:
-    """In what a model's table of metrics differs from what the run asks for; see `fit_mismatch`."""
+    """Difference between a model's table of metrics and what the run asks for.
+
+    Args:
+        run: The run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        data: Digest of the data set as it is now; None where it is not known.
+
+    Returns:
+        A phrase as of `fit_mismatch`; empty where nothing differs.
+    """
     record = read_record(run.folder / "metrics" / dataset / f"{model}.csv")
     if record is None:
         return NO_RECORD
@@ -98,7 +131,17 @@ def metrics_mismatch(run: Run, dataset: str, model: str, data: str | None = None
 
 
 def spread_mismatch(run: Run, dataset: str, model: str, data: str | None = None) -> str:
-    """In what a model's repeated measurements differ from what the run asks for; see `fit_mismatch`."""
+    """Difference between a model's repeated measurements and what the run asks for.
+
+    Args:
+        run: The run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        data: Digest of the data set as it is now; None where it is not known.
+
+    Returns:
+        A phrase as of `fit_mismatch`; empty where nothing differs.
+    """
     record, section = read_record(run.folder / "spread" / dataset / f"{model}.csv"), run.section(dataset)
     if record is None or section.spread is None:
         return NO_RECORD
@@ -113,11 +156,15 @@ def spread_mismatch(run: Run, dataset: str, model: str, data: str | None = None)
 
 
 def search_mismatch(run: Run, job: tuple[str, str, str, str], data: str | None = None) -> str:
-    """In what the trials of a search differ from what the run asks for; see `fit_mismatch`.
+    """Difference between the trials of a search and what the run asks for.
 
     Args:
+        run: The run.
         job: Data set, model, space and trials, as in `Run.searches`.
         data: Digest of the data set as it is now; None where it is not known.
+
+    Returns:
+        A phrase as of `fit_mismatch`; empty where nothing differs.
     """
     dataset, model, space, trials = job
     record = read_record(layout(run).search(*job))
@@ -140,16 +187,16 @@ def _different(record: dict[str, Any], expected: dict[str, Any], verb: str) -> s
 
 
 def _features_mismatch(run: Run, dataset: str, record: dict[str, Any]) -> str:
-    """In what the features that images were compared in differ from those of the run; points have none."""
+    """Difference between the features that images were compared in and those of the run; points have none."""
     if run.kind(dataset) != "images":
         return ""
     was, asked = record.get("features") or {}, run.section(dataset).features
     if sorted(was) != sorted(asked):
         return f"measured with features {', '.join(sorted(was)) or 'none'}, asked {', '.join(sorted(asked))}"
     now = _dict(run.folder / "features" / dataset / "features.json").get("extractors")
-    for name, one in now.items() if isinstance(now, dict) else ():
-        if name in was and one.get("weights") != was[name]:
-            return f"measured with features of {name} {was[name]}, the network is {one.get('weights')}"
+    for name, extractor in now.items() if isinstance(now, dict) else ():
+        if name in was and extractor.get("weights") != was[name]:
+            return f"measured with features of {name} {was[name]}, the network is {extractor.get('weights')}"
     return ""
 
 
@@ -162,24 +209,28 @@ def _short(value: Any) -> str:
 
 
 def stale_files(run: Run, data: dict[str, str | None]) -> dict[Path, str]:
-    """The files of a run that are there and were made with something else than its config asks for, with the reason.
+    """Files of a run that exist and were made with something else than its config asks for.
 
     Args:
+        run: The run.
         data: Digest of every data set as it is now, where it is known.
+
+    Returns:
+        Reason by path.
     """
     return {path: reason for path, reason in _compared(run, data) if reason and path.exists()}
 
 
 def _compared(run: Run, data: dict[str, str | None]) -> Iterator[tuple[Path, str]]:
-    """Every file of the run's cells and studies that may be there, and in what it differs from what is asked."""
+    """Every file of the run's cells and studies that may exist, and how it differs from what is asked."""
     folder = run.folder
     for dataset, model in run.pairs:
-        known = data.get(dataset)
+        data_digest = data.get(dataset)
         for path, _ in _fits(run, dataset, model):
-            yield path, fit_mismatch(run, dataset, model, _dict(path), known) if path.exists() else ""
+            yield path, fit_mismatch(run, dataset, model, _dict(path), data_digest) if path.exists() else ""
         path = layout(run).samples(dataset, model)
-        yield path, samples_mismatch(run, dataset, model, _info(path), known) if path.exists() else ""
-        yield folder / "metrics" / dataset / f"{model}.csv", metrics_mismatch(run, dataset, model, known)
+        yield path, samples_mismatch(run, dataset, model, _info(path), data_digest) if path.exists() else ""
+        yield folder / "metrics" / dataset / f"{model}.csv", metrics_mismatch(run, dataset, model, data_digest)
     for dataset, model in run.spreads:
         yield folder / "spread" / dataset / f"{model}.csv", spread_mismatch(run, dataset, model, data.get(dataset))
     for job in run.searches:
@@ -191,23 +242,31 @@ def _compared(run: Run, data: dict[str, str | None]) -> Iterator[tuple[Path, str
 
 
 def _fits(run: Run, dataset: str, model: str) -> list[tuple[Path, list[int]]]:
-    """Where the fits of a model are, of all seeds and of those that one job trains, and the seeds of each."""
+    """Paths of a model's fits, of all seeds and of those that one job trains, with the seeds of each."""
     folder = run.folder / "fit" / dataset / model
-    parts = [(folder / f"part-{one}" / "fit.json", list(map(int, one.split("-")))) for one in run.seed_groups(dataset)]
+    parts = [
+        (folder / f"part-{group}" / "fit.json", list(map(int, group.split("-")))) for group in run.seed_groups(dataset)
+    ]
     return [(folder / "fit.json", run.seeds_of(dataset)), *parts]
 
 
 def to_make(run: Run) -> dict[Path, str]:
-    """The files of a run that the workflow is to make again, each with the reason.
+    """Files of a run that the workflow is to make again.
 
     Beside stale files these lack seeds, or were gathered under another config. Reads fit.json, the `info` of samples,
     records of tables, and data sets that are small; larger ones are compared when they are gathered.
+
+    Args:
+        run: The run.
+
+    Returns:
+        Reason by path.
     """
     if not run.folder.is_dir():
         return {}
-    found = stale_files(run, {dataset: _small_digest(run, dataset) for dataset in run.datasets})
+    reasons = stale_files(run, {dataset: _small_digest(run, dataset) for dataset in run.datasets})
     parts = (_lacking_seeds(run), _data(run), _features(run), _gathered(run))
-    return {**found, **{path: reason for part in parts for path, reason in part if path not in found}}
+    return {**reasons, **{path: reason for part in parts for path, reason in part if path not in reasons}}
 
 
 def _lacking_seeds(run: Run) -> Iterator[tuple[Path, str]]:
@@ -241,7 +300,7 @@ def _features(run: Run) -> Iterator[tuple[Path, str]]:
 
 
 def _gathered(run: Run) -> Iterator[tuple[Path, str]]:
-    """What is made of all cells: the config of the run, the gathered table, and the sign that all cells are ok."""
+    """Files that are made of all cells: the run's config, the gathered table, and the sign that all cells are ok."""
     folder, expected = run.folder, config_digest(run)
     config, table, complete = folder / "config.json", folder / "metrics.parquet", folder / "complete"
     if config.exists() and _config_digest(_dict(config)) != expected:
@@ -254,10 +313,14 @@ def _gathered(run: Run) -> Iterator[tuple[Path, str]]:
 
 
 def gathered_mismatch(run: Run, info: dict[str, Any]) -> str:
-    """In what a gathered table differs from what the run asks for.
+    """Difference between a gathered table and what the run asks for.
 
     Args:
-        info: What run.json holds.
+        run: The run.
+        info: Content of run.json.
+
+    Returns:
+        The reason; empty where nothing differs.
     """
     if info.get("config_hash") != config_digest(run):
         return "gathered under another config"
@@ -267,7 +330,16 @@ def gathered_mismatch(run: Run, info: dict[str, Any]) -> str:
 
 
 def seeds_measured(run: Run, dataset: str, model: str) -> set[int]:
-    """The seeds of the run whose metrics on disk are what the config asks for."""
+    """Seeds of a model whose metrics on disk are what the config asks for.
+
+    Args:
+        run: The run.
+        dataset: Name of the data set.
+        model: Name of the model.
+
+    Returns:
+        Seeds of the run.
+    """
     record = read_record(run.folder / "metrics" / dataset / f"{model}.csv")
     if record is None or metrics_mismatch(run, dataset, model):
         return set()
@@ -279,7 +351,7 @@ def seeds_measured(run: Run, dataset: str, model: str) -> set[int]:
 
 
 def _dict(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; empty where it is missing, damaged or none."""
+    """JSON object in a file; empty where the file is missing, damaged or holds another value."""
     try:
         value = read_json(path)
     except OtbenchError:
@@ -297,7 +369,7 @@ def _info(path: Path) -> dict[str, Any] | None:
 
 
 def _small_digest(run: Run, dataset: str) -> str | None:
-    """The digest of a data set's file; None where there is none, or a large one."""
+    """Digest of a data set's file; None where it does not exist or is large."""
     path = run.folder / "data" / f"{dataset}.npz"
     try:
         status = path.stat()

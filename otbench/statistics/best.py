@@ -39,7 +39,7 @@ class Standing:
     n: seeds with a value. estimate: their mean. interval: at 95 %, on the scale of the comparison and back; of one seed
     the binomial interval of its samples where the metric is a share of them. difference: mean less the best one's.
     effect: of the model to the best one on the scale: a ratio, an odds ratio or a difference. p: simultaneous over all
-    models; NaN of the best and where there is no test. seeds: values a model that would tell the two apart; NaN where
+    models; NaN of the best and where there is no test. seeds: values per model that would tell the two apart; NaN where
     these do or there is no test.
     """
 
@@ -64,7 +64,7 @@ class AgainstBest:
     @property
     def tested(self) -> list[str]:
         """The models that were tested against the best."""
-        return [model for model, one in self.models.items() if math.isfinite(one.p)]
+        return [model for model, result in self.models.items() if math.isfinite(result.p)]
 
     @property
     def worse(self) -> list[str]:
@@ -73,11 +73,11 @@ class AgainstBest:
 
     @property
     def undecided(self) -> list[str]:
-        """The models of which these seeds do not say that they are worse; without a test, those with the same mean."""
+        """Models that these seeds do not show to be worse; without a test, those with the same mean."""
         return [
             model
-            for model, one in self.models.items()
-            if model != self.best and (one.p > self.level if math.isfinite(one.p) else one.difference == 0)
+            for model, result in self.models.items()
+            if model != self.best and (result.p > self.level if math.isfinite(result.p) else result.difference == 0)
         ]
 
 
@@ -91,46 +91,50 @@ def against_best(
 ) -> AgainstBest | None:
     """Compare every model with the best one.
 
-    Args:
-        values: model -> its values over seeds, in any order; infinite ones are allowed.
-        direction: the better side, `lower` or `higher`.
-        scale: the metric's scale, `log`, `logit` or `identity`; values that do not allow it are compared as they are.
-        samples: generated samples behind a value, for shares.
-        binomial: whether a value is the share of these samples that pass, so that one seed has an interval.
-        level: probability of calling any model worse that is as good as the best.
-
-    Returns:
-        The comparison; None where no model has a value.
-
     A model is tested where it and the best have two values or more, all of them finite. One whose values are all
     infinite on the worse side is worse, whatever the others' spread; so are models that differ where no model has any
     spread at all. One with some infinite values has no test.
+
+    Args:
+        values: Model -> its values over seeds, in any order; infinite ones are allowed.
+        direction: The better side, `lower` or `higher`.
+        scale: The metric's scale, `log`, `logit` or `identity`; values that do not allow it are compared as they are.
+        samples: Number of generated samples behind a value, for shares.
+        binomial: Whether a value is the share of these samples that pass, so that one seed has an interval.
+        level: Probability of calling any model worse that is as good as the best.
+
+    Returns:
+        The comparison; None where no model has a value.
     """
-    held = {model: np.asarray(one, float) for model, one in values.items() if len(one) and not np.isnan(one).any()}
-    if not held:
+    observed = {
+        model: np.asarray(series, float)
+        for model, series in values.items()
+        if len(series) and not np.isnan(series).any()
+    }
+    if not observed:
         return None
     sign = 1.0 if direction == "lower" else -1.0
-    scale = scales.usable(np.concatenate(list(held.values())), scale, samples)
-    means = {model: float(one.mean()) for model, one in held.items()}
-    best = min(held, key=lambda model: sign * means[model])
-    finite = {model: one for model, one in held.items() if np.isfinite(one).all() and len(one) > 1}
-    used = {model: scales.forward(one, scale, samples) for model, one in finite.items()}
+    scale = scales.usable(np.concatenate(list(observed.values())), scale, samples)
+    means = {model: float(series.mean()) for model, series in observed.items()}
+    best = min(observed, key=lambda model: sign * means[model])
+    finite = {model: series for model, series in observed.items() if np.isfinite(series).all() and len(series) > 1}
+    used = {model: scales.forward(series, scale, samples) for model, series in finite.items()}
     test = _Test(used, best, sign, level)
-    found = {}
-    for model, one in held.items():
+    standings = {}
+    for model, series in observed.items():
         p, seeds = test.of(model)
-        if model != best and best in finite and len(one) > 1 and np.isinf(one).all():
+        if model != best and best in finite and len(series) > 1 and np.isinf(series).all():
             p = 0.0
-        found[model] = Standing(
-            n=len(one),
+        standings[model] = Standing(
+            n=len(series),
             estimate=means[model],
-            interval=_interval(model, one, test, scale, samples if binomial else None, samples),
+            interval=_interval(model, series, test, scale, samples if binomial else None, samples),
             difference=0.0 if means[model] == means[best] else means[model] - means[best],
             effect=scales.effect(sign * test.differences[model], scale) if model in test.differences else math.nan,
             p=p,
             seeds=seeds,
         )
-    return AgainstBest(best, scale, found, level)
+    return AgainstBest(best, scale, standings, level)
 
 
 class _Test:
@@ -139,9 +143,9 @@ class _Test:
     def __init__(self, used: dict[str, np.ndarray], best: str, sign: float, level: float) -> None:
         self.best, self.level = best, level
         self.row = {model: at for at, model in enumerate(used)}
-        self.means = np.array([one.mean() for one in used.values()])
-        self.count = np.array([len(one) for one in used.values()], float)
-        variance = np.array([one.var(ddof=1) for one in used.values()])
+        self.means = np.array([series.mean() for series in used.values()])
+        self.count = np.array([len(series) for series in used.values()], float)
+        variance = np.array([series.var(ddof=1) for series in used.values()])
         variance[variance <= (ROUNDING * np.abs(self.means)) ** 2] = 0.0
         self.moderated = moderate(variance, self.count - 1) if used else None
         self.differences: dict[str, float] = {}
@@ -155,11 +159,11 @@ class _Test:
         """(p, seeds that would tell it from the best), NaN where there is no test."""
         if model == self.best or model not in self.differences:
             return math.nan, math.nan
-        at, best, found = self.row[model], self.row[self.best], self.moderated
+        at, best, moderated = self.row[model], self.row[self.best], self.moderated
         if self.p[at] <= self.level:
             return float(self.p[at]), math.nan
-        deviations = math.sqrt(found.variance[at]), math.sqrt(found.variance[best])
-        models, prior = len(self.row), float(found.prior[0])
+        deviations = math.sqrt(moderated.variance[at]), math.sqrt(moderated.variance[best])
+        models, prior = len(self.row), float(moderated.prior[0])
         seeds = seeds_to_resolve(
             max(0.0, self.differences[model]), deviations, self.level, models=models, place=int(self.places[at]),
             prior=prior,
@@ -170,22 +174,30 @@ class _Test:
 def adjusted(
     apart: np.ndarray, found: Moderated, count: np.ndarray, best: np.ndarray | int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Simultaneous p (..., k) of the means against the one in column `best` (...), and each one's place (..., k).
+    """Simultaneous p of the means against the best one, and each mean's place.
 
-    apart: (..., k) how much worse a mean is than the best one. count: (..., k) values behind each. The place is the
-    number of models that are no worse by their t, and so the m of the hypothesis that a model's p comes from; p is at
-    least that of every worse model. NaN in the best one's column.
+    The place is the number of models that are no worse by their t, and so the m of the hypothesis that a model's p
+    comes from; p is at least that of every worse model.
+
+    Args:
+        apart: How much worse each mean is than the best one, (..., k).
+        found: Moderated variances of one value, and their degrees of freedom (..., k).
+        count: Number of values behind each mean, (..., k) or a shape that broadcasts to it.
+        best: Column of the best mean, (...).
+
+    Returns:
+        p (..., k), NaN in the best one's column, and places (..., k) from 1.
     """
     apart, count = np.asarray(apart, float), np.broadcast_to(count, np.shape(apart))
     k = apart.shape[-1]
     column = np.asarray(best)[..., None]
     squares = found.variance / count
-    own = np.take_along_axis(squares, column, -1)
+    best_square = np.take_along_axis(squares, column, -1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        freedom = (squares + own) ** 2 / (
-            squares**2 / found.freedom + own**2 / np.take_along_axis(found.freedom, column, -1)
+        freedom = (squares + best_square) ** 2 / (
+            squares**2 / found.freedom + best_square**2 / np.take_along_axis(found.freedom, column, -1)
         )
-        t = np.where(apart > 0, apart / np.sqrt(squares + own), 0.0)  # infinite where nothing varies
+        t = np.where(apart > 0, apart / np.sqrt(squares + best_square), 0.0)  # infinite where nothing varies
     most = np.maximum((count - 1).sum(-1, keepdims=True), 1.0)
     freedom = np.clip(np.nan_to_num(freedom, nan=1.0), 1.0, most)
     np.put_along_axis(t, column, -1.0, -1)  # the best is first
@@ -206,11 +218,11 @@ def _interval(
 ) -> Interval:
     """Student's interval with the moderated variance; of one value the binomial one where there is such."""
     if model not in test.row:
-        one = len(values) == 1 and counted and 0 <= values[0] <= 1
-        return wilson(float(values[0]), counted) if one else UNKNOWN
+        is_binomial = len(values) == 1 and counted and 0 <= values[0] <= 1
+        return wilson(float(values[0]), counted) if is_binomial else UNKNOWN
     from scipy.special import stdtrit
 
-    at, found = test.row[model], test.moderated
-    half = float(stdtrit(found.freedom[at], 0.975)) * math.sqrt(found.variance[at] / test.count[at])
+    at, moderated = test.row[model], test.moderated
+    half = float(stdtrit(moderated.freedom[at], 0.975)) * math.sqrt(moderated.variance[at] / test.count[at])
     low, high = scales.back([test.means[at] - half, test.means[at] + half], scale, samples)
     return Interval(float(low), float(high))

@@ -22,15 +22,32 @@ class Limit:
     groups: int
 
     def at(self, n: np.ndarray) -> np.ndarray:
-        """The line at n samples; infinity gives the limit."""
+        """Line at n samples.
+
+        Args:
+            n: Numbers of samples; infinity gives the limit.
+
+        Returns:
+            Values of the line, of n's shape.
+        """
         return self.limit + self.slope / np.asarray(n, dtype=float)
 
 
 def extrapolate(n: np.ndarray, values: np.ndarray, groups: np.ndarray | None = None) -> Limit | None:
-    """Least squares of values (m,) on 1 / n (m,), a line for every group (a seed), averaged; None below two numbers n.
+    """Least squares of values on 1 / n, a line for every group, averaged.
 
-    Chong and Forsyth 2020, "Effectively unbiased FID and Inception score", section 3: the bias of either score is
-    linear in 1 / n to leading order. It is not where n is not large beside the number of features.
+    The bias of FID and Inception score is linear in 1 / n to leading order. It is not where n is not large beside the
+    number of features.
+
+    Args:
+        n: Number of samples (m,) behind each value.
+        values: Values (m,); those that are not finite are left out.
+        groups: Group (m,) of each value, such as its seed; None for one group.
+
+    Returns:
+        The mean line; None below two numbers n.
+
+    Source: Chong and Forsyth 2020, "Effectively unbiased FID and Inception score", section 3.
     """
     from scipy.stats import linregress
 
@@ -38,9 +55,9 @@ def extrapolate(n: np.ndarray, values: np.ndarray, groups: np.ndarray | None = N
     names = np.zeros(len(values), int) if groups is None else np.asarray(groups)
     lines = []
     for name in dict.fromkeys(names.tolist()):
-        own = (names == name) & np.isfinite(values)
-        if len(np.unique(inverse[own])) > 1:
-            lines.append(linregress(inverse[own], values[own]))
+        rows = (names == name) & np.isfinite(values)
+        if len(np.unique(inverse[rows])) > 1:
+            lines.append(linregress(inverse[rows], values[rows]))
     if not lines:
         return None
     limits = np.array([line.intercept for line in lines])

@@ -24,20 +24,38 @@ BEYOND = 1e-12
 def tail(t: np.ndarray | float, models: int, place: np.ndarray | int, freedom: np.ndarray | float) -> np.ndarray:
     """P((max over k models - min over m of them) > t times its standard error) where all have one mean.
 
-    t: the difference over the standard error of a difference of two means. models: k. place: m, 1 to k. freedom:
-    degrees of freedom of the variance; infinite where it is known. All broadcast; equal numbers of values a model.
+    All arguments but `models` broadcast; the models have equal numbers of values.
+
+    Args:
+        t: Difference over the standard error of a difference of two means.
+        models: Number k of models.
+        place: Number m, 1 to k.
+        freedom: Degrees of freedom of the variance; infinite where it is known.
+
+    Returns:
+        Probabilities, of the broadcast shape.
     """
     t, place, freedom = np.broadcast_arrays(np.asarray(t, float), np.asarray(place, int), np.asarray(freedom, float))
-    found = np.empty(t.shape)
+    probability = np.empty(t.shape)
     for m in np.unique(place):
         here = place == m
-        found[here] = _studentised(math.sqrt(2) * t[here], models, int(m), freedom[here])
-    return found
+        probability[here] = _studentised(math.sqrt(2) * t[here], models, int(m), freedom[here])
+    return probability
 
 
 @lru_cache(maxsize=4096)
 def critical(models: int, place: int, freedom: float, level: float = 0.05) -> float:
-    """The t at which `tail` is `level`, to a relative error of 1e-4."""
+    """Critical value: the t at which `tail` is `level`.
+
+    Args:
+        models: Number k of models.
+        place: Number m, 1 to k.
+        freedom: Degrees of freedom of the variance; infinite where it is known.
+        level: Probability beyond the value.
+
+    Returns:
+        t, to a relative error of 1e-4.
+    """
     low, high = 0.0, 4.0
     while tail(high, models, place, freedom) > level:
         low, high = high, 2 * high
@@ -54,8 +72,8 @@ def _studentised(width: np.ndarray, models: int, place: int, freedom: np.ndarray
     from scipy.special import gammaincinv, gammaln
 
     at, table = _table(models, place)
-    known = np.isinf(freedom)
-    half = np.where(known, 1.0, freedom) / 2
+    infinite = np.isinf(freedom)
+    half = np.where(infinite, 1.0, freedom) / 2
     # The estimate over the true standard deviation, u = sqrt(chi² / freedom), between its outermost quantiles.
     low, high = (np.sqrt(gammaincinv(half, end) / half) for end in (BEYOND, 1 - BEYOND))
     nodes, weights = _rule(NODES)
@@ -65,7 +83,7 @@ def _studentised(width: np.ndarray, models: int, place: int, freedom: np.ndarray
     density = np.exp(constant[:, None] + (2 * half - 1)[:, None] * np.log(u) - half[:, None] * u**2)
     inner = np.interp(width[:, None] * u, at, table)
     mixed = (high - low) * ((1 - inner) * density @ (part * weights))
-    return np.clip(np.where(known, 1 - np.interp(width, at, table), mixed), 0.0, 1.0)
+    return np.clip(np.where(infinite, 1 - np.interp(width, at, table), mixed), 0.0, 1.0)
 
 
 @lru_cache(maxsize=4)
@@ -85,7 +103,7 @@ def _table(models: int, place: int) -> tuple[np.ndarray, np.ndarray]:
     below = ndtr(z)
     between = below - ndtr(z - width[:, None])
     # The largest is one of the m, and the other m - 1 lie within w below it; or it is one of the rest.
-    found = place * between ** (place - 1) * below ** (models - place)
+    integrand = place * between ** (place - 1) * below ** (models - place)
     if models > place:
-        found = found + (models - place) * between**place * below ** (models - place - 1)
-    return width, np.clip(found @ weights, 0.0, 1.0)
+        integrand = integrand + (models - place) * between**place * below ** (models - place - 1)
+    return width, np.clip(integrand @ weights, 0.0, 1.0)

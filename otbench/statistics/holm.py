@@ -8,14 +8,20 @@ import numpy as np
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """p adjusted by Holm's step-down method (1979); NaN stays NaN and counts as no test.
+    """Adjust p by Holm's step-down method (1979).
 
     The same figures as statsmodels' `multipletests`, which is too slow for the thousands of families of a report.
+
+    Args:
+        p: p values of one family (k,); NaN counts as no test.
+
+    Returns:
+        Adjusted p (k,), at most 1; NaN stays NaN.
     """
     p = np.asarray(p, dtype=float)
-    found = np.full(p.shape, math.nan)
+    adjusted = np.full(p.shape, math.nan)
     tested = np.flatnonzero(np.isfinite(p))
     order = tested[np.argsort(p[tested], kind="stable")]
     steps = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)) if len(order) else p[order]
-    found[order] = np.minimum(steps, 1.0)
-    return found
+    adjusted[order] = np.minimum(steps, 1.0)
+    return adjusted

@@ -35,24 +35,53 @@ UNKNOWN = Interval(math.nan, math.nan)
 
 
 def mean(values: Values) -> float:
-    """The mean, NaN of no value."""
+    """Mean of values.
+
+    Args:
+        values: Values (n,).
+
+    Returns:
+        Mean, NaN of no value.
+    """
     return float(np.mean(values)) if len(values) else math.nan
 
 
 def deviation(values: Values) -> float:
-    """The standard deviation with n - 1; NaN below two values or where one is not finite."""
+    """Standard deviation with n - 1.
+
+    Args:
+        values: Values (n,).
+
+    Returns:
+        Standard deviation; NaN below two values or where one is not finite.
+    """
     if len(values) < 2 or not np.all(np.isfinite(values)):
         return math.nan
     return float(np.std(values, ddof=1))
 
 
 def standard_error(values: Values) -> float:
-    """The standard error of the mean, sd / sqrt(n); NaN below two values."""
+    """Standard error of the mean, sd / sqrt(n).
+
+    Args:
+        values: Values (n,).
+
+    Returns:
+        Standard error; NaN below two values or where one is not finite.
+    """
     return deviation(values) / math.sqrt(len(values)) if len(values) else math.nan
 
 
 def student(values: Values, level: float = LEVEL) -> Interval:
-    """Student's t interval of the mean; unknown below two values."""
+    """Student's t interval of the mean.
+
+    Args:
+        values: Values (n,).
+        level: Coverage of the interval.
+
+    Returns:
+        Interval; unknown below two values or where one is not finite.
+    """
     error = standard_error(values)
     if math.isnan(error):
         return UNKNOWN
@@ -63,27 +92,43 @@ def student(values: Values, level: float = LEVEL) -> Interval:
 
 
 def wilson(share: float, samples: int, level: float = LEVEL) -> Interval:
-    """Wilson's score interval (1927) of a share of independent samples: what drawing others would change, no more."""
+    """Wilson's score interval (1927) of a share of independent samples: what drawing others would change, no more.
+
+    Args:
+        share: Share of the samples that pass, in [0, 1].
+        samples: Number of samples.
+        level: Coverage of the interval.
+
+    Returns:
+        Interval within [0, 1].
+    """
     from scipy.stats import binomtest
 
-    found = binomtest(round(share * samples), samples).proportion_ci(level, "wilson")
-    return Interval(float(found.low), float(found.high))
+    interval = binomtest(round(share * samples), samples).proportion_ci(level, "wilson")
+    return Interval(float(interval.low), float(interval.high))
 
 
 def bootstrap(values: Values, level: float = LEVEL) -> Interval:
-    """Bootstrap interval of the mean (n,); the same on every call; unknown below three values.
+    """Bootstrap interval of the mean; the same on every call.
 
     Up to five values: the percentile interval over all n^n resamples, exactly. Above: bias-corrected and accelerated
     (Efron 1987, eqs. 2.3 and 6.6, with the jackknife's acceleration) over a fixed set of resamples, a percentile
     interval where all values are equal. BCa gains nothing for five values or fewer. See FEW for how narrow it is.
+
+    Args:
+        values: Values (n,).
+        level: Coverage of the interval.
+
+    Returns:
+        Interval; unknown below three values or where one is not finite.
     """
-    held = np.asarray(values, dtype=float)
-    if len(held) < 3 or not np.all(np.isfinite(held)):
+    sample = np.asarray(values, dtype=float)
+    if len(sample) < 3 or not np.all(np.isfinite(sample)):
         return UNKNOWN
-    means = np.sort(held[_resamples(len(held))].mean(axis=1))
+    means = np.sort(sample[_resamples(len(sample))].mean(axis=1))
     shares = np.array([(1 - level) / 2, (1 + level) / 2])
-    if len(held) > ENUMERATED and np.ptp(held) > 0:
-        shares = _accelerated(held, means, shares)
+    if len(sample) > ENUMERATED and np.ptp(sample) > 0:
+        shares = _accelerated(sample, means, shares)
     # The inverse of the distribution function: an end is always one of the resampled means.
     at = np.clip(np.ceil(shares * len(means) - 1e-9).astype(int) - 1, 0, len(means) - 1)
     return Interval(float(means[at[0]]), float(means[at[1]]))

@@ -26,16 +26,24 @@ class Moderated:
 
 
 def moderate(variance: np.ndarray, freedom: np.ndarray | float) -> Moderated:
-    """Sample variances (..., k) of k models with their degrees of freedom, each drawn towards what is usual among them.
+    """Draw sample variances of k models towards what is usual among them.
 
-    Smyth 2004, "Linear models and empirical Bayes methods", sections 3 and 6.2: the true variances follow a scaled
-    inverse chi-square law with d0 degrees of freedom, fitted by the moments of their logarithms; a model's variance is
-    (d0 s0² + d s²) / (d0 + d), with d0 + d degrees of freedom, at most those of all models. Where the variances agree
-    d0 is infinite and this is the pooled variance. The law of a handful of models is rough, so three bounds are added
-    (docs/statistics.md has what they do). s0² is at least the mean of the variances, the largest of which are held to
-    the one at ORDINARY, and a pooled variance at most MOST times it, so that few unruly models do not rule. No variance
-    is less than the model's own seeds show, so that an unruly model does not hide. Models without any spread take no
-    part in the fit; where none has any, all is 0.
+    The true variances follow a scaled inverse chi-square law with d0 degrees of freedom, fitted by the moments of their
+    logarithms; a model's variance is (d0 s0² + d s²) / (d0 + d), with d0 + d degrees of freedom, at most those of all
+    models. Where the variances agree d0 is infinite and this is the pooled variance. The law of a handful of models is
+    rough, so three bounds are added (docs/statistics.md has what they do). s0² is at least the mean of the variances,
+    the largest of which are held to the one at ORDINARY, and a pooled variance at most MOST times it, so that few
+    unruly models do not rule. No variance is less than the model's own seeds show, so that an unruly model does not
+    hide. Models without any spread take no part in the fit; where none has any, all is 0.
+
+    Args:
+        variance: Sample variances s² (..., k).
+        freedom: Their degrees of freedom d, (..., k) or a shape that broadcasts to it.
+
+    Returns:
+        Moderated variances and degrees of freedom, and d0.
+
+    Source: Smyth 2004, "Linear models and empirical Bayes methods", sections 3 and 6.2.
     """
     variance = np.asarray(variance, float)
     freedom = np.broadcast_to(np.asarray(freedom, float), variance.shape)
@@ -66,8 +74,8 @@ def _prior(
     """d0 and s0² (..., 1) of the law of the true variances; d0 is infinite where they agree or fewer than two vary."""
     from scipy.special import digamma, polygamma
 
-    shown = np.where(spread, variance, np.nan)
-    middle = np.nanmedian(np.where(count > 0, shown, 1.0), -1, keepdims=True)
+    varying = np.where(spread, variance, np.nan)
+    middle = np.nanmedian(np.where(count > 0, varying, 1.0), -1, keepdims=True)
     half = freedom / 2
     logs = np.log(np.maximum(np.where(spread, variance, 1.0), LEAST * middle)) - digamma(half) + np.log(half)
 

@@ -17,7 +17,7 @@ class Split:
     """The variance components of balanced values.
 
     components: part -> variance; one that the design cannot tell (a single level) is NaN. negative: the parts whose
-    estimate was below zero and is set to 0. within: part that could not be told -> the part that holds it.
+    estimate was below zero and is set to 0. within: part that cannot be told -> the part that holds it.
     """
 
     mean: float
@@ -38,12 +38,22 @@ class Split:
 
 
 def split(values: np.ndarray) -> Split:
-    """Split the variance of values (S, D, M): seeds, draws within a seed, and subsets that all of them share.
+    """Split the variance of values over seeds, draws within a seed, and subsets that all of them share.
 
-    y_sdm = mu + a_s + b_sd + c_m + e_sdm, all random and independent. Estimates from the expected mean squares
-    (Searle, Casella and McCulloch 1992, chapter 4): E MS_seed = e + M b + D M a, E MS_draw = e + M b, E MS_subset =
-    e + S D c, E MS_residual = e. With one seed, draw or subset its part is not told: a single draw counts as seed, and
-    with one subset the residual counts as draw. Raises ValueError for a value that is not finite.
+    y_sdm = mu + a_s + b_sd + c_m + e_sdm, all random and independent. Estimates from the expected mean squares: E
+    MS_seed = e + M b + D M a, E MS_draw = e + M b, E MS_subset = e + S D c, E MS_residual = e. With one seed, draw or
+    subset its part cannot be estimated: a single draw counts as seed, and with one subset the residual counts as draw.
+
+    Args:
+        values: Values (S, D, M).
+
+    Returns:
+        The mean and the variance components.
+
+    Raises:
+        ValueError: Where a value is not finite or the shape is another.
+
+    Source: Searle, Casella and McCulloch 1992, chapter 4.
     """
     values = np.asarray(values, dtype=float)
     if values.ndim != 3 or not values.size or not np.all(np.isfinite(values)):
@@ -51,16 +61,16 @@ def split(values: np.ndarray) -> Split:
     seeds, draws, subsets = values.shape
     varies = np.ptp(values) > ROUNDING * np.abs(values).max()
     squares, freedom = mean_squares(values if varies else np.zeros(values.shape))
-    known = {part: freedom[part] > 0 for part in PARTS}
-    rest = squares["residual"] if known["residual"] else 0.0
+    estimable = {part: freedom[part] > 0 for part in PARTS}
+    rest = squares["residual"] if estimable["residual"] else 0.0
     # Without subsets to tell them apart, the residual stands in the mean square of draws, or of seeds.
-    draw = (squares["draw"] - rest) / subsets if known["draw"] else 0.0
-    below = squares["draw"] if known["draw"] else rest
+    draw = (squares["draw"] - rest) / subsets if estimable["draw"] else 0.0
+    below = squares["draw"] if estimable["draw"] else rest
     raw = {
-        "seed": (squares["seed"] - below) / (draws * subsets) if known["seed"] else math.nan,
-        "draw": draw if known["draw"] else math.nan,
-        "subset": (squares["subset"] - rest) / (seeds * draws) if known["subset"] else math.nan,
-        "residual": rest if known["residual"] else math.nan,
+        "seed": (squares["seed"] - below) / (draws * subsets) if estimable["seed"] else math.nan,
+        "draw": draw if estimable["draw"] else math.nan,
+        "subset": (squares["subset"] - rest) / (seeds * draws) if estimable["subset"] else math.nan,
+        "residual": rest if estimable["residual"] else math.nan,
     }
     # What rounding leaves of a difference of equal mean squares is neither a part nor a negative estimate.
     noise = 1e-12 * max((square for square in squares.values() if math.isfinite(square)), default=0.0)
@@ -71,18 +81,25 @@ def split(values: np.ndarray) -> Split:
 
 def _within(seeds: int, draws: int, subsets: int) -> dict[str, str]:
     """Part that the design cannot tell -> the part that holds it."""
-    found = {}
+    holders = {}
     if draws == 1 and seeds > 1:
-        found["draw"] = "seed"
+        holders["draw"] = "seed"
     if subsets == 1 and (draws > 1 or seeds > 1):
-        found["residual"] = "draw" if draws > 1 else "seed"
+        holders["residual"] = "draw" if draws > 1 else "seed"
     if seeds * draws == 1 and subsets > 1:
-        found["residual"] = "subset"
-    return found
+        holders["residual"] = "subset"
+    return holders
 
 
 def mean_squares(values: np.ndarray) -> tuple[dict[str, float], dict[str, int]]:
-    """Mean squares and degrees of freedom of values (S, D, M), part by part; a mean square without any is NaN."""
+    """Mean squares and degrees of freedom, part by part.
+
+    Args:
+        values: Values (S, D, M): seeds, draws within a seed, subsets.
+
+    Returns:
+        Part -> mean square, NaN without degrees of freedom, and part -> degrees of freedom.
+    """
     seeds, draws, subsets = values.shape
     grand, by_seed = values.mean(), values.mean(axis=(1, 2))
     by_draw, by_subset = values.mean(axis=2), values.mean(axis=(0, 1))

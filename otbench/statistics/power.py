@@ -21,19 +21,22 @@ def power(
     place: int = 2,
     prior: float = 0.0,
 ) -> np.ndarray:
-    """The power to tell a model from the best one with n values a model (broadcast), for a true difference and sds.
+    """Power to tell a model from the best one, for a true difference and standard deviations.
+
+    Two models with prior 0 are the two-sided Welch t test, with the degrees of freedom of equal numbers, (n - 1) (s1² +
+    s2²)² / (s1⁴ + s2⁴), and with equal sds the t test (Cohen 1988, section 2.5). Noncentral t throughout.
 
     Args:
-        n: values a model.
-        difference: of the two means, on the scale of the comparison.
-        sds: deviations of one value of either.
-        level: of the comparison, over all models.
-        models: how many are compared.
-        place: the place of the model among them, from the best (1); all worse ones count as told apart.
-        prior: degrees of freedom that the other models' variances are worth (`Moderated.prior`).
+        n: Number of values per model; it broadcasts.
+        difference: Difference of the two means, on the scale of the comparison.
+        sds: Standard deviations of one value of either model.
+        level: Level of the comparison, over all models.
+        models: Number of models that are compared.
+        place: Place of the model among them, from the best (1); all worse ones count as told apart.
+        prior: Degrees of freedom that the other models' variances are worth (`Moderated.prior`).
 
-    Two models with prior 0 are the two-sided Welch t test, with the degrees of freedom of equal numbers, (n - 1)
-    (s1² + s2²)² / (s1⁴ + s2⁴), and with equal sds the t test (Cohen 1988, section 2.5). Noncentral t throughout.
+    Returns:
+        Power in [0, 1], of n's shape.
     """
     from scipy.special import nctdtr
 
@@ -54,7 +57,7 @@ def _critical(models: int, place: int, freedom: np.ndarray, level: float) -> np.
 
     if models == 2:
         return stdtrit(freedom, 1 - level / 2)
-    return np.vectorize(lambda one: critical(models, place, float(one), level), otypes=[float])(freedom)
+    return np.vectorize(lambda degrees: critical(models, place, float(degrees), level), otypes=[float])(freedom)
 
 
 def seeds_to_resolve(
@@ -67,8 +70,21 @@ def seeds_to_resolve(
     place: int = 2,
     prior: float = 0.0,
 ) -> float:
-    """The fewest values a model with which `power` is at least `wanted`; infinite where there is no difference or more
-    than `most` are needed; 2 where nothing varies; NaN where an input is not finite.
+    """Fewest values per model with which `power` is at least `wanted`.
+
+    Args:
+        difference: Difference of the two means, on the scale of the comparison.
+        sds: Standard deviations of one value of either model.
+        level: Level of the comparison, over all models.
+        wanted: Power to reach.
+        most: Largest number of values that is tried.
+        models: Number of models that are compared.
+        place: Place of the model among them, from the best (1).
+        prior: Degrees of freedom that the other models' variances are worth.
+
+    Returns:
+        Number of values; infinite where there is no difference or more than `most` are needed; 2 where nothing varies;
+        NaN where an input is not finite.
     """
     if not all(map(math.isfinite, (difference, *sds))):
         return math.nan

@@ -12,8 +12,19 @@ EFFECTS = {"log": "ratio", "logit": "odds ratio", "identity": "difference"}
 
 
 def usable(values: Sequence[float] | np.ndarray, scale: str, samples: int | None = None) -> str:
-    """The scale, or `identity` where a value does not allow it: at or below 0 under a logarithm, outside 0 to 1 under a
-    logit, or exactly 0 or 1 without a number of samples. Values that are not finite do not count.
+    """Scale that values allow.
+
+    Args:
+        values: Values of the metric; those that are not finite do not count.
+        scale: The metric's scale, one of SCALES.
+        samples: Number of samples behind a share; None where it is not known.
+
+    Returns:
+        The scale, or `identity` where a value does not allow it: at or below 0 under a logarithm, outside 0 to 1 under
+        a logit, or exactly 0 or 1 without a number of samples.
+
+    Raises:
+        ValueError: Where the scale is unknown.
     """
     if scale not in SCALES:
         raise ValueError(f"scale: expected one of {', '.join(SCALES)}, got {scale!r}")
@@ -28,10 +39,19 @@ def usable(values: Sequence[float] | np.ndarray, scale: str, samples: int | None
 
 
 def forward(values: Sequence[float] | np.ndarray, scale: str, samples: int | None = None) -> np.ndarray:
-    """The values on the scale.
+    """Bring values to the scale.
 
-    A share x of n samples has the empirical logit log((n x + 1/2) / (n - n x + 1/2)), finite at 0 and 1 (Cox 1970,
-    "Analysis of binary data", section 3.2).
+    A share x of n samples has the empirical logit log((n x + 1/2) / (n - n x + 1/2)), finite at 0 and 1.
+
+    Args:
+        values: Values of the metric.
+        scale: One of SCALES.
+        samples: Number n of samples behind a share; None for the plain logit.
+
+    Returns:
+        Values on the scale, of the same shape.
+
+    Source: Cox 1970, "Analysis of binary data", section 3.2.
     """
     x = np.asarray(values, float)
     if scale == "identity":
@@ -44,7 +64,16 @@ def forward(values: Sequence[float] | np.ndarray, scale: str, samples: int | Non
 
 
 def back(values: Sequence[float] | np.ndarray | float, scale: str, samples: int | None = None) -> np.ndarray:
-    """From the scale to the metric's own values; shares stay within 0 to 1."""
+    """Bring values from the scale back to the metric's own.
+
+    Args:
+        values: Values on the scale.
+        scale: One of SCALES.
+        samples: Number of samples behind a share, as for `forward`.
+
+    Returns:
+        Values of the metric, of the same shape; shares stay within 0 to 1.
+    """
     y = np.asarray(values, float)
     if scale == "identity":
         return y
@@ -57,5 +86,13 @@ def back(values: Sequence[float] | np.ndarray | float, scale: str, samples: int 
 
 
 def effect(difference: float, scale: str) -> float:
-    """A difference on the scale as a ratio, an odds ratio or a difference."""
+    """Effect of a difference on the scale.
+
+    Args:
+        difference: Difference on the scale.
+        scale: One of SCALES.
+
+    Returns:
+        Ratio (`log`), odds ratio (`logit`) or difference (`identity`).
+    """
     return float(difference if scale == "identity" else np.exp(difference))

@@ -2,7 +2,7 @@
 
     python -m otbench.statistics.simulation            # prints both tables; a few minutes
 
-Values are normal on the scale of the comparison. Every figure has its own random numbers, made from what it is of, so
+Values are normal on the scale of the comparison. Every figure has its own random numbers, seeded by its settings, so
 that it comes out the same alone as in the table.
 """
 
@@ -32,7 +32,15 @@ METHODS = ("this comparison", "one pooled variance", "Welch's tests, Holm")
 
 
 def worse(values: np.ndarray, method: str = METHODS[0]) -> np.ndarray:
-    """Which models (runs, k) are called worse than the best, the one with the least mean. values: (runs, k, seeds)."""
+    """Models that are called worse than the best, the one with the least mean.
+
+    Args:
+        values: Values (runs, k, seeds).
+        method: One of METHODS.
+
+    Returns:
+        (runs, k) bool.
+    """
     runs, k, n = values.shape
     means, variance = values.mean(-1), values.var(-1, ddof=1)
     best = means.argmin(-1)
@@ -41,10 +49,10 @@ def worse(values: np.ndarray, method: str = METHODS[0]) -> np.ndarray:
         return _welch(apart, variance, n, best)
     if method == METHODS[1]:
         pooled = np.broadcast_to(variance.mean(-1, keepdims=True), variance.shape)
-        found = Moderated(pooled, np.full((runs, k), float(k * (n - 1))), np.full((runs, 1), math.inf))
+        moderated = Moderated(pooled, np.full((runs, k), float(k * (n - 1))), np.full((runs, 1), math.inf))
     else:
-        found = moderate(variance, n - 1)
-    p, _ = adjusted(apart, found, np.full(k, float(n)), best)
+        moderated = moderate(variance, n - 1)
+    p, _ = adjusted(apart, moderated, np.full(k, float(n)), best)
     return np.nan_to_num(p, nan=1.0) <= LEVEL
 
 
@@ -52,11 +60,11 @@ def _welch(apart: np.ndarray, variance: np.ndarray, n: int, best: np.ndarray) ->
     """Welch's tests against the best with Holm's correction: what the comparison is set beside."""
     from scipy.special import stdtr
 
-    own = np.take_along_axis(variance, best[:, None], -1)
-    freedom = (n - 1) * (variance + own) ** 2 / (variance**2 + own**2)
-    p = 2 * stdtr(freedom, -apart / np.sqrt((variance + own) / n))
+    best_variance = np.take_along_axis(variance, best[:, None], -1)
+    freedom = (n - 1) * (variance + best_variance) ** 2 / (variance**2 + best_variance**2)
+    p = 2 * stdtr(freedom, -apart / np.sqrt((variance + best_variance) / n))
     np.put_along_axis(p, best[:, None], math.nan, -1)
-    return np.array([np.nan_to_num(holm(one), nan=1.0) <= LEVEL for one in p])
+    return np.array([np.nan_to_num(holm(row), nan=1.0) <= LEVEL for row in p])
 
 
 def _draw(means: np.ndarray, deviations: np.ndarray, seeds: int, runs: int, name: str) -> np.ndarray:
@@ -66,15 +74,35 @@ def _draw(means: np.ndarray, deviations: np.ndarray, seeds: int, runs: int, name
 
 
 def false_positives(spread: str, method: str, models: int, seeds: int, runs: int = RUNS) -> float:
-    """The share of runs in which any of so many equally good models is called worse than the best."""
+    """Share of runs in which any of several equally good models is called worse than the best.
+
+    Args:
+        spread: The models' standard deviations, a key of DEVIATIONS.
+        method: One of METHODS.
+        models: Number of models.
+        seeds: Number of values per model.
+        runs: Number of simulated comparisons.
+
+    Returns:
+        Share in [0, 1].
+    """
     values = _draw(np.zeros(models), DEVIATIONS[spread](models), seeds, runs, f"{spread}/{models}/{seeds}")
     return float(worse(values, method).any(-1).mean())
 
 
 def power(variation: float, ratio: float, models: int, seeds: int, method: str = METHODS[0], runs: int = RUNS) -> float:
-    """The share of the others that are called worse, where all of them are `ratio` times the best one.
+    """Share of the others that are called worse, where all of them are `ratio` times the best one.
 
-    variation: standard deviation of the logarithm, about the coefficient of variation.
+    Args:
+        variation: Standard deviation of the logarithm, about the coefficient of variation.
+        ratio: True ratio of every other model to the best.
+        models: Number of models.
+        seeds: Number of values per model.
+        method: One of METHODS.
+        runs: Number of simulated comparisons.
+
+    Returns:
+        Share in [0, 1].
     """
     means = np.full(models, math.log(ratio))
     means[0] = 0.0
@@ -83,12 +111,26 @@ def power(variation: float, ratio: float, models: int, seeds: int, method: str =
 
 
 def percent(share: float) -> str:
-    """A share as the tables print it."""
+    """Format a share as the tables print it.
+
+    Args:
+        share: Share in [0, 1].
+
+    Returns:
+        Per cent with one decimal.
+    """
     return f"{100 * share:.1f}"
 
 
 def error_rows(runs: int = RUNS) -> dict[tuple[str, str], list[str]]:
-    """(deviations, method) -> false positives in per cent, for every number of models and of seeds."""
+    """False positives for every number of models and of seeds.
+
+    Args:
+        runs: Number of simulated comparisons.
+
+    Returns:
+        (deviations, method) -> false positives in per cent.
+    """
     return {
         (spread, method): [percent(false_positives(spread, method, k, n, runs)) for k in MODELS for n in SEEDS]
         for spread in DEVIATIONS
@@ -97,18 +139,33 @@ def error_rows(runs: int = RUNS) -> dict[tuple[str, str], list[str]]:
 
 
 def power_rows(runs: int = RUNS) -> dict[tuple[str, str], list[str]]:
-    """(coefficient of variation, ratio) -> power in per cent, and last Welch's with 3 seeds among the most models."""
-    found = {}
+    """Power for every number of models and of seeds, and last Welch's with 3 seeds among the most models.
+
+    Args:
+        runs: Number of simulated comparisons.
+
+    Returns:
+        (coefficient of variation, ratio) -> power in per cent.
+    """
+    rows = {}
     for variation in VARIATIONS:
         for ratio in RATIOS:
             cells = [percent(power(variation, ratio, k, n, runs=runs)) for k in MODELS for n in SEEDS]
             welch = percent(power(variation, ratio, MODELS[-1], 3, METHODS[2], runs))
-            found[f"{variation:.0%}", f"{ratio:g}"] = [*cells, welch]
-    return found
+            rows[f"{variation:.0%}", f"{ratio:g}"] = [*cells, welch]
+    return rows
 
 
 def table(heads: tuple[str, ...], rows: dict[tuple[str, str], list[str]]) -> str:
-    """The rows as a table in Markdown."""
+    """Format rows as a table in Markdown.
+
+    Args:
+        heads: Heads of the columns.
+        rows: The first two cells of a row -> the others.
+
+    Returns:
+        The table, its lines without a last line break.
+    """
     lines = [f"| {' | '.join(heads)} |", "|:---|:---|" + "---:|" * (len(heads) - 2)]
     lines += [f"| {' | '.join([*names, *cells])} |" for names, cells in rows.items()]
     return "\n".join(lines)

@@ -58,11 +58,20 @@ class Crossings:
 
 
 def crossings(transport: TransportMap, rule: AngleRule, start: np.ndarray, end: np.ndarray) -> Crossings:
-    """The facets that the segment from start (d,) to end (d,) crosses, exactly.
+    """Facets that a segment of the source crosses, exactly.
 
     u(start + t (end - start)) = max_i a_i + b_i t with a_i = <start, y_i> + h_i, b_i = <end - start, y_i>: from the
     line that is highest at t = 0, the next facet is where a steeper line first meets it (section 4 of Lei et al. 2020
     for u). Equal targets count once.
+
+    Args:
+        transport: Semi-discrete map.
+        rule: Rule that gives the angles.
+        start: Start of the segment (d,).
+        end: End of the segment (d,).
+
+    Returns:
+        Cells and facets in the order of the segment.
     """
     first, _ = transport.groups
     target, height = transport.target[first], transport.heights[first]
@@ -82,9 +91,9 @@ def crossings(transport: TransportMap, rule: AngleRule, start: np.ndarray, end: 
         now = int(ties[np.argmax(b[ties])])
         cells.append(now)
         at.append(t)
-    found = first[np.array(cells)]
-    place = np.arange(len(found))
-    return Crossings(found, np.array(at), rule.angles(transport.target[found], place[:-1], place[1:]))
+    visited = first[np.array(cells)]
+    place = np.arange(len(visited))
+    return Crossings(visited, np.array(at), rule.angles(transport.target[visited], place[:-1], place[1:]))
 
 
 @dataclass(frozen=True)
@@ -96,20 +105,29 @@ class Stretch:
 
 
 def stretches(found: list[Crossings], rule: AngleRule) -> tuple[int, Stretch | None, Stretch | None]:
-    """(facets, a stretch whose middle facet is singular, one that crosses no singular facet), as many facets each.
+    """Stretch of a segment whose middle facet is singular, and one that crosses no singular facet, as many facets each.
 
-    The first: the widest angle of all segments. The second: of the stretches without a singular facet, the one whose
-    widest angle is the median. Each is None where there is none. Raises OtbenchError where no segment crosses a facet.
+    Args:
+        found: Crossings of every segment.
+        rule: Rule above whose threshold a facet is singular.
+
+    Returns:
+        Number of facets of a stretch; the singular stretch, with the widest angle of all segments; and, of the
+        stretches without a singular facet, the one whose widest angle is the median. Either stretch is None where there
+        is none.
+
+    Raises:
+        OtbenchError: Where no segment crosses a facet.
     """
-    if not any(len(one.at) for one in found):
+    if not any(len(passage.at) for passage in found):
         raise OtbenchError("latent study: no segment crosses a facet; the map has too few cells")
     for facets in FACETS:
         calm, about = [], []
-        for s, one in enumerate(found):
-            for k in range(len(one.angles) - facets + 1):
-                widest = float(one.angles[k : k + facets].max())
+        for s, passage in enumerate(found):
+            for k in range(len(passage.angles) - facets + 1):
+                widest = float(passage.angles[k : k + facets].max())
                 calm += [(widest, s, k)] if widest <= rule.threshold else []
-                about.append((float(one.angles[k + facets // 2]), -s, -k))
+                about.append((float(passage.angles[k + facets // 2]), -s, -k))
         if calm or facets == FACETS[-1]:
             break
     angle, s, k = max(about)
@@ -118,7 +136,17 @@ def stretches(found: list[Crossings], rule: AngleRule) -> tuple[int, Stretch | N
 
 
 def path_codes(transport: TransportMap, one: Crossings, facet: int, facets: int) -> tuple[np.ndarray, np.ndarray]:
-    """(codes (FRAMES + 1, d), places on the segment (FRAMES + 1,)) along `facets` facets from `facet` on."""
+    """Codes along a stretch of a segment.
+
+    Args:
+        transport: Semi-discrete map.
+        one: Crossings of the segment.
+        facet: First facet of the stretch.
+        facets: Number of facets of the stretch.
+
+    Returns:
+        Codes (FRAMES + 1, d), and their places on the segment (FRAMES + 1,), as fractions.
+    """
     steps = np.linspace(0, facets, FRAMES + 1)
     cell = np.minimum(steps.astype(int), facets - 1)
     share = (steps - cell)[:, None]
@@ -129,7 +157,15 @@ def path_codes(transport: TransportMap, one: Crossings, facet: int, facets: int)
 
 
 def embed(points: np.ndarray, seed: int = 0) -> np.ndarray:
-    """t-SNE (van der Maaten and Hinton 2008) of points (n, d) in the plane (n, 2), scaled to [0, 1] as in Figure 1."""
+    """t-SNE (van der Maaten and Hinton 2008) of points in the plane, scaled to [0, 1] as in Figure 1.
+
+    Args:
+        points: Points (n, d), or arrays (n, ...).
+        seed: Seed of the embedding.
+
+    Returns:
+        Points (n, 2) float32 in [0, 1].
+    """
     from sklearn.manifold import TSNE
 
     values = points.reshape(len(points), -1).astype(np.float32)
@@ -144,15 +180,25 @@ def embed(points: np.ndarray, seed: int = 0) -> np.ndarray:
 def study(
     data: DataSet, fit: Path, seed: int | None = None, segments: int = SEGMENTS, embedded: int = EMBEDDED
 ) -> dict[str, np.ndarray]:
-    """The arrays of the latent study of a fitted AE-OT, at its last snapshot.
+    """Arrays of the latent study of a fitted AE-OT, at its last snapshot.
 
-    seed: the replica, by default the first that is ok. Returns `path/crossing/...` (absent where no segment crosses the
-    singular set) and `path/regular/...` (absent where every facet is singular): `images` (FRAMES + 1, c, h, w) uint8,
-    `at` (FRAMES + 1,), where on the segment, `facet_at` and `facet_angle` (m,), all facets of the segment, rad, `cells`
-    (facets + 1,), those of the path; `path/threshold` (), rad; `path/facets` and `path/singular` (segments,), facets
-    crossed and those above the threshold; `tsne/images` and `tsne/codes` (n, 2) in [0, 1]; `tsne/rows` (n,), of the
-    training set; `tsne/labels` (n,), -1 where there are none; `info`, JSON text.
-    Raises OtbenchError where the folder holds no such fit.
+    Args:
+        data: Data that the model was fitted on.
+        fit: Folder of the fit.
+        seed: Replica; by default the first that is ok.
+        segments: Number of random segments of the source.
+        embedded: Number of training images that are embedded, at most.
+
+    Returns:
+        Arrays by name. `path/crossing/...` (absent where no segment crosses the singular set) and `path/regular/...`
+        (absent where every facet is singular): `images` (FRAMES + 1, c, h, w) uint8, `at` (FRAMES + 1,), where on the
+        segment, `facet_at` and `facet_angle` (m,), all facets of the segment, rad, `cells` (facets + 1,), those of the
+        path; `path/threshold` (), rad; `path/facets` and `path/singular` (segments,), facets crossed and those above
+        the threshold; `tsne/images` and `tsne/codes` (n, 2) in [0, 1]; `tsne/rows` (n,), of the training set;
+        `tsne/labels` (n,), -1 where there are none; `info`, JSON text.
+
+    Raises:
+        OtbenchError: Where the folder holds no such fit.
     """
     from otbench.training.saved import open_fit
     from otbench.utils.devices import configure_torch
@@ -186,34 +232,34 @@ def study(
 def _cell(summary: dict[str, Any], seed: int | None, fit: Path) -> dict[str, Any]:
     cells = [cell for cell in summary["cells"] if cell["status"] == "ok" and seed in (None, cell["seed"])]
     if not cells:
-        wanted = "" if seed is None else f" of seed {seed}"
-        raise OtbenchError(f"{fit}: no cell{wanted} is ok, so there is no map to study")
+        of_seed = "" if seed is None else f" of seed {seed}"
+        raise OtbenchError(f"{fit}: no cell{of_seed} is ok, so there is no map to study")
     return min(cells, key=lambda cell: (-cell["snapshot"], cell["seed"]))
 
 
 def _paths(model: Any, transport: TransportMap, rule: AngleRule, segments: int) -> dict[str, np.ndarray]:
     draw = np.random.default_rng(0)
     ends = [transport.source.sample(2, draw) for _ in range(segments)]
-    found = [crossings(transport, rule, start, end) for start, end in ends]
+    passages = [crossings(transport, rule, start, end) for start, end in ends]
     # the map of images that are all the same has one cell, and there is no facet to show a path across
-    crossed = any(len(one.at) for one in found)
-    facets, crossing, regular = stretches(found, rule) if crossed else (FACETS[-1], None, None)
+    crossed = any(len(passage.at) for passage in passages)
+    facets, crossing, regular = stretches(passages, rule) if crossed else (FACETS[-1], None, None)
     arrays: dict[str, np.ndarray] = {
         "path/threshold": np.array(rule.threshold),
-        "path/facets": np.array([len(one.at) for one in found]),
-        "path/singular": np.array([int((one.angles > rule.threshold).sum()) for one in found]),
+        "path/facets": np.array([len(passage.at) for passage in passages]),
+        "path/singular": np.array([int((passage.angles > rule.threshold).sum()) for passage in passages]),
     }
     for name, chosen in (("crossing", crossing), ("regular", regular)):
         if chosen is None:
             continue
-        one = found[chosen.segment]
-        codes, at = path_codes(transport, one, chosen.facet, facets)
+        passage = passages[chosen.segment]
+        codes, at = path_codes(transport, passage, chosen.facet, facets)
         arrays |= {
             f"path/{name}/images": _decoded(model, codes),
             f"path/{name}/at": at,
-            f"path/{name}/facet_at": one.at,
-            f"path/{name}/facet_angle": one.angles,
-            f"path/{name}/cells": one.cells[chosen.facet : chosen.facet + facets + 1],
+            f"path/{name}/facet_at": passage.at,
+            f"path/{name}/facet_angle": passage.angles,
+            f"path/{name}/cells": passage.cells[chosen.facet : chosen.facet + facets + 1],
         }
     return arrays
 
@@ -243,7 +289,16 @@ def _embeddings(model: Any, data: DataSet, embedded: int) -> dict[str, np.ndarra
 
 
 def write(path: str | Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Write the arrays to an `.npz`, whole or not at all; returns what the paths counted."""
+    """Write the arrays to an `.npz`, whole or not at all.
+
+    Args:
+        path: Where to write, .npz.
+        arrays: Arrays of `study`.
+
+    Returns:
+        Counts of segments, of those that cross a singular facet (crossing), of facets and of singular ones, and the
+        threshold, rad.
+    """
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
     facets, singular = arrays["path/facets"], arrays["path/singular"]

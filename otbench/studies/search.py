@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COLUMNS = "dataset model space trial seed snapshot metric value protocol status options seconds".split()
 METRICS = ["fid", "fid_validation"]
-"""What a trial is judged by: on the test images, as the study does, and on validation images, as one should."""
+"""What a trial is judged by: on the test images, as in Lucic et al., and on validation images, as one should."""
 TEXTS = ("dataset", "model", "space", "metric", "protocol", "status", "options")
 
 
@@ -46,10 +46,24 @@ class Budget:
 def search(
     model: str, data: DataSet, features: Features, space: str, trials: Iterable[int], budget: Budget, out: Path
 ) -> pandas.DataFrame:
-    """Train and measure `model` with the options of each trial; write and return the table COLUMNS.
+    """Training and measurement of a model with the options of each trial.
 
-    A trial that is finished is kept beside `out` until all are, so that an interrupted call goes on where it was.
-    Raises OtbenchError for a model, space or data that cannot be searched.
+    A trial that is finished is kept beside `out` until all are, so that an interrupted call resumes where it was.
+
+    Args:
+        model: Name of the model.
+        data: Data set to train on.
+        features: Features of its real images.
+        space: Ranges that the options are drawn from, wide or narrow.
+        trials: Numbers of the trials, from 0 up.
+        budget: What every trial gets.
+        out: Where the table is written, .csv.
+
+    Returns:
+        Table COLUMNS, as written.
+
+    Raises:
+        OtbenchError: Where the model, space or trials cannot be searched.
     """
     import pandas
 
@@ -60,18 +74,19 @@ def search(
     trials = list(trials)
     if not trials or min(trials) < 0:
         raise OtbenchError(f"search: trials must be numbers from 0 up, got {trials}")
-    known = [digest({"budget": vars(budget), "data": data.digest(), "features": features.info, "space": space})]
+    base = [digest({"budget": vars(budget), "data": data.digest(), "features": features.info, "space": space})]
     rows: list[dict[str, Any]] = []
     for trial in trials:
         options = budget.options | options_of(model, space, trial, budget.seed)
-        kept = out.parent / f".{out.stem}-{trial}-{digest([*known, model, options])[:12]}.json"
-        found = _kept(kept)
-        if found is None:
-            found = [
-                _row(model, data, space, trial, options, one) for one in _trial(model, data, features, options, budget)
+        path = out.parent / f".{out.stem}-{trial}-{digest([*base, model, options])[:12]}.json"
+        measured = _kept(path)
+        if measured is None:
+            measured = [
+                _row(model, data, space, trial, options, score)
+                for score in _trial(model, data, features, options, budget)
             ]
-            write_json(kept, found)
-        rows += found
+            write_json(path, measured)
+        rows += measured
     table = pandas.DataFrame(rows, columns=COLUMNS).astype({"value": "float64"})
     write_search(table, out)
     for left in out.parent.glob(f".{out.stem}-*.json"):
@@ -96,7 +111,7 @@ def _row(
 def _trial(
     model: str, data: DataSet, features: Features, options: dict[str, Any], budget: Budget
 ) -> Iterator[dict[str, Any]]:
-    """Train one configuration and measure it at every snapshot; where it diverges or fails, rows have no value."""
+    """Scores of one configuration, trained and measured at every snapshot; no value where it diverges or fails."""
     from otbench.models import configure, find
     from otbench.training.fit import work_failed
     from otbench.training.trainer import Options, Trainer, key
@@ -124,7 +139,7 @@ def _trial(
             status = "ok" if samples is not None else "failed"
         common = {"seed": budget.seed, "snapshot": mark, "status": status, "seconds": round(cell["seconds"], 3)}
         for name, value, text in _scores(data, samples, features, budget.device):
-            # what cannot be told from images of one colour is infinitely far, and JSON has no infinity
+            # the distance from images of one colour can be infinite, and JSON has no infinity
             yield common | {"metric": name, "value": value if math.isfinite(value) else None, "protocol": text}
 
 
@@ -155,11 +170,26 @@ def _scores(
 
 
 def write_search(table: pandas.DataFrame, path: Path) -> None:
-    """Write the table COLUMNS as CSV, whole or not at all."""
+    """Write a table of a search as CSV, whole or not at all.
+
+    Args:
+        table: Table COLUMNS.
+        path: Where to write, .csv.
+    """
     with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False)
 
 
 def read_search(path: Path) -> pandas.DataFrame:
-    """Read a table that `search` wrote; raises OtbenchError where it is missing, damaged or another table."""
+    """Table that `search` wrote.
+
+    Args:
+        path: Where it lies, .csv.
+
+    Returns:
+        Table COLUMNS.
+
+    Raises:
+        OtbenchError: Where it is missing, damaged or another table.
+    """
     return read_columns(path, COLUMNS, dict.fromkeys(TEXTS, "str"))

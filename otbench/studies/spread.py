@@ -43,12 +43,26 @@ def spread(
     metrics: Sequence[str] | None = None,
     device: str = "cpu",
 ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
-    """The tables SPREAD and BIAS of a fitted model: its last snapshot, every seed that is ok.
+    """Values of a fitted model drawn and measured several times: its last snapshot, every seed that is ok.
 
-    Draw 0 and subset 0 are the run's own, so that their values stand in the run's table too. metrics: those to measure;
-    default all. The table BIAS is of images alone, in the features of every extractor; of each size there are up to
-    `subsets` random subsets, of which none shares an image with another. Raises OtbenchError where
-    the folder holds no fit of these data, and on fewer than two draws or subsets.
+    Draw 0 and subset 0 are the run's own, so that their values stand in the run's table too.
+
+    Args:
+        fit: Folder of the fit.
+        data: Data that the model was fitted on.
+        n: Samples of every draw.
+        draws: Number of independent draws, at least 2.
+        subsets: Number of measurements of every draw, at least 2; of each size of BIAS there are up to so many random
+            subsets, of which none shares an image with another.
+        features: Features of the real images, in all of whose extractors BIAS is measured; None: BIAS is empty.
+        metrics: Metrics to measure; None: all.
+        device: Where to compute.
+
+    Returns:
+        Tables SPREAD and BIAS, the latter of images alone.
+
+    Raises:
+        OtbenchError: Where the folder holds no fit of these data, and on fewer than two draws or subsets.
     """
     import pandas
 
@@ -57,14 +71,15 @@ def spread(
     from otbench.utils.devices import resolve_device
 
     device = resolve_device(device)
-    # a plane's metrics are a moment's work, and without PyTorch
+    # metrics in the plane are fast and need no PyTorch
     where = device if data.kind == "images" else "cpu"
     values: list[dict[str, Any]] = []
     biased: list[dict[str, Any]] = []
     for common, samples in _drawn(Path(fit), data, n, draws, device):
-        for draw, one in enumerate(samples):
+        for draw, sample in enumerate(samples):
             values += [
-                common | {"draw": draw, "n": n} | row for row in _measured(data, one, subsets, features, metrics, where)
+                common | {"draw": draw, "n": n} | row
+                for row in _measured(data, sample, subsets, features, metrics, where)
             ]
         if features is not None:
             biased += [common | row for row in _sized(data, np.concatenate(samples), subsets, features, where)]
@@ -74,7 +89,7 @@ def spread(
 def _drawn(
     fit: Path, data: DataSet, n: int, draws: int, device: str
 ) -> Iterator[tuple[dict[str, Any], list[np.ndarray]]]:
-    """What names a seed, and its draws; a seed that one cannot draw from is left out, as its table's cell says why."""
+    """Labels of every seed, and its draws; a seed that cannot be drawn from is left out (its cell says why)."""
     from otbench.data.samples import as_bytes
     from otbench.training.draw import check_samples
     from otbench.training.fit import work_failed
@@ -87,17 +102,17 @@ def _drawn(
     for cell in summary["cells"]:
         if cell["status"] != "ok" or cell["snapshot"] != 1.0:
             continue
-        found = []
+        samples = []
         try:
             model = load(cell["seed"], 1.0)
             for draw in range(draws):
                 stream = generator(cell["seed"], f"samples/{draw}" if draw else "samples")
-                found.append(check_samples(model.draw(n, [stream]), n, data)[0])
+                samples.append(check_samples(model.draw(n, [stream]), n, data)[0])
         except Exception as error:
             if not work_failed(error):
                 raise
             continue
-        arrays = [as_bytes(one) if data.kind == "images" else one.numpy() for one in found]
+        arrays = [as_bytes(sample) if data.kind == "images" else sample.numpy() for sample in samples]
         yield {"dataset": data.name, "model": summary["model"], "seed": cell["seed"]}, arrays
 
 
@@ -123,26 +138,42 @@ def _sized(
     from otbench.metrics import frechet
     from otbench.metrics.images import protocol_of
 
-    for name, known in features.extractors.items():
-        seen = known.extractor.extract(samples).features
+    for name, real in features.extractors.items():
+        seen = real.extractor.extract(samples).features
         order = np.random.default_rng(0).permutation(len(seen))
         for n in sorted({max(2, int(share * len(seen))) for share in SHARES}):
-            text = protocol_of("fid", name, known.protocol, data, n, known.info)
+            text = protocol_of("fid", name, real.protocol, data, n, real.info)
             for repeat in range(min(repeats, len(seen) // n)):
                 rows = order[repeat * n : (repeat + 1) * n]
-                value = frechet.frechet(known.reference_statistics, frechet.statistics(seen[rows], device), device)
+                value = frechet.frechet(real.reference_statistics, frechet.statistics(seen[rows], device), device)
                 yield {"n": n, "repeat": repeat, "metric": "fid", "protocol": text, "value": value}
 
 
 def write_spread(tables: tuple[pandas.DataFrame, pandas.DataFrame], out: Path) -> None:
-    """Write SPREAD to `out` and BIAS beside it (`<stem>.bias.csv`), each whole or not at all."""
+    """Write SPREAD and, beside it, BIAS, each whole or not at all.
+
+    Args:
+        tables: Tables SPREAD and BIAS.
+        out: Where SPREAD is written, .csv; BIAS is written to `<stem>.bias.csv`.
+    """
     for table, path in zip(tables, (out, out.with_suffix(".bias.csv")), strict=True):
         with atomic_write(path) as temporary:
             table.to_csv(temporary, index=False)
 
 
 def read_spread(path: Path, columns: list[str]) -> pandas.DataFrame:
-    """Read a table SPREAD or BIAS; raises OtbenchError where it is missing, damaged or another table."""
+    """Table SPREAD or BIAS.
+
+    Args:
+        path: Where it lies, .csv.
+        columns: SPREAD or BIAS.
+
+    Returns:
+        The table, with all but text as numbers.
+
+    Raises:
+        OtbenchError: Where it is missing, damaged or another table.
+    """
     import pandas
 
     table = read_columns(path, columns, dict.fromkeys(TEXTS, "str"))

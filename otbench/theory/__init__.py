@@ -24,34 +24,66 @@ if TYPE_CHECKING:
 
 
 def module(name: str) -> ModuleType:
-    """The module of the study `name`; raises OtbenchError where there is none."""
+    """Module of a study of the theory.
+
+    Args:
+        name: Name of the study, one of `registry.THEORIES`.
+
+    Returns:
+        Module with TITLE, SOURCE, DATA, Options and compute.
+
+    Raises:
+        OtbenchError: Where no study has this name.
+    """
     if name not in THEORIES:
         raise OtbenchError(f"no study of the theory is called '{name}', expected one of {', '.join(THEORIES)}")
     return import_module(f"otbench.theory.{name.replace('-', '_')}")
 
 
 def configure(name: str, options: dict[str, Any]) -> BaseModel:
-    """The options of a study, checked; raises OtbenchError with a sentence that names the one that is wrong."""
+    """Validated options of a study; errors name the offending option.
+
+    Args:
+        name: Name of the study.
+        options: Values by option; the defaults hold for the rest.
+
+    Returns:
+        Instance of the study's Options.
+
+    Raises:
+        OtbenchError: Where there is no such study or option, or a value is invalid.
+    """
     from pydantic import ValidationError
 
-    known = module(name).Options
+    schema = module(name).Options
     try:
-        return known(**options)
+        return schema(**options)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            message = f"there is no such option; options are {', '.join(known.model_fields)}"
+            message = f"there is no such option; options are {', '.join(schema.model_fields)}"
         raise OtbenchError(f"theory {name}, option '{key}': {message}") from error
 
 
 def compute(
     name: str, options: dict[str, Any] | None = None, data: DataSet | None = None, seed: int = 0, device: str = "cpu"
 ) -> Findings:
-    """What the study `name` finds, with what made it in `info`.
+    """Run of a study, with its provenance in `info`.
 
-    Raises OtbenchError for options that are wrong and where a study of images is given none.
+    Args:
+        name: Name of the study.
+        options: Values by option; None: the defaults.
+        data: Data set of images; needed only by studies whose DATA is true, others do not see it.
+        seed: Seed of all draws.
+        device: Where to compute; studies in `registry.ON_CPU` run on the CPU in any case.
+
+    Returns:
+        Findings, whose info holds options, dataset, seed, device, seconds, code_version, versions and machine.
+
+    Raises:
+        OtbenchError: Where options are invalid, or where a study of images is given none.
     """
     from otbench.provenance import code_version, machine, versions
     from otbench.theory.findings import Findings
@@ -62,7 +94,7 @@ def compute(
         raise OtbenchError(f"theory {name}: it is about images and needs a data set of them, got {given}")
     device = "cpu" if name in ON_CPU else device
     began = time.perf_counter()
-    found = study.compute(chosen, data if study.DATA else None, seed, device)
+    findings = study.compute(chosen, data if study.DATA else None, seed, device)
     info = {
         "options": chosen.model_dump(mode="json"),
         "dataset": data.title if study.DATA and data else "",
@@ -73,4 +105,4 @@ def compute(
         "versions": versions(),
         "machine": machine(),
     }
-    return Findings(name, found.facts, found.tables, found.arrays, info)
+    return Findings(name, findings.facts, findings.tables, findings.arrays, info)

@@ -31,24 +31,38 @@ class Findings:
     info: dict[str, Any] = field(default_factory=dict)
 
     def write(self, path: str | Path) -> None:
-        """Write all to an `.npz`, whole or not at all."""
+        """Write all to an `.npz`, whole or not at all.
+
+        Args:
+            path: Where to write, .npz.
+        """
         tables = {name: _columns(table) for name, table in self.tables.items()}
-        told = {"name": self.name, "facts": _plain(self.facts), "tables": tables, "info": _plain(self.info)}
+        summary = {"name": self.name, "facts": _plain(self.facts), "tables": tables, "info": _plain(self.info)}
         arrays = {f"array/{name}": np.asarray(value) for name, value in self.arrays.items()}
         with atomic_write(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, told=np.array(json.dumps(told)), **arrays)
+            np.savez_compressed(file, told=np.array(json.dumps(summary)), **arrays)
 
 
 def read_findings(path: str | Path) -> Findings:
-    """Read what `Findings.write` wrote; raises OtbenchError where the file is missing, damaged or another."""
-    held = read_npz(path, "what `otbench theory` writes")
+    """Findings that `Findings.write` wrote.
+
+    Args:
+        path: Where they lie, .npz.
+
+    Returns:
+        The findings.
+
+    Raises:
+        OtbenchError: Where the file is missing, damaged or another.
+    """
+    stored = read_npz(path, "what `otbench theory` writes")
     try:
-        told = json.loads(str(held["told"]))
-        tables = {name: pd.DataFrame(columns) for name, columns in told["tables"].items()}
-        facts, info, name = dict(told["facts"]), dict(told["info"]), str(told["name"])
+        summary = json.loads(str(stored["told"]))
+        tables = {name: pd.DataFrame(columns) for name, columns in summary["tables"].items()}
+        facts, info, name = dict(summary["facts"]), dict(summary["info"]), str(summary["name"])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise OtbenchError(f"{path}: it is not what `otbench theory` writes ({error})") from error
-    arrays = {key.removeprefix("array/"): value for key, value in held.items() if key.startswith("array/")}
+    arrays = {key.removeprefix("array/"): value for key, value in stored.items() if key.startswith("array/")}
     return Findings(name, facts, tables, arrays, info)
 
 

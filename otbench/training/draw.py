@@ -43,14 +43,25 @@ CHUNK = 1000
 
 
 def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") -> dict[str, Any]:
-    """Draw n samples of every seed and snapshot that `folder` holds and write them to the `.npz` `out`.
+    """Draw samples of every seed and snapshot of a fit and write them to one file.
 
-    Images are written as uint8, round(255 x). Of a model that can reconstruct, the reference images as it gives them
-    back at the end of its budget are written too. A replica's noise is the same at all its snapshots, so that samples
+    Images are written as uint8, round(255 x). Of a model that can reconstruct, its reconstructions of the reference
+    images at the end of its budget are written too. A replica's noise is the same at all its snapshots, so that samples
     can be followed along the training. A cell that cannot be drawn from, or gives something else than n finite samples
-    like the data, is marked as failed, and the others go on. Returns the record that
-    goes with the samples; it names no path, so that equal samples make equal files. Raises OtbenchError for a folder
-    that holds no fit or other data.
+    like the data, is marked as failed, and the others go on.
+
+    Args:
+        folder: Where the fit lies.
+        data: Data set that the model was fitted on.
+        n: Number of samples of each seed and snapshot.
+        out: Where the samples are written, .npz.
+        device: Device that draws.
+
+    Returns:
+        Record that goes with the samples; it names no path, so that equal samples make equal files.
+
+    Raises:
+        OtbenchError: Where the folder holds no fit or one of other data, or the samples are too many.
     """
     if not 1 <= n <= ROWS_MOST:
         raise OtbenchError(f"draw: expected from one sample to {ROWS_MOST}, got {n}")
@@ -106,12 +117,18 @@ def _drawn(
 
 
 def check_samples(samples: Tensor, n: int, data: DataSet) -> Tensor:
-    """What a model of one replica drew, on the CPU; raises WorkFailed where it is not (1, n, ...) like the data.
+    """The samples that a model of one replica drew, checked, on the CPU.
 
     Args:
         samples: What `Model.draw` returned.
         n: Number of samples that were asked for.
         data: The data set; the rest of the shape is that of its samples.
+
+    Returns:
+        Samples (1, n, ...), finite.
+
+    Raises:
+        WorkFailed: Where they are not (1, n, ...) like the data, or not finite.
     """
     shape = tuple(samples.shape) if isinstance(samples, Tensor) else type(samples).__name__
     if shape != (1, n, *data.shape):
@@ -123,10 +140,21 @@ def check_samples(samples: Tensor, n: int, data: DataSet) -> Tensor:
 
 
 def reconstructed(model: Model, images: np.ndarray) -> np.ndarray:
-    """What a model of one replica makes of uint8 images (n, c, h, w) through its code space, uint8 (n, c, h, w)."""
+    """Reconstructions of images by a model of one replica, through its code space.
+
+    Args:
+        model: Model that can reconstruct.
+        images: Images (n, c, h, w) uint8.
+
+    Returns:
+        Images (n, c, h, w) uint8.
+
+    Raises:
+        WorkFailed: Where the reconstructions have another shape.
+    """
     starts = range(0, len(images), CHUNK)
     parts = [torch.from_numpy(images[s : s + CHUNK]).float() / 255 for s in starts]
-    found = np.concatenate([as_bytes(model.reconstruct(part)[0]) for part in parts])
-    if found.shape != images.shape:
-        raise WorkFailed(f"the model's reconstructions are {found.shape}, expected {images.shape}")
-    return found
+    results = np.concatenate([as_bytes(model.reconstruct(part)[0]) for part in parts])
+    if results.shape != images.shape:
+        raise WorkFailed(f"the model's reconstructions are {results.shape}, expected {images.shape}")
+    return results

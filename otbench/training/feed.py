@@ -22,22 +22,38 @@ class Feed:
         self.streams = {(s, name): generator(s, f"{stage}/{name}", device) for s in seeds for name in inputs}
 
     def chunk(self) -> dict[str, Tensor]:
-        """The next CHUNK batches of every input, each (CHUNK, R, ...)."""
+        """The next CHUNK batches of every input.
+
+        Returns:
+            Batches (CHUNK, R, ...) by name of the input.
+        """
         return {
             name: torch.stack([kind.draw(self.CHUNK, self.data, self.streams[s, name]) for s in self.seeds], 1)
             for name, kind in self.inputs.items()
         }
 
     def state(self) -> dict[str, Tensor]:
-        """Where every stream stands, to be saved at a chunk's end."""
+        """The states of all streams, to be saved at a chunk's end.
+
+        Returns:
+            States by `seed|input`.
+        """
         return {f"{s}|{name}": stream.get_state() for (s, name), stream in self.streams.items()}
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Put the streams back to where `state` says."""
+        """Put the streams back to saved states.
+
+        Args:
+            state: What `state` returned.
+        """
         for (s, name), stream in self.streams.items():
             stream.set_state(state[f"{s}|{name}"])
 
     def keep(self, alive: list[int]) -> None:
-        """Go on with the replicas at these positions only."""
+        """Go on with some of the replicas only.
+
+        Args:
+            alive: Positions of these replicas among the seeds.
+        """
         self.seeds = [self.seeds[k] for k in alive]
         self.streams = {key: stream for key, stream in self.streams.items() if key[0] in self.seeds}

@@ -45,21 +45,34 @@ def fit(
     training: Options | None = None,
     given: str | None = None,
 ) -> dict[str, Any]:
-    """Train model `name` for every seed and write `out`/{fit.json, weights.safetensors, losses.csv}.
+    """Train a model for every seed and write fit.json, weights.safetensors and losses.csv.
 
-    steps: budget in discriminator updates (`Stage.cost`), None for the paper's. snapshots: fractions of the budget in
-    (0, 1] at which the sampler's weights are kept; 1 is always among them. given: what a command line calls the data;
-    default: their name. An interrupted call resumes where it was.
+    An interrupted call resumes where it was.
 
     The certificate of every seed's last cell has what its training cost (`Meter`): `peak_memory` in bytes and, on a
     GPU, `energy` in joules. Replicas trained at once are charged equal shares, as of the seconds. A group that was
     interrupted has none, as only its last part would be known.
 
     A seed whose training ends with an error, exceeds `training.time_limit` or runs out of memory has cells of status
-    failed, with what was said; the others go on. On a GPU replicas that together need too much memory are first trained
-    again one by one.
+    failed, with the error's message; the others go on. On a GPU replicas that together need too much memory are first
+    trained again one by one.
 
-    Returns what fit.json holds. Raises OtbenchError for options, data or devices that do not fit.
+    Args:
+        name: Name of the model.
+        data: Data set to train on.
+        seeds: Seeds of the replicas.
+        out: Folder to write to.
+        steps: Budget in discriminator updates (`Stage.cost`), None for the paper's.
+        snapshots: Fractions of the budget in (0, 1] at which the sampler's weights are kept; 1 is always among them.
+        options: Options of the model that differ from its defaults.
+        training: How to train; default: `Options()`.
+        given: What a command line calls the data set; default: its name.
+
+    Returns:
+        What fit.json holds.
+
+    Raises:
+        OtbenchError: Where options, data or devices do not fit.
     """
     try:
         what = "seeds"
@@ -118,9 +131,9 @@ def fit(
     out.mkdir(parents=True, exist_ok=True)
     with settled(bool(model_class.paper_steps)), exclusive(out):
         for start in range(0, len(seeds), together):
-            part, found = train(seeds[start : start + together])
+            part, sizes = train(seeds[start : start + together])
             record.add(part)
-            counts = found or counts
+            counts = sizes or counts
     summary = {
         **what,
         "dataset": data.name,
@@ -156,18 +169,32 @@ def fit(
 
 
 def _group_name(group: list[int]) -> str:
-    """What the checkpoint of a group is called: by its seeds, or, where they are many, by a digest of them."""
+    """The name of a group's checkpoint: its seeds, or, where they are many, a digest of them."""
     name = "-".join(map(str, group))
     return name if len(name) <= NAME_MOST else digest({"seeds": group})
 
 
 def work_failed(error: Exception) -> bool:
-    """Whether an error is a model's own, which its cell tells of: no fault of the request, no wish to stop."""
+    """Whether an error is a model's own, to be recorded in its cell: neither a wrong request nor a wish to stop.
+
+    Args:
+        error: What training or drawing raised.
+
+    Returns:
+        True where the others may go on.
+    """
     return not isinstance(error, OtbenchError) or (isinstance(error, WorkFailed) and not isinstance(error, Interrupted))
 
 
 def message_of(error: Exception) -> str:
-    """What the cell of a model that failed says of the error, one line; the whole goes into the job's log."""
+    """The message of a model that failed, for its cell; the whole error goes into the job's log.
+
+    Args:
+        error: What training or drawing raised.
+
+    Returns:
+        One line.
+    """
     lines = str(error).strip().splitlines()
     message = lines[0] if isinstance(error, OtbenchError) else f"{type(error).__name__}: {lines[0] if lines else ''}"
     if not isinstance(error, OtbenchError):
@@ -179,22 +206,22 @@ def message_of(error: Exception) -> str:
 def _one_by_one(
     train: Callable[[list[int]], tuple[Record, dict[str, int]]], group: list[int], error: Exception
 ) -> tuple[Record, dict[str, int]]:
-    """Train replicas that together need more memory than there is one after another; their cells say so."""
+    """Train one after another the replicas that together need more memory than there is; their cells say so."""
     error.__traceback__ = None  # it holds the networks, and with them the memory
     gc.collect()
     torch.cuda.empty_cache()
     record, counts = Record(), {}
     for seed in group:
-        part, found = train([seed])
+        part, sizes = train([seed])
         record.add(part)
-        counts = found or counts
+        counts = sizes or counts
     for cell in record.cells.values():
         cell["message"] = cell["message"] or f"trained alone, as {len(group)} replicas at once ran out of memory"
     return record, counts
 
 
 def _failed(trainer: Trainer | None, group: list[int], marks: list[float], error: Exception) -> Record:
-    """The record of replicas whose training ended with an error: what there is of it, the rest failed."""
+    """The record of replicas whose training ended with an error: their finished cells, the rest failed."""
     message = message_of(error)
     if trainer is not None:
         return trainer.fail(message)

@@ -15,11 +15,20 @@ SAME = ("model", "options", "data", "dataset", "steps", "snapshots", "precision"
 
 
 def join(folders: list[Path], out: Path) -> dict[str, Any]:
-    """Write `out`/{fit.json, weights.safetensors, losses.csv} of all the seeds in `folders`, in the order given.
+    """Join fits of some seeds each into one fit of all the seeds.
 
-    On a CPU they are those of one fit of all seeds, bit for bit, but for times and costs. fit.json keeps the command of
-    every part. Returns what it holds. Raises OtbenchError where a part is missing or damaged, was not fitted alike, or
-    has a seed that another has.
+    Writes fit.json, weights.safetensors and losses.csv. On a CPU they are those of one fit of all seeds, bit for bit,
+    but for times and costs. fit.json keeps the command of every part.
+
+    Args:
+        folders: Where the parts lie, in the order of the joined seeds.
+        out: Folder to write to.
+
+    Returns:
+        What fit.json holds.
+
+    Raises:
+        OtbenchError: Where a part is missing or damaged, was not fitted alike, or has a seed that another has.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file, save
@@ -39,13 +48,13 @@ def join(folders: list[Path], out: Path) -> dict[str, Any]:
         except (OSError, SafetensorError) as error:
             raise OtbenchError(f"cannot read the weights in {folder}: {error}") from error
     joined = first | {
-        "seeds": [seed for one in summaries for seed in one["seeds"]],
+        "seeds": [seed for part in summaries for seed in part["seeds"]],
         "cells": sorted(
-            (cell for one in summaries for cell in one["cells"]), key=lambda cell: (cell["seed"], cell["snapshot"])
+            (cell for part in summaries for cell in part["cells"]), key=lambda cell: (cell["seed"], cell["snapshot"])
         ),
-        "started": min(one["started"] for one in summaries),
-        "finished": max(one["finished"] for one in summaries),
-        "command": " && ".join(one["command"] for one in summaries),
+        "started": min(part["started"] for part in summaries),
+        "finished": max(part["finished"] for part in summaries),
+        "command": " && ".join(part["command"] for part in summaries),
     }
     content = save(tensors, {"fit": mark_of(first)})
     joined["weights_sha256"] = hashlib.sha256(content).hexdigest()
@@ -59,17 +68,17 @@ def join(folders: list[Path], out: Path) -> dict[str, Any]:
 
 def _check(folders: list[Path], summaries: list[dict[str, Any]]) -> None:
     seen: dict[int, Path] = {}
-    for folder, one in zip(folders, summaries, strict=True):
-        lacking = [name for name in (*SAME, "seeds", "cells", "command") if name not in one]
+    for folder, summary in zip(folders, summaries, strict=True):
+        lacking = [name for name in (*SAME, "seeds", "cells", "command") if name not in summary]
         if lacking:
             raise OtbenchError(f"{folder}/fit.json lacks {', '.join(lacking)}; expected what `fit` writes")
         for name in SAME:
-            if one[name] != summaries[0][name]:
+            if summary[name] != summaries[0][name]:
                 raise OtbenchError(
-                    f"join: {name} is {one[name]} in {folder} and {summaries[0][name]} in {folders[0]}; expected fits"
-                    " that differ in their seeds alone"
+                    f"join: {name} is {summary[name]} in {folder} and {summaries[0][name]} in {folders[0]}; expected"
+                    " fits that differ in their seeds alone"
                 )
-        for seed in one["seeds"]:
+        for seed in summary["seeds"]:
             if seed in seen:
                 raise OtbenchError(f"join: seed {seed} is in {seen[seed]} and in {folder}; expected it once")
             seen[seed] = folder

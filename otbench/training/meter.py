@@ -62,22 +62,28 @@ class Meter:
         before, after = self._before, _resident()
         if before is None or after is None or not (self._reset or after["VmHWM"] > before["VmHWM"]):
             return None
-        own = after["VmHWM"] - after["RssFile"] - (before["VmRSS"] - before["RssFile"])
-        return max(own, 0)
+        growth = after["VmHWM"] - after["RssFile"] - (before["VmRSS"] - before["RssFile"])
+        return max(growth, 0)
 
     @property
     def costs(self) -> dict[str, float]:
         """What was measured, by the metrics' names."""
-        found = {"peak_memory": self.peak_memory, "energy": self.energy}
-        return {name: float(value) for name, value in found.items() if value is not None}
+        numbers = {"peak_memory": self.peak_memory, "energy": self.energy}
+        return {name: float(value) for name, value in numbers.items() if value is not None}
 
 
 @contextmanager
 def settled(optimiser: bool) -> Iterator[None]:
     """Make a process ready for meters, for as long as the block lasts.
 
-    optimiser: have PyTorch import what its first optimiser needs (100 MB), so that no model is charged for it. What
-    objects there are stay uncollected meanwhile, as going through all of them before each measurement takes long.
+    The objects that are there stay uncollected meanwhile, as going through all of them before each measurement takes
+    long.
+
+    Args:
+        optimiser: Whether PyTorch imports what its first optimiser needs (100 MB), so that no model is charged for it.
+
+    Yields:
+        Nothing; garbage collection is as before at the end of the block.
     """
     if optimiser:
         value = torch.zeros(1, requires_grad=True)
@@ -96,8 +102,8 @@ def _resident() -> dict[str, int] | None:
         lines = STATUS.read_text().splitlines()
     except OSError:
         return None
-    found = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.endswith(" kB")}
-    return found if {"VmRSS", "VmHWM", "RssFile"} <= set(found) else None
+    fields = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.endswith(" kB")}
+    return fields if {"VmRSS", "VmHWM", "RssFile"} <= set(fields) else None
 
 
 def _forget_peak() -> bool:

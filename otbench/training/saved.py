@@ -17,25 +17,49 @@ from otbench.utils.bounds import snapshot_text
 
 
 def mark_of(summary: dict[str, Any]) -> str:
-    """What weights carry of their fit; one text, as safetensors writes several in any order."""
+    """The mark of their fit that weights carry; one text, as safetensors writes several in any order.
+
+    Args:
+        summary: What fit.json holds.
+
+    Returns:
+        Text that names the digest of the config and the version of the code.
+    """
     return f"config {summary['config_hash']}, code {summary['code_version']}"
 
 
 def check_weights(path: Path, summary: dict[str, Any]) -> None:
-    """Raise OtbenchError where weights are not those that fit.json was written with."""
+    """Check that weights are those that fit.json was written with.
+
+    Args:
+        path: Where the weights lie, .safetensors.
+        summary: What fit.json holds.
+
+    Raises:
+        OtbenchError: Where they cannot be read, or have another checksum.
+    """
     try:
         with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise OtbenchError(f"cannot read the weights in {path}: {error.strerror or error}") from error
-    if found != summary.get("weights_sha256", found):
+    if checksum != summary.get("weights_sha256", checksum):
         raise OtbenchError(f"cannot read the weights in {path}: they are damaged, or of another fit; fit again")
 
 
 def open_fit(folder: Path, data: DataSet, device: str = "cpu") -> tuple[dict[str, Any], Any]:
-    """A fitted model's summary, and a function (seed, snapshot) -> the model of that cell, ready to draw.
+    """A fitted model's summary, and a function that makes the model of each cell.
 
-    Raises OtbenchError where a file is missing, cut short, or belongs to other data.
+    Args:
+        folder: Where the fit lies.
+        data: Data set that the model was fitted on.
+        device: Device of the models.
+
+    Returns:
+        What fit.json holds, and a function (seed, snapshot) -> the model of that cell, ready to draw.
+
+    Raises:
+        OtbenchError: Where a file is missing, cut short, or belongs to other data.
     """
     summary = read_summary(folder)
     if summary.get("data") != data.digest():

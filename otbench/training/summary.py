@@ -15,7 +15,17 @@ NEEDED = ("model", "options", "data", "dataset", "seeds", "cells", "config_hash"
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """What fit.json in `folder` holds; raises OtbenchError where it is missing or not what `fit` writes."""
+    """The summary of a fit, checked.
+
+    Args:
+        folder: Where the fit lies.
+
+    Returns:
+        What fit.json holds.
+
+    Raises:
+        OtbenchError: Where fit.json is missing or not what `fit` writes.
+    """
     path = folder / "fit.json"
     summary = read_object(path, NEEDED, "what `otbench fit` writes")
     cells, options = summary["cells"], summary["options"]

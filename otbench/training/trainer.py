@@ -58,14 +58,26 @@ class Record:
     losses: list[list[Any]] = field(default_factory=list)
 
     def add(self, other: Record) -> None:
-        """Take in what other replicas left."""
+        """Take in the record of other replicas.
+
+        Args:
+            other: Record of replicas that this one does not have.
+        """
         self.snapshots.update(other.snapshots)
         self.cells.update(other.cells)
         self.losses += other.losses
 
 
 def key(seed: int, snapshot: float) -> str:
-    """The name of a cell, as in weights.safetensors: `seed/snapshot`."""
+    """The name of a cell, as in weights.safetensors.
+
+    Args:
+        seed: Seed of the cell.
+        snapshot: Fraction of the budget.
+
+    Returns:
+        `seed/snapshot`.
+    """
     return f"{seed}/{snapshot_text(snapshot)}"
 
 
@@ -84,7 +96,11 @@ class Trainer:
     # ------------------------------------------------------------------ budget
 
     def plan(self) -> list[tuple[Stage, int]]:
-        """Every stage with its number of steps; stages share the budget of batches in proportion."""
+        """Every stage with its number of steps; stages share the budget of batches in proportion.
+
+        Returns:
+            Stages and their numbers of steps, one at least; 0 for a stage without steps.
+        """
         stages = self.model.stages()
         shares = sum(s.share for s in stages if s.step)
         return [(s, max(1, round(self.steps * s.share / shares / s.cost)) if s.step else 0) for s in stages]
@@ -94,7 +110,14 @@ class Trainer:
     def run(self, title: str = "") -> Record:
         """Train to the end, from the last checkpoint where there is one.
 
-        Raises Interrupted where SIGTERM or SIGINT asks to stop: after a checkpoint, from which the next call goes on.
+        Args:
+            title: Title of the progress bar.
+
+        Returns:
+            Record of all replicas.
+
+        Raises:
+            Interrupted: Where SIGTERM or SIGINT asks to stop: after a checkpoint, from which the next call goes on.
         """
         with stoppable() as stop:
             return self._run(title, stop)
@@ -132,7 +155,7 @@ class Trainer:
         return None if limit is None else max(0.0, limit * len(self.seeds) - self.seconds) + ROOM
 
     def _late(self, stage: Stage, started: float) -> WorkFailed:
-        """What ends a stage that blocks since `started`; the time counts."""
+        """The error that ends a stage which has not come back since `started`; the time counts."""
         self.seconds += time.perf_counter() - started
         limit = self.options.time_limit
         return WorkFailed(f"training exceeded its time of {limit:g} s in a step of stage {stage.name} that did not end")
@@ -141,7 +164,7 @@ class Trainer:
         started = time.perf_counter()
         certificates = stage.solve()
         self.seconds += time.perf_counter() - started
-        # one record a seed, whichever stages have told of it
+        # one record a seed, whichever stages have added to it
         for seed, numbers in zip(self.model.seeds, certificates, strict=True):
             self.certificates[seed] = {**self.certificates.get(seed, {}), **numbers}
 
@@ -240,7 +263,14 @@ class Trainer:
         return True
 
     def fail(self, message: str) -> Record:
-        """Mark the cells that are not there yet as failed; returns the record with those that are."""
+        """Mark the cells that are not there yet as failed.
+
+        Args:
+            message: The cells' message.
+
+        Returns:
+            Record of all replicas, finished cells included.
+        """
         for seed in self.model.seeds:
             for snapshot in {*self.snapshots, 1.0}:
                 if key(seed, snapshot) not in self.record.cells:
@@ -278,17 +308,21 @@ class Trainer:
         """Keep what `draw` needs of every replica at this fraction of the budget."""
         state = self.model.state()
         for k, seed in enumerate(self.model.seeds):
-            own = {name: value[k].detach().cpu().clone() for name, value in state.items()}
-            finite = all(bool(v.isfinite().all()) for v in own.values() if v.is_floating_point())
+            weights = {name: value[k].detach().cpu().clone() for name, value in state.items()}
+            finite = all(bool(v.isfinite().all()) for v in weights.values() if v.is_floating_point())
             status, message = ("ok", "") if finite else ("diverged", "the weights were not finite")
             if not self.certificates.get(seed, {}).get("map_tolerance_met", 1):
                 status, message = "failed", "the transport map missed its tolerance"
             self._cell(seed, fraction, status, self.seconds if seconds is None else seconds, message)
             if status == "ok":
-                self.record.snapshots[key(seed, fraction)] = own
+                self.record.snapshots[key(seed, fraction)] = weights
 
     def save(self, extra: dict | None) -> None:
-        """Write a checkpoint of everything, whole or not at all; `extra` is what is known only inside a stage."""
+        """Write a checkpoint of everything, whole or not at all.
+
+        Args:
+            extra: What is known only inside a stage (the states of its streams); None between stages.
+        """
         if self.saved is None:
             return
         value = {
@@ -311,7 +345,15 @@ class Trainer:
             file.write(content.getbuffer())
 
     def restore(self) -> dict | None:
-        """Take up the checkpoint, if there is one; returns what a stage needs of it."""
+        """Take up the checkpoint, if there is one.
+
+        Returns:
+            The checkpoint's content, for the stage that it was written in; None where there is none or training had
+            finished.
+
+        Raises:
+            OtbenchError: Where the checkpoint cannot be read.
+        """
         if self.saved is None or not self.saved.exists():
             return None
         try:

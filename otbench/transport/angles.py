@@ -41,13 +41,29 @@ class AngleRule:
     modes: int = 1
 
     def normals(self, target: np.ndarray) -> np.ndarray:
-        """Unit normals (n, d + 1) of the planes of target (n, d)."""
+        """Unit normals of the planes <x, y_i> + h_i, in the scaled frame.
+
+        Args:
+            target: Target points y_i (n, d).
+
+        Returns:
+            Normals (n, d + 1), of length one.
+        """
         moved = self.scale * (target if self.centre is None else target - self.centre)
         normal = np.concatenate([moved, np.full((len(moved), 1), -1.0)], axis=1)
         return normal / np.linalg.norm(normal, axis=1, keepdims=True)
 
     def angles(self, target: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Angles (rad) between the planes of target points i and j, index arrays of one shape."""
+        """Angles between the planes of pairs of target points.
+
+        Args:
+            target: Target points (n, d).
+            i: Indices of the first points, of any shape.
+            j: Indices of the second points, of a shape that broadcasts with that of `i`.
+
+        Returns:
+            Angles, rad, of the indices' common shape.
+        """
         normal = self.normals(target)
         # The chord keeps the digits of small angles, which arccos of the cosine loses.
         chord = np.linalg.norm(normal[i] - normal[j], axis=-1)
@@ -55,7 +71,16 @@ class AngleRule:
 
 
 def angles(transport: TransportMap, pairs: np.ndarray, rule: AngleRule | None = None) -> np.ndarray:
-    """Angles (rad) between the supporting planes of pairs (E, 2) of cells, by default as in the paper (no scaling)."""
+    """Angles between the supporting planes of pairs of cells.
+
+    Args:
+        transport: Map whose targets' planes are measured.
+        pairs: Indices of cells (E, 2).
+        rule: Centre and scale of the frame; default: as in the paper (no scaling).
+
+    Returns:
+        Angles (E,), rad.
+    """
     return (rule or AngleRule(np.inf)).angles(transport.target, pairs[:, 0], pairs[:, 1])
 
 
@@ -64,11 +89,18 @@ def angle_threshold(transport: TransportMap, normalise: bool = True, seed: int =
 
     The minimum spanning tree of the (normalised) angles between all targets has one long edge for every mode but one.
     Where two successive sorted edges a < b differ by a factor of at least 2.5 among the longest quarter, the components
-    left without the long edges are modes:
-    no two targets of different modes are closer than b, so the threshold lies half-way from the widest facet within a
-    mode to b (just under b where such a facet is wider). Where there is no gap, the data are one piece, and the
-    threshold is the longest edge: the least angle that leaves them connected. normalise=False measures the paper's
-    angles (for a threshold to set beside theirs). Beyond 3,000 targets a subsample drawn with `seed` is used.
+    left without the long edges are modes: no two targets of different modes are closer than b, so the threshold lies
+    half-way from the widest facet within a mode to b (just under b where such a facet is wider). Where there is no gap,
+    the data are one piece, and the threshold is the longest edge: the least angle that leaves them connected.
+
+    Args:
+        transport: Map whose targets are grouped.
+        normalise: Whether angles are measured on the target centred and scaled; False measures the paper's angles (for
+            a threshold to set beside theirs).
+        seed: Seed of the subsample of targets that is used beyond 3,000 of them.
+
+    Returns:
+        Threshold (rad), the frame in which it holds, and the number of modes.
     """
     first, _ = transport.groups
     target = transport.target[first]

@@ -36,7 +36,16 @@ class Cells1d:
 
 
 def intervals(target: np.ndarray, heights: np.ndarray, law: Source) -> Cells1d:
-    """Cells of target (n, 1), all different, under heights (n,), for a source `law` of one dimension."""
+    """Cells on the line, exact, under given heights.
+
+    Args:
+        target: Target points (n, 1), all different.
+        heights: Heights (n,), in units of <x, y>.
+        law: Source of one dimension.
+
+    Returns:
+        Intervals of the n points.
+    """
     y = target[:, 0]
     highest, border = _envelope(y, heights)
     mass, moment = _integrals(law, np.concatenate([[-np.inf], border, [np.inf]]))
@@ -47,10 +56,18 @@ def intervals(target: np.ndarray, heights: np.ndarray, law: Source) -> Cells1d:
 
 
 def quantile_heights(target: np.ndarray, weights: np.ndarray, law: Source) -> tuple[np.ndarray, dict[str, Any]]:
-    """Heights (n,) under which the cells of target (n, 1), all different, have the wished masses, and what happened.
+    """Heights under which the cells have the wished masses, from the source's quantiles: no step is needed.
 
-    No step is needed. `error`, the largest relative cell error of the cells computed anew from the heights, is that of
-    rounding alone; `rounding` bounds it: half a spacing e of doubles at a height moves a border by e / |y_i - y_j|.
+    Args:
+        target: Target points (n, 1), all different.
+        weights: Wished masses (n,), summing to 1.
+        law: Source of one dimension.
+
+    Returns:
+        Heights (n,) and what happened: `error`, the largest relative cell error of the cells computed anew from the
+        heights, is that of rounding alone; `rounding` bounds it: half a spacing e of doubles at a height moves a border
+        by
+        e / |y_i - y_j|.
     """
     began = time.perf_counter()
     order = np.argsort(target[:, 0])
@@ -83,18 +100,18 @@ def _rounding(law: Source, y: np.ndarray, nu: np.ndarray, heights: np.ndarray, b
 
 def _envelope(y: np.ndarray, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which lines x y_i + h_i are highest somewhere, from left to right (k,), and the borders between them (k - 1,)."""
-    kept: list[int] = []
+    highest: list[int] = []
     border: list[float] = []
     for i in np.argsort(y):
-        while kept:
-            at = (h[kept[-1]] - h[i]) / (y[i] - y[kept[-1]])
+        while highest:
+            at = (h[highest[-1]] - h[i]) / (y[i] - y[highest[-1]])
             if not border or at > border[-1]:
                 border.append(at)
                 break
-            kept.pop()
+            highest.pop()
             border.pop()
-        kept.append(i)
-    return np.array(kept), np.array(border)
+        highest.append(i)
+    return np.array(highest), np.array(border)
 
 
 def _reach(law: Source) -> tuple[float, float]:

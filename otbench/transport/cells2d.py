@@ -50,7 +50,11 @@ class Cells:
             return np.where(self.areas[:, None] > 0, self.first / self.areas[:, None], np.nan)
 
     def polygons(self) -> list[np.ndarray]:
-        """Each cell's corners (k, 2), counter-clockwise; (0, 2) for an empty cell."""
+        """The cells' corners, counter-clockwise.
+
+        Returns:
+            Corners (k, 2) of each cell; (0, 2) for an empty cell.
+        """
         owner, start, end = self.segments
         centre = np.nan_to_num(self.centroids)[owner]
         middle = (start + end) / 2 - centre
@@ -60,10 +64,18 @@ class Cells:
 
 
 def laguerre(target: np.ndarray, heights: np.ndarray, polygon: np.ndarray) -> Cells:
-    """Cells of target (n, 2) under heights (n,) in a convex counter-clockwise polygon (V, 2).
+    """Laguerre cells in a convex polygon.
 
-    Of exactly equal points with equal heights the first owns the cell. Raises OtbenchError where the input is not
-    finite.
+    Args:
+        target: Target points (n, 2); of exactly equal points with equal heights the first owns the cell.
+        heights: Heights (n,), in units of <x, y>.
+        polygon: Corners (V, 2) of Omega, convex and counter-clockwise.
+
+    Returns:
+        Cells of the n points, clipped to the polygon.
+
+    Raises:
+        OtbenchError: Where the input is not finite.
     """
     target, heights, polygon = (np.asarray(v, float) for v in (target, heights, polygon))
     if not (np.isfinite(target).all() and np.isfinite(heights).all()):
@@ -247,11 +259,11 @@ def _repair(y, h, omega, bad, pairs, ends, segments):
                 new_pairs.append((i, j) if i < j else (j, i))
                 new_ends.append((a, b) if i < j else (b, a))
     keep = ~is_bad[pairs].any(1)
-    kept = ~is_bad[segments[0]]
+    intact = ~is_bad[segments[0]]
     pairs = np.concatenate([pairs[keep], np.array(new_pairs, dtype=pairs.dtype).reshape(-1, 2)])
     ends = np.concatenate([ends[keep], np.array(new_ends, float).reshape(-1, 2, 2)])
     added = (np.concatenate(owners), np.concatenate(starts), np.concatenate(stops))
-    segments = tuple(np.concatenate([old[kept], new]) for old, new in zip(segments, added, strict=True))
+    segments = tuple(np.concatenate([old[intact], new]) for old, new in zip(segments, added, strict=True))
     return pairs, ends, segments
 
 
@@ -260,8 +272,19 @@ def cut_cell(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One cell by cutting planes: cut omega by the strongest rival at its corners until no corner has one.
 
-    Independent of any hull. Returns the corners (k, 2), counter-clockwise, and for the side that leaves each corner the
-    neighbour's index, or -1 for a side of omega; of equal points with equal heights the first keeps the cell.
+    Independent of any hull.
+
+    Args:
+        i: Index of the cell's point; of equal points with equal heights the first keeps the cell.
+        y: Target points (n, 2).
+        h: Heights (n,), in units of <x, y>.
+        omega: Corners (V, 2) of the polygon, convex and counter-clockwise.
+        slack: Largest lead of a rival at a corner that counts as none, in units of <x, y>.
+
+    Returns:
+        Corners (k, 2), counter-clockwise, and for the side that leaves each corner the neighbour's index (k,), or -1
+        for a
+        side of omega; both empty for an empty cell.
     """
     corners, across = omega, np.full(len(omega), -1)
     equal = (y == y[i]).all(1) & (h >= h[i])
@@ -281,14 +304,14 @@ def cut_cell(
 
 def _halve(corners, across, value, j) -> tuple[np.ndarray, np.ndarray]:
     """Keep the part of a convex polygon where the linear function with these corner values is not positive."""
-    kept, sides = [], []
+    vertices, sides = [], []
     for c in range(len(corners)):
         d = (c + 1) % len(corners)
         if value[c] <= 0:
-            kept.append(corners[c])
+            vertices.append(corners[c])
             sides.append(across[c])
         if (value[c] <= 0) != (value[d] <= 0):
-            kept.append(corners[c] + (corners[d] - corners[c]) * (value[c] / (value[c] - value[d])))
+            vertices.append(corners[c] + (corners[d] - corners[c]) * (value[c] / (value[c] - value[d])))
             # Leaving the half-plane, the new side runs along the cut; coming back, along the old side.
             sides.append(j if value[c] <= 0 else across[c])
-    return np.array(kept).reshape(-1, 2), np.array(sides, int)
+    return np.array(vertices).reshape(-1, 2), np.array(sides, int)

@@ -1,7 +1,7 @@
 """Exact Laguerre cells in a box of space, and the heights that give them their masses, through the package `sdot`.
 
 sdot (optional; Python 3.12 or newer, `pip install sdot "jax[cpu]"`) cuts the cells and runs the
-damped Newton method; here are the change of units, the certificate's numbers and the sentences. The planes <x, y_i> +
+damped Newton method; here are the change of units, the certificate's numbers and the errors. The planes <x, y_i> +
 h_i are the power diagram of the points p_i = y_i with weights w_i = 2 h_i + |y_i|^2.
 """
 
@@ -42,13 +42,24 @@ class Cells3d:
 
 
 def can(law: Source) -> bool:
-    """Whether cells of this source can be exact here: a box of three dimensions, and sdot at work."""
+    """Whether cells of a source can be exact here: a box of three dimensions, and sdot at work.
+
+    Args:
+        law: Source of the map.
+
+    Returns:
+        True where `cells_in_box` and `newton3d` can take the source.
+    """
     return law.kind == "box" and law.dimension == 3 and available()
 
 
 @functools.cache
 def available() -> bool:
-    """Whether sdot works on this machine: tried once, on two points (it needs jax, and a compiler at first use)."""
+    """Whether sdot works on this machine (it needs jax, and a compiler at first use).
+
+    Returns:
+        Outcome of one trial on two points, kept for the process.
+    """
     if importlib.util.find_spec("sdot") is None:
         return False
     try:
@@ -93,12 +104,21 @@ class _Units:
 
 
 def cells_in_box(target: np.ndarray, heights: np.ndarray, law: Source) -> Cells3d:
-    """Exact cells of target (n, 3), all different, under heights (n,) in the box `law`, in double precision."""
+    """Laguerre cells in a box of space, exact, in double precision.
+
+    Args:
+        target: Target points (n, 3), all different.
+        heights: Heights (n,), in units of <x, y>.
+        law: Source, a box of three dimensions.
+
+    Returns:
+        Cells of the n points.
+    """
     units = _Units.of(target, law)
-    found = _diagram(units.points(target), units.inward(target, heights), *units.box(law))
+    cells = _diagram(units.points(target), units.inward(target, heights), *units.box(law))
     volume = units.size**3
-    first = volume * (units.size * found.first + found.sizes[:, None] * units.centre)
-    return Cells3d(volume * found.sizes, first, found.pairs, units.size**2 * found.facet_areas)
+    first = volume * (units.size * cells.first + cells.sizes[:, None] * units.centre)
+    return Cells3d(volume * cells.sizes, first, cells.pairs, units.size**2 * cells.facet_areas)
 
 
 def _diagram(p: np.ndarray, h: np.ndarray, low: np.ndarray, edges: np.ndarray) -> Cells3d:
@@ -113,9 +133,9 @@ def _diagram(p: np.ndarray, h: np.ndarray, low: np.ndarray, edges: np.ndarray) -
     diagram = PowerDiagram(p, 2 * (h - h.mean()) + (p**2).sum(1), boundaries=domain, kernel_dtype="FP64")
     sizes, first, _ = (np.asarray(part, float) for part in diagram.moments)
     counts, others, values = (np.asarray(part) for part in diagram.hessian_rows())
-    kept = (np.arange(others.shape[1]) < counts[:, None]) & (others >= 0)
-    i = np.repeat(np.arange(n), kept.sum(1))
-    j, rate = others[kept].astype(int), values[kept]
+    shared = (np.arange(others.shape[1]) < counts[:, None]) & (others >= 0)
+    i = np.repeat(np.arange(n), shared.sum(1))
+    j, rate = others[shared].astype(int), values[shared]
     # Each facet comes once from either side; d mass_i / d w_j = area / (2 |p_i - p_j|).
     once = (i < j) & (rate > 0)
     pairs = np.stack([i[once], j[once]], axis=1)
@@ -131,11 +151,23 @@ def newton3d(
     max_steps: int = 200,
     time_limit: float | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Heights (n,) whose cells have the wished masses, to max_i |w_i - nu_i| / nu_i <= tolerance, and what happened.
+    """Heights whose cells in space have the wished masses, by damped Newton.
 
-    target (n, 3), all different; weights (n,), summing to 1; law: a box; heights: a warm start. The error is that of
-    the cells computed anew from the heights, not sdot's own figure. A time limit is looked at between runs of five
-    steps. Raises OtbenchError where sdot fails.
+    Args:
+        target: Target points (n, 3), all different.
+        weights: Wished masses nu (n,), summing to 1.
+        law: Source, a box of three dimensions.
+        heights: Heights (n,) of a warm start; none by default.
+        tolerance: Largest relative cell error, max_i |w_i - nu_i| / nu_i.
+        max_steps: Largest number of Newton steps.
+        time_limit: Seconds, looked at between runs of five steps; None is no limit.
+
+    Returns:
+        Heights (n,) and what happened; the error is that of the cells computed anew from the heights, not sdot's own
+        figure.
+
+    Raises:
+        OtbenchError: Where sdot fails.
     """
     from sdot import Box, SumOfDiracs, ot_solve
 
@@ -152,14 +184,14 @@ def newton3d(
     options = {"tol": 0.5 * tolerance * weights.min(), "aggregate": False, "on_failure": "ignore"}
     while True:
         try:
-            found = ot_solve(diracs, density, max_iter=min(chunk, max_steps - steps), weights0=start, **options)
+            solution = ot_solve(diracs, density, max_iter=min(chunk, max_steps - steps), weights0=start, **options)
         except Exception as error:
             raise OtbenchError(
                 f"solve: sdot failed ({type(error).__name__}: {error}); method='stochastic' needs no sdot"
             ) from error
-        start, taken = np.asarray(found.weights, float), int(found.stats["nb_iter"])
+        start, taken = np.asarray(solution.weights, float), int(solution.stats["nb_iter"])
         steps += taken
-        if found.converged:
+        if solution.converged:
             break
         if taken < chunk or steps >= max_steps:
             reason = "steps" if steps >= max_steps else "rounding"

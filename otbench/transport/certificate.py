@@ -13,21 +13,31 @@ CONFIDENCE = 0.95
 
 
 def certificate(transport: Envelope, points: int | None = None, seed: int = 1) -> dict[str, float]:
-    """How far the map is from optimal transport onto its weights, all of it floats.
+    """How far a map is from optimal transport onto its weights.
 
-    map_max_cell_error, map_mean_cell_error: largest and mean |w_i - nu_i| / nu_i over distinct targets;
-    map_empty_cells;
-    map_marginal_chi2: sum (w_i - nu_i)^2 / nu_i; map_dual_value: E(h) = mean u - <nu, h>; map_cost: mean |x - T(x)|^2
-    of the map as it is;
-    map_dual_gap: cost of a plan with the right marginals less the dual value (both for |x - y|^2), >= 0, zero only at
-    the optimum;
-    map_w2; map_tolerance, map_tolerance_met (1 or 0), map_exact (1 where no sampling was involved).
+    Where cells are not exact, all of it comes from `points` fresh points: the mean error has its Monte-Carlo floor
+    taken out (map_mean_cell_error_raw is before, _floor the floor), and _low and _high bound the mean error, the
+    largest error (simultaneously over cells) and the dual value at 95 per cent. The tolerance is on the largest error
+    where the solver was exact, on the mean error of a stochastic solve whose cells are exact, and else on the upper
+    bound of the mean error.
 
-    Where cells are not exact, all of it comes from `points` fresh points (as many as `enough` says by
-    default): the mean error has its Monte-Carlo floor taken out (map_mean_cell_error_raw is before, _floor the floor),
-    and _low and _high bound the mean error, the largest error (simultaneously over cells) and the dual value at 95 per
-    cent. The tolerance is on the largest error where the solver was exact, on the mean error of a stochastic
-    solve whose cells are exact, and else on the upper bound of the mean error.
+    Args:
+        transport: Map to certify.
+        points: Number of fresh source points where cells are not exact; default: as many as `enough` says.
+        seed: Seed of the source points.
+
+    Returns:
+        Numbers by name, all floats:
+        map_max_cell_error, map_mean_cell_error: largest and mean |w_i - nu_i| / nu_i over distinct targets;
+        map_empty_cells;
+        map_marginal_chi2: sum (w_i - nu_i)^2 / nu_i;
+        map_dual_value: E(h) = mean u - <nu, h>;
+        map_cost: mean |x - T(x)|^2 of the map as it is;
+        map_dual_gap: cost of a plan with the right marginals less the dual value (both for |x - y|^2), >= 0, zero only
+        at the optimum;
+        map_w2;
+        map_tolerance, map_tolerance_met (1 or 0), where the map has a tolerance;
+        map_exact (1 where no sampling was involved).
     """
     if transport.exact:
         return _exact(transport)
@@ -37,10 +47,17 @@ def certificate(transport: Envelope, points: int | None = None, seed: int = 1) -
 
 
 def enough(n: int, tolerance: float) -> int:
-    """Points on which n cells' mean error can be told from the tolerance, at most 2,000,000 or 20 a cell.
+    """Number of points on which n cells' mean error can be told from the tolerance.
 
     Their noise adds n / N to the mean squared error, known up to a factor 1 + (2 / n)^1/2; N makes the unknown part
-    1 / 24 of tolerance^2, so that a mean error near the tolerance is known to 1 / 48 of it.
+    tolerance^2 / 24, so that a mean error near the tolerance is known to 1/48 of it.
+
+    Args:
+        n: Number of cells.
+        tolerance: Mean relative cell error.
+
+    Returns:
+        Number of points N, at most 2,000,000 or 20 a cell.
     """
     return int(min(max(200_000, 4 * n, 24 * (2 * n) ** 0.5 / tolerance**2), max(2_000_000, 20 * n)))
 

@@ -121,7 +121,11 @@ if platform.machine() == "x86_64":
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """The compiled loops, or None where there is no compiler, or it failed, or OTBENCH_COMPILE=0."""
+    """The compiled loops `product_best` and `row_best`.
+
+    Returns:
+        Loaded library, or None where there is no compiler, or it failed, or OTBENCH_COMPILE=0.
+    """
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
     if os.environ.get("OTBENCH_COMPILE", "1") == "0" or compiler is None:
         return None
@@ -129,12 +133,12 @@ def library() -> ctypes.CDLL | None:
         path = _folder() / f"kernel-{_key(compiler)}.so"
         if not path.exists():
             _build(compiler, path)
-        found = ctypes.CDLL(str(path))
+        loops = ctypes.CDLL(str(path))
     except (OSError, subprocess.SubprocessError):
         return None
-    for function in (found.product_best, found.row_best):
+    for function in (loops.product_best, loops.row_best):
         function.restype = None
-    return found
+    return loops
 
 
 def _folder() -> Path:
@@ -175,11 +179,15 @@ def _pointer(tensor: torch.Tensor) -> ctypes.c_void_p:
 
 
 def product_best(first: torch.Tensor, second: torch.Tensor, index: torch.Tensor) -> None:
-    """Fill index (G, p, p) with argmax_i first[g p + a, i] + second[g p + b, i]; tables (G p, n) float32, contiguous,
-    on the CPU; 4 divides p.
+    """Fill `index` with each group's best targets: argmax_i first[g p + a, i] + second[g p + b, i].
 
     The groups are shared among torch's number of threads: Python threads, since a second OpenMP runtime beside torch's
-    would fight it.
+    would fight it. All tensors are contiguous and on the CPU.
+
+    Args:
+        first: Scores (G p, n) float32 of the points' first halves, p of each group; 4 divides p.
+        second: Scores (G p, n) float32 of the second halves; the heights are in one of the two tables.
+        index: Indices (G, p, p) int64 of the best targets; overwritten.
     """
     groups, p, _ = index.shape
     n, size, call = first.shape[1], ctypes.c_int64, library().product_best
@@ -211,7 +219,16 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 
 
 def row_best(scores: torch.Tensor, offset: int, value: torch.Tensor, index: torch.Tensor) -> None:
-    """Raise value and index (r,) to the largest of scores (r, n), float32, contiguous, where it is larger."""
+    """Raise the running best value and index of each row to those of a tile of scores where the tile is better.
+
+    All tensors are contiguous and on the CPU.
+
+    Args:
+        scores: Scores (r, n) float32 of the tile.
+        offset: Index of the tile's first column.
+        value: Best values (r,) float32 so far; overwritten.
+        index: Indices (r,) int64 of the best values so far; overwritten.
+    """
     rows, n = scores.shape
     size = ctypes.c_int64
     library().row_best(_pointer(scores), size(rows), size(n), size(offset), _pointer(value), _pointer(index))

@@ -35,16 +35,27 @@ class DiscretePlan:
     info: dict[str, Any] = field(default_factory=dict)
 
     def image(self) -> np.ndarray:
-        """Barycentric image of every source point, (n, d): the matched target point where the plan is a matching."""
+        """Barycentric images of the source points: the matched target points where the plan is a matching.
+
+        Returns:
+            Images (n, d).
+        """
         mass = np.asarray(self.plan.sum(axis=1)).ravel()
         return (self.plan @ self.target) / mass[:, None]
 
     def extend(self, x: np.ndarray, k: int = 2, generator: Any = None) -> np.ndarray:
-        """OTVAE's extension: each new source point (q, d) gets a convex combination of the images of its k nearest
-        source points.
+        """OTVAE's extension: a new point gets a random convex combination of the images of its nearest source points.
 
-        The weights are Dirichlet(1, ..., 1), drawn with `generator` (numpy or torch Generator, or a seed). Returns (q,
-        d).
+        Args:
+            x: New source points (q, d).
+            k: Number of nearest source points; their weights are Dirichlet(1, ..., 1).
+            generator: Draws the weights: a numpy or torch Generator, or a seed.
+
+        Returns:
+            Points (q, d).
+
+        Raises:
+            OtbenchError: Where x has another shape, or k is below one.
         """
         x = np.asarray(x, float)
         if x.ndim != 2 or x.shape[1] != self.source.shape[1]:
@@ -66,12 +77,25 @@ def plan(
     memory: float = MEMORY,
     seed: int = 0,
 ) -> DiscretePlan:
-    """The optimal plan from uniform mass on source (n, d) to weights on target (m, d), for |x - y|^2.
+    """The optimal plan from uniform mass on the source to weights on the target, for |x - y|^2.
 
-    method: exact (POT's network simplex) or sinkhorn (entropic, in the log domain; regularisation in units of the mean
-    cost). Where n m pairs need more than `memory` bytes, both clouds are subsampled without replacement (with `seed`)
-    to the largest sizes that fit, in proportion, and info["subsampled"] says from what to what: the plan is then exact
-    for the subsamples. Raises OtbenchError for bad input and WorkFailed where POT does not converge.
+    Args:
+        source: Source points (n, d).
+        target: Target points (m, d).
+        weights: Weights (m,) of the target, positive, in any unit; uniform by default.
+        method: exact (POT's network simplex) or sinkhorn (entropic, in the log domain).
+        regularisation: Entropic regularisation of sinkhorn, in units of the mean cost.
+        memory: Bytes that the n m pairs may take. Where they need more, both clouds are subsampled without replacement
+            to the largest sizes that fit, in proportion, and info["subsampled"] says from what to what: the plan is
+            then exact for the subsamples.
+        seed: Seed of the subsamples.
+
+    Returns:
+        Plan of total mass one, and its cost.
+
+    Raises:
+        OtbenchError: Where the input is wrong.
+        WorkFailed: Where POT does not converge.
     """
     import ot
 
@@ -91,23 +115,32 @@ def plan(
         x, y, nu = x[i], y[j], nu[j] / nu[j].sum()
     mu = np.full(len(x), 1 / len(x))
     cost = ot.dist(x, y)
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as messages:
         warnings.simplefilter("always")
         if method == "exact":
-            found = ot.emd(mu, nu, cost, numItermax=max(1_000_000, 50 * (len(x) + len(y))))
+            coupling = ot.emd(mu, nu, cost, numItermax=max(1_000_000, 50 * (len(x) + len(y))))
         else:
-            found = ot.sinkhorn(mu, nu, cost, regularisation * cost.mean(), method="sinkhorn_log", numItermax=10_000)
-    if any("converge" in str(w.message) or "numItermax" in str(w.message) for w in said):
-        raise WorkFailed(f"plan: POT's {method} solver did not converge ({said[-1].message})")
-    value = float((found * cost).sum())
-    return DiscretePlan(x, y, coo_matrix(found).tocsr(), value, info)
+            coupling = ot.sinkhorn(mu, nu, cost, regularisation * cost.mean(), method="sinkhorn_log", numItermax=10_000)
+    if any("converge" in str(w.message) or "numItermax" in str(w.message) for w in messages):
+        raise WorkFailed(f"plan: POT's {method} solver did not converge ({messages[-1].message})")
+    value = float((coupling * cost).sum())
+    return DiscretePlan(x, y, coo_matrix(coupling).tocsr(), value, info)
 
 
 def otvae_samples(
     transport: DiscretePlan, m: int, source: str | Source = "gaussian", k: int = 2, generator: Any = None
 ) -> np.ndarray:
-    """m new codes (m, d): source points drawn from the law that the plan's source came from, extended from their k
-    nearest neighbours.
+    """New codes of OTVAE: fresh source points, extended from their nearest neighbours.
+
+    Args:
+        transport: Plan from samples of the source to the codes.
+        m: Number of codes.
+        source: Law that the plan's source came from: a name or a Source.
+        k: Number of nearest source points of each new one.
+        generator: Draws points and weights: a numpy or torch Generator, or a seed.
+
+    Returns:
+        Codes (m, d).
     """
     draw = numpy_generator(generator)
     x = named(source, transport.source.shape[1]).sample(m, draw)

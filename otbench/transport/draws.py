@@ -49,26 +49,65 @@ class Draws:
         self.other = torch.Generator(device=device).manual_seed(seed + 2**40)
 
     def inward(self, heights: np.ndarray) -> torch.Tensor:
-        """Heights as they are inside, from heights of the map."""
+        """Heights as they are inside, from heights of the map.
+
+        Args:
+            heights: Heights (n,) of the map, in units of <x, y>.
+
+        Returns:
+            Heights (n,) float64 on the device, of mean zero.
+        """
         h = heights + self.tilt
         return torch.as_tensor(h - h.mean(), dtype=torch.float64, device=self.device)
 
     def outward(self, h: torch.Tensor) -> np.ndarray:
-        """Heights of the map, from heights as they are inside."""
+        """Heights of the map, from heights as they are inside.
+
+        Args:
+            h: Heights (n,) inside.
+
+        Returns:
+            Heights (n,) of the map, in units of <x, y>.
+        """
         return h.cpu().numpy() - self.tilt
 
     def rounded(self, size: int) -> int:
-        """A batch size that sampling can give: a whole number of groups."""
+        """A batch size that sampling can give: a whole number of groups.
+
+        Args:
+            size: Number of points that is asked for.
+
+        Returns:
+            Nearest number of points that fills groups, at least one group; `size` itself where sampling is plain.
+        """
         return max(1, round(size / self.group)) * self.group if self.kind == "product" else size
 
     def points(self, size: int, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Plain source points about the source's mean, (size, d) float32."""
+        """Plain source points about the source's mean.
+
+        Args:
+            size: Number of points.
+            generator: Stream of the points; default: the solver's.
+
+        Returns:
+            Points (size, d) float32.
+        """
         return self.law.sample_torch(size, generator or self.stream) - self.shift
 
     def best(
         self, h: torch.Tensor, size: int, generator: torch.Generator | None = None, half: int | None = None
     ) -> torch.Tensor:
-        """Cells of `size` fresh points under heights h: indices (size,); half: points of each half in a group."""
+        """Cells that fresh points fall into under given heights.
+
+        Args:
+            h: Heights (n,) inside.
+            size: Number of points.
+            generator: Stream of the points; default: the solver's.
+            half: Points of each half in a group of product sampling; default: as many as the solver takes.
+
+        Returns:
+            Indices (size,) int64 of the cells.
+        """
         generator = generator or self.stream
         if self.kind == "plain":
             return best(self.points(size, generator), self.y, h.float())[1]
@@ -99,7 +138,15 @@ class Draws:
 
     @whole_floats()
     def gap(self, h: torch.Tensor, size: int) -> float:
-        """Mean gap between the highest and the second highest plane, on fresh points."""
+        """Mean gap between the highest and the second highest plane, on fresh points.
+
+        Args:
+            h: Heights (n,) inside.
+            size: Number of points.
+
+        Returns:
+            Gap, in units of <x, y>.
+        """
         x, low = self.points(size, self.other), h.float()
         step = max(1, 2**24 // len(low))
         gaps = []
@@ -109,10 +156,18 @@ class Draws:
         return float(torch.cat(gaps).mean())
 
     def error(self, h: torch.Tensor, nu: torch.Tensor, size: int) -> float:
-        """Mean relative cell error of h on fresh points, its Monte-Carlo floor taken out.
+        """Mean relative cell error of heights on fresh points, its Monte-Carlo floor taken out.
 
         The noise of every count is estimated between independent groups of points, since points of one product group
         depend on each other.
+
+        Args:
+            h: Heights (n,) inside.
+            nu: Wished masses (n,) float64 on the device, summing to 1.
+            size: Number of points, rounded up to groups of 256, 64 groups at least.
+
+        Returns:
+            Mean |w_i - nu_i| / nu_i.
         """
         n, chunk = len(h), 256
         groups = max(64, -(-size // chunk))
@@ -136,11 +191,17 @@ class Draws:
         return float(error.abs().mean() * share.sqrt())
 
     def affine_start(self, weights: np.ndarray, size: int = 256) -> torch.Tensor:
-        """Heights of the affine map between Gaussians of the source's and the target's covariances, shortened by the
-        best factor in [0, 1].
+        """Heights of the affine map between Gaussians of the source's and the target's covariances, shortened.
 
-        h = -f (y - m)' A^-1 (y - m) / 2, A the map from N(., S) to N(., C): A = S^-1/2 (S^1/2 C S^1/2)^1/2 S^-1/2; f by
-        least dual value on `size` points.
+        h = -f (y - m)' A^-1 (y - m) / 2, A the map from N(., S) to N(., C): A = S^-1/2 (S^1/2 C S^1/2)^1/2 S^-1/2; f,
+        the factor in [0, 1] that shortens it, is the one of least dual value.
+
+        Args:
+            weights: Weights (n,) of the targets, summing to 1.
+            size: Number of points from which the factor is chosen.
+
+        Returns:
+            Heights (n,) float64 inside.
         """
         y = self.target - self.middle
         about = y - weights @ y

@@ -9,7 +9,16 @@ from otbench.transport.sampling import sampled
 
 
 def dual(transport: Envelope, points: int = 1_000_000, seed: int = 1) -> float:
-    """Dual value E(h) = mean of u - <weights, h>, to be minimised; its least value is the largest mean of <x, T(x)>."""
+    """Dual value E(h) = mean of u - <weights, h>, to be minimised; its least value is the largest mean of <x, T(x)>.
+
+    Args:
+        transport: Map whose heights are valued.
+        points: Number of fresh source points where cells are not exact.
+        seed: Seed of the source points.
+
+    Returns:
+        Dual value, in units of <x, y>.
+    """
     if transport.exact:
         cells, (first, _) = transport.cells, transport.groups
         mean = (cells.first * transport.target[first]).sum() + cells.sizes @ transport.heights[first]
@@ -20,7 +29,16 @@ def dual(transport: Envelope, points: int = 1_000_000, seed: int = 1) -> float:
 
 
 def wasserstein(transport: Envelope, points: int = 1_000_000, seed: int = 1) -> float:
-    """W2 between source and target by duality: W2^2 = E|x|^2 + sum nu_i |y_i|^2 - 2 E(h), exact up to the dual gap."""
+    """W2 between source and target by duality: W2^2 = E|x|^2 + sum nu_i |y_i|^2 - 2 E(h), exact up to the dual gap.
+
+    Args:
+        transport: Map between the two.
+        points: Number of fresh source points where cells are not exact.
+        seed: Seed of the source points.
+
+    Returns:
+        Distance W2, in units of x.
+    """
     # About the two means the large parts cancel before they are squared.
     a, b = transport.source.mean, transport.weights @ transport.target
     spread = np.trace(transport.source.covariance) + transport.weights @ ((transport.target - b) ** 2).sum(1)
@@ -29,7 +47,16 @@ def wasserstein(transport: Envelope, points: int = 1_000_000, seed: int = 1) -> 
 
 
 def transport_cost(transport: Envelope, mass: np.ndarray, centroids: np.ndarray) -> float:
-    """Mean |x - T(x)|^2 over the source (exactly known second moment, cells' masses and centroids)."""
+    """Mean |x - T(x)|^2 over the source, whose second moment is known exactly.
+
+    Args:
+        transport: Map T.
+        mass: Masses (k,) of the distinct targets' cells, summing to 1.
+        centroids: Centres of mass (k, d) of the cells; NaN for an empty cell.
+
+    Returns:
+        Cost, in units of |x - y|^2.
+    """
     first, _ = transport.groups
     # About the mean of the target, so that a far target costs no digits.
     y = transport.target[first]
@@ -41,13 +68,19 @@ def transport_cost(transport: Envelope, mass: np.ndarray, centroids: np.ndarray)
 
 
 def dual_gap(transport: Envelope, mass: np.ndarray, centroids: np.ndarray) -> float:
-    """Cost of a feasible plan less the dual value, in units of |x - y|^2; an upper bound of how far either is from
-    optimal.
+    """Cost of a feasible plan less the dual value; an upper bound of how far either is from optimal.
 
     The plan follows the map but sends the surplus e_i = (w_i - nu_i)+ of each cell, spread evenly over it, to the
-    deficits d_j in proportion:
-    gap = 2 sum_ij e_i d_j / m [<b_i, y_i> + h_i - <b_i, y_j> - h_j], b_i the cells' centroids; no term is negative as
-    b_i lies in its cell.
+    deficits d_j in proportion: gap = 2 sum_ij e_i d_j / m [<b_i, y_i> + h_i - <b_i, y_j> - h_j], b_i the cells'
+    centroids; no term is negative as b_i lies in its cell.
+
+    Args:
+        transport: Map whose heights and targets are compared.
+        mass: Masses w (k,) of the distinct targets' cells, summing to 1.
+        centroids: Centres of mass b (k, d) of the cells; NaN for an empty cell.
+
+    Returns:
+        Gap, in units of |x - y|^2, never negative.
     """
     first, _ = transport.groups
     y, h = transport.target[first], transport.heights[first]

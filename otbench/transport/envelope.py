@@ -48,9 +48,13 @@ class Envelope:
         return self.dimension == 1 or self.source.polygon is not None or can(self.source)
 
     def cell(self, x: Any) -> Any:
-        """Index of the cell of every row of x (m, d): (m,) int64; on a facet or among equal points, the lowest index.
+        """Cells of points: indices of the highest planes; on a facet or among equal points, the lowest index.
 
-        A numpy array gives an array; a torch tensor is worked on, and answered, in its own type on its own device.
+        Args:
+            x: Points (m, d), a numpy array or a torch tensor; a tensor is worked on in its own type on its own device.
+
+        Returns:
+            Indices (m,) int64, an array for an array and a tensor for a tensor.
         """
         return self._highest(x)[1]
 
@@ -64,11 +68,25 @@ class Envelope:
         return torch.as_tensor(self.target, dtype=x.dtype, device=x.device)[index]
 
     def brenier(self, x: Any) -> Any:
-        """Brenier potential u(x) = max_i <x, y_i> + h_i, (m,); its gradient is the map."""
+        """Brenier potential u(x) = max_i <x, y_i> + h_i; its gradient is the map.
+
+        Args:
+            x: Points (m, d), a numpy array or a torch tensor.
+
+        Returns:
+            Values (m,), an array for an array and a tensor for a tensor.
+        """
         return self._highest(x)[0]
 
     def kantorovich(self, x: Any) -> Any:
-        """Kantorovich potential phi(x) = |x|^2 / 2 - u(x), (m,), for the cost |x - y|^2 / 2."""
+        """Kantorovich potential phi(x) = |x|^2 / 2 - u(x), for the cost |x - y|^2 / 2.
+
+        Args:
+            x: Points (m, d), a numpy array or a torch tensor.
+
+        Returns:
+            Values (m,), an array for an array and a tensor for a tensor.
+        """
         return (x * x).sum(1) / 2 - self.brenier(x)
 
     @property
@@ -124,8 +142,13 @@ class Envelope:
         return laguerre(self.target[first], self.heights[first], self.source.polygon)
 
     def shares(self, mass: np.ndarray) -> np.ndarray:
-        """Mass of each target (n,) from that of each distinct point (k,): equal points share a cell's mass as their
-        weights stand.
+        """Masses of the targets from those of the distinct points; equal points share a cell's mass by their weights.
+
+        Args:
+            mass: Masses (k,) of the distinct points' cells.
+
+        Returns:
+            Masses (n,) of the targets.
         """
         _, group = self.groups
         return mass[group] * self.weights / np.bincount(group, weights=self.weights)[group]
@@ -137,7 +160,14 @@ class Envelope:
 
 
 def distinct(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows of target (n, d): the first index of each, rising, and every row's group (n,)."""
+    """Distinct rows of a target.
+
+    Args:
+        target: Points (n, d).
+
+    Returns:
+        The first index of each distinct row (k,), rising, and every row's group (n,).
+    """
     _, first, group = np.unique(target, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty_like(order)

@@ -52,10 +52,17 @@ def _kernel(
 def best(
     x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, precision: str = "ieee"
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """max_i <x, y_i> + h_i and its argmax for rows of x (B, d): float32 values (B,), int64 indices (B,).
+    """The highest plane at each source point: max_i <x, y_i> + h_i and its argmax.
 
-    precision: ieee (float32) or tf32 (ten bits of mantissa on the matrix units: several times faster; cells' borders
-    move by about 1e-3 of the scores, which the solver would fit, so it is not the default).
+    Args:
+        x: Source points (B, d), on the GPU.
+        y: Target points (n, d), on the GPU.
+        h: Heights (n,), on the GPU.
+        precision: ieee (float32) or tf32 (ten bits of mantissa on the matrix units: several times faster; cells'
+            borders move by about 1e-3 of the scores, which the solver would fit, so it is not the default).
+
+    Returns:
+        Values (B,) float32 and indices (B,) int64.
     """
     x, y, h = (t.float().contiguous() for t in (x, y, h))
     rows, d = x.shape

@@ -22,7 +22,11 @@ COLUMNS = 2048
 
 @contextmanager
 def whole_floats() -> Iterator[None]:
-    """No TF32 in a GPU's matrix products, whatever models are trained in: a solver would fit its rounding."""
+    """No TF32 in a GPU's matrix products, whatever models are trained in: a solver would fit its rounding.
+
+    Yields:
+        Nothing; the setting before is restored at the end of the block.
+    """
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = False
     try:
@@ -33,9 +37,15 @@ def whole_floats() -> Iterator[None]:
 
 @whole_floats()
 def best(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """max_i <x, y_i> + h_i for every row of x (B, d), and its argmax: values (B,) and indices (B,) int64.
+    """The highest plane at each source point: max_i <x, y_i> + h_i and its argmax.
 
-    y (n, d) and h (n,) of x's type and device.
+    Args:
+        x: Source points (B, d).
+        y: Target points (n, d), of x's type and device.
+        h: Heights (n,), of x's type and device.
+
+    Returns:
+        Values (B,) and indices (B,) int64.
     """
     if x.is_cuda and x.dtype == torch.float32 and fused_available():
         from otbench.transport.fused import best as fused
@@ -76,7 +86,17 @@ def _tiles(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor) -> tuple[torch.Ten
 
 @whole_floats()
 def best_of(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The k highest planes at every row of x: values (B, k), falling, and indices (B, k)."""
+    """The k highest planes at each source point.
+
+    Args:
+        x: Source points (B, d).
+        y: Target points (n, d), of x's type and device.
+        h: Heights (n,), of x's type and device.
+        k: Number of planes, at most n of which there are.
+
+    Returns:
+        Values (B, k), falling, and indices (B, k) int64.
+    """
     k = min(k, len(y))
     rows = ROWS if not x.is_cuda else max(1, 2**28 // max(1, len(y)))
     parts = [torch.addmm(h, x[r : r + rows], y.T).topk(k, dim=1) for r in range(0, len(x), rows)]
@@ -85,8 +105,10 @@ def best_of(x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, k: int) -> tuple[
 
 @functools.cache
 def fused_available() -> bool:
-    """Whether the Triton kernel works on this machine's GPU: tried once, on a few points (Triton also needs a
-    compiler for its launcher).
+    """Whether the Triton kernel works on this machine's GPU (Triton also needs a compiler for its launcher).
+
+    Returns:
+        Outcome of one trial on a few points, kept for the process.
     """
     if not torch.cuda.is_available():
         return False

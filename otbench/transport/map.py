@@ -24,14 +24,28 @@ class TransportMap(Envelope):
     """
 
     def masses(self, points: int = 1_000_000, seed: int = 1) -> np.ndarray:
-        """Mass w_i of every cell (n,): exact where `exact`, else the share among fresh source points."""
+        """Masses of the cells: exact where `exact`, else the shares among fresh source points.
+
+        Args:
+            points: Number of source points where cells are not exact.
+            seed: Seed of the source points.
+
+        Returns:
+            Masses w (n,), summing to 1.
+        """
         if self.exact:
             return self.shares(self.cells.sizes / self.cells.sizes.sum())
         return self.shares(sampled(self, points, seed).mass)
 
     def centroids(self, points: int = 1_000_000, seed: int = 1) -> np.ndarray:
-        """Centre of mass of every cell (n, d): exact where `exact`, else the mean of fresh source points; NaN for an
-        empty cell.
+        """Centres of mass of the cells: exact where `exact`, else the means of fresh source points.
+
+        Args:
+            points: Number of source points where cells are not exact.
+            seed: Seed of the source points.
+
+        Returns:
+            Centroids (n, d); NaN for an empty cell.
         """
         _, group = self.groups
         if self.exact:
@@ -39,8 +53,14 @@ class TransportMap(Envelope):
         return sampled(self, points, seed).centroids[group]
 
     def neighbours(self, points: int = 100_000, seed: int = 1) -> np.ndarray:
-        """Pairs (E, 2), i < j, of cells that share a facet: exact where `exact`, else the two highest planes at fresh
-        source points.
+        """Cells that share a facet: exact where `exact`, else the two highest planes at fresh source points.
+
+        Args:
+            points: Number of source points where cells are not exact.
+            seed: Seed of the source points.
+
+        Returns:
+            Pairs (E, 2) of cells, i < j.
         """
         first, _ = self.groups
         if self.exact:
@@ -48,19 +68,47 @@ class TransportMap(Envelope):
         return np.unique(np.sort(highest_pairs(self, points, seed), axis=1), axis=0)
 
     def dual(self, points: int = 1_000_000, seed: int = 1) -> float:
-        """Dual value E(h); see `duality.dual`."""
+        """Dual value E(h); see `duality.dual`.
+
+        Args:
+            points: Number of source points where cells are not exact.
+            seed: Seed of the source points.
+
+        Returns:
+            Dual value, in units of <x, y>.
+        """
         return dual(self, points, seed)
 
     def wasserstein(self, points: int = 1_000_000, seed: int = 1) -> float:
-        """W2 between source and target by duality; see `duality.wasserstein`."""
+        """W2 between source and target by duality; see `duality.wasserstein`.
+
+        Args:
+            points: Number of source points where cells are not exact.
+            seed: Seed of the source points.
+
+        Returns:
+            Distance W2, in units of x.
+        """
         return wasserstein(self, points, seed)
 
     def certificate(self, points: int | None = None, seed: int = 1) -> dict[str, float]:
-        """Numbers that say how good the map is; see `certificate.certificate`."""
+        """Numbers that say how good the map is; see `certificate.certificate`.
+
+        Args:
+            points: Number of source points where cells are not exact; default: as many as `certificate.enough` says.
+            seed: Seed of the source points.
+
+        Returns:
+            Numbers by name.
+        """
         return certificate(self, points=points, seed=seed)
 
     def save(self, path: str | Path) -> None:
-        """Write the map to an .npz file, whole or not at all."""
+        """Write the map to an .npz file, whole or not at all.
+
+        Args:
+            path: Where the map is written, .npz.
+        """
         arrays = {f"source_{name}": value for name, value in self.source.arrays().items()}
         with atomic_write(path) as temporary, open(temporary, "wb") as file:
             np.savez(
@@ -74,7 +122,17 @@ class TransportMap(Envelope):
 
 
 def load(path: str | Path) -> TransportMap:
-    """The map that `TransportMap.save` wrote; OtbenchError where the file is not one."""
+    """The map that `TransportMap.save` wrote.
+
+    Args:
+        path: Where the map lies, .npz.
+
+    Returns:
+        The map, with its source and info.
+
+    Raises:
+        OtbenchError: Where the file is no such map.
+    """
     values = read_npz(path, "a transport map written by otbench")
     try:
         source = from_arrays({k.removeprefix("source_"): v for k, v in values.items() if k.startswith("source_")})

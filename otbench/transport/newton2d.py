@@ -35,12 +35,19 @@ class Solution:
 
 
 def first_heights(target: np.ndarray, weights: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Heights (n,) under which every cell has mass: h_i = -f(y_i) for a convex f whose gradients at the targets lie
-    inside the polygon.
+    """Heights under which every cell has mass: h_i = -f(y_i).
 
-    W_i then holds the point grad f(y_i), since <x, y> - f(y) is largest at y_i there. On an axis-parallel box f is
-    separable and its derivative nearly the coordinate's quantile map, which is the answer for a product target; on
-    another polygon f is a multiple of |y - m|^2 / 2.
+    f is convex, with gradients at the targets inside the polygon. W_i then holds the point grad f(y_i), since <x, y> -
+    f(y) is largest at y_i there. On an axis-parallel box f is separable and its derivative nearly the coordinate's
+    quantile map, which is the answer for a product target; on another polygon f is a multiple of |y - m|^2 / 2.
+
+    Args:
+        target: Target points (n, 2), all different.
+        weights: Wished masses (n,), summing to 1.
+        polygon: Corners (V, 2) of the source's support, convex and counter-clockwise.
+
+    Returns:
+        Heights (n,), in units of <x, y>.
     """
     low, high = polygon.min(0), polygon.max(0)
     if len(polygon) == 4 and np.all((polygon == low) | (polygon == high)):
@@ -80,12 +87,23 @@ def newton(
     max_steps: int = 200,
     time_limit: float | None = None,
 ) -> Solution:
-    """Heights whose cells have the wished masses, to max_i |w_i - nu_i| / nu_i <= tolerance.
+    """Heights whose cells in the plane have the wished masses, by damped Newton.
 
-    target (n, 2), all different; weights nu (n,), positive, summing to 1; polygon (V, 2), convex; heights: a warm
-    start, used where all its cells have mass. Every step solves the Laplacian of facet length / |y_i - y_j| and is
-    halved until each cell keeps half of the smallest mass seen at the start and the residual falls. Stops early, and
-    says so in `reason`, where rounding or the time limit ends progress.
+    Every step solves the Laplacian of facet length / |y_i - y_j| and is halved until each cell keeps half of the
+    smallest mass seen at the start and the residual falls. It stops early, and says so in `reason`, where rounding or
+    the time limit ends progress.
+
+    Args:
+        target: Target points (n, 2), all different.
+        weights: Wished masses nu (n,), positive, summing to 1.
+        polygon: Corners (V, 2) of the source's support, convex and counter-clockwise.
+        heights: Heights (n,) of a warm start, used where all its cells have mass; none by default.
+        tolerance: Largest relative cell error, max_i |w_i - nu_i| / nu_i.
+        max_steps: Largest number of Newton steps.
+        time_limit: Seconds; None is no limit.
+
+    Returns:
+        Heights, their cells and what happened.
     """
     began = time.perf_counter()
     total = _area(polygon)
@@ -100,11 +118,11 @@ def newton(
         direction = _direction(target, cells, total, weights - mass)
         # Near what rounding allows, much shorter steps will not do better than the whole one.
         halvings = 40 if error > 16 * rounding(target, weights, h - weights @ h, cells, total) else 4
-        found = _damped(target, weights, polygon, h, direction, mass, floor, total, halvings)
-        if found is None:
+        update = _damped(target, weights, polygon, h, direction, mass, floor, total, halvings)
+        if update is None:
             reason = "rounding"
             break
-        h, cells, mass = found
+        h, cells, mass = update
         error, step = _error(mass, weights), step + 1
     h = h - weights @ h
     floor = rounding(target, weights, h, cells, total)
@@ -117,6 +135,16 @@ def rounding(target: np.ndarray, weights: np.ndarray, heights: np.ndarray, cells
     Moving h_i by e moves the facet between i and j by e / |y_i - y_j|, and so the mass of cell i by e length / (|y_i -
     y_j| area); e is at most half of the spacing of doubles at h_i. No solver whose answer is heights in double
     precision can promise less.
+
+    Args:
+        target: Target points (n, 2), all different.
+        weights: Wished masses (n,), summing to 1.
+        heights: Heights (n,), in units of <x, y>.
+        cells: Cells under the heights.
+        total: Area of the polygon.
+
+    Returns:
+        Relative error.
     """
     if len(target) == 1:
         return 0.0
@@ -186,7 +214,10 @@ def _damped(target, weights, polygon, h, direction, mass, floor, total, most):
             return None
         trial = h + share * direction
         cells = laguerre(target, trial, polygon)
-        found = cells.areas / total
-        if found.min() >= floor and np.linalg.norm((found - weights) / np.sqrt(weights)) <= (1 - share / 2) * residual:
-            return trial, cells, found
+        shares = cells.areas / total
+        if (
+            shares.min() >= floor
+            and np.linalg.norm((shares - weights) / np.sqrt(weights)) <= (1 - share / 2) * residual
+        ):
+            return trial, cells, shares
     return None

@@ -34,7 +34,16 @@ STEPS, HALVINGS = 30, 10
 
 
 def last_sample(n: int, dimension: int, tolerance: float) -> int:
-    """Points of the last sample for n cells; 0 where they would be more than can be worked on."""
+    """Number of points of the last sample.
+
+    Args:
+        n: Number of cells.
+        dimension: Number of coordinates d.
+        tolerance: Mean relative cell error that is asked for.
+
+    Returns:
+        Number of points; 0 where they would be more than can be worked on.
+    """
     size = max(LEAST, int(n / (SHARE * tolerance) ** 2))
     return size if size * n * dimension <= WORK and size * dimension <= ROOM else 0
 
@@ -49,11 +58,23 @@ def refined(
     seed: int,
     time_limit: float | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Heights (n,) closer to the weights (n,) than `heights`, and `info` with what was added; both as they are where
-    Newton steps do no better.
+    """Heights closer to the weights than given ones, by Newton steps on sampled cells.
 
-    target (n, d), all different; info: what `solve_stochastic` said; time_limit: seconds for both together. Raises
-    ValueError where n is beyond `last_sample`.
+    Args:
+        target: Target points (n, d), all different.
+        weights: Wished masses (n,), summing to 1.
+        law: Source of the map.
+        heights: Heights (n,) of `solve_stochastic`.
+        info: What `solve_stochastic` reported.
+        tolerance: Mean relative cell error that is asked for.
+        seed: Seed of the solve.
+        time_limit: Seconds for the stochastic steps and these together; None is no limit.
+
+    Returns:
+        Heights (n,), the given ones where Newton steps do no better, and `info` with what was added.
+
+    Raises:
+        ValueError: Where n is beyond `last_sample`.
     """
     began = time.perf_counter()
     until = np.inf if time_limit is None else began + time_limit - info["seconds"]
@@ -143,10 +164,10 @@ def _newton(sample: _Sample, h: np.ndarray, goal: float, until: float) -> tuple[
     for step in range(STEPS):
         if fit.error <= goal or time.perf_counter() > until:
             return fit.heights, step
-        found = _damped(sample, fit, _direction(fit, sample.nu))
-        if found is None:
+        update = _damped(sample, fit, _direction(fit, sample.nu))
+        if update is None:
             return fit.heights, step
-        fit = found
+        fit = update
     return fit.heights, STEPS
 
 
@@ -185,9 +206,9 @@ def _rates(fit: _Fit, n: int, share: float) -> csc_matrix:
     count = np.bincount(cell, minlength=n)
     start = np.cumsum(count) - count
     used = np.minimum(count, np.maximum(np.ceil(share * count).astype(int), FEWEST))
-    kept = np.arange(len(cell)) - start[cell] < used[cell]
+    near = np.arange(len(cell)) - start[cell] < used[cell]
     width = np.where(used > 0, gap[np.minimum(start + np.maximum(used, 1) - 1, len(gap) - 1)], 1.0)
     width = np.maximum(width, 1e-12 * max(float(gap.max()), 1e-300))
-    cell, other = cell[kept], other[kept]
+    cell, other = cell[near], other[near]
     rate = coo_matrix((1 / (len(gap) * width[cell]), (cell, other)), shape=(n, n)).tocsc()
     return (rate + rate.T) / 2

@@ -46,10 +46,18 @@ class Sampled:
 
 
 def sampled(transport: Envelope, points: int, seed: int, device: str | None = None) -> Sampled:
-    """Draw `points` fresh source points (rounded up to whole groups) and sum over the cells of the distinct targets.
+    """Draw fresh source points and sum over the cells of the distinct targets.
 
-    The stream is the seed's alone; float32 in high dimension on the map's device (GPU where there is one), float64 up
-    to d = 3.
+    The stream is the seed's alone; float32 in high dimension, float64 up to d = 3.
+
+    Args:
+        transport: Map whose cells are sampled.
+        points: Number of points, rounded up to whole groups.
+        seed: Seed of the points.
+        device: Device that draws and sums; default: the GPU where there is one.
+
+    Returns:
+        Sums over the points, by group and by distinct target.
     """
     import torch
 
@@ -82,14 +90,30 @@ def sampled(transport: Envelope, points: int, seed: int, device: str | None = No
 
 
 def highest_pairs(transport: Envelope, points: int, seed: int) -> np.ndarray:
-    """Indices (m, 2) of the highest and the second highest plane at `points` fresh source points, among distinct
-    targets.
+    """The highest and the second highest plane at fresh source points, among distinct targets.
+
+    Args:
+        transport: Map whose planes are compared.
+        points: Number m of source points.
+        seed: Seed of the points.
+
+    Returns:
+        Indices (m, 2) of targets, the highest first.
     """
     return highest_at(transport, transport.source.sample(points, np.random.default_rng(seed)), 2)
 
 
 def highest_at(transport: Envelope, x: np.ndarray, k: int) -> np.ndarray:
-    """Indices (m, k) of the k highest planes at given points x (m, d), highest first, among distinct targets."""
+    """The k highest planes at given points, among distinct targets.
+
+    Args:
+        transport: Map whose planes are compared.
+        x: Points (m, d).
+        k: Number of planes; all where there are fewer.
+
+    Returns:
+        Indices (m, k) of targets, the highest first.
+    """
     import torch
 
     from otbench.transport.kernel import best_of

@@ -43,11 +43,19 @@ class SingularSet:
 def singular_set(
     transport: TransportMap, threshold: float | AngleRule | None = None, points: int = 100_000, seed: int = 1
 ) -> SingularSet:
-    """Pairs of neighbouring cells above the angle threshold (rad, on the paper's angles; an AngleRule; None:
-    `angle_threshold`).
+    """Pairs of neighbouring cells whose planes meet at more than the angle threshold.
 
-    Exact in the plane. Elsewhere neighbours are the two highest planes at `points` source points, so short facets are
+    Exact in the plane. Elsewhere neighbours are the two highest planes at fresh source points, so short facets are
     missed.
+
+    Args:
+        transport: Map whose facets are judged.
+        threshold: Angle, rad, on the paper's angles, or an AngleRule; None chooses one by `angle_threshold`.
+        points: Number of source points where cells are not exact.
+        seed: Seed of the source points.
+
+    Returns:
+        The pairs above the threshold, with their angles, jumps and facets.
     """
     if threshold is None:
         rule = angle_threshold(transport)

@@ -1,4 +1,4 @@
-"""One entrance: `solve(target, ...)` chooses the method, checks the input and returns a certified map."""
+"""One entry point: `solve(target, ...)` chooses the method, checks the input and returns a certified map."""
 
 from __future__ import annotations
 
@@ -34,16 +34,31 @@ def solve(
 ) -> TransportMap:
     """The optimal transport map from a source measure to weighted points.
 
-    target (n, d), anything numpy can read, finite; equal points are solved as one and share its cell's mass. weights
-    (n,), positive, in any unit (they are divided by their sum); uniform by default. source: cube ([-1/2, 1/2]^d, alias
-    uniform), ball, gaussian, or a Source.
-    tolerance: largest relative cell error where cells are exact (default 1e-9, or what rounding allows on the line),
-    else mean relative cell error on fresh points (default 0.05). method: auto takes quantiles on the line, exact Newton
-    for a polygon or rectangle in the plane, and for a box of space where the package sdot works, else the stochastic
-    solver, whose further options (`stochastic.solve_stochastic`) pass through; on few enough cells Newton steps
-    (`refine`) follow where it misses. time_limit: seconds. start: a map or heights (n,) to start from.
     Deterministic by seed, up to a time limit. A map that missed its tolerance is returned all the same; its info and
-    certificate say so. Raises OtbenchError where the input is wrong.
+    certificate say so.
+
+    Args:
+        target: Target points (n, d), anything numpy can read, finite; equal points are solved as one and share its
+            cell's mass.
+        weights: Weights (n,), positive, in any unit (they are divided by their sum); uniform by default.
+        source: cube ([-1/2, 1/2]^d, alias uniform), ball, gaussian, or a Source.
+        tolerance: Largest relative cell error where cells are exact (default 1e-9, or what rounding allows on the
+            line), else mean relative cell error on fresh points (default 0.05).
+        method: auto, exact or stochastic. auto takes quantiles on the line, exact Newton for a polygon or rectangle in
+            the plane, and for a box of space where the package sdot works, else the stochastic solver; on few enough
+            cells Newton steps (`refine`) follow where it misses.
+        seed: Seed of the stochastic solver's points.
+        time_limit: Seconds; None is no limit.
+        start: A map or heights (n,) to start from; none by default.
+        device: Device of the stochastic solver; default: the GPU where there is one.
+        progress: Whether the stochastic solver shows a progress bar.
+        **options: Further options of the stochastic solver (`stochastic.solve_stochastic`).
+
+    Returns:
+        Map onto the targets, with its heights, weights and info.
+
+    Raises:
+        OtbenchError: Where the input is wrong.
     """
     y, nu = checked(target, weights)
     law = named(source, y.shape[1])
@@ -85,14 +100,14 @@ def solve(
             progress=progress,
             **options,
         )
-    told = {"tolerance": float(tolerance), "seed": int(seed)}
-    found = TransportMap(y, (heights - mass @ heights)[group], nu, law, info | told)
-    if exact or {"max_points", "record"} & set(options) or not _misses(found):
-        return found
+    request = {"tolerance": float(tolerance), "seed": int(seed)}
+    transport = TransportMap(y, (heights - mass @ heights)[group], nu, law, info | request)
+    if exact or {"max_points", "record"} & set(options) or not _misses(transport):
+        return transport
     from otbench.transport.refine import refined
 
     heights, info = refined(y[first], mass, law, heights, info, tolerance, seed, time_limit)
-    return TransportMap(y, (heights - mass @ heights)[group], nu, law, info | told)
+    return TransportMap(y, (heights - mass @ heights)[group], nu, law, info | request)
 
 
 def _misses(found: TransportMap) -> bool:
@@ -126,12 +141,23 @@ def _exact(
         return heights, info | {"reason": reason, "tolerance": asked}
     if law.polygon is None:
         return newton3d(target, weights, law, heights, tolerance or 1e-9, time_limit=time_limit)
-    found = newton(target, weights, law.polygon, heights, tolerance or 1e-9, time_limit=time_limit)
-    return found.heights, found.info
+    solution = newton(target, weights, law.polygon, heights, tolerance or 1e-9, time_limit=time_limit)
+    return solution.heights, solution.info
 
 
 def checked(target: Any, weights: Any = None) -> tuple[np.ndarray, np.ndarray]:
-    """Target (n, d) float64 and weights (n,) summing to 1; OtbenchError with a sentence where they cannot be."""
+    """Target and weights as arrays, checked.
+
+    Args:
+        target: Points (n, d), a tensor or anything numpy can read.
+        weights: Weights (n,), a tensor or anything numpy can read; uniform by default.
+
+    Returns:
+        Target (n, d) float64 and weights (n,) float64, summing to 1.
+
+    Raises:
+        OtbenchError: Where they are no real, finite numbers of these shapes, or a weight is not positive.
+    """
     for name, values in (("target", target), ("weights", weights)):
         if getattr(getattr(values, "dtype", None), "kind", "") == "c":
             raise OtbenchError(f"{name}: expected real numbers, got {values.dtype}")

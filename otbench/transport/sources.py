@@ -85,7 +85,15 @@ class Source:
         return None
 
     def sample(self, m: int, generator: np.random.Generator) -> np.ndarray:
-        """Draw m points (m, d) float64 with a numpy generator."""
+        """Draw points with a numpy generator.
+
+        Args:
+            m: Number of points.
+            generator: Stream of the points.
+
+        Returns:
+            Points (m, d) float64.
+        """
         d = self.dimension
         if self.kind == "box":
             return self.low + (self.high - self.low) * generator.random((m, d))
@@ -100,7 +108,17 @@ class Source:
     def sample_torch(
         self, m: int, generator: torch.Generator, dtype: torch.dtype | None = None, columns: slice | None = None
     ) -> torch.Tensor:
-        """Draw m points on the generator's device; `columns` draws only those coordinates of a product source."""
+        """Draw points on the generator's device.
+
+        Args:
+            m: Number of points.
+            generator: Stream of the points.
+            dtype: Type of the points; default: float32.
+            columns: Coordinates of a product source that are drawn; default: all.
+
+        Returns:
+            Points (m, d), or (m, number of columns).
+        """
         import torch
 
         dtype = dtype or torch.float32
@@ -125,7 +143,14 @@ class Source:
         return x * (self.radius * r / x.norm(dim=1, keepdim=True)) + centre
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Whether each point of x (m, d) lies in the support (m,)."""
+        """Whether points lie in the support.
+
+        Args:
+            x: Points (m, d).
+
+        Returns:
+            Mask (m,).
+        """
         x = np.asarray(x, float)
         if self.kind == "box":
             return ((x >= self.low) & (x <= self.high)).all(axis=1)
@@ -138,22 +163,44 @@ class Source:
         return (side >= -1e-12).all(axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that `from_arrays` needs, as arrays without pickle."""
-        found = {"kind": np.array(self.kind), "radius": np.array(float(self.radius))}
+        """Everything that `from_arrays` needs, as arrays without pickle.
+
+        Returns:
+            Arrays by name: kind, radius, and those attributes that are set.
+        """
+        values = {"kind": np.array(self.kind), "radius": np.array(float(self.radius))}
         for name in ("low", "high", "centre", "scale", "vertices"):
             if getattr(self, name) is not None:
-                found[name] = np.asarray(getattr(self, name), float)
-        return found
+                values[name] = np.asarray(getattr(self, name), float)
+        return values
 
 
 def from_arrays(values: dict[str, np.ndarray]) -> Source:
-    """The source that `Source.arrays` described."""
+    """The source that `Source.arrays` described.
+
+    Args:
+        values: Arrays by name.
+
+    Returns:
+        The source.
+    """
     values = dict(values)
     return Source(kind=str(values.pop("kind")), radius=float(values.pop("radius")), **values)
 
 
 def box(low: Any, high: Any) -> Source:
-    """Uniform on the box between the corners low and high (d,); OtbenchError where one side is not positive."""
+    """Uniform measure on a box.
+
+    Args:
+        low: Lower corner (d,).
+        high: Upper corner (d,).
+
+    Returns:
+        Source of d dimensions.
+
+    Raises:
+        OtbenchError: Where the corners are not finite and of one shape, or one side is not positive.
+    """
     low, high = np.atleast_1d(np.asarray(low, float)), np.atleast_1d(np.asarray(high, float))
     if low.shape != high.shape or low.ndim != 1 or not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise OtbenchError(f"source box: expected two corners of one shape (d,), got {low.shape} and {high.shape}")
@@ -163,14 +210,38 @@ def box(low: Any, high: Any) -> Source:
 
 
 def ball(d: int, radius: float = 1.0, centre: Any = None) -> Source:
-    """Uniform on the ball of a radius about a centre (d,), the origin by default."""
+    """Uniform measure on a ball.
+
+    Args:
+        d: Number of coordinates.
+        radius: Radius of the ball.
+        centre: Centre (d,); the origin by default.
+
+    Returns:
+        Source of d dimensions.
+
+    Raises:
+        OtbenchError: Where the radius is not positive and finite.
+    """
     if not radius > 0 or not math.isfinite(radius):
         raise OtbenchError(f"source ball: expected a positive radius, got {radius}")
     return Source("ball", centre=np.zeros(d) if centre is None else np.asarray(centre, float), radius=float(radius))
 
 
 def gaussian(d: int, scale: Any = 1.0, centre: Any = None) -> Source:
-    """Gaussian with independent coordinates; scale: standard deviation, a number or (d,)."""
+    """Gaussian measure with independent coordinates.
+
+    Args:
+        d: Number of coordinates.
+        scale: Standard deviation, a number or (d,).
+        centre: Mean (d,); the origin by default.
+
+    Returns:
+        Source of d dimensions.
+
+    Raises:
+        OtbenchError: Where a standard deviation is not positive.
+    """
     scale = np.broadcast_to(np.asarray(scale, float), (d,)).copy()
     if not (scale > 0).all():
         raise OtbenchError("source gaussian: expected positive standard deviations")
@@ -178,7 +249,17 @@ def gaussian(d: int, scale: Any = 1.0, centre: Any = None) -> Source:
 
 
 def polygon(vertices: Any) -> Source:
-    """Uniform on a convex polygon (V, 2); either orientation; OtbenchError where it is not convex."""
+    """Uniform measure on a convex polygon.
+
+    Args:
+        vertices: Corners (V, 2) in order, in either orientation.
+
+    Returns:
+        Source of two dimensions, its vertices counter-clockwise.
+
+    Raises:
+        OtbenchError: Where there are fewer than three finite vertices, or the polygon is not strictly convex.
+    """
     vertices = np.asarray(vertices, float)
     if vertices.ndim != 2 or vertices.shape[1] != 2 or len(vertices) < 3 or not np.isfinite(vertices).all():
         raise OtbenchError(f"source polygon: expected at least three finite vertices (V, 2), got {vertices.shape}")
@@ -193,8 +274,17 @@ def polygon(vertices: Any) -> Source:
 
 
 def named(source: str | Source, d: int) -> Source:
-    """The source of a name ("cube" or "uniform", "ball", "gaussian") in d dimensions, or a given Source checked
-    against d.
+    """The source of a name, or a given Source checked against the dimension.
+
+    Args:
+        source: "cube" or "uniform", "ball", "gaussian", or a Source.
+        d: Number of coordinates.
+
+    Returns:
+        Source of d dimensions.
+
+    Raises:
+        OtbenchError: Where the name is unknown, or the Source has another dimension.
     """
     if isinstance(source, Source):
         if source.dimension != d:

@@ -66,14 +66,33 @@ def solve_stochastic(
     max_points: float | None = None,
     record: list[tuple[float, int, np.ndarray]] | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Heights (n,) whose mean relative cell error is at most the tolerance, and what happened.
+    """Heights whose mean relative cell error is at most the tolerance, by stochastic steps.
 
-    target (n, d), all different; weights (n,), summing to 1; law: the source. heights, seen: where an earlier solve
-    stood and how many points it had seen (resume); without heights, the affine start. batch: source points a step.
-    sampling: product (sums of two half tables; box and Gaussian sources), plain, or auto, which takes product on a CPU
-    where it can. max_points: stop there (default 100 n / tolerance^2). The error is watched on fresh points of another
-    stream, at points fixed in advance, so the answer depends on the seed alone (and on the time limit, where that ends
-    it). record: a list that receives (seconds, points, averaged heights) after 1, 1.3, 1.7, ... batches.
+    The error is watched on fresh points of another stream, at points fixed in advance, so the answer depends on the
+    seed alone (and on the time limit, where that ends it).
+
+    Args:
+        target: Target points (n, d), all different.
+        weights: Wished masses (n,), summing to 1.
+        law: Source of the map.
+        tolerance: Mean relative cell error.
+        seed: Seed of the source points.
+        time_limit: Seconds; None is no limit.
+        heights: Heights (n,) where an earlier solve stood (resume); default: the affine start.
+        seen: Number of points that the earlier solve had seen.
+        device: Device of the solver; default: the GPU where there is one.
+        progress: Whether to show a progress bar of the error.
+        batch: Source points a step; default: n / 3, from 2,048 to 65,536.
+        sampling: product (sums of two half tables; box and Gaussian sources), plain, or auto, which takes product on a
+            CPU where it can.
+        max_points: Number of points after which to stop; default: 100 n / tolerance^2.
+        record: List that receives (seconds, points, averaged heights) after 1, 1.3, 1.7, ... batches.
+
+    Returns:
+        Heights (n,) and what happened: sampling, device, error, steps, points, seconds and the reason of the end.
+
+    Raises:
+        OtbenchError: Where the heights are not finite: the target's scale is beyond single precision.
     """
     began = time.perf_counter()
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -119,12 +138,12 @@ def solve_stochastic(
     if reason != "tolerance":
         # Stopped early: a rough figure, for less than the solving cost.
         error = draws.error(state.mean, nu, min(watch.points, max(65_536, seen // 4)))
-    found = draws.outward(state.mean)
-    if not np.isfinite(found).all():
+    answer = draws.outward(state.mean)
+    if not np.isfinite(answer).all():
         raise OtbenchError(
             "solve: the heights are not finite; the target's scale is beyond single precision, rescale it"
         )
-    return found, _told(reason, error, state.steps, seen, began, device, draws.kind)
+    return answer, _told(reason, error, state.steps, seen, began, device, draws.kind)
 
 
 def _told(reason, error, steps, seen, began, device, kind) -> dict[str, Any]:

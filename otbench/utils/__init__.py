@@ -1,1 +1,1 @@
-"""What every layer may use: files, locks, devices, processes, progress."""
+"""Helpers that every layer may use: files, locks, devices, processes, progress."""

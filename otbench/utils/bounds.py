@@ -1,4 +1,4 @@
-"""The ranges that numbers and names can have, each from the formats and libraries that hold them later."""
+"""Ranges of numbers and names, each from the formats and libraries that hold them later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS_MOST = 2**31 - 1
 SECONDS_MOST = float(2**31 - 1)
 #: bytes of a file's name, and of a path, that Linux and macOS take
 FILE_NAME_MOST, PATH_MOST = 255, 1024
-#: characters of a name in a config: two of them and what is said beside them stand in one file's name
+#: characters of a name in a config: one file's name holds two of them and more
 NAME_MOST = 100
 #: decimals of a snapshot in samples and tables, so that a fraction is the same whichever way it was written
 SNAPSHOT_DECIMALS = 9
@@ -27,12 +27,27 @@ SNAPSHOT_LEAST = 10.0**-SNAPSHOT_DECIMALS
 
 
 def snapshot_text(snapshot: float) -> str:
-    """A snapshot as it stands in the names of weights: six significant digits."""
+    """Snapshot as the names of weights have it.
+
+    Args:
+        snapshot: Fraction of the budget.
+
+    Returns:
+        Six significant digits.
+    """
     return f"{snapshot:g}"
 
 
 def check_seeds(seeds: Iterable[int], most: int = SEED_MOST) -> None:
-    """Raise ValueError where a seed is none that generators and tables can hold, or is there twice."""
+    """Check that generators and tables can hold seeds, and that they differ.
+
+    Args:
+        seeds: Seeds, one at least.
+        most: Largest seed allowed.
+
+    Raises:
+        ValueError: A seed is out of range or there twice, or there is none.
+    """
     seeds = list(seeds)
     for seed in seeds:
         if not 0 <= seed <= most:
@@ -42,9 +57,13 @@ def check_seeds(seeds: Iterable[int], most: int = SEED_MOST) -> None:
 
 
 def check_snapshots(snapshots: Iterable[float]) -> None:
-    """Raise ValueError where a snapshot is no fraction of the budget, or files could not tell two of them apart.
+    """Check snapshots; the end of the budget, 1, is always among them.
 
-    The end of the budget, 1, is always among them.
+    Args:
+        snapshots: Fractions of the budget.
+
+    Raises:
+        ValueError: A snapshot is no fraction of the budget, or files could not tell two of them apart.
     """
     snapshots = list(snapshots)
     for value in snapshots:

@@ -1,4 +1,4 @@
-"""Which of several GPUs a process computes on: one that no other job of this user has."""
+"""Choice of a GPU that no other job of this user has, and the settings of PyTorch on it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ _held: list[Lock] = []
 
 
 def claim_gpu() -> int | None:
-    """Make the least used of the visible GPUs the current one, for as long as this process lives; returns its index.
+    """Make the least used of the visible GPUs the current one, for as long as this process lives.
 
     Each is taken once before any is taken twice, so that jobs share a GPU only where more run at once than there are
-    GPUs. None where there is nothing to choose, where this process has chosen before, and where no lock can be had; the
-    current GPU then stays what it was.
+    GPUs.
+
+    Returns:
+        Index of the GPU. None where there is nothing to choose, where this process has chosen before, and where no lock
+        can be had; the current GPU then stays what it was.
     """
     count = torch.cuda.device_count()
     if count < 2 or _held:
         return None
-    # what a device is called here may be another elsewhere: a scheduler shows each job its own
+    # an index may be another GPU in another job, as a scheduler shows each job its own
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     names = visible if len(visible) == count else [str(index) for index in range(count)]
     folder = Path(tempfile.gettempdir()) / f"otbench-gpus-{os.getuid()}"
@@ -51,12 +54,17 @@ def claim_gpu() -> int | None:
 def configure_torch(device: str, deterministic: bool = False, precision: str = "float32") -> None:
     """Set the process up for training: one CPU thread, no denormal numbers, of several GPUs one that no other job has.
 
-    Raises OtbenchError for a missing GPU, and for TF32, which only a GPU's matrix units have, without one.
+    One thread, because results must not depend on the number of cores; jobs run side by side instead.
 
-    One thread, because results must not depend on the number of cores; jobs run side by side instead. deterministic:
-    of a GPU's kernels only those that give the same bits every time, an error where an operation has none. precision:
-    of a GPU's products of float32 matrices and convolutions. PyTorch's default, TF32 in convolutions alone, is neither
-    of ours.
+    Args:
+        device: `cpu`, `cuda` or one GPU, `cuda:N`; `cuda` alone claims a GPU.
+        deterministic: Whether a GPU uses only kernels that give the same bits every time, with an error where an
+            operation has none.
+        precision: Precision of a GPU's products of float32 matrices and convolutions; `tf32` allows TF32 in both, any
+            other value in neither. PyTorch's default, TF32 in convolutions alone, is not offered.
+
+    Raises:
+        OtbenchError: The GPU is missing, or TF32, which only a GPU's matrix units have, is asked for without one.
     """
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise OtbenchError("device 'cuda' was asked for but this machine has no usable GPU; use 'cpu' or 'auto'")
@@ -77,7 +85,14 @@ def configure_torch(device: str, deterministic: bool = False, precision: str = "
 
 
 def flags(device: str) -> dict[str, Any]:
-    """The switches of this process that a GPU's bits depend on; empty on a CPU, where one thread settles them."""
+    """Switches of this process that a GPU's bits depend on.
+
+    Args:
+        device: `cpu`, `cuda` or one GPU, `cuda:N`.
+
+    Returns:
+        Values by name; empty on a CPU, where one thread settles the bits.
+    """
     if not device.startswith("cuda"):
         return {}
     return {
@@ -93,11 +108,25 @@ def flags(device: str) -> dict[str, Any]:
 
 
 def resolve_device(device: str) -> str:
-    """`auto` becomes `cuda` where there is a GPU, else `cpu`."""
+    """Device that `auto` stands for.
+
+    Args:
+        device: `auto`, `cpu`, `cuda` or one GPU, `cuda:N`.
+
+    Returns:
+        For `auto`: `cuda` where there is a GPU, else `cpu`; any other device as it is.
+    """
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
 def setup_device(device: str) -> str:
-    """Set the process up for the device, and say which it is."""
+    """Set the process up for a device, as `configure_torch` does.
+
+    Args:
+        device: `auto`, `cpu`, `cuda` or one GPU, `cuda:N`.
+
+    Returns:
+        The device, never `auto`.
+    """
     configure_torch(resolve_device(device))
     return resolve_device(device)

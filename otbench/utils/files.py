@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import numpy
     import pandas
 
-# All that NumPy and zipfile raise on an archive that is none or that somebody changed: RuntimeError for a member that
-# is said to be encrypted or packed in an unknown way, MemoryError for a header that claims more than there is.
+# All that NumPy and zipfile raise on a file that is no archive or was changed: RuntimeError for a member that is
+# marked as encrypted or packed in an unknown way, MemoryError for a header that claims more than there is.
 DAMAGED = (
     OSError,
     ValueError,
@@ -46,12 +46,19 @@ DAMAGED = (
 _TEMPORARY = re.compile(
     r".*-tmp-(?P<host>[0-9a-f]{6})-(?P<pid>[0-9]{1,10})-(?P<start>[0-9a-f]{6})-[a-z0-9_]+(\..*)?", re.DOTALL
 )
-#: seconds without a change after which what another host's process was writing is taken for left behind
+#: seconds without a change after which a temporary file of another host's process counts as left behind
 STALE = 3600.0
 
 
 def temporary_prefix(name: str) -> str:
-    """How the name of a temporary file or folder of this process begins, by which `remove_stale` knows it."""
+    """Beginning of the names of this process's temporary files and folders, by which `remove_stale` knows them.
+
+    Args:
+        name: What the names begin with; of it 40 characters are used.
+
+    Returns:
+        Prefix with the host, the process and its start.
+    """
     return f"{name[:40]}-tmp-{_short(host_name())}-{os.getpid()}-{_short(start_of(os.getpid()))}-"
 
 
@@ -60,7 +67,14 @@ def _short(text: str | None) -> str:
 
 
 def make_temporary_folder(name: str) -> Path:
-    """A new folder among the system's temporary ones; those that ended processes left under this name are removed."""
+    """New folder among the system's temporary ones; those that ended processes left under this name are removed.
+
+    Args:
+        name: What the folder's name begins with.
+
+    Returns:
+        Path of the folder.
+    """
     remove_stale(tempfile.gettempdir(), f"{name}-tmp-")
     return Path(tempfile.mkdtemp(prefix=temporary_prefix(name)))
 
@@ -72,7 +86,8 @@ def remove_stale(folder: str | Path, beginning: str = ".") -> None:
     nothing has changed it for an hour. Another user's stays, and so does what cannot be removed.
 
     Args:
-        beginning: How the names begin that are looked at.
+        folder: Folder to look in.
+        beginning: Beginning of the names that are looked at.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -97,11 +112,19 @@ def _is_stale(changed: float, host: str, pid: str, start: str) -> bool:
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; move it onto `path` when the block ends without an error.
+    """Write a file whole or not at all: a temporary file is moved onto `path` when the block ends without an error.
 
-    What interrupted writes left in the folder is removed, see `remove_stale`. Raises OtbenchError where the folder
-    cannot be written to, and WorkFailed where the disk is full or fails meanwhile; what stood at `path` then still
-    stands there.
+    What interrupted writes left in the folder is removed, see `remove_stale`.
+
+    Args:
+        path: Where the file goes; its folder is made where it does not exist.
+
+    Yields:
+        Temporary path beside `path`.
+
+    Raises:
+        OtbenchError: The folder cannot be written to.
+        WorkFailed: The disk is full or fails meanwhile; what stood at `path` then still stands there.
     """
     path = Path(path)
     try:
@@ -130,7 +153,11 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the folder's entries reach the disk, where the system can."""
+    """Have a folder's entries reach the disk, where the system can.
+
+    Args:
+        folder: The folder.
+    """
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -141,18 +168,38 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` to `path`, whole or not at all."""
+    """Write text to a file, whole or not at all.
+
+    Args:
+        path: Where the text goes.
+        text: The text, written in UTF-8.
+    """
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` to `path` as indented JSON, whole or not at all."""
+    """Write a value to a file as indented JSON, whole or not at all.
+
+    Args:
+        path: Where the value goes, .json.
+        value: Any value that JSON can hold, its numbers finite.
+    """
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_text(path: str | Path) -> str:
-    """The text in `path`, in UTF-8 with or without a mark of it; raises OtbenchError where it is missing or another."""
+    """Text of a file in UTF-8, with or without a byte-order mark.
+
+    Args:
+        path: Where the text lies.
+
+    Returns:
+        The text, without the mark.
+
+    Raises:
+        OtbenchError: The file is missing or not in UTF-8.
+    """
     try:
         return Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -162,7 +209,18 @@ def read_text(path: str | Path) -> str:
 
 
 def parse_json(text: str, where: str | Path) -> Any:
-    """The JSON value in a text; raises OtbenchError where it is none. where: begins the sentence."""
+    """JSON value in a text.
+
+    Args:
+        text: The text.
+        where: Name of the text, which begins an error's message.
+
+    Returns:
+        The value.
+
+    Raises:
+        OtbenchError: The text is no JSON, or nested too deeply.
+    """
     try:
         return json.loads(text)
     except RecursionError as error:
@@ -172,12 +230,34 @@ def parse_json(text: str, where: str | Path) -> Any:
 
 
 def read_json(path: str | Path) -> Any:
-    """The JSON value in `path`; raises OtbenchError where it is missing or not JSON."""
+    """JSON value in a file.
+
+    Args:
+        path: Where the value lies, .json.
+
+    Returns:
+        The value.
+
+    Raises:
+        OtbenchError: The file is missing or not JSON.
+    """
     return parse_json(read_text(path), path)
 
 
 def read_object(path: str | Path, keys: Iterable[str] = (), what: str = "a JSON object") -> dict[str, Any]:
-    """The JSON object in `path`; raises OtbenchError where it is missing, another value, or lacks one of `keys`."""
+    """JSON object in a file.
+
+    Args:
+        path: Where the object lies, .json.
+        keys: Keys that it must have.
+        what: What is expected there, for messages.
+
+    Returns:
+        The object.
+
+    Raises:
+        OtbenchError: The file is missing, holds another value, or lacks a key.
+    """
     value = read_json(path)
     if not isinstance(value, dict):
         raise OtbenchError(f"{path}: expected {what}, got {_kind(value)}")
@@ -187,12 +267,22 @@ def read_object(path: str | Path, keys: Iterable[str] = (), what: str = "a JSON 
 
 
 def _kind(value: Any) -> str:
-    known = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
-    return known.get(type(value), "null")
+    names = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
 
 
 def read_yaml(path: str | Path) -> Any:
-    """The value that a YAML file describes; raises OtbenchError where it is missing, no text or no YAML."""
+    """Value that a YAML file describes.
+
+    Args:
+        path: Where the value lies, .yaml.
+
+    Returns:
+        The value.
+
+    Raises:
+        OtbenchError: The file is missing, no text or no YAML.
+    """
     import yaml
 
     text = read_text(path)
@@ -205,9 +295,19 @@ def read_yaml(path: str | Path) -> Any:
 
 
 def read_columns(path: str | Path, columns: list[str], types: dict[str, Any], what: str = "table") -> pandas.DataFrame:
-    """The CSV table in `path`, with these columns in this order; types: of its columns, as pandas takes them.
+    """CSV table with given columns in the given order.
 
-    Raises OtbenchError where it is missing, damaged or another table; `what` is what its sentence calls it.
+    Args:
+        path: Where the table lies, .csv.
+        columns: Columns that it must have, in order.
+        types: Types of the columns, as pandas takes them.
+        what: What the table is called in messages.
+
+    Returns:
+        The table.
+
+    Raises:
+        OtbenchError: The file is missing, damaged or another table.
     """
     import pandas
 
@@ -223,7 +323,17 @@ def read_columns(path: str | Path, columns: list[str], types: dict[str, Any], wh
 
 
 def read_parquet(path: str | Path) -> pandas.DataFrame:
-    """The table in a parquet file; raises OtbenchError where it is missing, damaged or none."""
+    """Table in a parquet file.
+
+    Args:
+        path: Where the table lies, .parquet.
+
+    Returns:
+        The table.
+
+    Raises:
+        OtbenchError: The file is missing, damaged or no table.
+    """
     import pandas
 
     try:
@@ -238,20 +348,28 @@ def read_parquet(path: str | Path) -> pandas.DataFrame:
 
 
 def read_arrays(path: str | Path, what: str = "an .npz of plain arrays") -> numpy.ndarray | dict[str, numpy.ndarray]:
-    """The array that np.save wrote, or those of np.savez by name; `what` is what was expected there, for the sentence.
+    """Array that np.save wrote, or arrays of np.savez; nothing in the file is executed.
 
-    Nothing in the file is executed. Raises OtbenchError where it is missing, damaged or holds Python objects.
+    Args:
+        path: Where the arrays lie, .npy or .npz.
+        what: What is expected there, for messages.
+
+    Returns:
+        The array of an .npy; of an .npz the arrays by name.
+
+    Raises:
+        OtbenchError: The file is missing, damaged, too large for the memory, or holds Python objects.
     """
     import numpy as np
 
     try:
         _check_size(Path(path))
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found
-        with found:
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return content
+        with content:
             # what is in the archive but no array comes as bytes
-            return {key: value for key in found.files if isinstance(value := found[key], np.ndarray)}
+            return {key: value for key in content.files if isinstance(value := content[key], np.ndarray)}
     except FileNotFoundError as error:
         raise OtbenchError(f"cannot read {path}: there is no such file") from error
     except DAMAGED as error:
@@ -260,11 +378,22 @@ def read_arrays(path: str | Path, what: str = "an .npz of plain arrays") -> nump
 
 
 def read_npz(path: str | Path, what: str = "an .npz of plain arrays") -> dict[str, numpy.ndarray]:
-    """The arrays of an `.npz` by name; raises OtbenchError where it is missing, damaged or holds Python objects."""
-    found = read_arrays(path, what)
-    if not isinstance(found, dict):
+    """Arrays of an `.npz`.
+
+    Args:
+        path: Where the arrays lie, .npz.
+        what: What is expected there, for messages.
+
+    Returns:
+        Arrays by name.
+
+    Raises:
+        OtbenchError: The file is missing, damaged, a single array (.npy), or holds Python objects.
+    """
+    arrays = read_arrays(path, what)
+    if not isinstance(arrays, dict):
         raise OtbenchError(f"{path} holds one array (.npy), expected {what}")
-    return found
+    return arrays
 
 
 def _check_size(path: Path) -> None:
@@ -276,7 +405,15 @@ def _check_size(path: Path) -> None:
 
 
 def check_memory(size: int, what: str) -> None:
-    """Raise OtbenchError where `size` bytes are more than the memory that this process can have; `what` takes them."""
+    """Check that this process can have some memory.
+
+    Args:
+        size: Size in bytes.
+        what: Subject and verb that begin an error's message, such as `PATH expands`.
+
+    Raises:
+        OtbenchError: The size is more than the memory that is left.
+    """
     import psutil
 
     left = psutil.virtual_memory().available

@@ -1,6 +1,6 @@
-"""Being asked to stop, and running out of time: SIGTERM and SIGINT let training write a checkpoint before it ends.
+"""Stops by signals and time limits: SIGTERM and SIGINT let training write a checkpoint before it ends.
 
-Work that never comes to look, a step that blocks, is ended by an alarm. A signal's handler runs between two
+Work that never looks, such as a step that blocks, is ended by an alarm. A signal's handler runs between two
 instructions of Python, so that a call into compiled code that does not return on a signal ends by SIGKILL alone.
 """
 
@@ -46,7 +46,15 @@ class Stop:
         self._ring_after(PATIENCE)
 
     def ring(self, number: int, frame: FrameType | None) -> None:
-        """The handler of the alarm."""
+        """Handler of the alarm.
+
+        Args:
+            number: Number of the signal.
+            frame: Frame that the signal interrupted.
+
+        Raises:
+            Interrupted: A signal has asked to stop before; else the exception of `limited` is raised where one is set.
+        """
         if self.asked is not None:
             message = "stopped in a step that did not end; the same command goes on from the last checkpoint"
             raise Interrupted(message, self.asked)
@@ -55,7 +63,11 @@ class Stop:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let a first signal wait until the work inside looks at `asked`."""
+        """Let a first signal wait until the work inside looks at `asked`.
+
+        Yields:
+            Nothing.
+        """
         self.holding = True
         try:
             yield
@@ -65,7 +77,15 @@ class Stop:
 
     @contextmanager
     def limited(self, seconds: float | None, late: Callable[[], Exception]) -> Iterator[None]:
-        """End the work inside with the exception that `late` makes, after so many seconds; None: it has its time."""
+        """End the work inside with an exception when its time is over.
+
+        Args:
+            seconds: Time of the work in seconds; None for no limit.
+            late: Function that makes the exception.
+
+        Yields:
+            Nothing.
+        """
         if seconds is not None and self.asked is None:
             self.late = late
             self._ring_after(max(seconds, 1e-3))
@@ -84,8 +104,10 @@ class Stop:
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Take SIGTERM, SIGINT and the alarm while the block lasts; outside the main thread, where nobody can, do
-    nothing.
+    """Take SIGTERM, SIGINT and the alarm while the block lasts; outside the main thread, where nobody can, do nothing.
+
+    Yields:
+        State of the signals.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():

@@ -1,9 +1,9 @@
-"""Locks of folders and files: one process at a time, until it lets go or ends, however that is.
+"""Locks of folders and files: one process at a time, until it releases the lock or ends, in whatever way.
 
 The lock is the system's (flock) on a lock file. Where a file system has none, a second file beside it (`.soft`) that
-one process alone can create is the lock. Both files record their owner (`processes.Process`), and each kind of lock
+one process alone can create is the lock. Both files record their owner (`owners.Process`), and each kind of lock
 respects the other's owner: one machine may know flock on a shared folder where another does not. A soft lock whose
-owner ended on this machine is removed; that of another machine stays until it is let go.
+owner ended on this machine is removed; that of another machine stays until it is released.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from otbench.utils.owners import Process, current
 
 NAME = ".lock"
 SOFT = ".soft"
-#: what flock fails with where a file system has no such locks; `busy` is another matter
+#: errors of flock where a file system has no such locks; that a lock is busy is another error
 UNSUPPORTED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EIO)
-#: what linking fails with where a file system has no hard links
+#: errors of linking where a file system has no hard links
 NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
 #: bytes of the longest content that a lock file may have
 LARGEST = 1000
@@ -77,7 +77,7 @@ class Lock:
     file: int | None = None
 
     def release(self) -> None:
-        """Let another process have it; nothing in a process that was forked from the owner."""
+        """Release the lock to other processes; a process that was forked from the owner releases nothing."""
         if self.owner.pid != os.getpid():
             return
         if self.native is None or self.file is None:
@@ -103,8 +103,11 @@ def _beside(folder: str | Path) -> Path:
 def acquire(folder: str | Path) -> None:
     """Take the lock of a results folder until this process ends or releases it; a second call changes nothing.
 
+    Args:
+        folder: The results folder.
+
     Raises:
-        OtbenchError: another process has it, or it cannot be taken there.
+        OtbenchError: Another process has it, or it cannot be taken there.
     """
     path = _beside(folder)
     if path in _held and _held[path].owner.pid == os.getpid():
@@ -118,7 +121,11 @@ def acquire(folder: str | Path) -> None:
 
 
 def release(folder: str | Path) -> None:
-    """Release the lock of a results folder, where this process has it."""
+    """Release the lock of a results folder, where this process has it.
+
+    Args:
+        folder: The results folder.
+    """
     lock = _held.pop(_beside(folder), None)
     if lock is not None:
         lock.release()
@@ -138,10 +145,14 @@ def exclusive(folder: str | Path, leave: bool = True) -> Iterator[None]:
     exclude each other too.
 
     Args:
+        folder: The folder, which exists.
         leave: Whether the lock file stays in the folder afterwards.
 
+    Yields:
+        Nothing; the lock is held until the block ends.
+
     Raises:
-        OtbenchError: the lock cannot be taken there, or is the soft lock of another machine for `PATIENCE` seconds.
+        OtbenchError: The lock cannot be taken there, or is the soft lock of another machine for `PATIENCE` seconds.
     """
     path, since, pause = Path(folder) / NAME, time.monotonic(), SOON
     while True:
@@ -169,7 +180,17 @@ def exclusive(folder: str | Path, leave: bool = True) -> Iterator[None]:
 
 
 def try_take(path: Path) -> Lock | None:
-    """The lock of a lock file; None where another process has it. Raises OtbenchError where it cannot be taken."""
+    """Lock of a lock file, without waiting, where no other process has it.
+
+    Args:
+        path: The lock file; it is made where it does not exist.
+
+    Returns:
+        The lock; None where another process has it.
+
+    Raises:
+        OtbenchError: The lock cannot be taken.
+    """
     try:
         return take(path, path.parent)
     except Busy:
@@ -177,14 +198,17 @@ def try_take(path: Path) -> Lock | None:
 
 
 def take(path: Path, folder: str | Path) -> Lock:
-    """The lock of a lock file, without waiting.
+    """Lock of a lock file, without waiting.
 
     Args:
-        path: The lock file; it is made where it is not there.
-        folder: What it is the lock of, for messages.
+        path: The lock file; it is made where it does not exist.
+        folder: Folder that it is the lock of, for messages.
+
+    Returns:
+        The lock.
 
     Raises:
-        Busy: another process, or another thread of this one, has it.
+        Busy: Another process, or another thread of this one, has it.
         OtbenchError: `path` is a link, a folder or another file than a lock, or cannot be written.
     """
     owner, files = current(), list[int]()
@@ -278,7 +302,14 @@ def _remove(marker: Path, owner: Process, folder: str | Path) -> bool:
 
 
 def owner_of(path: Path) -> Process | None:
-    """The process that a lock file names; None where it names none or is not there."""
+    """Process that a lock file names.
+
+    Args:
+        path: The lock file.
+
+    Returns:
+        The process; None where the file names none or does not exist.
+    """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

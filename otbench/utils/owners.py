@@ -9,7 +9,7 @@ from pathlib import Path
 
 #: fields of /proc/PID/stat after the command's name, counted from the state
 _STATE, _START = 0, 19
-#: states of a process that has ended and waits for its parent to ask
+#: states of a process that has ended and waits for its parent
 _ENDED = ("Z", "X")
 
 #: inode that Linux gives the process namespace of the machine itself (PROC_PID_INIT_INO)
@@ -43,14 +43,21 @@ class Process:
 
 
 def current() -> Process:
-    """This process."""
+    """This process.
+
+    Returns:
+        Its host, number and start.
+    """
     return Process(host_name(), os.getpid(), start_of(os.getpid()))
 
 
 def host_name() -> str:
-    """The machine's name, with the number of the process namespace where that is a container's.
+    """Name of the machine, with the number of the process namespace where that is a container's.
 
     Containers of one machine may share its name, but a process number of one means nothing in another.
+
+    Returns:
+        `NAME` or `NAME:NAMESPACE`, the namespace in hexadecimal digits.
     """
     try:
         namespace = os.stat("/proc/self/ns/pid").st_ino
@@ -60,9 +67,15 @@ def host_name() -> str:
 
 
 def start_of(pid: int) -> str | None:
-    """The machine's boot and the clock tick since then at which a process began; None where that cannot be read.
+    """Start of a process: the machine's boot and the clock tick since then.
 
     Unlike a time of day, it does not move when the clock is set.
+
+    Args:
+        pid: Number of the process.
+
+    Returns:
+        `BOOT:TICKS`; None where it cannot be read.
     """
     fields = _stat(pid)
     try:
@@ -73,7 +86,15 @@ def start_of(pid: int) -> str | None:
 
 
 def is_running(pid: int, start: str | None = None) -> bool:
-    """Whether a process of this number runs here and, where both are known, began at `start`."""
+    """Whether a process of this number runs here and, where both are known, began at `start`.
+
+    Args:
+        pid: Number of the process.
+        start: Its start as of `start_of`; None where unknown.
+
+    Returns:
+        False for a process that has ended and waits for its parent.
+    """
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -88,7 +109,7 @@ def is_running(pid: int, start: str | None = None) -> bool:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat after the command's name, which may hold anything; none where there is no such."""
+    """Fields of /proc/PID/stat after the command's name, which may hold anything; empty where it cannot be read."""
     try:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
     except (OSError, UnicodeDecodeError):

@@ -12,37 +12,55 @@ PUBLISHED, REFERENCE = "config/published.csv", "results/reference"
 
 
 def expanded(path: str) -> str:
-    """A path with `~` or `~user` at its beginning replaced by the home folder.
+    """Path with `~` or `~user` at its beginning replaced by the home folder.
 
-    Raises ValueError where there is no such folder, and where it is no path that a file system takes.
+    Args:
+        path: Path as a config has it.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: There is no such home folder, or the path is none that a file system takes.
     """
-    found = os.path.expanduser(path)
-    if found.startswith("~"):
-        raise ValueError(f"{path!r}: there is no home folder {found.split('/')[0]}; expected a path")
-    if "\0" in found:
+    full = os.path.expanduser(path)
+    if full.startswith("~"):
+        raise ValueError(f"{path!r}: there is no home folder {full.split('/')[0]}; expected a path")
+    if "\0" in full:
         raise ValueError(f"expected a path, got {path!r}")
     try:
-        parts = [part.encode() for part in found.split("/")]
+        parts = [part.encode() for part in full.split("/")]
     except UnicodeEncodeError:
         raise ValueError(f"expected a path in Unicode, got {path!r}") from None
-    if max(map(len, parts)) > FILE_NAME_MOST or len(found.encode()) > PATH_MOST:
+    if max(map(len, parts)) > FILE_NAME_MOST or len(full.encode()) > PATH_MOST:
         raise ValueError(
-            f"expected a path of at most {PATH_MOST} bytes, and {FILE_NAME_MOST} between slashes, got {len(found)}"
-            f" characters that begin {found[:40]!r}"
+            f"expected a path of at most {PATH_MOST} bytes, and {FILE_NAME_MOST} between slashes, got {len(full)}"
+            f" characters that begin {full[:40]!r}"
         )
-    return found
+    return full
 
 
 def folder_and_side(text: str) -> tuple[str, int | None]:
-    """The path and the size in PATH or PATH@SIZE, what a folder of images is called by; None where no size is given.
+    """Path and image size in the name of a folder of images.
 
-    SIZE is digits at the end: an `@` elsewhere belongs to the path.
+    Args:
+        text: PATH or PATH@SIZE; SIZE is digits at the end, and an `@` elsewhere belongs to the path.
+
+    Returns:
+        Path, and size in pixels, None where no size is given.
     """
-    found = re.fullmatch(r"(.+)@([0-9]{1,9})", text, re.DOTALL)
-    return (found[1], int(found[2])) if found else (text, None)
+    match = re.fullmatch(r"(.+)@([0-9]{1,9})", text, re.DOTALL)
+    return (match[1], int(match[2])) if match else (text, None)
 
 
 def expanded_folder(text: str) -> str:
-    """PATH or PATH@SIZE with its `~` expanded, as in `expanded`."""
+    """Name of a folder of images with its `~` expanded, as in `expanded`.
+
+    Args:
+        text: PATH or PATH@SIZE.
+
+    Returns:
+        The name in the same form.
+    """
     path, side = folder_and_side(text)
     return expanded(path) + ("" if side is None else f"@{side}")

@@ -16,7 +16,11 @@ DPI = 200
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the report's style, without a display."""
+    """Draw in the report's style, without a display.
+
+    Yields:
+        Nothing.
+    """
     import matplotlib
     import seaborn
 

@@ -1,4 +1,4 @@
-"""Processes and their groups: how a command and all that it started is ended."""
+"""Ending of a command and of all processes that it started."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ SHELLS = ("sh", "bash", "dash")
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Ask a process and all that it started to stop, wait until they have, and kill them where they do not."""
+    """Ask a process and all that it started to stop, wait, and kill them where they do not."""
     asked: set[int] = set()
     patience = time.monotonic() + GRACE
     stopped = process.poll() is None
     while process.poll() is None or _group(process.pid):
-        for one in _group(process.pid) if stopped else ():
-            # what Snakemake still starts is a report of what there is; and a shell would end before the training that
-            # it waits for, whose job would then be taken for over
-            if one.pid not in asked and one.info["name"] not in SHELLS:
-                asked.add(one.pid)
+        for child in _group(process.pid) if stopped else ():
+            # what Snakemake still starts is a report of what there is; a shell would end before the training that it
+            # waits for, and its job would count as over
+            if child.pid not in asked and child.info["name"] not in SHELLS:
+                asked.add(child.pid)
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    one.send_signal(signal.SIGTERM)
+                    child.send_signal(signal.SIGTERM)
         if time.monotonic() > patience:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -39,10 +39,10 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def _group(number: int) -> list[psutil.Process]:
-    """The processes of a group that still run; one that ended and that nobody waited for does not."""
-    found = []
-    for one in psutil.process_iter(["name", "status"]):
+    """Processes of a group that still run; a zombie does not count."""
+    members = []
+    for process in psutil.process_iter(["name", "status"]):
         with contextlib.suppress(ProcessLookupError):
-            if os.getpgid(one.pid) == number and one.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(one)
-    return found
+            if os.getpgid(process.pid) == number and process.info["status"] != psutil.STATUS_ZOMBIE:
+                members.append(process)
+    return members

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 class Bar:
-    """Shows stage, loss and time left of one piece of work; use it as a context manager."""
+    """Display of stage, loss and time left of one piece of work; use it as a context manager."""
 
     def __init__(self, title: str, total: int, every: float = 15.0) -> None:
         self.title, self.total, self.every = title, max(total, 1), every
@@ -33,7 +33,12 @@ class Bar:
             self.bar.stop()
 
     def update(self, done: int, note: str = "") -> None:
-        """Say that `done` of the total is done; `note` holds stage and losses."""
+        """Show progress.
+
+        Args:
+            done: How much of the total is done.
+            note: Stage and losses.
+        """
         if self.bar:
             self.bar.update(self.task, completed=done, note=note)
             return

@@ -1,4 +1,4 @@
-"""What a table was made with, as JSON beside it: `gan.csv` has its record in `gan.info.json`."""
+"""Records of what a table was made with, as JSON beside it: `gan.csv` has its record in `gan.info.json`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,36 @@ DIGEST = "sha256"
 
 
 def record_path(table: Path) -> Path:
-    """Where the record of a table is."""
+    """Path of a table's record.
+
+    Args:
+        table: Where the table lies, .csv.
+
+    Returns:
+        Path beside the table, .info.json.
+    """
     return table.with_name(f"{table.stem}.info.json")
 
 
 def write_record(table: Path, record: dict[str, Any]) -> None:
-    """Write the record of a table that is on disk, with the table's checksum; call it last of all that is written."""
+    """Write the record of a table that is on disk, with the table's checksum; call it last of all that is written.
+
+    Args:
+        table: Where the table lies, .csv.
+        record: What the table was made with, by name.
+    """
     write_json(record_path(table), record | {DIGEST: file_digest(table)})
 
 
 def read_record(table: Path) -> dict[str, Any] | None:
-    """The record of a table; None where there is none, or where it is that of another table."""
+    """Record of a table.
+
+    Args:
+        table: Where the table lies, .csv.
+
+    Returns:
+        The record; None where there is none, or where it is that of another table.
+    """
     try:
         record = read_json(record_path(table))
         return record if isinstance(record, dict) and record.get(DIGEST) == file_digest(table) else None
@@ -33,7 +52,17 @@ def read_record(table: Path) -> dict[str, Any] | None:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content in hexadecimal digits; raises OtbenchError where it cannot be read."""
+    """SHA-256 of a file's content.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Hexadecimal digits (64).
+
+    Raises:
+        OtbenchError: The file cannot be read.
+    """
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

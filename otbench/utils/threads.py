@@ -1,4 +1,4 @@
-"""Threads of the libraries of linear algebra, and the modules that bring these libraries."""
+"""Threads of the libraries of linear algebra, and the modules that load these libraries."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from contextlib import contextmanager
 MODULES = ("torch", "pandas", "safetensors.torch", "sklearn.cluster", "scipy.stats", "scipy.linalg", "otbench.cli.app")
 
 
-#: what tells the libraries of linear algebra how many threads to start
+#: environment variables with the number of threads of the libraries of linear algebra
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for every library of linear algebra, as each job of a run has (`threads: 1`)."""
+    """Limit every library of linear algebra to one thread, as each job of a run has (`threads: 1`).
+
+    Yields:
+        Nothing.
+    """
     from threadpoolctl import threadpool_limits
 
     for name in MODULES:  # a library that is loaded later would not know
@@ -26,7 +30,11 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Inside, PyTorch computes on one CPU thread, so that sums have one order."""
+    """Limit PyTorch to one CPU thread, so that sums have one order.
+
+    Yields:
+        Nothing.
+    """
     import torch
 
     before = torch.get_num_threads()

@@ -42,25 +42,40 @@ CROPS = {
 
 
 def load(name: str, root: Path, unverified: bool = False) -> DataSet:
-    """CelebA, (162,770 + 19,867 + 19,962, 3, 64, 64) by the official partition.
+    """CelebA from the user's own copy, split by the official partition.
 
-    Read from img_align_celeba/ or img_align_celeba.zip, and list_eval_partition.txt, in `root` or `root`/celeba/.
-    The list may be missing: the parts of the official one are runs of picture numbers.
+    Args:
+        name: Name of the set, `celeba` or `celeba-140`.
+        root: Where the copy lies: img_align_celeba/ or img_align_celeba.zip, and list_eval_partition.txt, in `root` or
+            `root`/celeba/. The list may be missing: the parts of the official one are runs of picture numbers.
+        unverified: Whether to let in files whose checksum is not the publisher's.
+
+    Returns:
+        Data set (162,770 + 19,867 + 19,962, 3, 64, 64): train, validation and test.
+
+    Raises:
+        OtbenchError: Where the copy is missing, damaged or not the publisher's.
     """
     checksums = Checksums(unverified)
     place, read = _source(root, checksums)
     parts = _partition(place.parent / PARTITION, checksums)
     shape = study_crop if name == "celeba" else wae_crop
-    title, said = CROPS[name]
+    title, crop = CROPS[name]
     splits = {split: load_images(names, place, read, _aligned(shape), SIDE)[0] for split, names in parts.items()}
-    return DataSet(name=name, title=title, source=f"{SOURCE}; {said}{checksums.note}", **splits)
+    return DataSet(name=name, title=title, source=f"{SOURCE}; {crop}{checksums.note}", **splits)
 
 
 def study_crop(picture: np.ndarray) -> np.ndarray:
-    """The centre 160x160 of pictures (218, 178, 3) at 64x64, uint8, as TensorFlow 1 resizes (compare_gan's loader).
+    """The centre 160x160 of a picture at 64x64, as TensorFlow 1 resizes (compare_gan's loader).
 
-    Its bilinear rule reads new pixel i at old place 2.5 i, between two old pixels, with no smoothing before. The study
-    keeps the fractions, here the values are rounded to whole grey levels.
+    Its bilinear rule reads new pixel i at old place 2.5 i, between two old pixels, with no smoothing before. Lucic et
+    al. keep the fractions, here the values are rounded to whole grey levels.
+
+    Args:
+        picture: Picture (218, 178, 3) uint8.
+
+    Returns:
+        Picture (64, 64, 3) uint8.
     """
     (height, width), side = picture.shape[:2], 160
     top, left = (height - side) // 2, (width - side) // 2
@@ -74,7 +89,14 @@ def study_crop(picture: np.ndarray) -> np.ndarray:
 
 
 def wae_crop(picture: np.ndarray) -> np.ndarray:
-    """The 140x140 from left 19, top 39 of pictures (218, 178, 3) at 64x64, uint8, by Pillow's Lanczos (WAE)."""
+    """The 140x140 from left 19, top 39 of a picture at 64x64, by Pillow's Lanczos (WAE).
+
+    Args:
+        picture: Picture (218, 178, 3) uint8.
+
+    Returns:
+        Picture (64, 64, 3) uint8.
+    """
     cropped = Image.fromarray(picture).crop((19, 39, 159, 179))
     return np.asarray(cropped.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
 
@@ -82,8 +104,8 @@ def wae_crop(picture: np.ndarray) -> np.ndarray:
 def _aligned(shape: Callable[[np.ndarray], np.ndarray]) -> Callable[[Image.Image, str], np.ndarray]:
     def checked(picture: Image.Image, where: str) -> np.ndarray:
         if picture.size != ALIGNED:
-            found = f"{picture.width}x{picture.height}"
-            raise OtbenchError(f"{where}: expected an aligned picture of {ALIGNED[0]}x{ALIGNED[1]}, found {found}")
+            size = f"{picture.width}x{picture.height}"
+            raise OtbenchError(f"{where}: expected an aligned picture of {ALIGNED[0]}x{ALIGNED[1]}, found {size}")
         return shape(np.asarray(picture))
 
     return checked
@@ -133,9 +155,9 @@ def _partition(path: Path, checksums: Checksums) -> dict[str, list[str]]:
     checksums.check(path, None, DIGESTS[PARTITION])
     for number, line in enumerate(lines, 1):
         # a name without slashes cannot lead out of the folder
-        if not (found := re.fullmatch(r"(\d+\.(?:jpg|png))\s+([012])\s*", line)):
+        if not (match := re.fullmatch(r"(\d+\.(?:jpg|png))\s+([012])\s*", line)):
             raise OtbenchError(f"{path}, line {number}: expected a picture and 0, 1 or 2, found '{line[:60]}'")
-        parts[CODES[found[2]]].append(found[1])
+        parts[CODES[match[2]]].append(match[1])
     if empty := [split for split, names in parts.items() if not names]:
         raise OtbenchError(f"{path}: it puts no picture into {empty[0]}")
     return parts

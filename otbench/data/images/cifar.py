@@ -40,9 +40,19 @@ COUNT, VALIDATION = 10_000, 10_000
 
 
 def load(name: str, root: Path, unverified: bool = False) -> DataSet:
-    """CIFAR-10, (40,000 + 10,000 + 10,000, 3, 32, 32), from `root`/cifar-10-batches-bin/ or its archive in `root`.
+    """CIFAR-10; the last training batch is the validation split.
 
-    The last training batch is the validation split.
+    Args:
+        name: Name of the set, `cifar10`.
+        root: Where the batches lie: cifar-10-batches-bin/ or the archive, which is downloaded where neither is there.
+        unverified: Whether to let in files whose checksum is not the publisher's.
+
+    Returns:
+        Data set (40,000 + 10,000 + 10,000, 3, 32, 32): train, validation and test.
+
+    Raises:
+        OtbenchError: Where a file is damaged or not the publisher's.
+        WorkFailed: Where the download fails.
     """
     checksums = Checksums(unverified)
     size = COUNT * (1 + int(np.prod(SHAPE)))
@@ -52,8 +62,8 @@ def load(name: str, root: Path, unverified: bool = False) -> DataSet:
         contents = {file: read(folder / file, size) for file in BATCHES}
     else:
         where = fetch(ARCHIVE, root)
-        held = read_tar(where, [f"{FOLDER}/{file}" for file in BATCHES], size)
-        contents = {file: held[f"{FOLDER}/{file}"] for file in BATCHES}
+        members = read_tar(where, [f"{FOLDER}/{file}" for file in BATCHES], size)
+        contents = {file: members[f"{FOLDER}/{file}"] for file in BATCHES}
     batches = []
     for file, content in contents.items():
         checksums.check(where / file, content, BATCHES[file])

@@ -20,7 +20,18 @@ CHUNK = 500
 
 
 def read_from(folder: Path, name: str) -> bytes:
-    """The content of the file `name` in `folder`; raises OtbenchError where it cannot be read."""
+    """The content of a file.
+
+    Args:
+        folder: Where the file lies.
+        name: Name of the file in the folder.
+
+    Returns:
+        Bytes of the file.
+
+    Raises:
+        OtbenchError: Where it cannot be read.
+    """
     try:
         return (folder / name).read_bytes()
     except OSError as error:
@@ -28,7 +39,18 @@ def read_from(folder: Path, name: str) -> bytes:
 
 
 def decoded(content: bytes, where: str) -> Image.Image:
-    """The picture in `content`; raises OtbenchError where it is none, is cut short or has over 8 bits a channel."""
+    """The picture in the content of a file.
+
+    Args:
+        content: Bytes of the file.
+        where: Where the picture lies, for errors.
+
+    Returns:
+        The picture, loaded, in its own mode.
+
+    Raises:
+        OtbenchError: Where there is none, it is cut short or has over 8 bits a channel.
+    """
     try:
         picture = Image.open(BytesIO(content))
         picture.load()
@@ -37,8 +59,8 @@ def decoded(content: bytes, where: str) -> Image.Image:
     except (
         Exception
     ) as error:  # each of Pillow's formats has errors of its own for a damaged file, TypeError among them
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise OtbenchError(f"{where}: the picture cannot be read ({said})") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OtbenchError(f"{where}: the picture cannot be read ({reason})") from error
     if picture.mode in DEEP:
         raise OtbenchError(f"{where}: expected 8 bits a channel, found a picture of mode {picture.mode}")
     return picture
@@ -52,11 +74,23 @@ def load_images(
     size: int,
     upright: bool = False,
 ) -> tuple[np.ndarray, bool, int]:
-    """Every picture called `names`, (n, 3, size, size) uint8, whether all are grey, and how many are animations.
+    """Pictures as one array; of an animation the first frame is taken.
 
-    place: the folder or archive, for errors. read: name -> content of the file. shape: (picture in RGB, where it is)
-    -> (size, size, 3) uint8. Both run in threads, for Pillow computes beside Python. upright: turn each as the
-    orientation in its EXIF data says. Of an animation the first frame is taken.
+    `read` and `shape` run in threads, for Pillow computes beside Python.
+
+    Args:
+        names: Names of the pictures.
+        place: Folder or archive of the pictures, for errors.
+        read: From a name to the content of the file.
+        shape: From (picture in RGB, where it lies) to (size, size, 3) uint8.
+        size: Side of the images, in pixels.
+        upright: Whether to turn each picture as the orientation in its EXIF data says.
+
+    Returns:
+        Images (n, 3, size, size) uint8, whether all are grey, and the number of animations.
+
+    Raises:
+        OtbenchError: Where a picture cannot be read.
     """
     images = np.empty((len(names), 3, size, size), np.uint8)
 
@@ -71,8 +105,8 @@ def load_images(
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, Bar("reading pictures", len(names)) as bar:
         for start in range(0, len(names), CHUNK):
             rows = range(start, min(start + CHUNK, len(names)))
-            found = list(pool.map(take, rows))
-            grey = grey and all(one for one, _ in found)
-            animations += sum(moves for _, moves in found)
+            flags = list(pool.map(take, rows))
+            grey = grey and all(plain for plain, _ in flags)
+            animations += sum(moves for _, moves in flags)
             bar.update(rows.stop)
     return images, grey, animations

@@ -23,7 +23,16 @@ SEED = 201
 
 
 def load(name: str, root: Path, unverified: bool = False) -> DataSet:
-    """The digits, (797 + 500 + 500, 1, 16, 16), split by a fixed random permutation. `root` is not needed."""
+    """The digits, split by a fixed random permutation.
+
+    Args:
+        name: Name of the set, `digits`.
+        root: Not needed.
+        unverified: Not needed.
+
+    Returns:
+        Data set (797 + 500 + 500, 1, 16, 16): train, validation and test.
+    """
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -42,10 +51,16 @@ def load(name: str, root: Path, unverified: bool = False) -> DataSet:
 
 
 def doubled(images: np.ndarray) -> np.ndarray:
-    """Images (n, h, w) at twice the resolution, (n, 2h, 2w) float64, bilinear.
+    """Images at twice the resolution, bilinear.
 
     A new pixel's centre lies a quarter of an old pixel from the nearest old centre, so it takes 3/4 of that pixel and
     1/4 of the next; beyond the border the outermost pixel goes on.
+
+    Args:
+        images: Images (n, h, w).
+
+    Returns:
+        Images (n, 2h, 2w) float64.
     """
     for axis in (1, 2):
         edges = [(0, 0)] * 3

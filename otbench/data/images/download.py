@@ -39,7 +39,15 @@ class Remote:
 
 
 def digest_of(file: BinaryIO, algorithm: str) -> str:
-    """`algorithm:` and the hexadecimal digest of what is left to read in `file`."""
+    """The digest of what is left to read in a file.
+
+    Args:
+        file: File, open for reading bytes.
+        algorithm: Name of the algorithm, as `md5`.
+
+    Returns:
+        `algorithm:` and the hexadecimal digest.
+    """
     sums = hashlib.new(algorithm, usedforsecurity=False)
     while chunk := file.read(CHUNK):
         sums.update(chunk)
@@ -47,10 +55,21 @@ def digest_of(file: BinaryIO, algorithm: str) -> str:
 
 
 def fetch(remote: Remote, root: Path) -> Path:
-    """The path of `remote` below `root`; downloaded where it is not there.
+    """The path of a publisher's file, downloaded where it is not there.
 
-    What an interrupted download leaves behind (`.part`) is gone on with. The file takes its place only once its
-    checksum is right. Raises WorkFailed with what to put where when no address can be reached or none gives the file.
+    An interrupted download is resumed from what it left behind (`.part`). The file takes its place only once its
+    checksum is right.
+
+    Args:
+        remote: The publisher's file.
+        root: Folder that the file lies below.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        OtbenchError: Where the folder cannot be made.
+        WorkFailed: Where no address can be reached or none gives the file; it says what to put where.
     """
     path = root / remote.name
     if path.exists():
@@ -80,14 +99,14 @@ def _download(address: str, path: Path, remote: Remote) -> None:
     part = path.with_name(path.name + ".part")
     resumed = part.exists() and part.stat().st_size > 0
     _receive(address, part)
-    found = _digest(part, remote)
-    if found != remote.digest and resumed:
+    digest = _digest(part, remote)
+    if digest != remote.digest and resumed:
         part.unlink()
         _receive(address, part)
-        found = _digest(part, remote)
-    if found != remote.digest:
+        digest = _digest(part, remote)
+    if digest != remote.digest:
         part.unlink()
-        raise WorkFailed(f"expected {remote.digest}, got {found}")
+        raise WorkFailed(f"expected {remote.digest}, got {digest}")
     os.replace(part, path)
 
 
@@ -129,8 +148,8 @@ def _append(address: str, part: Path, had: int) -> None:
 
 
 def _starts_at(answer: http.client.HTTPResponse, had: int) -> bool:
-    found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-    if not found or int(found[1]) != had:
+    match = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+    if not match or int(match[1]) != had:
         raise http.client.HTTPException(f"asked for bytes from {had}, got '{answer.headers.get('Content-Range')}'")
     return True
 

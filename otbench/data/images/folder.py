@@ -21,7 +21,7 @@ from otbench.errors import OtbenchError
 from otbench.utils.paths import folder_and_side
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-#: endings of pictures that are not read: in tables of what was left out they are named
+#: endings of pictures that are not read, but counted among what was left out
 OTHERS = {".apng", ".avif", ".dng", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jxl", ".pbm", ".pnm", ".svg", ".tga"}
 #: folders that hold splits of a set of images, not classes
 SPLIT_FOLDERS = {"dev", "test", "train", "training", "val", "valid", "validation"}
@@ -52,17 +52,26 @@ class Listing:
 
 
 def load(text: str) -> DataSet:
-    """The pictures in the folder PATH and the folders below it, where `text` is PATH or PATH@SIZE.
+    """The pictures in a folder and the folders below it, as a data set.
 
-    The largest centre square of each is brought to SIZE x SIZE (32 unless given) by Pillow's Lanczos, which smooths
-    before it shrinks; one channel where all are grey, else three, transparency dropped. EXIF orientation is applied,
-    and of an animation the first frame taken. Links are followed. In the order of their paths, a
-    fixed random permutation puts 80 % into train and 10 % each into validation and test. Where every picture lies in
-    one of several folders of PATH, those are the classes.
+    The largest centre square of each is brought to SIZE x SIZE by Pillow's Lanczos, which smooths before it shrinks;
+    one channel where all are grey, else three, transparency dropped. EXIF orientation is applied, and of an animation
+    the first frame taken. Links are followed. In the order of their paths, a fixed random permutation puts 80 % into
+    train and 10 % each into validation and test. Where every picture lies in one of several folders of PATH, those are
+    the classes.
+
+    Args:
+        text: PATH or PATH@SIZE, SIZE in pixels, 32 unless given.
+
+    Returns:
+        The data set.
+
+    Raises:
+        OtbenchError: Where PATH is no folder of pictures, SIZE is outside 8 to 256, or a picture cannot be read.
     """
     path, side = _parsed(text)
-    found = listing(path)
-    names, classes = found.names, found.classes
+    files = listing(path)
+    names, classes = files.names, files.classes
     read, shape = partial(read_from, path), partial(_square, side=side)
     images, grey, animations = load_images(names, path, read, shape, side, upright=True)
     if grey:
@@ -75,7 +84,7 @@ def load(text: str) -> DataSet:
         numbers = np.array([classes.index(_top(name)) for name in names], np.int64)
         labels = {split: numbers[rows] for split, rows in parts.items()}
     notes = [f"of {animations} animations the first frame"] if animations else []
-    notes += [f"left out: {', '.join(found.left_out)}"] if found.left_out else []
+    notes += [f"left out: {', '.join(files.left_out)}"] if files.left_out else []
     source = f"the user's own: {len(names):,} pictures, centre square brought to {side}x{side} by Lanczos"
     return DataSet(
         name="folder-" + re.sub(r"[^a-z0-9]+", "-", path.name.lower()).strip("-"),
@@ -88,14 +97,28 @@ def load(text: str) -> DataSet:
 
 
 def side_of(text: str) -> int:
-    """The side, in pixels, that pictures of PATH or PATH@SIZE are brought to."""
+    """The side that pictures of a folder are brought to.
+
+    Args:
+        text: PATH or PATH@SIZE.
+
+    Returns:
+        Side, in pixels.
+
+    Raises:
+        OtbenchError: Where there is no PATH, or SIZE is outside 8 to 256.
+    """
     return _parsed(text)[1]
 
 
 def contents(text: str) -> str:
-    """Twelve digits that change where a picture of the folder PATH or PATH@SIZE is added, removed or written anew.
+    """A digest that changes where a picture of a folder is added, removed or written anew.
 
-    They are made of names, sizes and times of change. `missing` where it is no folder of pictures.
+    Args:
+        text: PATH or PATH@SIZE.
+
+    Returns:
+        Twelve hexadecimal digits, of names, sizes and times of change; `missing` where it is no folder of pictures.
     """
     try:
         path, side = _parsed(text)
@@ -109,20 +132,28 @@ def contents(text: str) -> str:
 
 
 def check(text: str, least: int, labelled: bool) -> None:
-    """Raise OtbenchError where the folder PATH or PATH@SIZE has fewer than `least` pictures or lacks classes.
+    """Check that a folder of images has enough pictures, and classes where they are needed.
 
-    labelled: whether classes are needed. A folder that is not there passes: it is missed where it is read.
+    A folder that is not there passes: it is missed where it is read.
+
+    Args:
+        text: PATH or PATH@SIZE.
+        least: Smallest number of pictures.
+        labelled: Whether classes are needed.
+
+    Raises:
+        OtbenchError: Where it has fewer pictures or lacks classes.
     """
     path, _ = _parsed(text)
     if not path.is_dir():
         return
-    found = listing(path, least=0)
-    if len(found.names) < least:
+    files = listing(path, least=0)
+    if len(files.names) < least:
         raise OtbenchError(
             f"folder {path}: expected at least {least} pictures, for a tenth of them is the test split and the metrics"
-            f" need {least // 10} there, {_counted(found)}"
+            f" need {least // 10} there, {_counted(files)}"
         )
-    if labelled and not found.classes:
+    if labelled and not files.classes:
         raise OtbenchError(
             f"folder {path}: expected every picture in one of several folders, the classes, for the classifier whose"
             " features images are compared in is trained on them; without classes: `features: [inception]`"
@@ -140,10 +171,18 @@ def _parsed(text: str) -> tuple[Path, int]:
 
 
 def listing(path: Path, least: int = LEAST) -> Listing:
-    """The pictures in `path` and the folders below it, those behind links too; hidden files are left out.
+    """The pictures in a folder and the folders below it, those behind links too; hidden files are left out.
 
-    Raises OtbenchError where `path` is no folder or holds fewer than `least` pictures, where a name is no UTF-8, and
-    where the folders at the top are splits (train, val).
+    Args:
+        path: The folder.
+        least: Smallest number of pictures.
+
+    Returns:
+        Names of the pictures, and what was left out.
+
+    Raises:
+        OtbenchError: Where `path` is no folder or holds fewer than `least` pictures, where a name is no UTF-8, and
+            where the folders at the top are splits (train, val).
     """
     if not path.is_dir():
         raise OtbenchError(f"folder {path} does not exist; expected a folder of images")
@@ -156,7 +195,7 @@ def listing(path: Path, least: int = LEAST) -> Listing:
             others[ending] += 1
         elif ending in SUFFIXES and file.is_file():
             names.append(name)
-    found = Listing(sorted(names), dangling, dict(others))
+    files = Listing(sorted(names), dangling, dict(others))
     tops = {_top(name) for name in names}
     if names and {top.lower() for top in tops} <= SPLIT_FOLDERS:
         raise OtbenchError(
@@ -165,17 +204,17 @@ def listing(path: Path, least: int = LEAST) -> Listing:
         )
     if len(names) < least:
         raise OtbenchError(
-            f"folder {path}: expected at least {least} pictures ({', '.join(sorted(SUFFIXES))}), {_counted(found)}"
+            f"folder {path}: expected at least {least} pictures ({', '.join(sorted(SUFFIXES))}), {_counted(files)}"
         )
-    return found
+    return files
 
 
 def _files(path: Path) -> Iterator[str]:
     """Paths of the files below `path`, relative to it; hidden ones are left out, and links back to a folder above."""
     for place, folders, files in os.walk(path, followlinks=True):
-        above = {os.path.realpath(place)} | {os.path.realpath(one) for one in _between(path, Path(place))}
-        shown = [name for name in folders if not name.startswith(".")]
-        folders[:] = sorted(name for name in shown if os.path.realpath(os.path.join(place, name)) not in above)
+        above = {os.path.realpath(place)} | {os.path.realpath(folder) for folder in _between(path, Path(place))}
+        visible = [name for name in folders if not name.startswith(".")]
+        folders[:] = sorted(name for name in visible if os.path.realpath(os.path.join(place, name)) not in above)
         for name in files:
             if name.startswith("."):
                 continue
@@ -189,8 +228,8 @@ def _files(path: Path) -> Iterator[str]:
 
 
 def _between(root: Path, place: Path) -> list[Path]:
-    """`root`, `place` and the folders between them, as they are called."""
-    return [root, *(one for one in (place, *place.parents) if root in one.parents)]
+    """`root`, `place` and the folders between them, by their names in the path."""
+    return [root, *(folder for folder in (place, *place.parents) if root in folder.parents)]
 
 
 def _top(name: str) -> str:

@@ -14,10 +14,20 @@ UNSIGNED_BYTE = 0x08
 
 
 def read_idx(path: Path, shape: tuple[int, ...], digest: str, checksums: Checksums) -> np.ndarray:
-    """The uint8 array of `shape` in the idx file at `path`, unpacked where it is a gzip file.
+    """The array in an idx file, unpacked where it is a gzip file.
 
-    digest: the publisher's, of the unpacked file (header included). Raises OtbenchError where the file is cut short,
-    is no idx file of bytes, has another shape, or where `checksums` does not let it in.
+    Args:
+        path: Where the file lies.
+        shape: Shape of the array.
+        digest: The publisher's digest of the unpacked file (header included), as `md5:...`.
+        checksums: Whether other files are let in, and the list of them.
+
+    Returns:
+        Array of `shape`, uint8.
+
+    Raises:
+        OtbenchError: Where the file is cut short, is no idx file of bytes, has another shape, or where `checksums` does
+            not let it in.
     """
     start = 4 + 4 * len(shape)
     content = read(path, start + int(np.prod(shape)))
@@ -27,8 +37,8 @@ def read_idx(path: Path, shape: tuple[int, ...], digest: str, checksums: Checksu
             f"{path}: expected an idx file of bytes with {len(shape)} axes (it starts with "
             f"{bytes([0, 0, UNSIGNED_BYTE, len(shape)]).hex(' ')}), found {content[:4].hex(' ')}"
         )
-    found = struct.unpack(f">{axes}I", content[4:start])
-    if found != shape:
-        raise OtbenchError(f"{path}: expected an array of shape {shape}, found {found}")
+    lengths = struct.unpack(f">{axes}I", content[4:start])
+    if lengths != shape:
+        raise OtbenchError(f"{path}: expected an array of shape {shape}, found {lengths}")
     checksums.check(path, content, digest)
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

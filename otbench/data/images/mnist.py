@@ -83,15 +83,41 @@ SETS = {
 
 
 def load(name: str, root: Path, unverified: bool = False) -> DataSet:
-    """MNIST or Fashion-MNIST, (50,000 + 10,000 + 10,000, 1, 28, 28), from `root`/<name>/.
+    """MNIST or Fashion-MNIST; the last 10,000 training images are the validation split.
 
-    The last 10,000 training images are the validation split; the study's epochs count 50,000 images too.
+    Lucic et al.'s epochs count 50,000 images too.
+
+    Args:
+        name: Name of the set, `mnist` or `fashion-mnist`.
+        root: Folder whose folder `name` holds the files, which are downloaded where they are not there.
+        unverified: Whether to let in files whose checksum is not the publisher's.
+
+    Returns:
+        Data set (50,000 + 10,000 + 10,000, 1, 28, 28): train, validation and test.
+
+    Raises:
+        OtbenchError: Where a file is damaged or not the publisher's.
+        WorkFailed: Where a download fails.
     """
     return assemble(name, SETS[name], root, unverified)
 
 
 def assemble(name: str, known: IdxSet, root: Path, unverified: bool = False) -> DataSet:
-    """The data set that `known` describes, from the files below `root`/`name`, packed or not."""
+    """A data set of the family from its files, packed or not.
+
+    Args:
+        name: Name of the data set, and of the folder below `root` that holds its files.
+        known: Description of the set.
+        root: Folder that the files lie below; they are downloaded where they are not there.
+        unverified: Whether to let in files whose checksum is not the publisher's.
+
+    Returns:
+        The data set.
+
+    Raises:
+        OtbenchError: Where a file is damaged or not the publisher's.
+        WorkFailed: Where a download fails.
+    """
     checksums = Checksums(unverified)
     splits: dict[str, Labelled] = {}
     for (split, pattern), count in zip(FILES.items(), known.counts, strict=True):

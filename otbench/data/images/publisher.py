@@ -19,17 +19,23 @@ class Checksums:
         self.unverified, self.differing = unverified, []
 
     def check(self, path: Path, content: bytes | None, digest: str) -> None:
-        """Compare `content`, or where it is None the file itself, with `digest` (`md5:...`).
+        """Compare a file's digest with the publisher's.
 
-        Raises OtbenchError where they differ and that is not let in.
+        Args:
+            path: Where the file lies.
+            content: Content to compare; None compares the file itself.
+            digest: The publisher's digest, as `md5:...`.
+
+        Raises:
+            OtbenchError: Where they differ and that is not let in.
         """
         with io.BytesIO(content) if content is not None else open(path, "rb") as file:
-            found = digest_of(file, digest.split(":")[0])
-        if found == digest:
+            actual = digest_of(file, digest.split(":")[0])
+        if actual == digest:
             return
         if not self.unverified:
             raise OtbenchError(
-                f"{path} is not the publisher's file: expected {digest}, found {found}; "
+                f"{path} is not the publisher's file: expected {digest}, found {actual}; "
                 "replace it, or let it in with --unverified (OTBENCH_UNVERIFIED=1)"
             )
         self.differing.append(path.name)
@@ -44,7 +50,18 @@ class Checksums:
 
 
 def read(path: Path, size: int) -> bytes:
-    """The `size` bytes of a file, unpacked where it is a gzip file; raises OtbenchError where it holds more or less."""
+    """The content of a file, unpacked where it is a gzip file.
+
+    Args:
+        path: Where the file lies.
+        size: Number of bytes of the content.
+
+    Returns:
+        The content.
+
+    Raises:
+        OtbenchError: Where the file cannot be read, or holds more or fewer bytes.
+    """
     try:
         with open(path, "rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
@@ -56,26 +73,35 @@ def read(path: Path, size: int) -> bytes:
 
 
 def read_tar(path: Path, names: list[str], size: int) -> dict[str, bytes]:
-    """The contents of the regular files `names` in the tar archive at `path`, each of `size` bytes.
+    """The contents of regular files in a tar archive.
 
-    Raises OtbenchError where the archive is cut short, or one is missing, of another size, or a link.
+    Args:
+        path: Where the archive lies.
+        names: Names of the files in the archive.
+        size: Number of bytes of each file.
+
+    Returns:
+        Contents by name.
+
+    Raises:
+        OtbenchError: Where the archive is cut short, or a file is missing, of another size, or a link.
     """
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     try:
         with tarfile.open(path, "r:*") as archive:
             for member in archive:
                 name = PurePosixPath(member.name).as_posix()
-                if name not in names or name in found:
+                if name not in names or name in contents:
                     continue
                 if not member.isreg():
                     raise OtbenchError(f"{path}: expected {name} to be a regular file in the archive")
-                found[name] = _sized(path / name, archive.extractfile(member).read(size + 1), size)
+                contents[name] = _sized(path / name, archive.extractfile(member).read(size + 1), size)
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise OtbenchError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     for name in names:
-        if name not in found:
+        if name not in contents:
             raise OtbenchError(f"{path}: there is no {name} in the archive")
-    return found
+    return contents
 
 
 def _sized(path: Path, content: bytes, size: int) -> bytes:

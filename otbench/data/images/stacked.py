@@ -31,11 +31,25 @@ SAME_SPLIT = (
 
 
 def load(name: str, root: Path, unverified: bool = False) -> DataSet:
-    """Stacked MNIST, (128,000 + 26,000 + 26,000, 3, 28, 28), from `root`/mnist/; or, with no download, stacked digits.
+    """Stacked MNIST, or, with no download, stacked digits.
 
-    The latter, `stacked-digits`, are (12,800 + 5,000 + 5,000, 3, 16, 16) of scikit-learn's digits. Each channel is a
-    digit picked with replacement from the same split of the grey set; the class of an image is the number of three
-    figures that its channels make, 0 to 999.
+    Each channel is a digit picked with replacement from the same split of the grey set; the class of an image is the
+    number of three figures that its channels make, 0 to 999.
+
+    Args:
+        name: Name of the set, `stacked-mnist` or `stacked-digits`.
+        root: Folder whose folder mnist holds MNIST's files, which are downloaded where they are not there;
+            `stacked-digits` does not need it.
+        unverified: Whether to let in files whose checksum is not the publisher's.
+
+    Returns:
+        Data set (128,000 + 26,000 + 26,000, 3, 28, 28) of MNIST, or (12,800 + 5,000 + 5,000, 3, 16, 16) of
+        scikit-learn's
+        digits.
+
+    Raises:
+        OtbenchError: Where a file is damaged or not the publisher's.
+        WorkFailed: Where a download fails.
     """
     if name == "stacked-digits":
         note = f"{NOTE}12,800 training images and 5,000 to compare with, {SAME_SPLIT}"
@@ -52,10 +66,19 @@ def stacked(
     title: str = "",
     note: str = f"{NOTE}{SAME_SPLIT}",
 ) -> DataSet:
-    """`counts[split]` = (images, seed) stacks of the grey images in each split of `digits`, which has ten classes.
+    """Stacks of three grey images of each split as the channels of one image.
 
-    even: splits in which all 1,000 classes come equally often (up to one image, where 1,000 does not divide the count);
-    in the others they come as often as chance has it.
+    Args:
+        name: Name of the data set.
+        digits: Grey images of ten classes.
+        counts: (Number of images, seed) of each split.
+        even: Splits in which all 1,000 classes come equally often (up to one image, where 1,000 does not divide the
+            count); in the others they come as often as chance has it.
+        title: Title of the data set in tables; default: its name.
+        note: What to add to the source of the grey images.
+
+    Returns:
+        The data set.
     """
     splits: dict[str, Labelled] = {}
     for split, (count, seed) in counts.items():
@@ -75,12 +98,20 @@ def stacked(
 
 
 def evenly(labels: np.ndarray, count: int, draw: np.random.RandomState) -> np.ndarray:
-    """Rows (count, 3) of digits with these labels, so that all 1,000 triples of labels come equally often.
+    """Rows of digits that make all 1,000 triples of labels equally often.
 
     The order of triples is random; of the digits with a label each is as likely as the others.
+
+    Args:
+        labels: Labels (n,) of the digits, 0 to 9.
+        count: Number of triples.
+        draw: Generator of the picks.
+
+    Returns:
+        Rows (count, 3) of the digits.
     """
     triples = draw.permutation(count) % 1000
-    wanted = np.stack([triples // 100, triples // 10 % 10, triples % 10], axis=1)
+    digits = np.stack([triples // 100, triples // 10 % 10, triples % 10], axis=1)
     order, sizes = np.argsort(labels, kind="stable"), np.bincount(labels, minlength=10)
-    within = np.floor(draw.random_sample(wanted.shape) * sizes[wanted]).astype(np.int64)
-    return order[(np.cumsum(sizes) - sizes)[wanted] + within]
+    within = np.floor(draw.random_sample(digits.shape) * sizes[digits]).astype(np.int64)
+    return order[(np.cumsum(sizes) - sizes)[digits] + within]

@@ -15,7 +15,16 @@ SOURCE = "Lin et al. 2018 (PacGAN), section 4.1; code of the paper"
 
 
 def load(name: str, root: Path, unverified: bool = False) -> DataSet:
-    """The set called `name`, drawn afresh from its mixture; `root` is not needed."""
+    """A set of points, drawn afresh from its mixture.
+
+    Args:
+        name: Name of the set, `grid` or `ring`.
+        root: Not needed.
+        unverified: Not needed.
+
+    Returns:
+        The data set.
+    """
     if name == "grid":
         return mixture(name, "2D grid, 25 Gaussians", SOURCE, grid_modes([-4, -2, 0, 2, 4]), 0.05, 100_000, 101)
     return mixture(name, "2D ring, 8 Gaussians", SOURCE, ring_modes(8, 1.0), 0.01, 100_000, 102)

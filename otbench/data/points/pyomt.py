@@ -21,7 +21,16 @@ SOURCE = "code of An et al. 2020 (pyOMT), demo1; family of Gulrajani et al. 2017
 
 
 def load(name: str, root: Path, unverified: bool = False) -> DataSet:
-    """The set called `name`, drawn afresh; `root` is not needed."""
+    """A set of points, drawn afresh.
+
+    Args:
+        name: Name of the set, `grid-pyomt`, `ring-pyomt` or `swissroll`.
+        root: Not needed.
+        unverified: Not needed.
+
+    Returns:
+        The data set.
+    """
     if name == "grid-pyomt":
         centres = grid_modes([-4, -2, 0, 2, 4]) / 2.828
         return mixture(name, "2D grid at pyOMT's scale", SOURCE, centres, 0.05 / 2.828, 256, 103)

@@ -60,7 +60,14 @@ class AAE(Coding):
         return [Stage("adversarial", self.step, {"real": Real((c.batch,)), "eps": codes, "prior": codes})]
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of encoder and decoder, and one of the discriminator."""
+        """One update of encoder and decoder, and one of the discriminator.
+
+        Args:
+            batch: Images `real` (R, B, c, h, w), and Gaussian noise `eps` and codes `prior` (R, B, latent).
+
+        Returns:
+            Losses (R,), detached: `l1`, per pixel on [-1, 1], `adversarial` and `discriminator`.
+        """
         x, w = batch["real"], self.config.adversarial
         mean, log_variance = self.encoder(x).chunk(2, -1)
         codes = mean + (log_variance / 2).exp() * batch["eps"]

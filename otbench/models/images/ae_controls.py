@@ -15,7 +15,7 @@ from otbench.utils.rng import stream_seed
 class AEGaussian(Autoencoding):
     """Codes from the normal law with the mean and the covariance of the training codes, decoded.
 
-    What the autoencoder gives to a law that knows nothing of modes: the transport has to beat it.
+    The baseline for the transport: the same autoencoder with a law that ignores modes.
     """
 
     names = {"ae-gaussian": {}}
@@ -62,9 +62,9 @@ class AEGMM(Autoencoding):
         floor = c.floor * wide.var(0).mean() + 1e-12
         count = min(c.components, len(wide))
         state = stream_seed(seed, "law/mixture") % 2**32
-        found = GaussianMixture(count, reg_covar=floor, max_iter=50, random_state=state).fit(wide)
-        roots = np.stack([_root(k) for k in found.covariances_])
-        law = {"weights": found.weights_, "means": found.means_, "roots": roots}
+        mixture = GaussianMixture(count, reg_covar=floor, max_iter=50, random_state=state).fit(wide)
+        roots = np.stack([_root(k) for k in mixture.covariances_])
+        law = {"weights": mixture.weights_, "means": mixture.means_, "roots": roots}
         return {k: torch.from_numpy(v) for k, v in law.items()}, {}
 
     def draw_codes(self, law: Law, n: int, stream: torch.Generator) -> Tensor:

@@ -51,13 +51,13 @@ class AEOTGAN(AEOT):
     L_D = E max(0, 1 - D(x)) + E max(0, 1 + b(T(u)))
     L_G = -E b(T(u)) + content * E mean |G(E(x)) - x|^2 + feature * E mean |E(G(E(x))) - E(x)|^2 / v
 
-    The losses of the paper, their weights, the lengths of its codes and its schedule were not to be had. Its abstract
+    The paper's losses, their weights, the lengths of its codes and its schedule were not available. Its abstract
     says that the GAN is trained on the latent distribution that the extended map induces, and that the pairs of codes
     and real images restrict the generator further; a passage of it quoted elsewhere names a feature loss and a content
     loss on the given samples beside the discriminator. That is the form above. Chosen here: D with spectral
     normalisation and the hinge loss (SNGAN, whose networks stand in the same columns of the paper's table), one update
-    of D an update of G, the encoder in place of other features, and the weights; the study's budgets, half of them for
-    the autoencoder. G sees both kinds of codes in one batch, so that its normalisation sees them alike.
+    of D an update of G, the encoder in place of other features, and the weights; the budgets of Lucic et al., half of
+    them for the autoencoder. G sees both kinds of codes in one batch, so that its normalisation sees them alike.
 
     On digits after 400 updates (standard, width 8, three seeds) the Frechet distance to the test images (24 principal
     components) was 0.43, 0.98 without the pairs, 1.92 from scratch, and 10.0 from scratch without the pairs. Either of
@@ -97,12 +97,12 @@ class AEOTGAN(AEOT):
 
     def freeze(self) -> list[dict[str, float]]:
         """Fit the laws of the codes, draw from them, and start the generator."""
-        told = self.settle()
+        records = self.settle()
         self.fill()
         if not self.config.from_decoder:
             _, build = coders(self.config, self.data.shape)
             self.decoder.load(Replicas(build, self.seeds, "generator", self.device).state())
-        return told
+        return records
 
     def fill(self) -> None:
         """Draw every replica's codes; its law and its seed say which."""
@@ -114,12 +114,26 @@ class AEOTGAN(AEOT):
         }
 
     def codes_at(self, slot: Tensor) -> Tensor:
-        """Drawn codes (R, B, latent) at places slot (R, B) in [0, 1) of each replica's own."""
+        """Drawn codes at given places.
+
+        Args:
+            slot: Places (R, B) in [0, 1) among each replica's own codes.
+
+        Returns:
+            Codes (R, B, latent).
+        """
         row = (slot * self.config.drawn).long().clamp(max=self.config.drawn - 1)
         return torch.stack([self.pool[seed][k] for seed, k in zip(self.seeds, row, strict=True)])
 
     def adversarial_step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of the discriminator, then one of the generator on the same images."""
+        """One update of the discriminator, then one of the generator on the same images.
+
+        Args:
+            batch: Images `real` (R, B, c, h, w), and places `slot` (R, B) in [0, 1) of the drawn codes.
+
+        Returns:
+            Losses (R,), detached: `discriminator`, `generator`, `l2` (the content loss) and, with a weight, `feature`.
+        """
         c, x, half = self.config, batch["real"], self.config.batch
         self.encoder.eval()
         with torch.no_grad():
@@ -147,21 +161,35 @@ class AEOTGAN(AEOT):
 
 
 def pooled(found: TransportMap, rule: AngleRule, count: int, seed: int) -> Tensor:
-    """`count` codes (count, d) float64 of the extended map (An et al. 2020, ICLR, algorithm 2).
+    """Codes drawn from the extended map.
 
     Place k takes the first of its own source points that passes the angle threshold. So no place depends on another:
     where rounding turns one decision over, one code changes, and not all that come after it.
+
+    Args:
+        found: Map onto the training codes.
+        rule: Angle rule that cuts it.
+        count: Number of codes.
+        seed: Seed of the source points.
+
+    Returns:
+        Codes (count, d) float64.
+
+    Raises:
+        WorkFailed: When a code finds no source point under the threshold.
+
+    Source: An et al. 2020 (ICLR), algorithm 2.
     """
     draw = np.random.default_rng(seed)
     codes, missing = np.empty((count, found.dimension)), np.arange(count)
     for tried in range(TRIES):
-        x, left = found.source.sample(count, draw), []
+        x, failed = found.source.sample(count, draw), []
         for start in range(0, len(missing), BATCH):
             part = missing[start : start + BATCH]
-            there, fine = extended_at(found, x[part], rule)
-            codes[part[fine]] = there
-            left.append(part[~fine])
-        missing = np.concatenate(left)
+            samples, fine = extended_at(found, x[part], rule)
+            codes[part[fine]] = samples
+            failed.append(part[~fine])
+        missing = np.concatenate(failed)
         if not len(missing):
             return torch.from_numpy(codes)
         if tried >= 20 and len(missing) > 0.99 * count:

@@ -48,9 +48,9 @@ class ALI(Coding):
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:
-        """6,475 epochs of CIFAR-10; the set-up's 50 epochs on stacked digits, and the study's budget elsewhere."""
-        own = {"cifar10": cls.paper_steps, "stacked-mnist": STACKED, "stacked-digits": STACKED}
-        return own.get(dataset) or super().paper_budget(dataset)
+        """6,475 epochs of CIFAR-10; the set-up's 50 epochs on stacked digits, and Lucic et al.'s budget elsewhere."""
+        budgets = {"cifar10": cls.paper_steps, "stacked-mnist": STACKED, "stacked-digits": STACKED}
+        return budgets.get(dataset) or super().paper_budget(dataset)
 
     def build(self) -> None:
         """Encoder and decoder with one Adam, the discriminator with another."""
@@ -72,7 +72,14 @@ class ALI(Coding):
         return [Stage("adversarial", self.step, {"real": Real((c.batch,)), **inputs, "drop": Uniform((1,))})]
 
     def posterior(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation (..., latent) of what the encoder gives (..., 2 * latent)."""
+        """Mean and standard deviation of the codes.
+
+        Args:
+            encoded: Outputs of the encoder (..., 2 * latent).
+
+        Returns:
+            Mean and standard deviation, each (..., latent).
+        """
         mean, log_deviation = encoded.chunk(2, -1)
         return mean, log_deviation.exp()
 
@@ -81,13 +88,28 @@ class ALI(Coding):
         return self.posterior(encoded)[0]
 
     def pairs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Images (R, 2B, c, h, w) and codes (R, 2B, latent): pairs (x, E(x, eps)), then pairs (G(z), z)."""
+        """Pairs (x, E(x, eps)), then pairs (G(z), z).
+
+        Args:
+            batch: Images `real` (R, B, c, h, w), and noise `z` and `eps` (R, B, latent).
+
+        Returns:
+            Images (R, 2B, c, h, w) and codes (R, 2B, latent).
+        """
         mean, deviation = self.posterior(self.encoder(batch["real"]))
         images = torch.cat([batch["real"], self.decoder(batch["z"])], 1)
         return images, torch.cat([mean + deviation * batch["eps"], batch["z"]], 1)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One simultaneous update of all three networks."""
+        """One simultaneous update of all three networks.
+
+        Args:
+            batch: Images `real` (R, B, c, h, w), noise `z` and `eps` (R, B, latent), and `drop` (R, 1) in [0, 1), which
+                decides what the discriminator drops.
+
+        Returns:
+            Losses (R,), detached: `discriminator` and `generator`.
+        """
         real, fake = self.discriminator(*self.pairs(batch), batch["drop"]).chunk(2, 1)
         d = F.softplus(-real).mean(1) + F.softplus(fake).mean(1)
         g = F.softplus(real).mean(1) + F.softplus(-fake).mean(1)

@@ -21,10 +21,10 @@ MEASURED = 10_000
 
 
 class AutoencoderConfig(ImageConfig):
-    """Rate and beta1 of Lei et al. 2020 (6.1); networks and batch of the study."""
+    """Rate and beta1 of Lei et al. 2020 (6.1); networks and batch of Lucic et al. 2018."""
 
-    #: infogan: the study's, as in Lei et al. 2020; standard and resnet: columns of the AE-OT-GAN paper's table 1, taken
-    #: to be SNGAN's standard CNN and ResNet
+    #: infogan: Lucic et al.'s, as in Lei et al. 2020; standard and resnet: columns of the AE-OT-GAN paper's table 1,
+    #: taken to be SNGAN's standard CNN and ResNet
     networks: Literal["infogan", "standard", "resnet"] = "infogan"
     rate: float = Field(3e-3, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
@@ -38,7 +38,15 @@ class AutoencoderConfig(ImageConfig):
 
 
 def coders(config: AutoencoderConfig, shape: infogan.Shape) -> tuple[Callable[[], nn.Module], Callable[[], nn.Module]]:
-    """What builds the encoder, images -> (n, latent), and the decoder, codes (n, latent) -> images, of this config."""
+    """Builders of the encoder and of the decoder of a config.
+
+    Args:
+        config: Networks, sizes and depth.
+        shape: Shape (c, h, w) of an image.
+
+    Returns:
+        Functions that build the encoder, images -> (n, latent), and the decoder, codes (n, latent) -> images.
+    """
     c = config
     if c.networks != "infogan":
         nets = {"standard": sndcgan, "resnet": resnet}[c.networks]
@@ -51,7 +59,15 @@ def coders(config: AutoencoderConfig, shape: infogan.Shape) -> tuple[Callable[[]
 
 
 def halvings(shape: infogan.Shape, most: int) -> int:
-    """How often, up to `most`, both sides of an image (c, h, w) can be halved; the paper's 2 are asked for at least."""
+    """How often both sides of an image can be halved; the paper's 2 is taken to fit.
+
+    Args:
+        shape: Shape (c, h, w) of an image.
+        most: Largest number allowed.
+
+    Returns:
+        Number of halvings.
+    """
     fit = 2
     while fit < most and not any(side % 2 ** (fit + 1) for side in shape[1:]):
         fit += 1
@@ -95,14 +111,28 @@ class Autoencoding(LatentModel):
         ]
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of both networks."""
+        """One update of both networks.
+
+        Args:
+            batch: Images `real` (R, B, c, h, w).
+
+        Returns:
+            Loss `l2` (R,), mean squared error per pixel, detached.
+        """
         x = batch["real"]
         loss = (self.decoder(self.encoder(x)) - x).square().mean((1, 2, 3, 4))
         self.descend(autoencoder=loss)
         return {"l2": loss.detach()}
 
     def decoder_step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of the decoder; the encoder, in inference mode, is left as it is."""
+        """One update of the decoder; the encoder, in inference mode, is left as it is.
+
+        Args:
+            batch: Images `real` (R, B, c, h, w).
+
+        Returns:
+            Loss `l2` (R,), mean squared error per pixel, detached.
+        """
         x = batch["real"]
         with inference(self.encoder):
             codes = self.encoder(x)
@@ -111,29 +141,48 @@ class Autoencoding(LatentModel):
         return {"l2": loss.detach()}
 
     def freeze(self) -> list[dict[str, float]]:
-        """Hand the decoder's moments to its own optimiser and fit the laws of the codes."""
-        both, own = self.optimisers["autoencoder"], self.optimisers["decoder"]
+        """Hand the decoder's moments to its own optimiser and fit the laws of the codes.
+
+        Returns:
+            Records of `settle`, one a replica.
+        """
+        both, decoder = self.optimisers["autoencoder"], self.optimisers["decoder"]
         for tensor in self.decoder.parameters():
-            own.state[tensor] = both.state[tensor]
+            decoder.state[tensor] = both.state[tensor]
         return self.settle()
 
     def settle(self) -> list[dict[str, float]]:
-        """Fit the laws to the codes as they are from here on; the error so far and what is told of the laws."""
+        """Fit the laws to the codes as they are from here on.
+
+        Returns:
+            The error so far (`l2_before`, `l2_before_train`) and the numbers of the law, one record a replica.
+        """
         before = self.errors("l2_before")
-        self.laws, told = self.fit_laws(self.most())
-        return [a | b for a, b in zip(before, told, strict=True)]
+        self.laws, numbers = self.fit_laws(self.most())
+        return [a | b for a, b in zip(before, numbers, strict=True)]
 
     def most(self) -> int | None:
-        """Number of training codes that the law is fitted to; None for all."""
+        """Number of training codes that the law is fitted to.
+
+        Returns:
+            The number; None for all.
+        """
         return None
 
     def errors(self, name: str) -> list[dict[str, float]]:
-        """Mean squared error per pixel of every replica on the test split, and on the training split as `_train`."""
+        """Mean squared error per pixel of the reconstructions, on the test split and on the training split.
+
+        Args:
+            name: Name of the error in the records.
+
+        Returns:
+            Errors `<name>` and `<name>_train`, one record a replica.
+        """
         train = self.data.train
         if len(train) > MEASURED:
             train = train[np.linspace(0, len(train) - 1, MEASURED).astype(int)]
-        found = {name: self._error(self.data.reference), f"{name}_train": self._error(train)}
-        return [{k: float(v[r]) for k, v in found.items()} for r in range(len(self.seeds))]
+        errors = {name: self._error(self.data.reference), f"{name}_train": self._error(train)}
+        return [{k: float(v[r]) for k, v in errors.items()} for r in range(len(self.seeds))]
 
     def _error(self, images: np.ndarray) -> Tensor:
         total = torch.zeros(len(self.seeds), dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""BEGAN of images (Berthelot et al. 2017), as the study of Lucic et al. 2018 ran it."""
+"""BEGAN of images (Berthelot et al. 2017), as Lucic et al. (2018) ran it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from otbench.nets.infogan import Generator
 
 
 class BEGANConfig(AlternatingConfig):
-    """The study's default values (Lucic et al. 2018, code)."""
+    """Default values of Lucic et al. (2018, code)."""
 
     rate: float = Field(1e-4, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
@@ -24,7 +24,7 @@ class BEGANConfig(AlternatingConfig):
     gamma: float = Field(0.75, ge=0, le=1)
     #: step of k, lambda
     k_rate: float = Field(1e-3, gt=0)
-    #: hold k in [0, 1] (Berthelot et al.); the study's code does not
+    #: hold k in [0, 1] (Berthelot et al.); Lucic et al.'s code does not
     bounded: bool = True
 
 
@@ -43,7 +43,7 @@ class BEGAN(Alternating):
     Config = BEGANConfig
 
     def build(self) -> None:
-        """The study's generator and its autoencoder, Adam on each."""
+        """Generator and autoencoder of Lucic et al., Adam on each."""
         c, shape = self.config, self.data.shape
         self.generator = self.network("generator", lambda: Generator(shape, c.latent, c.width))
         self.discriminator = self.network("discriminator", lambda: Autoencoder(shape, c.width, c.normalised))

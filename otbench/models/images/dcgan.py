@@ -87,7 +87,14 @@ class DCGAN(ImageModel):
         self.adam("discriminator", ["discriminator"], c.rate, c.beta1, c.beta2)
 
     def noise_input(self, shape: tuple[int, ...]) -> Input:
-        """The stage's input of noise."""
+        """The stage's input of noise.
+
+        Args:
+            shape: Shape of one replica's noise.
+
+        Returns:
+            Gaussian input, or uniform on [-1, 1].
+        """
         return Normal(shape) if self.gaussian else Uniform(shape, -1.0, 1.0)
 
     def stages(self) -> list[Stage]:
@@ -98,11 +105,25 @@ class DCGAN(ImageModel):
         return [Stage("adversarial", self.step, inputs)]
 
     def generated(self, z: Tensor) -> Tensor:
-        """Packs (R, B, m c, h, w) of noise (R, m, B, latent)."""
+        """Generated packs, each slot passed apart.
+
+        Args:
+            z: Noise (R, m, B, latent).
+
+        Returns:
+            Packs (R, B, m c, h, w).
+        """
         return torch.cat([self.generator(z[:, slot]) for slot in range(z.shape[1])], 2)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of the discriminator, then `generator_steps` of the generator."""
+        """One update of the discriminator, then `generator_steps` of the generator.
+
+        Args:
+            batch: Images `real` (R, m, B, c, h, w) and noise `z` (R, m, B, latent).
+
+        Returns:
+            Losses (R,), detached: `discriminator`, and the last `generator`.
+        """
         generated = self.generated(batch["z"])
         real, fake = self.discriminator(pack(batch["real"])), self.discriminator(generated.detach())
         d = F.softplus(-real).mean(1) + F.softplus(fake).mean(1)
@@ -154,9 +175,9 @@ class SmallDCGAN(DCGAN):
     }
     title = "DCGAN"
     titles = {
-        f"{name}-{size}": f"{shown}, D {said} G"
-        for name, shown in {"dcgan": "DCGAN", **{f"pacdcgan{m}": f"PacDCGAN{m}" for m in (2, 3, 4)}}.items()
-        for size, said in {"quarter": "1/4", "half": "1/2"}.items()
+        f"{name}-{size}": f"{label}, D {ratio} G"
+        for name, label in {"dcgan": "DCGAN", **{f"pacdcgan{m}": f"PacDCGAN{m}" for m in (2, 3, 4)}}.items()
+        for size, ratio in {"quarter": "1/4", "half": "1/2"}.items()
     }
     paper = "Lin et al. 2018 (PacGAN), table 3: the set-up of Metz et al. 2017 (unrolled GAN)"
     paper_steps = 500_000
@@ -166,5 +187,12 @@ class SmallDCGAN(DCGAN):
 
 
 def pack(images: Tensor) -> Tensor:
-    """(R, m, B, c, h, w) -> (R, B, m c, h, w): row b holds the b-th image of every slot."""
+    """Images of a pack side by side as channels.
+
+    Args:
+        images: Images (R, m, B, c, h, w) of m slots.
+
+    Returns:
+        Packs (R, B, m c, h, w); row b holds the b-th image of every slot.
+    """
     return images.transpose(1, 2).flatten(2, 3)

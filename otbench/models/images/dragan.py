@@ -1,4 +1,4 @@
-"""DRAGAN of images (Kodali et al. 2017), as the study of Lucic et al. 2018 ran it."""
+"""DRAGAN of images (Kodali et al. 2017), as Lucic et al. (2018) ran it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from otbench.models.inputs import Input, Uniform
 
 
 class DRAGANConfig(AlternatingConfig):
-    """The study's default values (Lucic et al. 2018, code)."""
+    """Default values of Lucic et al. (2018, code)."""
 
     rate: float = Field(1e-4, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
@@ -23,9 +23,9 @@ class DRAGANConfig(AlternatingConfig):
     spread: float = Field(0.5, gt=0)
     #: noise uniform on [0, 1], as in both authors' code, instead of [-1, 1]: images only ever get lighter
     positive: bool = False
-    #: penalise the gradient of the sigmoid of the logit, as the study's code does
+    #: penalise the gradient of the sigmoid of the logit, as Lucic et al.'s code does
     sigmoid: bool = False
-    #: added to the square of the gradient's norm; the study's code says 1e-4
+    #: added to the square of the gradient's norm; Lucic et al.'s code has 1e-4
     epsilon: float = Field(0.0, ge=0)
 
 
@@ -34,8 +34,8 @@ class DRAGAN(Alternating):
 
     L_D = E[sp(-a)] + E[sp(b)] + penalty E (|grad D(x)| - 1)^2, L_G = E[sp(-b)], D, a and b logits. x lies at a random
     place between a real image and the same with noise: spread * (deviation of the batch) * noise. The paper's noise is
-    Gaussian and centred; both the authors' code and the study's draw it uniform on [0, 1]. Here it is uniform and
-    centred. The study's published figures have `positive`, `sigmoid` and epsilon 1e-4.
+    Gaussian and centred; both the authors' code and Lucic et al.'s draw it uniform on [0, 1]. Here it is uniform and
+    centred. The published figures of Lucic et al. have `positive`, `sigmoid` and epsilon 1e-4.
     """
 
     names = {"dragan": {}}
@@ -50,13 +50,27 @@ class DRAGAN(Alternating):
         return super().inputs(shape) | {"noise": noise, "where": Uniform(shape)}
 
     def around(self, batch: dict[str, Tensor]) -> Tensor:
-        """Where the penalty is taken, (R, B, c, h, w)."""
+        """Points around the data at which the penalty is taken.
+
+        Args:
+            batch: Images `real` and noise `noise` (R, B, c, h, w), and places `where` (R, B) on the way to the noise.
+
+        Returns:
+            Points (R, B, c, h, w).
+        """
         real = batch["real"]
         deviation = real.flatten(1).std(1, correction=0).reshape(-1, *[1] * (real.ndim - 1))
         return between(real, real + self.config.spread * deviation * batch["noise"], batch["where"])
 
     def judge(self, images: Tensor) -> Tensor:
-        """What is penalised for its slope, (R, B)."""
+        """The score whose slope is penalised.
+
+        Args:
+            images: Images (R, B, c, h, w).
+
+        Returns:
+            Logits (R, B), or their sigmoids.
+        """
         logits = self.discriminator(images)
         return logits.sigmoid() if self.config.sigmoid else logits
 

@@ -76,7 +76,11 @@ class GLANN(GLO):
         return [fitting, error, Stage("mapping", self.map_step, rows, share=share, schedule=self.refresh)]
 
     def refresh(self, fraction: float) -> None:
-        """Match anew where an epoch begins; called before every step of the second stage."""
+        """Match anew where an epoch begins; called before every step of the second stage.
+
+        Args:
+            fraction: Share of the stage's steps already taken, in [0, 1).
+        """
         self.mapped = True
         number, since = divmod(self.count(fraction), self.epoch)
         if since:
@@ -86,18 +90,36 @@ class GLANN(GLO):
         self.matches.tensor("noise").copy_(matched(self.targets(), self.offers(number)))
 
     def targets(self) -> Tensor:
-        """The codes (R, n, latent) on the sphere."""
+        """The training images' codes on the sphere.
+
+        Returns:
+            Codes (R, n, latent) of length 1.
+        """
         return unit(self.codes.tensor("weight").detach())
 
     def offers(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The candidates of a matching in parts: points (R, m, latent) and their noise (R, m, noise)."""
+        """The candidates of a matching in parts.
+
+        Args:
+            number: Number of the matching, which names its streams.
+
+        Yields:
+            Points (R, m, latent) and their noise (R, m, noise).
+        """
         c = self.config
         streams = [generator(seed, f"mapping/{number}", self.device) for seed in self.seeds]
         sizes = c.candidates * self.epoch, BATCHES, (c.batch, c.noise)
         return candidates(self.mapping, streams, *sizes)
 
     def map_step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of the map."""
+        """One update of the map.
+
+        Args:
+            batch: Row numbers `rows` (R, B) of training images.
+
+        Returns:
+            Loss `l2` (R,), mean squared error per coordinate of the codes, detached.
+        """
         rows = batch["rows"]
         codes = unit(self.codes(rows).detach())
         loss = (self.mapping(self.matches(rows)) - codes).square().mean((1, 2))

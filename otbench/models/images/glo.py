@@ -65,7 +65,14 @@ class GLO(Indexed):
 
     @classmethod
     def epochs(cls, dataset: str) -> int:
-        """Epochs of the authors' configs."""
+        """Epochs of the authors' configs.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Number of epochs.
+        """
         return 500 if dataset == "cifar10" else 200
 
     @classmethod
@@ -95,12 +102,23 @@ class GLO(Indexed):
         return [self.fitting(1.0), Stage("error", solve=self.errors)]
 
     def fitting(self, share: float) -> Stage:
-        """The stage of generator and codes."""
+        """The stage of generator and codes.
+
+        Args:
+            share: Share of the budget that the stage gets.
+
+        Returns:
+            The stage.
+        """
         rows = {"rows": Rows((self.config.batch,))}
         return Stage("codes", self.step, rows, share=share, schedule=self.anneal)
 
     def anneal(self, fraction: float) -> None:
-        """Halve the rates after every tenth of the stage: 20 epochs of 200, 50 of 500."""
+        """Halve the rates after every tenth of the stage: 20 epochs of 200, 50 of 500.
+
+        Args:
+            fraction: Share of the stage's steps already taken, in [0, 1).
+        """
         share = 0.5 ** int(10 * fraction + 1e-9)
         self.codes.tensor("rate").fill_(share * self.config.code_rate)
         self.set_rate("generator", share * self.config.rate)
@@ -118,13 +136,24 @@ class GLO(Indexed):
             weight.copy_(unit(weight))
 
     def forget(self, name: str) -> None:
-        """Start this optimiser afresh."""
+        """Set an optimiser's moments and step counts to zero.
+
+        Args:
+            name: Name of the optimiser.
+        """
         for moments in self.optimisers[name].state.values():
             for value in moments.values():
                 value.zero_()
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of the generator and of the codes of a batch's images."""
+        """One update of the generator and of the codes of a batch's images.
+
+        Args:
+            batch: Row numbers `rows` (R, B) of training images.
+
+        Returns:
+            Loss `distance` (R,), mean over the batch, detached.
+        """
         rows, optimiser = batch["rows"], self.optimisers["generator"]
         z = self.codes(rows).detach().requires_grad_()
         loss = self.apart(self.generator(z), as_floats(self.images[rows]))
@@ -139,14 +168,26 @@ class GLO(Indexed):
         return {"distance": loss.detach()}
 
     def apart(self, a: Tensor, b: Tensor) -> Tensor:
-        """Mean distance d of images, two (R, B, c, h, w) in [0, 1] -> (R,)."""
+        """Mean distance d of images.
+
+        Args:
+            a: Images (R, B, c, h, w) in [0, 1].
+            b: Images (R, B, c, h, w) in [0, 1].
+
+        Returns:
+            Distances (R,), of images in [-1, 1].
+        """
         a, b = ((2 * x - 1).flatten(0, 1) for x in (a, b))
         return self.distance(a, b).unflatten(0, (len(self.seeds), -1)).mean(1)
 
     def move(self, rows: Tensor, gradient: Tensor) -> None:
-        """A step of Adam for the codes of these rows (R, B), by gradients (R, B, latent), then back to the sphere.
+        """A step of Adam for the codes of a batch, then back to the sphere.
 
         A row that is in the batch more than once takes one step, by the sum of its gradients.
+
+        Args:
+            rows: Row numbers (R, B) of training images.
+            gradient: Gradients (R, B, latent) of their codes.
         """
         same = (rows.unsqueeze(2) == rows.unsqueeze(1)).to(gradient.dtype)
         gradient = same @ gradient
@@ -154,21 +195,30 @@ class GLO(Indexed):
         weight, first, second, steps = (self.codes.tensor(k) for k in ("weight", "first", "second", "steps"))
         m, v, t = adam(gradient, first[at], second[at], steps[at])
         moved = weight[at] - self.codes.tensor("rate").reshape(-1, 1, 1) * direction(m, v, t)
-        for whole, part in ((weight, unit(moved)), (first, m), (second, v), (steps, t)):
-            whole[at] = part
+        for tensor, values in ((weight, unit(moved)), (first, m), (second, v), (steps, t)):
+            tensor[at] = values
 
     def move_all(self, rows: Tensor, gradient: Tensor) -> None:
-        """A step of Adam for all codes: those of no row in the batch follow their moments."""
+        """A step of Adam for all codes: those of no row in the batch follow their moments.
+
+        Args:
+            rows: Row numbers (R, B) of training images.
+            gradient: Gradients (R, B, latent) of their codes.
+        """
         weight, first, second, steps = (self.codes.tensor(k) for k in ("weight", "first", "second", "steps"))
         at = (torch.arange(len(rows), device=rows.device).unsqueeze(1), rows)
-        whole = torch.zeros_like(weight).index_put_(at, gradient.to(weight.dtype), accumulate=True)
-        m, v, t = adam(whole, first, second, steps)
+        gradients = torch.zeros_like(weight).index_put_(at, gradient.to(weight.dtype), accumulate=True)
+        m, v, t = adam(gradients, first, second, steps)
         weight.sub_(self.codes.tensor("rate").reshape(-1, 1, 1) * direction(m, v, t))
         for old, new in ((first, m), (second, v), (steps, t)):
             old.copy_(new)
 
     def errors(self) -> list[dict[str, float]]:
-        """Mean squared error per pixel of the training images, decoded from their codes, and which distance it was."""
+        """Mean squared error per pixel of the training images, decoded from their codes.
+
+        Returns:
+            The error `l2_train`, and which distance was descended (`vgg16`, 1 or 0), one record a replica.
+        """
         total = torch.zeros(len(self.seeds), dtype=torch.float64)
         for rows in torch.arange(len(self.images)).split(CHUNK):
             z, x = self.codes.tensor("weight").detach()[:, rows], as_floats(self.images[rows])
@@ -183,17 +233,37 @@ class GLO(Indexed):
         return self.shown(self.generator, self.draw_codes(n, streams))
 
     def draw_codes(self, n: int, streams: list[torch.Generator]) -> Tensor:
-        """Codes (R, n, latent) from the Gaussian of the training codes; the generator divides by their length."""
+        """Codes from the Gaussian of the training codes; the generator divides by their length.
+
+        Args:
+            n: Number of codes of each replica.
+            streams: Generators, one a replica.
+
+        Returns:
+            Codes (R, n, latent).
+        """
         law = self.law or self.fit_law()
         eps = noise((n, self.config.latent), streams, self.device)
         return law["mean"].unsqueeze(1) + eps @ law["root"]
 
     def shown(self, network: Replicas, inputs: Tensor) -> Tensor:
-        """A network's outputs for drawing, (R, n, ...): in inference mode unless an option says otherwise."""
+        """A network's outputs for drawing: in inference mode unless an option says otherwise.
+
+        Args:
+            network: Network to run.
+            inputs: Its inputs (R, n, ...).
+
+        Returns:
+            Outputs (R, n, ...).
+        """
         return as_trained(network, inputs, MEASURED) if self.config.batch_statistics else mapped(network, inputs)
 
     def fit_law(self) -> dict[str, Tensor]:
-        """Mean (R, d) and symmetric root of the covariance (R, d, d) of the codes as they are, on the sphere."""
+        """The Gaussian of the codes as they are, on the sphere.
+
+        Returns:
+            `mean` (R, d), and `root` (R, d, d), the symmetric root of the covariance.
+        """
         weight = self.codes.tensor("weight").detach()
         codes = unit(weight).double()
         mean = codes.mean(1)
@@ -213,12 +283,31 @@ class GLO(Indexed):
 
 
 def adam(gradient: Tensor, first: Tensor, second: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Adam's moments (..., d) and numbers of steps (...) after one more gradient (..., d)."""
+    """Adam's moments after one more gradient.
+
+    Args:
+        gradient: Gradients (..., d).
+        first: First moments (..., d).
+        second: Second moments (..., d).
+        steps: Numbers of steps taken (...).
+
+    Returns:
+        First and second moments (..., d) and numbers of steps (...).
+    """
     first = BETA1 * first + (1 - BETA1) * gradient
     return first, BETA2 * second + (1 - BETA2) * gradient.square(), steps + 1
 
 
 def direction(first: Tensor, second: Tensor, steps: Tensor) -> Tensor:
-    """Adam's step (..., d) at learning rate 1, from moments (..., d) and numbers of steps (...)."""
+    """Adam's step at learning rate 1.
+
+    Args:
+        first: First moments (..., d).
+        second: Second moments (..., d).
+        steps: Numbers of steps (...), at least 1.
+
+    Returns:
+        Steps (..., d), to be subtracted.
+    """
     steps = steps.unsqueeze(-1)
     return first / (1 - BETA1**steps) / ((second / (1 - BETA2**steps)).sqrt() + EPSILON)

@@ -41,9 +41,9 @@ class IMLE(Indexed):
     matched with the nearest of them, by Euclidean distance of pixels, exactly (the authors search approximately). Until
     the next matching, G descends the mean squared error between training images and images of their matched noise.
 
-    The generator is the study's with ReLU, which is the authors' but for biases that normalisation takes out. To match,
-    it is in training mode, as in the step that follows, in batches of the same size. The search takes time and work in
-    proportion to the square of the number of images: 60,000 want a GPU.
+    The generator is Lucic et al.'s with ReLU, which is the authors' but for biases that normalisation takes out. To
+    match, it is in training mode, as in the step that follows, in batches of the same size. The time and the work of
+    the search grow with the square of the number of images: 60,000 need a GPU.
     """
 
     names = {"imle": {}}
@@ -72,26 +72,48 @@ class IMLE(Indexed):
         return [Stage("matching", self.step, inputs, schedule=self.refresh)]
 
     def refresh(self, fraction: float) -> None:
-        """Match anew where the matching has served its epochs; called before every step."""
+        """Match anew where the matching has served its epochs; called before every step.
+
+        Args:
+            fraction: Share of the stage's steps already taken, in [0, 1).
+        """
         number, since = divmod(self.count(fraction), self.config.every * self.epoch)
         if since == 0:
             self.match(number)
 
     def match(self, number: int) -> None:
-        """Match every training image; number: which matching it is."""
+        """Match every training image with noise.
+
+        Args:
+            number: Number of the matching, which names its streams.
+        """
         x = as_floats(self.images).flatten(1)
         targets = x.expand(len(self.seeds), *x.shape)
         self.matches.tensor("noise").copy_(matched(targets, self.offers(number)))
 
     def offers(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The candidates of a matching in parts: images (R, m, pixels) and their noise (R, m, latent)."""
+        """The candidates of a matching in parts.
+
+        Args:
+            number: Number of the matching, which names its streams.
+
+        Yields:
+            Images (R, m, pixels) and their noise (R, m, latent).
+        """
         c = self.config
         streams = [generator(seed, f"matching/{number}", self.device) for seed in self.seeds]
         sizes = c.candidates * self.epoch, BATCHES, (c.batch, c.latent)
         return candidates(self.generator, streams, *sizes)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of the generator."""
+        """One update of the generator.
+
+        Args:
+            batch: Row numbers `rows` (R, B) of training images, and noise `eps` (R, B, latent) for the jitter.
+
+        Returns:
+            Loss `l2` (R,), mean squared error per pixel, detached.
+        """
         z = self.matches(batch["rows"]) + self.config.jitter * batch["eps"]
         x = as_floats(self.images[batch["rows"]])
         loss = (self.generator(z) - x).square().mean((1, 2, 3, 4))

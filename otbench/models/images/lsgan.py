@@ -1,4 +1,4 @@
-"""The least-squares GAN of images (Mao et al. 2017), as the study of Lucic et al. 2018 ran it."""
+"""The least-squares GAN of images (Mao et al. 2017), as Lucic et al. (2018) ran it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from otbench.models.images.shared.alternating import Alternating, AlternatingCon
 
 
 class LSGANConfig(AlternatingConfig):
-    """The study's default values (Lucic et al. 2018, code)."""
+    """Default values of Lucic et al. (2018, code)."""
 
     rate: float = Field(2e-4, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
-    #: take a sigmoid of the scores first, as the study's code does
+    #: take a sigmoid of the scores first, as Lucic et al.'s code does
     sigmoid: bool = False
 
 
 class LSGAN(Alternating):
     """L_D = (E[(a - 1)^2] + E[b^2]) / 2, L_G = E[(b - 1)^2] / 2, a and b the scores of real and generated images.
 
-    Scores are the discriminator's last affine layer (Mao et al., equation 9). The study's code squares sigmoids of
-    them, whose gradient vanishes where the discriminator is sure: the very thing that least squares are there to avoid.
-    The published figures are of that form; `sigmoid` repeats it.
+    Scores are the discriminator's last affine layer (Mao et al., equation 9). Lucic et al.'s code squares sigmoids of
+    them, whose gradient vanishes where the discriminator is sure, which least squares are meant to avoid. The
+    published figures are of that form; `sigmoid` repeats it.
     """
 
     names = {"lsgan": {}}
@@ -32,7 +32,14 @@ class LSGAN(Alternating):
     Config = LSGANConfig
 
     def scores(self, images: Tensor) -> Tensor:
-        """What is squared, (R, B)."""
+        """The scores that are squared.
+
+        Args:
+            images: Images (R, B, c, h, w).
+
+        Returns:
+            Scores (R, B), or their sigmoids.
+        """
         scores = self.discriminator(images)
         return scores.sigmoid() if self.config.sigmoid else scores
 

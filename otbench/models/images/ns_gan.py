@@ -1,4 +1,4 @@
-"""The non-saturating GAN of images (Goodfellow et al. 2014), as the study of Lucic et al. 2018 ran it."""
+"""The non-saturating GAN of images (Goodfellow et al. 2014), as Lucic et al. (2018) ran it."""
 
 from __future__ import annotations
 

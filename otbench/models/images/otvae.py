@@ -70,16 +70,20 @@ class OTVAE(LatentModel, Variational):
         return mean, (log_variance / 2).exp()
 
     def match(self) -> list[dict[str, float]]:
-        """Match every replica's codes; returns what the matching costs."""
-        self.laws, told = self.fit_laws(self.config.targets)
-        return told
+        """Match every replica's codes.
+
+        Returns:
+            Cost and size of the matching (`match_cost`, `match_points`), one record a replica.
+        """
+        self.laws, records = self.fit_laws(self.config.targets)
+        return records
 
     def fit_law(self, codes: np.ndarray, seed: int) -> tuple[Law, dict[str, float]]:
         """Source points (n, d) and the code that each is matched with (n, d)."""
         draw = np.random.default_rng(stream_seed(seed, "transport/source"))
-        found = plan(draw.standard_normal(codes.shape), codes)
-        law = {"source": torch.from_numpy(found.source), "image": torch.from_numpy(found.image())}
-        return law, {"match_cost": found.cost, "match_points": float(len(found.source))}
+        matching = plan(draw.standard_normal(codes.shape), codes)
+        law = {"source": torch.from_numpy(matching.source), "image": torch.from_numpy(matching.image())}
+        return law, {"match_cost": matching.cost, "match_points": float(len(matching.source))}
 
     def draw_codes(self, law: Law, n: int, stream: torch.Generator) -> Tensor:
         """n codes (n, d) of the extended matching."""

@@ -63,7 +63,7 @@ class PGGAN(Averaged):
 
     Samples come from the exponential average of the generator's weights, enlarged where the networks have not fully
     grown, and cut off at [0, 1]. The average moves by max(1 - decay, 9 / (10 + steps)), as the running statistics of
-    `nets.images.BatchNorm` do: below some 9,000 steps a decay of 0.999 would still see the initial weights.
+    `nets.image_layers.BatchNorm` do: below some 9,000 steps a decay of 0.999 would still see the initial weights.
 
     One critic step and one of the generator, with noise of its own, in turn; a rate that does not change.
     """
@@ -81,10 +81,17 @@ class PGGAN(Averaged):
         return {"cifar10": 1_250_000}.get(dataset, cls.paper_steps)
 
     def value(self, name: str) -> float:
-        """A value of the config or, where that is None, the paper's on this data set."""
+        """A value of the config or, where that is None, the paper's on this data set.
+
+        Args:
+            name: Name of the option, `latent`, `width`, `target` or `phase`.
+
+        Returns:
+            The value.
+        """
         paper = CIFAR if self.data.name == "cifar10" else PAPER
-        given = getattr(self.config, name)
-        return paper[name] if given is None else given
+        value = getattr(self.config, name)
+        return paper[name] if value is None else value
 
     def build(self) -> None:
         """Generator, its average and discriminator at the lowest level, Adam over generator and discriminator."""
@@ -99,7 +106,12 @@ class PGGAN(Averaged):
         self.grow(0)
 
     def grow(self, level: int, fade: float = 1.0) -> None:
-        """Let all networks work at this level, faded in so far; optimisers go on with its layers, from no moments."""
+        """Let all networks work at a level; optimisers go on with its layers, from no moments.
+
+        Args:
+            level: Level of resolution, 0 the lowest.
+            fade: Weight of the level against the one below; 1: fully grown.
+        """
         for network in self.networks.values():
             network.module.at, network.module.fading = level, fade < 1
             network.tensor("level").fill_(level)
@@ -132,7 +144,13 @@ class PGGAN(Averaged):
         ]
 
     def schedule(self, level: int, fading: bool, fraction: float) -> None:
-        """Grow at the start of a phase, and fade in along it."""
+        """Grow at the start of a phase, and fade in along it.
+
+        Args:
+            level: Level of resolution of the phase.
+            fading: Whether the level is faded in.
+            fraction: Share of the phase's steps already taken, in [0, 1).
+        """
         if fraction == 0:
             self.grow(level, 0.0 if fading else 1.0)
         elif fading:
@@ -140,7 +158,14 @@ class PGGAN(Averaged):
                 network.tensor("fade").fill_(fraction)
 
     def seen(self, real: Tensor) -> Tensor:
-        """Real images (R, B, c, h, w) in [0, 1] as the discriminator sees them: in [-1, 1], shrunk, mixed in a fade."""
+        """Real images as the discriminator sees them: shrunk, and mixed in a fade.
+
+        Args:
+            real: Images (R, B, c, h, w) in [0, 1].
+
+        Returns:
+            Images (R, B, c, h', w') in [-1, 1], of the present level's size.
+        """
         module = self.discriminator.module
         x = F.avg_pool2d(2 * real.flatten(0, 1) - 1, 2 ** (self.top - module.at))
         x = x.unflatten(0, real.shape[:2])
@@ -150,7 +175,15 @@ class PGGAN(Averaged):
         return torch.lerp(coarse, x, self.discriminator.tensor("fade").reshape(-1, 1, 1, 1, 1))
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of the discriminator, one of the generator, one of its average."""
+        """One update of the discriminator, one of the generator, one of its average.
+
+        Args:
+            batch: Images `real` (R, B, c, h, w), places `where` (R, B) of the penalty, and noise (R, B, latent): `z`
+                for the discriminator's update, `own` for the generator's.
+
+        Returns:
+            Losses (R,), detached: `distance`, `penalty` and `generator`.
+        """
         c, target, real = self.config, self.value("target"), self.seen(batch["real"])
         with torch.no_grad():
             generated = self.generator(batch["z"])
@@ -185,7 +218,7 @@ class PGGAN(Averaged):
 
     def load_training_state(self, state: dict[str, dict]) -> None:
         """Go on from what `training_state` returned."""
-        own = state["networks"]["generator"]
+        tensors = state["networks"]["generator"]
         # the optimisers' moments are of the layers that worked then
-        self.grow(int(own["level"][0]), float(own["fade"][0]))
+        self.grow(int(tensors["level"][0]), float(tensors["fade"][0]))
         super().load_training_state(state)

@@ -26,7 +26,15 @@ class Unrolling(DCGAN):
         return [Stage(stage.name, self.step, stage.inputs, cost=1 + self.config.unrolled)]
 
     def unroll(self, real: Tensor, generated: Tensor) -> list[Tensor]:
-        """The discriminator's parameters after K differentiable steps on packs (R, B, m c, h, w)."""
+        """The discriminator's parameters after K differentiable steps.
+
+        Args:
+            real: Real packs (R, B, m c, h, w).
+            generated: Generated packs (R, B, m c, h, w).
+
+        Returns:
+            Parameters in the order of `Replicas.parameters`.
+        """
 
         def loss(parameters: list[Tensor]) -> Tensor:
             a, b = (self.discriminator.call_with(parameters, x) for x in (real, generated))

@@ -1,4 +1,4 @@
-"""The variational autoencoder of images (Kingma and Welling 2014), as the study of Lucic et al. 2018 ran it."""
+"""The variational autoencoder of images (Kingma and Welling 2014), as Lucic et al. (2018) ran it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from otbench.nets.infogan import Encoder, Generator
 
 
 class VAEConfig(ImageConfig):
-    """The study's default values (Lucic et al. 2018, code)."""
+    """Default values of Lucic et al. (2018, code)."""
 
     rate: float = Field(5e-5, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
     #: batch normalisation in the encoder
     normalised: bool = True
-    #: law that codes are drawn from: the prior, or uniform on [-1, 1] as in the first version of the study's code
+    #: law that codes are drawn from: the prior, or uniform on [-1, 1] as in the first version of Lucic et al.'s code
     latents: Literal["normal", "uniform"] = "normal"
-    #: average the likelihood over channels, as the study's code does
+    #: average the likelihood over channels, as Lucic et al.'s code does
     averaged: bool = False
 
 
@@ -40,11 +40,25 @@ class Variational(Coding):
         return [Stage("autoencoder", self.step, {"real": Real((c.batch,)), "eps": Normal((c.batch, c.latent))})]
 
     def posterior(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation (..., latent) of q(z | x), from what the encoder gives (..., 2 * latent)."""
+        """Mean and standard deviation of q(z | x).
+
+        Args:
+            encoded: Outputs of the encoder (..., 2 * latent).
+
+        Returns:
+            Mean and standard deviation, each (..., latent).
+        """
         raise AssertionError(f"{type(self).__name__} defines no posterior")
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of both networks."""
+        """One update of both networks.
+
+        Args:
+            batch: Images `real` (R, B, c, h, w) and noise `eps` (R, B, latent).
+
+        Returns:
+            Losses (R,), detached: `reconstruction` and `divergence`.
+        """
         mean, deviation = self.posterior(self.networks["encoder"](batch["real"]))
         logits = self.networks["decoder"](mean + deviation * batch["eps"])
         reconstruction, divergence = self.surprise(logits, batch["real"]), gaussian(mean, deviation)
@@ -52,7 +66,15 @@ class Variational(Coding):
         return {"reconstruction": reconstruction.detach(), "divergence": divergence.detach()}
 
     def surprise(self, logits: Tensor, images: Tensor) -> Tensor:
-        """-log p(x | z) of a batch, two (R, B, c, h, w) -> (R,)."""
+        """-log p(x | z) of a batch.
+
+        Args:
+            logits: Outputs of the decoder (R, B, c, h, w).
+            images: Images (R, B, c, h, w) in [0, 1].
+
+        Returns:
+            Values (R,), averaged over the batch.
+        """
         return bernoulli(logits, images)
 
     def means(self, encoded: Tensor) -> Tensor:
@@ -65,12 +87,12 @@ class Variational(Coding):
 
 
 class VAE(Variational):
-    """The VAE with the study's networks: the discriminator's body as encoder, the generator with ReLU as decoder.
+    """The VAE with Lucic et al.'s networks: the discriminator's body as encoder, the generator with ReLU as decoder.
 
-    The study's code averages the likelihood over channels, which weighs the divergence three times on colour images,
-    and its first version drew codes uniformly on [-1, 1] although the prior is Gaussian; the published figures may
-    depend on both. Here it is summed, as the bound says, and drawn from the prior, unless `averaged` and `latents` say
-    otherwise.
+    Lucic et al.'s code averages the likelihood over channels, which weighs the divergence three times on colour
+    images, and its first version drew codes uniformly on [-1, 1] although the prior is Gaussian; the published figures
+    may depend on both. Here the likelihood is summed, as the bound says, and codes are drawn from the prior, unless
+    `averaged` and `latents` say otherwise.
     """
 
     names = {"vae": {}}
@@ -79,7 +101,7 @@ class VAE(Variational):
     Config = VAEConfig
 
     def build(self) -> None:
-        """Encoder and decoder of the study, Adam over both."""
+        """Encoder and decoder of Lucic et al., Adam over both."""
         c, shape = self.config, self.data.shape
         self.network("encoder", lambda: Encoder(shape, 2 * c.latent, c.width, normalised=c.normalised))
         self.network("decoder", lambda: Generator(shape, c.latent, c.width, slope=0.0, logits=True))
@@ -102,10 +124,26 @@ class VAE(Variational):
 
 
 def bernoulli(logits: Tensor, images: Tensor) -> Tensor:
-    """-log p(images | logits), summed over pixels and averaged over the batch: two (R, B, c, h, w) -> (R,)."""
+    """-log p(images | logits), summed over pixels and averaged over the batch.
+
+    Args:
+        logits: Logits (R, B, c, h, w).
+        images: Images (R, B, c, h, w) in [0, 1].
+
+    Returns:
+        Values (R,).
+    """
     return F.binary_cross_entropy_with_logits(logits, images, reduction="none").sum((2, 3, 4)).mean(1)
 
 
 def gaussian(mean: Tensor, deviation: Tensor) -> Tensor:
-    """KL(N(mean, deviation^2) | N(0, I)), averaged over the batch: two (R, B, d) -> (R,)."""
+    """KL(N(mean, deviation^2) | N(0, I)), averaged over the batch.
+
+    Args:
+        mean: Means (R, B, d).
+        deviation: Standard deviations (R, B, d).
+
+    Returns:
+        Divergences (R,).
+    """
     return 0.5 * (mean.square() + deviation.square() - 2 * deviation.log() - 1).sum(-1).mean(1)

@@ -65,7 +65,14 @@ class VEEGAN(ImageModel):
         return [Stage("adversarial", self.step, {"real": Real((c.batch,)), "z": Normal((c.batch, c.latent))})]
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One simultaneous update of all three networks."""
+        """One simultaneous update of all three networks.
+
+        Args:
+            batch: Images `real` (R, B, c, h, w) and noise `z` (R, B, latent).
+
+        Returns:
+            Losses (R,), detached: `discriminator`, `reconstruction`, and `ratio`, the mean of D at generated pairs.
+        """
         z, x = batch["z"], batch["real"]
         generated = self.generator(z)
         error = (self.reconstructor(generated) - z).square().sum(-1).mean(1)

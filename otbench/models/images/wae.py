@@ -77,7 +77,12 @@ class PaperModel(Coding):
         self.config = self.config.model_copy(update=missing)
 
     def pair(self, outputs: int, logits: bool = False) -> None:
-        """Register encoder and decoder with Adam over both; outputs: of the encoder."""
+        """Register encoder and decoder with Adam over both.
+
+        Args:
+            outputs: Outputs of the encoder.
+            logits: Whether the decoder gives logits, not images in [0, 1].
+        """
         c, shape = self.config, self.data.shape
 
         def encoder() -> nn.Module:
@@ -94,11 +99,19 @@ class PaperModel(Coding):
         self.adam("autoencoder", ["encoder", "decoder"], c.rate, c.beta1)
 
     def rates(self) -> dict[str, float]:
-        """The learning rate that each optimiser starts with."""
+        """The learning rate that each optimiser starts with.
+
+        Returns:
+            Rates by name of the optimiser.
+        """
         return {"autoencoder": self.config.rate}
 
     def decay(self, fraction: float) -> None:
-        """Set the learning rates that belong to this share of the training."""
+        """Set the learning rates that belong to a share of the training.
+
+        Args:
+            fraction: Share of the steps already taken, in [0, 1).
+        """
         for name, rate in self.rates().items():
             self.set_rate(name, rate * factor(self.config.schedule, fraction))
 
@@ -122,7 +135,7 @@ class WAE(PaperModel):
     Before that, the encoder alone learns to give codes with the mean and the covariance of the prior. The encoder is
     deterministic but for noise on its input in training, as in the authors' code. The code's 0.05 is not in the paper,
     nor are the seven kernels of the MMD: the penalty weighs more than the paper's text says. The code's prior
-    has variance 1 throughout; the paper's on CelebA is said to have 2 (uncertain), which the kernels' C would follow.
+    has variance 1 throughout; the paper's on CelebA reportedly has 2 (uncertain), which the kernels' C would follow.
     """
 
     def build(self) -> None:
@@ -139,14 +152,28 @@ class WAE(PaperModel):
         return [*first, Stage("autoencoder", self.step, inputs, schedule=self.decay)]
 
     def inputs(self, batch: int) -> dict[str, Input]:
-        """Images, codes of the prior, and what becomes the noise on the images."""
-        found: dict[str, Input] = {"real": Real((batch,)), "prior": Normal((batch, self.config.latent))}
+        """Images, codes of the prior, and what becomes the noise on the images.
+
+        Args:
+            batch: Images in a batch.
+
+        Returns:
+            Inputs by name: `real`, `prior` and, with jitter, `jitter`.
+        """
+        inputs: dict[str, Input] = {"real": Real((batch,)), "prior": Normal((batch, self.config.latent))}
         if self.config.jitter:
-            found["jitter"] = Uniform((batch, *self.data.shape), -EDGE, EDGE)
-        return found
+            inputs["jitter"] = Uniform((batch, *self.data.shape), -EDGE, EDGE)
+        return inputs
 
     def codes(self, batch: dict[str, Tensor]) -> Tensor:
-        """Codes (R, B, latent) of the batch's images with noise."""
+        """Codes of the batch's images with noise.
+
+        Args:
+            batch: Images `real` and, with jitter, uniform noise `jitter`, both (R, B, c, h, w).
+
+        Returns:
+            Codes (R, B, latent).
+        """
         x = batch["real"]
         if self.config.jitter:
             x = x + self.config.jitter / self.range * truncated(batch["jitter"])
@@ -158,11 +185,23 @@ class WAE(PaperModel):
         return 2 if symmetric(self.data.shape) else 1
 
     def cost(self, real: Tensor, images: Tensor) -> Tensor:
-        """0.05 times the squared error on the networks' own range, averaged: two (R, B, c, h, w) -> (R,)."""
+        """0.05 times the squared error on the networks' own range, summed over pixels and averaged over the batch.
+
+        Args:
+            real: Images (R, B, c, h, w) in [0, 1].
+            images: Their reconstructions (R, B, c, h, w) in [0, 1].
+
+        Returns:
+            Costs (R,).
+        """
         return COST * self.range**2 * (real - images).square().sum((2, 3, 4)).mean(1)
 
     def pretrain(self) -> list[dict[str, float]]:
-        """Up to `pretraining` steps of the encoder, each replica until its loss is below 0.1; the number of steps."""
+        """Up to `pretraining` steps of the encoder, each replica until its loss is below 0.1.
+
+        Returns:
+            Number of steps and last loss (`pretraining_steps`, `pretraining_loss`), one record a replica.
+        """
         c, encoder = self.config, self.encoder.train()
         data = torch.from_numpy(self.data.train).to(self.device)
         inputs = self.inputs(c.pretraining_batch)
@@ -170,7 +209,7 @@ class WAE(PaperModel):
         active = torch.ones(len(self.seeds), dtype=torch.bool, device=self.device)
         taken, last = torch.zeros(len(self.seeds)), torch.full((len(self.seeds),), math.nan)
         for _ in range(c.pretraining):
-            batch = {n: torch.stack([kind.draw(1, data, own[n])[0] for own in streams]) for n, kind in inputs.items()}
+            batch = {n: torch.stack([kind.draw(1, data, g[n])[0] for g in streams]) for n, kind in inputs.items()}
             before = {name: tensor.clone() for name, tensor in encoder.state().items()}
             loss = moments(self.codes(batch), batch["prior"])
             self.descend(pretraining=loss)
@@ -202,7 +241,14 @@ class WAEMMD(WAE):
     digits = {"latent": 8, "rate": 1e-3, "schedule": "steps", "penalty": 10.0, "pretraining_batch": 1000}
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of both networks."""
+        """One update of both networks.
+
+        Args:
+            batch: Inputs of `WAE.inputs`, each (R, B, ...).
+
+        Returns:
+            Losses (R,), detached: `cost` and `penalty`.
+        """
         codes = self.codes(batch)
         cost, penalty = self.cost(batch["real"], self.decoder(codes)), mmd(codes, batch["prior"], self.config.scales)
         self.descend(autoencoder=cost + self.config.penalty * penalty)
@@ -252,7 +298,14 @@ class WAEGAN(WAE):
         return super().rates() | {"adversary": self.config.adversary_rate}
 
     def judge(self, codes: Tensor) -> Tensor:
-        """Logits of codes (R, B, latent), that the prior made them: (R, B), or (R, B, B) with the code's trick."""
+        """Logits of codes, that the prior made them.
+
+        Args:
+            codes: Codes (R, B, latent).
+
+        Returns:
+            Logits (R, B), or (R, B, B) with the code's trick.
+        """
         logits, trick = self.adversary(codes), self.config.prior_trick
         if trick == "none":
             return logits
@@ -262,7 +315,14 @@ class WAEGAN(WAE):
         return logits.unsqueeze(2) - half.unsqueeze(1) - math.log(2 * math.pi) / 2
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of the adversary, then one of encoder and decoder on the same codes."""
+        """One update of the adversary, then one of encoder and decoder on the same codes.
+
+        Args:
+            batch: Inputs of `WAE.inputs`, each (R, B, ...).
+
+        Returns:
+            Losses (R,), detached: `cost`, `penalty` and `adversary`.
+        """
         # made once: the encoder does not change between the two updates
         codes, factor_ = self.codes(batch), self.config.penalty
         adversary = mean(F.softplus(-self.judge(batch["prior"]))) + mean(F.softplus(self.judge(codes.detach())))
@@ -321,7 +381,15 @@ class WAEVAE(PaperModel, Variational):
 
 
 def factor(schedule: Schedule, fraction: float) -> float:
-    """What a learning rate is multiplied with after this share, in [0, 1), of the training."""
+    """The factor of a learning rate after a share of the training.
+
+    Args:
+        schedule: Rule by which the rate falls.
+        fraction: Share of the training, in [0, 1).
+
+    Returns:
+        The factor, 1 at the start.
+    """
     if schedule == "smooth":
         return 0.01**fraction
     if schedule == "steps":
@@ -330,10 +398,20 @@ def factor(schedule: Schedule, fraction: float) -> float:
 
 
 def mmd(codes: Tensor, prior: Tensor, scales: tuple[float, ...] = SCALES) -> Tensor:
-    """Unbiased estimate of the squared maximum mean discrepancy of two laws, from codes of both, (R, n, d) -> (R,).
+    """Unbiased estimate of the squared maximum mean discrepancy of two laws, from codes of both.
 
-    The kernel is the sum over the scales s of C / (C + |a - b|^2), C = 2 d s (Tolstikhin et al. 2018, algorithm 2, and
-    code). Pairs of one code with itself are left out. The estimate may be negative.
+    The kernel is the sum over the scales s of C / (C + |a - b|^2), C = 2 d s. Pairs of one code with itself are left
+    out. The estimate may be negative.
+
+    Args:
+        codes: Codes (R, n, d) of one law.
+        prior: Codes (R, n, d) of the other.
+        scales: Scales s, one a kernel.
+
+    Returns:
+        Estimates (R,).
+
+    Source: Tolstikhin et al. 2018, algorithm 2, and code.
     """
     n, d = codes.shape[1:]
 
@@ -348,31 +426,66 @@ def mmd(codes: Tensor, prior: Tensor, scales: tuple[float, ...] = SCALES) -> Ten
 
 
 def moments(codes: Tensor, prior: Tensor) -> Tensor:
-    """How far mean and covariance of two sets of codes are apart, each as a mean square: two (R, n, d) -> (R,)."""
-    found: list[Tensor] = []
+    """Distance of mean and covariance of two sets of codes, each as a mean square.
+
+    Args:
+        codes: Codes (R, n, d).
+        prior: Codes (R, n, d).
+
+    Returns:
+        Sums (R,) of the two mean squares.
+    """
+    gaps: list[Tensor] = []
     for take in (lambda x: x.mean(1), covariance):
-        found.append((take(prior) - take(codes)).square().flatten(1).mean(1))
-    return found[0] + found[1]
+        gaps.append((take(prior) - take(codes)).square().flatten(1).mean(1))
+    return gaps[0] + gaps[1]
 
 
 def covariance(x: Tensor) -> Tensor:
-    """(R, n, d) -> (R, d, d), divided by n - 1."""
+    """Covariances, divided by n - 1.
+
+    Args:
+        x: Codes (R, n, d).
+
+    Returns:
+        Covariances (R, d, d).
+    """
     centred = x - x.mean(1, keepdim=True)
     return centred.transpose(1, 2) @ centred / (x.shape[1] - 1)
 
 
 def truncated(u: Tensor) -> Tensor:
-    """Gaussian noise cut at two deviations, from uniform noise on [-EDGE, EDGE], EDGE = erf(sqrt(2))."""
+    """Gaussian noise cut at two deviations, from uniform noise.
+
+    Args:
+        u: Uniform noise on [-EDGE, EDGE], EDGE = erf(sqrt(2)), of any shape.
+
+    Returns:
+        Noise of deviation 1 before the cut, of the same shape.
+    """
     return math.sqrt(2) * torch.erfinv(u)
 
 
 def mean(x: Tensor) -> Tensor:
-    """(R, ...) -> (R,)."""
+    """The mean of each replica.
+
+    Args:
+        x: Values (R, ...).
+
+    Returns:
+        Means (R,).
+    """
     return x.flatten(1).mean(1)
 
 
 def hold(network: Replicas, before: dict[str, Tensor], active: Tensor) -> None:
-    """Give replicas that are not active (R,) the tensors back that they had before."""
+    """Give the replicas that are not active the tensors back that they had before.
+
+    Args:
+        network: Network that is changed.
+        before: Its tensors (R, ...) before, by name.
+        active: Replicas (R,) that stay as they are, bool.
+    """
     with torch.no_grad():
         for name, tensor in network.state().items():
             tensor.copy_(torch.where(active.view(-1, *[1] * (tensor.ndim - 1)), tensor, before[name]))

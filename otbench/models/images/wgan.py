@@ -1,4 +1,4 @@
-"""Wasserstein GANs of images by weight clipping: the study's (Lucic et al. 2018), and the OTVAE report's baseline."""
+"""Wasserstein GANs of images by weight clipping: that of Lucic et al. (2018), and the OTVAE report's baseline."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ from otbench.nets.replicas import Replicas
 def clip(critic: Replicas, bound: float, normalisation: bool = False) -> None:
     """Hold weights and biases of the critic in [-bound, bound]; its normalisation's scale and shift only where asked.
 
-    The study clips those too. A scale of at most 0.01 after every layer leaves the critic's output so small that the
+    Lucic et al. clip those too. A scale of at most 0.01 after every layer leaves the critic's output so small that the
     generator's gradient drowns in Adam's epsilon.
+
+    Args:
+        critic: Critic whose parameters are clipped in place.
+        bound: Largest absolute value.
+        normalisation: Whether the scale and the shift of batch normalisation are clipped too.
     """
     spared = [] if normalisation else [n for n, m in critic.module.named_modules() if isinstance(m, BatchNorm)]
     names = [name for name, _ in critic.module.named_parameters()]
@@ -37,7 +42,14 @@ class Clipped(ImageModel):
     family = "adversarial"
 
     def critic_and_generator(self, batch: dict[str, Tensor]) -> Losses:
-        """`critic_steps` updates of the critic, each on its own batch, and one of the generator."""
+        """`critic_steps` updates of the critic, each on its own batch, and one of the generator.
+
+        Args:
+            batch: Images `real` (R, critic_steps, B, c, h, w) and noise `z` (R, critic_steps, B, latent).
+
+        Returns:
+            Losses (R,) of the last updates, detached: `distance` and `generator`.
+        """
         c, last = self.config, self.config.critic_steps - 1
         for k in range(c.critic_steps):
             real, z = batch["real"][:, k], batch["z"][:, k]
@@ -53,17 +65,17 @@ class Clipped(ImageModel):
 
 
 class WGANConfig(AdversarialConfig):
-    """The study's default values (Lucic et al. 2018, code)."""
+    """Default values of Lucic et al. (2018, code)."""
 
     beta1: float = Field(0.5, ge=0, lt=1)
     clip: float = Field(0.01, gt=0)
-    #: clip the normalisation's scale and shift too, as the study's code does
+    #: clip the normalisation's scale and shift too, as Lucic et al.'s code does
     clip_normalisation: bool = False
     critic_steps: int = Field(5, ge=1)
 
 
 class WGAN(Clipped, Adversarial):
-    """The study's WGAN: its networks, Adam, weights of the critic held in [-clip, clip]."""
+    """The WGAN of Lucic et al.: their networks, Adam, weights of the critic held in [-clip, clip]."""
 
     names = {"wgan": {}}
     title = "WGAN"

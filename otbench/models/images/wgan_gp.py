@@ -1,4 +1,4 @@
-"""The Wasserstein GAN with a gradient penalty (Gulrajani et al. 2017), as the study of Lucic et al. 2018 ran it."""
+"""The Wasserstein GAN with a gradient penalty (Gulrajani et al. 2017), as Lucic et al. (2018) ran it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from otbench.models.inputs import Input, Uniform
 
 
 class WGANGPConfig(AlternatingConfig):
-    """The study's default values (Lucic et al. 2018, code)."""
+    """Default values of Lucic et al. (2018, code)."""
 
     rate: float = Field(1e-4, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
@@ -21,7 +21,7 @@ class WGANGPConfig(AlternatingConfig):
     critic_steps: int = Field(5, ge=1)
     #: weight of the penalty, lambda
     penalty: float = Field(10.0, ge=0)
-    #: added to the square of the gradient's norm; the study's code says 1e-4
+    #: added to the square of the gradient's norm; Lucic et al.'s code has 1e-4
     epsilon: float = Field(0.0, ge=0)
 
 

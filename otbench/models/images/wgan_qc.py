@@ -93,11 +93,22 @@ class WGANQC(Averaged):
         return [Stage("adversarial", self.step, inputs, schedule=self.schedule)]
 
     def schedule(self, fraction: float) -> None:
-        """The average is a copy until `late`."""
+        """Set the share of the average, which is a copy until `late`.
+
+        Args:
+            fraction: Share of the steps already taken, in [0, 1).
+        """
         self.share.fill_(1 - self.config.decay if fraction >= self.config.late else 1.0)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of the critic, one of the generator, one of its average."""
+        """One update of the critic, one of the generator, one of its average.
+
+        Args:
+            batch: Images `real` (R, B, c, h, w) and noise `z` (R, B, latent).
+
+        Returns:
+            Losses (R,), detached: `distance`, `regression`, `regularisation` and `generator`.
+        """
         real, generated = batch["real"], self.generator(batch["z"])
         k = self.config.scale or 1 / real[0, 0].numel()
         u, v, matched = self.solve(k, real, generated.detach())
@@ -106,11 +117,23 @@ class WGANQC(Averaged):
         g = -self.discriminator(generated).mean(1)
         self.descend(generator=g)
         follow(self.average, self.generator, self.share)
-        told = {name: value.detach() for name, value in errors.items()}
-        return {"distance": u.mean(1) - v.mean(1), **told, "generator": g.detach()}
+        parts = {name: value.detach() for name, value in errors.items()}
+        return {"distance": u.mean(1) - v.mean(1), **parts, "generator": g.detach()}
 
     def errors(self, k: float, real: Tensor, fake: Tensor, u: Tensor, v: Tensor, matched: Tensor) -> dict[str, Tensor]:
-        """What the critic descends, (R,) each: `regression` onto the potentials, `regularisation` of its slope."""
+        """The parts of the critic's loss.
+
+        Args:
+            k: Factor K of the cost.
+            real: Real images (R, B, c, h, w) in [0, 1].
+            fake: Generated images (R, B, c, h, w), detached.
+            u: Potentials (R, B) of the real images.
+            v: Potentials (R, B) of the generated images.
+            matched: Real image matched to each generated one, (R, B, c, h, w).
+
+        Returns:
+            Losses (R,): `regression` onto the potentials, `regularisation` of the critic's slope.
+        """
         first = self.discriminator(real).mean(1) - u.mean(1)
         scores: list[Tensor] = []
 
@@ -130,14 +153,21 @@ class WGANQC(Averaged):
         }
 
     def solve(self, k: float, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Potentials u of real and v of generated images, (R, B), and the real image matched to each generated one.
+        """The potentials of a batch and its matching, on the CPU in float64, one replica after another.
 
-        Images (R, B, c, h, w) in [0, 1]. Solved on the CPU in float64, one replica after another.
+        Args:
+            k: Factor K of the cost.
+            real: Real images (R, B, c, h, w) in [0, 1].
+            fake: Generated images (R, B, c, h, w) in [0, 1].
+
+        Returns:
+            Potentials u of real and v of generated images, (R, B), and the real image matched to each generated one,
+            (R, B, c, h, w).
         """
-        found = [potentials(costs(2 * x, 2 * y, k), self.config.potentials) for x, y in zip(real, fake, strict=True)]
-        u, v, match = (np.stack(part) for part in zip(*found, strict=True))
+        triples = [potentials(costs(2 * x, 2 * y, k), self.config.potentials) for x, y in zip(real, fake, strict=True)]
+        u, v, match = (np.stack(part) for part in zip(*triples, strict=True))
         rows = torch.from_numpy(match).to(real.device)
-        matched = torch.stack([x[own] for x, own in zip(real, rows, strict=True)])
+        matched = torch.stack([x[index] for x, index in zip(real, rows, strict=True)])
         return *(torch.from_numpy(p).to(real) for p in (u, v)), matched
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
@@ -146,18 +176,33 @@ class WGANQC(Averaged):
 
 
 def costs(x: Tensor, y: Tensor, k: float) -> np.ndarray:
-    """k / 2 |x_i - y_j|^2 of (n, ...) and (m, ...) as float64 (n, m)."""
+    """The quadratic costs k / 2 |x_i - y_j|^2.
+
+    Args:
+        x: Points or images (n, ...).
+        y: Points or images (m, ...).
+        k: Factor K of the cost.
+
+    Returns:
+        Costs (n, m) float64.
+    """
     x, y = (t.detach().flatten(1).double() for t in (x, y))
     return (0.5 * k * torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()).cpu().numpy()
 
 
 def potentials(cost: np.ndarray, which: str = "central") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Optimal u (n,), v (n,) for a cost (n, n) between equal weights, and the row matched to each column.
+    """Optimal potentials of a cost between equal weights, and the matching.
 
-    They solve max mean(u) - mean(v) with u_i - v_j <= cost_ij, and are shifted to mean(u) + mean(v) = 0. which:
-    `simplex`, as POT's network simplex ends; `central`, the mean of the extreme solutions. Given the matching t, v is
-    optimal where v_j - v_k <= w_kj = cost_t(j)k - cost_t(j)j, so that the lengths d of the shortest paths in w give the
-    extremes: v = d_k. is the largest with v_k = 0, v = -d_.k the smallest. Where the cost is not finite, nor are they.
+    They solve max mean(u) - mean(v) with u_i - v_j <= cost_ij, and are shifted to mean(u) + mean(v) = 0. Given the
+    matching t, v is optimal where v_j - v_k <= w_kj = cost_t(j)k - cost_t(j)j, so that the lengths d of the shortest
+    paths in w give the extremes: v = d_k. is the largest with v_k = 0, v = -d_.k the smallest.
+
+    Args:
+        cost: Costs (n, n).
+        which: `simplex`, as POT's network simplex ends; `central`, the mean of the extreme solutions.
+
+    Returns:
+        Potentials u (n,) and v (n,), NaN where the cost is not finite, and the row (n,) matched to each column.
     """
     if not np.isfinite(cost).all():
         # the losses then tell the trainer that this replica has diverged
@@ -171,12 +216,12 @@ def potentials(cost: np.ndarray, which: str = "central") -> tuple[np.ndarray, np
         _, log = ot.emd([], [], cost, log=True)
         u, v = log["u"], -log["v"]
     else:
-        own = cost[match]
-        lengths = (own - np.diagonal(own)[:, None]).T
+        matched = cost[match]
+        lengths = (matched - np.diagonal(matched)[:, None]).T
         for k in range(len(cost)):
             np.minimum(lengths, lengths[:, k, None] + lengths[k], out=lengths)
         v = (lengths.mean(0) - lengths.mean(1)) / 2
         u = np.empty_like(v)
-        u[match] = v + np.diagonal(own)
+        u[match] = v + np.diagonal(matched)
     shift = (u.mean() + v.mean()) / 2
     return u - shift, v - shift, match

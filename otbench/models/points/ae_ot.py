@@ -61,7 +61,11 @@ class AEOT(Model):
         return [Stage("transport", solve=self.solve)]
 
     def solve(self) -> list[dict[str, float]]:
-        """Solve for every replica, each with its own targets; returns the certificates."""
+        """Solve for every replica, each with its own targets.
+
+        Returns:
+            Certificates of the maps, one a replica.
+        """
         self.maps = []
         for seed in self.seeds:
             stream = generator(seed, "transport/targets")

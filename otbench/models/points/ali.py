@@ -38,12 +38,26 @@ class ALI(PlaneModel):
         return [Stage("adversarial", self.step, inputs)]
 
     def pairs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Real pairs (x, E(x, eps)) and generated pairs (G(z), z), each (R, B, d + noise)."""
+        """Real pairs (x, E(x, eps)) and generated pairs (G(z), z).
+
+        Args:
+            batch: Points `real` (R, B, d), and noise `z` and `eps` (R, B, noise).
+
+        Returns:
+            Real and generated pairs, each (R, B, d + noise).
+        """
         encoded = torch.cat([batch["real"], self.encoder(batch["real"], batch["eps"])], -1)
         return encoded, torch.cat([self.generator(batch["z"]), batch["z"]], -1)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One simultaneous update of all three networks."""
+        """One simultaneous update of all three networks.
+
+        Args:
+            batch: Points `real` (R, B, d), and noise `z` and `eps` (R, B, noise).
+
+        Returns:
+            Losses (R,), detached: `discriminator` and `generator`.
+        """
         real, fake = self.discriminator(torch.cat(self.pairs(batch), 1)).chunk(2, 1)
         d = F.softplus(-real).mean(1) + F.softplus(fake).mean(1)
         g = F.softplus(real).mean(1) + F.softplus(-fake).mean(1)

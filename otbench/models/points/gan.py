@@ -60,7 +60,14 @@ class GAN(PlaneModel):
         return [Stage("adversarial", self.step, {**real, "z": Normal(self.noise_shape())})]
 
     def real(self, batch: dict[str, Tensor]) -> Tensor:
-        """A batch of real packs, slot by slot: (R, m, B, d)."""
+        """A batch of real packs, slot by slot.
+
+        Args:
+            batch: Points `real` (R, m, B, d), or numbers `rows` (R, B) of fixed packs.
+
+        Returns:
+            Points (R, m, B, d).
+        """
         if "real" in batch:
             return batch["real"]
         if self.table is None or len(self.table) != len(self.seeds):  # at first, and when a replica has diverged
@@ -72,7 +79,14 @@ class GAN(PlaneModel):
         return self.points[packs].transpose(1, 2)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One simultaneous update of both networks."""
+        """One simultaneous update of both networks.
+
+        Args:
+            batch: Noise `z` (R, m, B, noise), and what `real` takes.
+
+        Returns:
+            Losses (R,), detached: `discriminator` and `generator`.
+        """
         generated = self.generator(batch["z"])
         # two passes rather than one over both halves: the generator's gradient then skips the real half
         real, fake = self.discriminator(pack(self.real(batch))), self.discriminator(pack(generated))
@@ -83,5 +97,12 @@ class GAN(PlaneModel):
 
 
 def pack(points: Tensor) -> Tensor:
-    """(R, m, B, d) -> (R, B, m d): row b holds the b-th point of every slot."""
+    """Points of a pack side by side.
+
+    Args:
+        points: Points (R, m, B, d) of m slots.
+
+    Returns:
+        Packs (R, B, m d); row b holds the b-th point of every slot.
+    """
     return points.transpose(1, 2).flatten(2)

@@ -84,7 +84,14 @@ class MDGAN(PlaneModel):
         return [Stage("adversarial", self.step, {"real": Real((c.batch,)), "z": Normal((c.batch, c.noise))})]
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One simultaneous update of both networks."""
+        """One simultaneous update of both networks.
+
+        Args:
+            batch: Points `real` (R, B, d) and noise `z` (R, B, noise).
+
+        Returns:
+            Losses (R,), detached: `discriminator` and `generator`.
+        """
         real = self.discriminator(batch["real"])
         fake = self.discriminator(self.generator(batch["z"]))
         d = F.softplus(-real).mean(1) + F.softplus(fake).mean(1)

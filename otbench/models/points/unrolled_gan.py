@@ -79,19 +79,41 @@ class UnrolledGAN(PlaneModel):
         return [Stage("adversarial", self.step, inputs, cost=1 + c.unrolled)]
 
     def unroll(self, points: Tensor) -> list[Tensor]:
-        """The discriminator's parameters after K differentiable Adam steps; points (R, 2B, d), the first half real."""
+        """The discriminator's parameters after K differentiable Adam steps.
+
+        Args:
+            points: Points (R, 2B, d), the first half real.
+
+        Returns:
+            Parameters in the order of `Replicas.parameters`.
+        """
 
         adam, c = self.optimisers["discriminator"], self.config
         constant = c.second_moment == "constant"
         return ahead(self.discriminator.parameters(), adam, lambda p: self.loss_at(p, points), c.unrolled, constant)
 
     def loss_at(self, parameters: list[Tensor], points: Tensor) -> Tensor:
-        """The discriminator's loss (R,) with these parameters; points (R, 2B, d), the first half real."""
+        """The discriminator's loss with given parameters.
+
+        Args:
+            parameters: Parameters in the order of `Replicas.parameters`.
+            points: Points (R, 2B, d), the first half real.
+
+        Returns:
+            Loss (R,).
+        """
         real, fake = self.discriminator.call_with(parameters, points).chunk(2, 1)
         return F.softplus(-real).mean(1) + F.softplus(fake).mean(1)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of each network, the generator's through the unrolled discriminator."""
+        """One update of each network, the generator's through the unrolled discriminator.
+
+        Args:
+            batch: Points `real` (R, B, d) and noise `z` (R, B, noise).
+
+        Returns:
+            Losses (R,), detached: `discriminator` and `generator`.
+        """
         generated = self.generator(batch["z"])
         points = torch.cat([batch["real"], generated], 1)
         real, fake = self.discriminator(points.detach()).chunk(2, 1)
@@ -111,17 +133,27 @@ def ahead(
     steps: int,
     constant: bool = True,
 ) -> list[Tensor]:
-    """What `steps` steps of `adam` along `loss` (parameters -> (R,)) would make of its parameters, differentiably.
+    """The parameters of an Adam optimiser after further steps, differentiably.
 
-    Starts from the optimiser's own moments and leaves them as they are. constant: the second moment is a constant in
-    the derivative; otherwise it is one only where it is zero, where its root has no derivative.
+    Starts from the optimiser's own moments and leaves them as they are.
+
+    Args:
+        parameters: Parameters that the optimiser trains.
+        adam: Optimiser whose moments and settings are taken.
+        loss: Function from the parameters to losses (R,).
+        steps: Number of steps.
+        constant: Whether the second moment is a constant in the derivative; otherwise it is one only where it is zero,
+            where its root has no derivative.
+
+    Returns:
+        Parameters after the steps, in the same order.
     """
     settings = adam.param_groups[0]
     (beta1, beta2), eps = settings["betas"], settings["eps"]
-    kept = [adam.state.get(p, {}) for p in parameters]
-    first = [s.get("exp_avg", torch.zeros(())).to(p) for s, p in zip(kept, parameters, strict=True)]
-    second = [s.get("exp_avg_sq", torch.zeros(())).to(p) for s, p in zip(kept, parameters, strict=True)]
-    t = kept[0].get("step", torch.zeros(())).to(parameters[0].device)
+    states = [adam.state.get(p, {}) for p in parameters]
+    first = [s.get("exp_avg", torch.zeros(())).to(p) for s, p in zip(states, parameters, strict=True)]
+    second = [s.get("exp_avg_sq", torch.zeros(())).to(p) for s, p in zip(states, parameters, strict=True)]
+    t = states[0].get("step", torch.zeros(())).to(parameters[0].device)
     for _ in range(steps):
         gradients = torch.autograd.grad(loss(parameters).sum(), parameters, create_graph=True)
         t = t + 1

@@ -88,7 +88,14 @@ class VEEGAN(PlaneModel):
         return [Stage("adversarial", self.step, inputs)]
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One simultaneous update of all three networks."""
+        """One simultaneous update of all three networks.
+
+        Args:
+            batch: Points `real` (R, B, d), noise `z` (R, B, noise + extra) and, with a `spread`, `xi` (R, B, noise).
+
+        Returns:
+            Losses (R,), detached: `discriminator`, `reconstruction`, and `ratio`, the mean of D at generated pairs.
+        """
         c = self.config
         z, x = batch["z"][..., : c.noise], batch["real"]
         generated = self.generator(batch["z"])

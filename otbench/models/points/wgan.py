@@ -76,14 +76,31 @@ class WGAN(NoiseModel):
         return [Stage("adversarial", self.step, inputs, cost=c.critic_steps)]
 
     def gradient_penalty(self, real: Tensor, generated: Tensor, where: Tensor) -> Tensor:
-        """E (|grad f(x)| - 1)^2 at x = real + where (generated - real); (R, B, d), (R, B, d), (R, B, 1) -> (R,)."""
+        """E (|grad f(x)| - 1)^2 at x = real + where (generated - real).
+
+        Args:
+            real: Real points (R, B, d).
+            generated: Generated points (R, B, d).
+            where: Shares (R, B, 1) of the way between them.
+
+        Returns:
+            Penalties (R,).
+        """
         x = (real + where * (generated - real)).requires_grad_()
         with gradients_of([x]):
             slope = torch.autograd.grad(self.critic(x).sum(), x, create_graph=True)[0]
         return (slope.norm(dim=-1) - 1).square().mean(1)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """`critic_steps` updates of the critic and one of the generator."""
+        """`critic_steps` updates of the critic and one of the generator.
+
+        Args:
+            batch: Points `real` (R, critic_steps, B, d), noise `z` (R, critic_steps, B, noise) and `last` (R, B, noise)
+                and, for the penalty, `where` (R, critic_steps, B, 1).
+
+        Returns:
+            Losses (R,), detached: `distance` of the last update of the critic, and `generator`.
+        """
         c = self.config
         for k in range(c.critic_steps):
             real = batch["real"][:, k] / c.scale

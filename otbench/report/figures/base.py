@@ -59,17 +59,32 @@ class SavedFigure:
 
 
 def save_figures(specs: Iterable[FigureSpec], where: str, folder: Path) -> list[SavedFigure]:
-    """Draw the figures in the report's style and save them; where: what they are about, for those who cannot see."""
-    found = []
+    """Draw the figures in the report's style and save them.
+
+    Args:
+        specs: Figures to draw.
+        where: What the figures are about, for their alternative texts.
+        folder: Folder of the files.
+
+    Returns:
+        The saved figures, in the order of `specs`.
+    """
+    saved = []
     with plotting.styled():
         for name, title, caption, embed, make in specs:
             save(make(), folder, name)
-            found.append(SavedFigure(name, title, caption, f"{title}, {where}", folder, embed))
-    return found
+            saved.append(SavedFigure(name, title, caption, f"{title}, {where}", folder, embed))
+    return saved
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write the figure as PNG, PDF and SVG, each whole or not at all, and close it."""
+    """Write the figure as PNG, PDF and SVG, each whole or not at all, and close it.
+
+    Args:
+        figure: Figure to write.
+        folder: Folder of the files.
+        name: Stem of the files.
+    """
     import matplotlib.pyplot as plt
 
     try:
@@ -83,10 +98,19 @@ def save(figure: Figure, folder: Path, name: str) -> None:
 
 
 def protocol_of(comparison: Comparison, dataset: str, metrics: list[str]) -> str:
-    """The metrics with the protocol each was measured under, for a caption."""
-    found: dict[str, list[str]] = {}
+    """The metrics with the protocol each was measured under, for a caption.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+        metrics: Metrics to name, `metric@network` where on a network's features.
+
+    Returns:
+        A sentence for each protocol, and a space.
+    """
+    by_protocol: dict[str, list[str]] = {}
     for metric in metrics:
-        found.setdefault(comparison.run.protocol(dataset, metric), []).append(
+        by_protocol.setdefault(comparison.run.protocol(dataset, metric), []).append(
             metric_label(metric).label.split(", %")[0]
         )
-    return " ".join(f"{'; '.join(names)}: {protocol}." for protocol, names in found.items()) + " "
+    return " ".join(f"{'; '.join(names)}: {protocol}." for protocol, names in by_protocol.items()) + " "

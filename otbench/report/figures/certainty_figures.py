@@ -1,4 +1,4 @@
-"""Figures of how sure the figures are."""
+"""Figures of how certain the comparison is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from otbench.report.tables.rankings import rankings
 
 
 def statistics_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
-    """The figures of one data set: where the variance is, and the Frechet distance against the number of samples."""
+    """The figures of one data set: where the variance is, and the Frechet distance against the number of samples.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Yields:
+        The figure of the variance where samples were drawn again, and one for each distance measured at several n.
+    """
     splits = variance.splits(comparison, dataset)
     asked = [comparison.main_key(dataset, name) for name in comparison.study.questions]
     metrics = [metric for metric in asked if any(metric == key for _, key in splits)]
@@ -38,12 +46,19 @@ def statistics_figures(comparison: Comparison, dataset: str) -> Iterator[FigureS
 
 
 def study_figures(comparison: Comparison) -> Iterator[FigureSpec]:
-    """The figures over all data sets of a study: a critical-difference diagram for every question."""
-    for one in rankings(comparison):
+    """The figures over all data sets of a study: a critical-difference diagram for every question.
+
+    Args:
+        comparison: Study of a run.
+
+    Yields:
+        A figure for each ranking; none where there are too few data sets.
+    """
+    for ranking in rankings(comparison):
         yield FigureSpec(
-            f"{comparison.study.name}_ranks_{one.name}",
-            f"Average ranks: {one.label}",
-            one.caption,
+            f"{comparison.study.name}_ranks_{ranking.name}",
+            f"Average ranks: {ranking.label}",
+            ranking.caption,
             "svg",
-            lambda one=one: certainty_plots.critical_difference(comparison, one),
+            lambda ranking=ranking: certainty_plots.critical_difference(comparison, ranking),
         )

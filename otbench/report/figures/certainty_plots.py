@@ -28,7 +28,17 @@ FOLD = 20
 
 
 def critical_difference(comparison: Comparison, one: Ranking) -> Figure:
-    """Demsar's diagram (2006, figure 1): average ranks on an axis, the best at the left; bars join what is alike."""
+    """Critical-difference diagram: average ranks on an axis, the best at the left; bars join models that do not differ.
+
+    Args:
+        comparison: Study of a run, which titles the models.
+        one: Average ranks of one question.
+
+    Returns:
+        The figure.
+
+    Source: Demsar (2006), Figure 1.
+    """
     import matplotlib.pyplot as plt
     from pandas import DataFrame, Series
     from scikit_posthocs import critical_difference_diagram
@@ -84,7 +94,16 @@ def _ruler(axes: Axes, best: float, critical: float, k: int) -> None:
 
 
 def variance(comparison: Comparison, splits: dict[tuple[str, str], Spread], metrics: list[str]) -> Figure:
-    """Stacked bars of the shares of the variance, a panel a metric, a bar a model."""
+    """Stacked bars of the shares of the variance, a panel a metric, a bar a model.
+
+    Args:
+        comparison: Study of a run, which titles models and metrics.
+        splits: (model, metric) -> split of the variance.
+        metrics: Metrics of the panels.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
     from matplotlib.patches import Patch
 
@@ -119,14 +138,16 @@ def variance(comparison: Comparison, splits: dict[tuple[str, str], Spread], metr
 def _shares(axes: Axes, found: list[Spread | None]) -> None:
     start = np.zeros(len(found))
     for part in PARTS:
-        shares = np.array([100 * one.split.shares[part] if one else math.nan for one in found])
+        shares = np.array([100 * spread.split.shares[part] if spread else math.nan for spread in found])
         shares = np.nan_to_num(shares)
         style_of = {"color": COLOURS[part], "hatch": HATCHES[part], "edgecolor": "white"}
         axes.barh(range(len(found)), shares, 0.72, left=start, linewidth=0, **style_of)
         start += shares
-    for row, (one, total) in enumerate(zip(found, start, strict=True)):
+    for row, (spread, total) in enumerate(zip(found, start, strict=True)):
         if not total:
-            axes.text(2, row, "nothing varies" if one else "not measured", va="center", fontsize=6, color=plotting.GREY)
+            axes.text(
+                2, row, "nothing varies" if spread else "not measured", va="center", fontsize=6, color=plotting.GREY
+            )
     axes.set_xlim(0, 100)
     axes.grid(False)
 
@@ -138,18 +159,27 @@ def _wrapped(text: str) -> str:
 
 
 def bias(comparison: Comparison, metric: str, models: dict[str, Bias]) -> Figure:
-    """The distance against 1 / n with the fitted lines to infinitely many samples, on the left edge."""
+    """The distance against 1 / n with the fitted lines to infinitely many samples, on the left edge.
+
+    Args:
+        comparison: Study of a run, which titles the models.
+        metric: Distance that is drawn.
+        models: Model -> its distance at several n, with the fitted limit.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
-    sizes = sorted({n for one in models.values() for n in one.values})
+    sizes = sorted({n for series in models.values() for n in series.values})
     rows = math.ceil(len(models) / 4)
     figure, axes = plt.subplots(figsize=(plotting.WIDTH, 3.1 + 0.14 * rows), layout="constrained")
     line = np.linspace(0, 1 / sizes[0], 60)
-    for model, one in models.items():
-        look, limit = marks.mark(model), one.limit
+    for model, series in models.items():
+        look, limit = marks.mark(model), series.limit
         axes.plot(line, limit.limit + limit.slope * line, color=look.colour, ls=look.dash, lw=0.9)
-        n = sorted(one.values)
-        mean, error = np.array([one.at(size) for size in n]).T
+        n = sorted(series.values)
+        mean, error = np.array([series.at(size) for size in n]).T
         axes.errorbar(
             1 / np.array(n), mean, np.nan_to_num(error), color=look.colour, marker=look.shape, ls="none", ms=4,
             elinewidth=0.8, label=comparison.title(model),
@@ -159,7 +189,9 @@ def bias(comparison: Comparison, metric: str, models: dict[str, Bias]) -> Figure
             [0], [limit.limit], [bar], color=look.colour, marker=look.shape, mfc="white", ls="none", ms=4.5,
             elinewidth=0.8, clip_on=False,
         )  # fmt: skip
-    low = [value for one in models.values() for value in (one.limit.limit, *(one.at(n)[0] for n in one.values))]
+    low = [
+        value for series in models.values() for value in (series.limit.limit, *(series.at(n)[0] for n in series.values))
+    ]
     logarithmic = min(low) > 0 and max(low) > FOLD * min(low)
     if logarithmic:
         axes.set_yscale("log")

@@ -15,8 +15,14 @@ from otbench.report.summary import summarise
 
 
 def cost_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
-    """Quality against memory and energy where they were measured, and the losses of every ranked model along training,
-    a figure for each of `families`.
+    """Quality against memory and energy, and the losses of every ranked model along training.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Yields:
+        The figure of quality where memory or energy was measured, and one of losses for each of the `families`.
     """
     models = comparison.generative(dataset)
     metric, run = _quality(comparison, dataset), comparison.run
@@ -31,8 +37,8 @@ def cost_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     losses = comparison.run.losses
     losses = losses[(losses["dataset"] == dataset) & np.isfinite(pd.to_numeric(losses["value"], errors="coerce"))]
     for key, title, models in comparison.families(dataset):
-        own = losses[losses["model"].isin(models)]
-        if own.empty:
+        rows = losses[losses["model"].isin(models)]
+        if rows.empty:
             continue
         name = f"{dataset}_losses" + (f"_{key}" if key else "")
         heading = "Losses along training" + (f": {title[:1].lower()}{title[1:]}" if title else "")
@@ -42,8 +48,10 @@ def cost_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
             "comparable. The axis is logarithmic where a loss spans more than a factor of "
             f"{FOLD}, and symmetric about zero where it also changes sign. {comparison.said(dataset, [], own=True)}"
         )
-        kept = [model for model in models if (own["model"] == model).any()]
-        yield FigureSpec(name, heading, caption, "svg", lambda own=own, kept=kept: losses_figure(comparison, own, kept))
+        logged = [model for model in models if (rows["model"] == model).any()]
+        yield FigureSpec(
+            name, heading, caption, "svg", lambda rows=rows, logged=logged: losses_figure(comparison, rows, logged)
+        )
 
 
 def _quality(comparison: Comparison, dataset: str) -> str:

@@ -48,7 +48,16 @@ _SPARE = [(colour, "-.") for colour in (plotting.BLACK, plotting.BLUE, plotting.
 
 
 def losses_figure(comparison: Comparison, losses: pd.DataFrame, models: list[str]) -> Figure:
-    """Small multiples of `losses` (columns model, stage, seed, loss, step, value), a panel a model and stage."""
+    """Small multiples of the losses along training, a panel a model and stage.
+
+    Args:
+        comparison: Study of a run, which titles the models.
+        losses: Logged losses, with columns model, stage, seed, loss, step, value.
+        models: Models of the panels, each with rows in `losses`.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
 
@@ -75,8 +84,18 @@ def losses_figure(comparison: Comparison, losses: pd.DataFrame, models: list[str
 
 
 def quality_figure(comparison: Comparison, dataset: str, metric: str, measures: list[str]) -> Figure:
-    """The metric against each of the `measures` (keys of UNITS), a point a ranked model, bars standard errors; where
-    there are many models, a column of panels a family, with the others in grey.
+    """The metric against costs, a point a ranked model with standard errors as bars.
+
+    Where there are many models, each family has a column of panels, with the others in grey.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+        metric: Metric of quality.
+        measures: Costs (keys of UNITS).
+
+    Returns:
+        The figure.
     """
     import matplotlib.pyplot as plt
     from matplotlib.transforms import ScaledTranslation
@@ -122,18 +141,18 @@ def _point(
     axes: Axes, comparison: Comparison, dataset: str, metric: str, measure: str, model: str, quiet: bool
 ) -> None:
     """A model's point with its errors; quiet: a small grey one without."""
-    cost, own = (summarise(comparison.run, dataset, model, name) for name in (measure, metric))
-    if not cost.n or not own.n or not math.isfinite(own.mean):
+    cost, quality = (summarise(comparison.run, dataset, model, name) for name in (measure, metric))
+    if not cost.n or not quality.n or not math.isfinite(quality.mean):
         return
     size, scale, mark = UNITS[measure][2], metric_label(metric).factor, marks.mark(model)
     if quiet:
-        at = cost.mean / size, own.mean * scale
+        at = cost.mean / size, quality.mean * scale
         axes.plot(*at, "o", color=plotting.LIGHT, markersize=3, markeredgewidth=0, zorder=1)
         return
-    errors = [value if math.isfinite(value) else 0.0 for value in (cost.error / size, own.error * scale)]
+    errors = [value if math.isfinite(value) else 0.0 for value in (cost.error / size, quality.error * scale)]
     axes.errorbar(
         cost.mean / size,
-        own.mean * scale,
+        quality.mean * scale,
         xerr=errors[0],
         yerr=errors[1],
         color=mark.colour,
@@ -146,10 +165,16 @@ def _point(
 
 
 def scale_of(values: np.ndarray) -> tuple[str, float]:
-    """(`linear`, `log` or `symlog`; the width of symlog's linear part) of an axis for these losses (n,).
+    """The scale of an axis for these losses.
 
     Linear unless the largest size is more than FOLD times the median one, or the least; then log where all are above
     zero, else symlog with the median size as its linear part.
+
+    Args:
+        values: Losses (n,).
+
+    Returns:
+        The scale (`linear`, `log` or `symlog`), and the width of symlog's linear part.
     """
     sizes = np.abs(values[values != 0])
     if not len(sizes):
@@ -163,8 +188,8 @@ def scale_of(values: np.ndarray) -> tuple[str, float]:
 def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    for name, own in rows.groupby("loss", sort=False):
-        steps = own.groupby("step")["value"].agg(["mean", "min", "max"])
+    for name, losses in rows.groupby("loss", sort=False):
+        steps = losses.groupby("step")["value"].agg(["mean", "min", "max"])
         colour, dash = _look(str(name))
         marker: dict[str, Any] = {"marker": "o", "markersize": 2.2} if len(steps) <= 10 else {}
         axes.plot(steps.index, steps["mean"], color=colour, linestyle=dash, linewidth=1.0, **marker)

@@ -18,7 +18,16 @@ from otbench.report.recipes.images import NAME as IMAGES
 
 
 def draw(comparison: Comparison, dataset: str, folder: Path) -> list[SavedFigure]:
-    """Draw and save every figure that the data set has numbers for."""
+    """Draw and save every figure that the data set has numbers for.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+        folder: Folder of the files.
+
+    Returns:
+        The saved figures, in the order of the page.
+    """
     of_kind = {"points": point_figures.figure_specs, "images": image_figures.figure_specs}[comparison.study.kind]
     every = (
         of_kind(comparison, dataset),
@@ -30,6 +39,14 @@ def draw(comparison: Comparison, dataset: str, folder: Path) -> list[SavedFigure
 
 
 def draw_study(comparison: Comparison, folder: Path) -> list[SavedFigure]:
-    """Draw and save the figures over all data sets of the study, which that of images alone has."""
+    """Draw and save the figures over all data sets of the study.
+
+    Args:
+        comparison: Study of a run; that of images alone has grids and searches.
+        folder: Folder of the files.
+
+    Returns:
+        The saved figures, in the order of the page.
+    """
     specs = image_figures.study_figure_specs(comparison) if comparison.study.name == IMAGES else ()
     return save_figures(chain(specs, certainty_figures.study_figures(comparison)), comparison.study.title, folder)

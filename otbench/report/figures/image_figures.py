@@ -16,7 +16,15 @@ from otbench.runs.formats import REFERENCE
 
 
 def figure_specs(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
-    """Every figure that the data set has numbers or images for."""
+    """Every figure that the data set has numbers or images for.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Yields:
+        The figures, in the order of the page.
+    """
     yield from stacked_figures(comparison, dataset)
     yield from _pictures(comparison, dataset)
     yield from _measured(comparison, dataset)
@@ -25,7 +33,14 @@ def figure_specs(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
 
 
 def study_figure_specs(comparison: Comparison) -> Iterator[FigureSpec]:
-    """The figures over all data sets: the visual grid, where there are two or more, and the searches."""
+    """The figures over all data sets: the visual grid, where there are two or more, and the searches.
+
+    Args:
+        comparison: Image study of a run.
+
+    Yields:
+        The figures, in the order of the page.
+    """
     names = image_grids.with_pictures(comparison)
     if len(names) > 1:
         caption = (
@@ -39,7 +54,7 @@ def study_figure_specs(comparison: Comparison) -> Iterator[FigureSpec]:
 
 
 def _pictures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
-    said = comparison.said(dataset, [])
+    note = comparison.said(dataset, [])
     if dataset in image_grids.with_pictures(comparison):
         caption = (
             "Samples of the first seed at the end of training, the first 36 of each, not chosen by eye. AE "
@@ -48,7 +63,7 @@ def _pictures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
         )
         title = "Samples of every model (AE-OT Fig. 15)"
         yield FigureSpec(
-            f"{dataset}_grid", title, caption + said, "png", partial(image_grids.grid, comparison, dataset)
+            f"{dataset}_grid", title, caption + note, "png", partial(image_grids.grid, comparison, dataset)
         )
     if f"{dataset}/{REFERENCE}" in comparison.run.gallery and image_grids.reconstructing(comparison, dataset):
         caption = (
@@ -58,7 +73,7 @@ def _pictures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
         yield FigureSpec(
             f"{dataset}_reconstructions",
             "Reconstructions",
-            caption + said,
+            caption + note,
             "png",
             partial(image_grids.reconstructions, comparison, dataset),
         )
@@ -122,8 +137,8 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
             "of work are logarithmic, so that what happens early can be seen. "
             f"{protocol_of(comparison, dataset, keys)}"
         )
-        there = {model for key in keys for model in image_plots.followed(comparison, dataset, key)}
-        for part, title, models in _parts(comparison, dataset, there):
+        present = {model for key in keys for model in image_plots.followed(comparison, dataset, key)}
+        for part, title, models in _parts(comparison, dataset, present):
             yield FigureSpec(
                 f"{dataset}_training{part}",
                 f"Along training: epochs, gradient steps, seconds{title}",
@@ -132,8 +147,8 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
                 partial(image_plots.training, comparison, dataset, keys, models),
             )
     marks = image_grids.snapshots(comparison, dataset)
-    there = {model for model, _, mark, _ in image_grids.cells(comparison, dataset) if mark in marks[:1]}
-    for part, title, models in _parts(comparison, dataset, there) if marks else []:
+    present = {model for model, _, mark, _ in image_grids.cells(comparison, dataset) if mark in marks[:1]}
+    for part, title, models in _parts(comparison, dataset, present) if marks else []:
         caption = "Samples of the first seed along training; within a row the noise is the same. "
         yield FigureSpec(
             f"{dataset}_progress{part}",
@@ -158,7 +173,7 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
         )
     key = comparison.main_key(dataset, "fid")
     spent = [summarise(comparison.run, dataset, model, "seconds") for model in models]
-    if (dataset, key) in comparison.run.protocols and any(one.n and one.mean > 0 for one in spent):
+    if (dataset, key) in comparison.run.protocols and any(cost.n and cost.mean > 0 for cost in spent):
         caption = "Quality against seconds of training; bars are standard errors over seeds; controls left out. "
         keys = [key, comparison.main_key(dataset, "prd_f8")]
         caption += protocol_of(comparison, dataset, keys)
@@ -177,9 +192,9 @@ def _parts(comparison: Comparison, dataset: str, there: set[str] | None = None) 
     there: the models that have something to show; a part without one is left out.
     """
     for key, title, models in comparison.families(dataset):
-        kept = [model for model in models if there is None or model in there]
-        if kept:
-            yield f"_{key}" if key else "", f": {title[:1].lower()}{title[1:]}" if title else "", kept
+        members = [model for model in models if there is None or model in there]
+        if members:
+            yield f"_{key}" if key else "", f": {title[:1].lower()}{title[1:]}" if title else "", members
 
 
 def _along(comparison: Comparison, dataset: str, metric: str) -> str:
@@ -189,7 +204,7 @@ def _along(comparison: Comparison, dataset: str, metric: str) -> str:
 
 
 def _latent(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
-    said = comparison.said(dataset, [])
+    note = comparison.said(dataset, [])
     if latent_plots.has_paths(comparison, dataset):
         caption = (
             "AE-OT's map along two line segments of the source cube, decoded without its sampler's refusal to mix: an "
@@ -203,7 +218,7 @@ def _latent(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
         yield FigureSpec(
             f"{dataset}_path",
             "A path through the singular set (AE-OT Fig. 12b)",
-            caption + said,
+            caption + note,
             "png",
             partial(latent_plots.paths, comparison, dataset),
         )
@@ -216,7 +231,7 @@ def _latent(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
         yield FigureSpec(
             f"{dataset}_tsne",
             "Embedding of images and codes (AE-OT Fig. 1)",
-            caption + said,
+            caption + note,
             "png",
             partial(latent_plots.embeddings, comparison, dataset),
         )

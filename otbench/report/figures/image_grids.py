@@ -25,31 +25,56 @@ COLUMNS, NARROW, SIDE = 4, 7, 6
 
 
 def cells(comparison: Comparison, dataset: str) -> list[tuple[str, int, str, np.ndarray]]:
-    """(model, seed, snapshot as it is written, images) of every cell of the gallery, models in the study's order."""
+    """Every cell of the data set in the run's gallery, models in the study's order.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        (model, seed, snapshot as it is written, images (n, c, h, w) uint8) of each cell.
+    """
     order = {place.model: at for at, place in enumerate(comparison.rows(dataset))}
-    found = []
+    gallery = []
     for key, images in comparison.run.gallery.items():
         where, _, rest = key.partition("/")
         name = rest.split("/")
         if where == dataset and len(name) == 3 and len(images):
-            found.append((name[0], int(name[1]), name[2], images))
-    return sorted(found, key=lambda one: (order.get(one[0], len(order)), one[0], one[1], float(one[2])))
+            gallery.append((name[0], int(name[1]), name[2], images))
+    return sorted(gallery, key=lambda cell: (order.get(cell[0], len(order)), cell[0], cell[1], float(cell[2])))
 
 
 def last(comparison: Comparison, dataset: str, model: str) -> np.ndarray | None:
-    """The images of the model's first seed at its last snapshot that is there, or None."""
-    own = [one for one in cells(comparison, dataset) if one[0] == model]
-    end = max((float(one[2]) for one in own), default=0.0)
-    return next((images for _, _, snapshot, images in own if float(snapshot) == end), None)
+    """The images of the model's first seed at the last snapshot in the gallery.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        model: Name of the model.
+
+    Returns:
+        Images (n, c, h, w) uint8; None where there are none.
+    """
+    samples = [cell for cell in cells(comparison, dataset) if cell[0] == model]
+    end = max((float(cell[2]) for cell in samples), default=0.0)
+    return next((images for _, _, snapshot, images in samples if float(snapshot) == end), None)
 
 
 def best_gan(comparison: Comparison, dataset: str) -> str | None:
-    """The adversarial model with the largest F8 + F1/8, as the paper chooses its column of GANs; None without one."""
+    """The adversarial model with the largest F8 + F1/8, as the paper chooses its column of GANs.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        Name of the model; None where no GAN has both values.
+    """
     scores = {}
     for model in comparison.generative(dataset):
         pair = [summarise(comparison.run, dataset, model, comparison.main_key(dataset, key)) for key in _PAIR]
-        if model in GANS and all(one.n for one in pair):
-            scores[model] = sum(one.mean for one in pair)
+        if model in GANS and all(summary.n for summary in pair):
+            scores[model] = sum(summary.mean for summary in pair)
     return max(scores, key=scores.__getitem__) if scores else None
 
 
@@ -57,7 +82,17 @@ _PAIR = ("prd_f8", "prd_f1_8")
 
 
 def grid(comparison: Comparison, dataset: str) -> Figure:
-    """Real images, reconstructions and every model's samples, a panel each: Fig. 15 of AE-OT for one data set."""
+    """Real images, reconstructions and every model's samples, a panel each.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        The figure.
+
+    Source: Fig. 15 of AE-OT, for one data set.
+    """
     run, panels = comparison.run, []
     real = run.gallery.get(f"{dataset}/{REAL}")
     if real is not None:
@@ -70,27 +105,27 @@ def grid(comparison: Comparison, dataset: str) -> Figure:
             panels.append((title, last(comparison, dataset, place.model), place.model))
     many = len(panels) > 6 * COLUMNS
     figure, axes = _panels(len(panels), 0.32 if many else 0.24, NARROW if many else COLUMNS)
-    for one, (title, images, model) in zip(axes, panels, strict=True):
-        one.set_title(title.replace(" (", "\n(", 1) if many else title, pad=3, fontsize=6 if many else None)
+    for panel, (title, images, model) in zip(axes, panels, strict=True):
+        panel.set_title(title.replace(" (", "\n(", 1) if many else title, pad=3, fontsize=6 if many else None)
         if images is None:
-            one.text(
+            panel.text(
                 0.5, 0.5, absent(run, dataset, model), ha="center", va="center", color=plotting.RED, style="italic"
             )
-            one.set_xticks([])
-            one.set_yticks([])
+            panel.set_xticks([])
+            panel.set_yticks([])
         else:
-            _show(one, tile(images[: SIDE * SIDE], SIDE))
-            said = _figure(comparison, dataset, model)
-            one.set_xlabel(said.replace("Fréchet distance", "FD") if many else said, fontsize=6.3, labelpad=2.5)
+            _show(panel, tile(images[: SIDE * SIDE], SIDE))
+            caption = _figure(comparison, dataset, model)
+            panel.set_xlabel(caption.replace("Fréchet distance", "FD") if many else caption, fontsize=6.3, labelpad=2.5)
     return figure
 
 
 def _figure(comparison: Comparison, dataset: str, model: str) -> str:
     """The Fréchet distance under a panel."""
     key = comparison.main_key(dataset, "fid")
-    one = summarise(comparison.run, dataset, model or "real", key)
+    summary = summarise(comparison.run, dataset, model or "real", key)
     label = "FID" if key.endswith("@inception") else "Fréchet distance"
-    return f"{label} {metric_label(key).number(one.mean)}" if one.n else ""
+    return f"{label} {metric_label(key).number(summary.mean)}" if summary.n else ""
 
 
 def _panels(count: int, extra: float, columns: int) -> tuple[Figure, list[Axes]]:
@@ -120,44 +155,77 @@ def _show(axes: Axes, pixels: np.ndarray) -> None:
 
 
 def reconstructing(comparison: Comparison, dataset: str) -> list[str]:
-    """The models whose reconstructions are there, in the study's order; controls share the autoencoder of `ae`."""
+    """The models whose reconstructions are in the gallery; controls share the autoencoder of `ae` and are left out.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        Names of the models, in the study's order.
+    """
     models = [place.model for place in comparison.rows(dataset) if place.model not in comparison.controls]
     return [model for model in models if f"{dataset}/{model}/{RECONSTRUCTION}" in comparison.run.gallery]
 
 
 def reconstructions(comparison: Comparison, dataset: str, count: int = 16) -> Figure:
-    """Test images and what each model makes of them, a row a model, with the error of all test images."""
+    """Test images and what each model makes of them, a row a model, with the error of all test images.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        count: Number of images in a row.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     run = comparison.run
     rows = [("Test images", run.gallery[f"{dataset}/{REFERENCE}"])]
     for model in reconstructing(comparison, dataset):
         error = summarise(run, dataset, model, "l2")
-        said = f"\nL2 {metric_label('l2').number(error.mean)}" if error.n else ""
+        label = f"\nL2 {metric_label('l2').number(error.mean)}" if error.n else ""
         title = comparison.title(model).replace(" (", "\n(")
-        rows.append((f"{title}{said}", run.gallery[f"{dataset}/{model}/{RECONSTRUCTION}"]))
+        rows.append((f"{title}{label}", run.gallery[f"{dataset}/{model}/{RECONSTRUCTION}"]))
     figure, axes = plt.subplots(
         len(rows), 1, figsize=(plotting.WIDTH, 0.47 * len(rows) + 0.1), squeeze=False, layout="constrained"
     )
-    for one, (title, images) in zip(axes[:, 0], rows, strict=True):
-        _show(one, tile(images[:count], count))
-        one.set_ylabel(title, rotation=0, ha="right", va="center", fontsize=7)
+    for panel, (title, images) in zip(axes[:, 0], rows, strict=True):
+        _show(panel, tile(images[:count], count))
+        panel.set_ylabel(title, rotation=0, ha="right", va="center", fontsize=7)
     return figure
 
 
 def snapshots(comparison: Comparison, dataset: str) -> list[str]:
-    """The snapshots, as they are written, at which two models or more have images; fewer than two are none."""
-    found: dict[str, set[str]] = {}
+    """The snapshots at which two models or more have images.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        Snapshots as they are written, in order; empty where there are fewer than two.
+    """
+    models_at: dict[str, set[str]] = {}
     for model, _, snapshot, _ in cells(comparison, dataset):
-        found.setdefault(snapshot, set()).add(model)
-    kept = sorted((one for one, models in found.items() if len(models) > 1), key=float)
-    return kept if len(kept) > 1 else []
+        models_at.setdefault(snapshot, set()).add(model)
+    shared = sorted((name for name, models in models_at.items() if len(models) > 1), key=float)
+    return shared if len(shared) > 1 else []
 
 
 def progress(comparison: Comparison, dataset: str, models: list[str], rows: int = 3, columns: int = 5) -> Figure:
     """Samples of the first seed along training, a row a model, a column a snapshot; the noise is the same in a row.
 
-    models: those with images at the first snapshot that are to be shown.
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        models: Models to show, each with images at the first snapshot.
+        rows: Rows of images in a panel.
+        columns: Columns of images in a panel.
+
+    Returns:
+        The figure.
     """
     import matplotlib.pyplot as plt
 
@@ -172,45 +240,64 @@ def progress(comparison: Comparison, dataset: str, models: list[str], rows: int 
         layout="constrained",
     )
     for row, model in zip(axes, models, strict=True):
-        for one, mark in zip(row, marks, strict=True):
+        for panel, mark in zip(row, marks, strict=True):
             images = every.get((model, mark))
             if images is None:
-                _show(one, np.full((8, 8, 3), 255, np.uint8))
-                one.text(3.5, 3.5, "missing", ha="center", va="center", fontsize=7, color=plotting.RED, style="italic")
+                _show(panel, np.full((8, 8, 3), 255, np.uint8))
+                panel.text(
+                    3.5, 3.5, "missing", ha="center", va="center", fontsize=7, color=plotting.RED, style="italic"
+                )
             else:
-                _show(one, tile(images[: rows * columns], columns))
+                _show(panel, tile(images[: rows * columns], columns))
             if model == models[0] or epochs(comparison, dataset, model) != epochs(comparison, dataset, models[0]):
-                one.set_title(f"{float(mark) * epochs(comparison, dataset, model):.2g} epochs", fontsize=7.5, pad=2.5)
+                panel.set_title(f"{float(mark) * epochs(comparison, dataset, model):.2g} epochs", fontsize=7.5, pad=2.5)
         row[0].set_ylabel(comparison.title(model).replace(" (", "\n("), fontsize=7.5)
     return figure
 
 
 def overview(comparison: Comparison, side: int = 5) -> Figure:
-    """Fig. 15 of AE-OT: a row a data set; real images, reconstructions, the best GAN, other models, AE-OT, OTVAE."""
+    """Samples of all data sets, a row each: real images, reconstructions, the best GAN, other models, AE-OT, OTVAE.
+
+    Args:
+        comparison: Image study of a run.
+        side: Images along a panel's side.
+
+    Returns:
+        The figure.
+
+    Source: Fig. 15 of AE-OT.
+    """
     import matplotlib.pyplot as plt
 
     names = with_pictures(comparison)
-    wanted = ("real", "ae", "gan", "vae", "ae-ot", "otvae")
-    kept = [column for column in wanted if any(_column(comparison, name, column)[1] is not None for name in names)]
-    width = plotting.WIDTH / len(kept)
+    order = ("real", "ae", "gan", "vae", "ae-ot", "otvae")
+    columns = [column for column in order if any(_column(comparison, name, column)[1] is not None for name in names)]
+    width = plotting.WIDTH / len(columns)
     figure, axes = plt.subplots(
         len(names),
-        len(kept),
+        len(columns),
         figsize=(plotting.WIDTH, 0.15 + len(names) * (width + 0.16)),
         squeeze=False,
         layout="constrained",
     )
     for row, dataset in zip(axes, names, strict=True):
-        for one, column in zip(row, kept, strict=True):
+        for panel, column in zip(row, columns, strict=True):
             title, images = _column(comparison, dataset, column)
-            _show(one, np.full((8, 8, 3), 255, np.uint8) if images is None else tile(images[: side * side], side))
-            one.set_title(title, fontsize=7.5, pad=2.5)
+            _show(panel, np.full((8, 8, 3), 255, np.uint8) if images is None else tile(images[: side * side], side))
+            panel.set_title(title, fontsize=7.5, pad=2.5)
         row[0].set_ylabel(comparison.dataset_title(dataset), fontsize=8)
     return figure
 
 
 def with_pictures(comparison: Comparison) -> list[str]:
-    """The data sets whose real images are there."""
+    """The data sets whose real images are in the gallery.
+
+    Args:
+        comparison: Image study of a run.
+
+    Returns:
+        Names of the data sets, in the study's order.
+    """
     return [dataset for dataset in comparison.datasets if f"{dataset}/{REAL}" in comparison.run.gallery]
 
 

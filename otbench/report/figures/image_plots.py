@@ -22,15 +22,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BATCH = 64
-"""Batch of a model whose options name none: the study's."""
+"""Batch of a model whose options name none: that of Lucic et al."""
 
 AXES = (("epochs", "Epochs"), ("steps", "Gradient steps (batches)"), ("seconds", "Training, s"))
 
 
 def prd(comparison: Comparison, dataset: str, network: str, models: list[str]) -> Figure:
-    """PRD curves (mean over seeds, thin lines the seeds) and the pairs (F8, F1/8), a dot a seed: Fig. 14 of AE-OT.
+    """PRD curves (mean over seeds, thin lines the seeds) and the pairs (F8, F1/8), a dot a seed.
 
-    models: those shown besides controls and reconstructions.
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        network: Network of the features.
+        models: Models to show besides controls and reconstructions.
+
+    Returns:
+        The figure.
+
+    Source: Fig. 14 of AE-OT.
     """
     import matplotlib.pyplot as plt
 
@@ -67,13 +76,23 @@ def prd(comparison: Comparison, dataset: str, network: str, models: list[str]) -
 
 
 def prd_curves(comparison: Comparison, dataset: str, model: str, network: str) -> np.ndarray | None:
-    """(seeds, 2, angles): recall and precision of every seed's curve, or None where the run kept none."""
-    start, found = f"{dataset}/{model}/", []
+    """Recall and precision of every seed's PRD curve.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        network: Network of the features.
+
+    Returns:
+        Curves (seeds, 2, angles), recall first; None where the run has none.
+    """
+    start, curves = f"{dataset}/{model}/", []
     for key in sorted(comparison.run.curves):
         name = key.removeprefix(start).split("/")
         if key.startswith(start) and len(name) == 3 and name[0].startswith(network) and name[2] == "recall":
-            found.append([comparison.run.curves[key], comparison.run.curves[key.removesuffix("recall") + "precision"]])
-    return np.asarray(found, dtype=float) if found else None
+            curves.append([comparison.run.curves[key], comparison.run.curves[key.removesuffix("recall") + "precision"]])
+    return np.asarray(curves, dtype=float) if curves else None
 
 
 def _unit(axes: Axes, x: str, y: str) -> None:
@@ -85,14 +104,31 @@ def _unit(axes: Axes, x: str, y: str) -> None:
 
 
 def followed(comparison: Comparison, dataset: str, metric: str) -> list[str]:
-    """The models with the metric at two snapshots or more, in the study's order."""
-    found = comparison.generative(dataset)
-    return [model for model in found if len(curve(comparison.run, dataset, model, metric)) > 1]
+    """The models with the metric at two snapshots or more.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        metric: Name of the metric.
+
+    Returns:
+        Names of the models, in the study's order.
+    """
+    models = comparison.generative(dataset)
+    return [model for model in models if len(curve(comparison.run, dataset, model, metric)) > 1]
 
 
 def training(comparison: Comparison, dataset: str, metrics: list[str], models: list[str]) -> Figure:
-    """Metrics (rows) of some models along training against epochs, gradient steps and seconds (columns); bands:
-    standard errors.
+    """Metrics (rows) along training against epochs, gradient steps and seconds (columns); bands are standard errors.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        metrics: Metrics of the rows.
+        models: Models to show.
+
+    Returns:
+        The figure.
     """
     import matplotlib.pyplot as plt
 
@@ -120,7 +156,7 @@ def training(comparison: Comparison, dataset: str, metrics: list[str], models: l
     for axes in grid[0]:
         axes.set_xscale("log")
         plain(axes.xaxis, *axes.get_xlim(), wide=200, narrow=4)
-    handles = {label: one for one, label in zip(*_handles(grid), strict=True)}
+    handles = {label: handle for handle, label in zip(*_handles(grid), strict=True)}
     longest = max(map(len, handles), default=0)
     figure.legend(
         handles.values(),
@@ -135,7 +171,7 @@ def training(comparison: Comparison, dataset: str, metrics: list[str], models: l
 
 def _handles(grid: np.ndarray) -> tuple[list, list]:
     pairs = [axes.get_legend_handles_labels() for axes in grid.flat]
-    return sum((one for one, _ in pairs), []), sum((one for _, one in pairs), [])
+    return sum((handles for handles, _ in pairs), []), sum((handles for _, handles in pairs), [])
 
 
 def _along(axes: Axes, comparison: Comparison, dataset: str, model: str, metric: str, unit: str) -> None:
@@ -156,7 +192,16 @@ def _spent(comparison: Comparison, dataset: str, model: str, unit: str) -> float
 
 
 def epochs(comparison: Comparison, dataset: str, model: str) -> float:
-    """How often the model's whole budget goes through the training images."""
+    """Number of epochs in the model's whole budget.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        model: Name of the model.
+
+    Returns:
+        Passes through the training images, from the steps and the batch.
+    """
     options = comparison.run.info["models"].get(model, {}).get("options") or {}
     images = comparison.run.info["datasets"].get(dataset, {}).get("n_train") or 1
     return comparison.run.steps(dataset, model) * float(options.get("batch") or BATCH) / float(images)
@@ -170,13 +215,22 @@ def _real_level(axes: Axes, comparison: Comparison, dataset: str, metric: str) -
 
 
 def excellence_curves(comparison: Comparison, dataset: str, metric: str) -> Figure:
-    """The excellence proxy against epochs, a panel a family of models where there are many, and as hollow marks the
-    rates that people gave in the OTVAE report.
+    """The excellence proxy against epochs, and as hollow marks the rates that people gave in the OTVAE report.
+
+    Where there are many models, each family has a panel.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        metric: The proxy, on the features that it was measured with.
+
+    Returns:
+        The figure.
     """
     import matplotlib.pyplot as plt
 
-    there = followed(comparison, dataset, metric)
-    families = [one for one in comparison.families(dataset) if set(one[2]) & set(there)]
+    measured = followed(comparison, dataset, metric)
+    families = [family for family in comparison.families(dataset) if set(family[2]) & set(measured)]
     rows, columns = -(-len(families) // 2), min(len(families), 2)
     figure, grid = plt.subplots(
         rows,
@@ -191,7 +245,7 @@ def excellence_curves(comparison: Comparison, dataset: str, metric: str) -> Figu
         axes.set_visible(False)
     for at, (axes, (_, title, models)) in enumerate(zip(grid.flat, families, strict=False)):
         for model in models:
-            if model in there:
+            if model in measured:
                 _along(axes, comparison, dataset, model, metric, "epochs")
         _real_level(axes, comparison, dataset, metric)
         for record, first, last in excellence(list(comparison.published), dataset):
@@ -201,12 +255,12 @@ def excellence_curves(comparison: Comparison, dataset: str, metric: str) -> Figu
         if at + columns >= len(families):
             axes.set_xlabel("Epochs")
             axes.tick_params(labelbottom=True)
-        found = {label: one for one, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        legend = {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
         if len(families) > 1:
             tight = {"fontsize": 6, "handlelength": 2.4, "labelspacing": 0.25, "columnspacing": 1.0}
-            axes.legend(found.values(), found.keys(), loc="upper left", ncols=2, **tight)
+            axes.legend(legend.values(), legend.keys(), loc="upper left", ncols=2, **tight)
         else:
-            figure.legend(found.values(), found.keys(), loc="outside right upper", handlelength=2.6)
+            figure.legend(legend.values(), legend.keys(), loc="outside right upper", handlelength=2.6)
     first = grid[0, 0]
     first.set_xscale("log")
     plain(first.xaxis, *first.get_xlim(), wide=200, narrow=4)
@@ -220,7 +274,15 @@ def excellence_curves(comparison: Comparison, dataset: str, metric: str) -> Figu
 
 
 def rated(axes: Axes, label: str, record: Published, first: float, last: float) -> None:
-    """A published rate that people gave, hollow, over the epochs that it is given for."""
+    """Draw a published rate that people gave, hollow, over the epochs that it is given for.
+
+    Args:
+        axes: Axes to draw on.
+        label: Entry of the legend.
+        record: The published rate, a share.
+        first: Least number of epochs.
+        last: Greatest number of epochs.
+    """
     mark, value, middle = marks.mark(record.model), float(record.value) * 100, math.sqrt(first * last)
     axes.errorbar(
         middle,
@@ -236,22 +298,31 @@ def rated(axes: Axes, label: str, record: Published, first: float, last: float) 
         elinewidth=0.9,
         label=label,
     )
-    said = record.note.partition(";")[0]  # in the paper's words: "above 80 %"
-    axes.annotate(said, (middle, value), xytext=(0, 8), textcoords="offset points", fontsize=6.5, ha="center")
+    text = record.note.partition(";")[0]  # in the paper's words: "above 80 %"
+    axes.annotate(text, (middle, value), xytext=(0, 8), textcoords="offset points", fontsize=6.5, ha="center")
 
 
 def split_bars(comparison: Comparison, dataset: str, network: str) -> Figure:
-    """The Fréchet distance of every model that reconstructs: the decoder's floor, and what drawing codes adds."""
+    """The Fréchet distance of every model that reconstructs: the decoder's floor, and what drawing codes adds.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        network: Network of the features.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     names = [place.model for place in comparison.rows(dataset)]
     parts = {model: split(comparison, dataset, model, network) for model in names}
     unranked = comparison.study.unranked
-    held = [one for one in names if parts[one]["floor"].n and parts[one]["fid"].n and one not in unranked]
-    figure, axes = plt.subplots(figsize=(plotting.WIDTH, 0.95 + 0.34 * len(held)), layout="constrained")
-    for height, model in enumerate(held):
-        one = parts[model]
-        floor, total = one["floor"].mean, one["fid"].mean
+    ranked = [name for name in names if parts[name]["floor"].n and parts[name]["fid"].n and name not in unranked]
+    figure, axes = plt.subplots(figsize=(plotting.WIDTH, 0.95 + 0.34 * len(ranked)), layout="constrained")
+    for height, model in enumerate(ranked):
+        summaries = parts[model]
+        floor, total = summaries["floor"].mean, summaries["fid"].mean
         low, high = sorted((floor, total))
         axes.barh(height, low, color=plotting.SKY, height=0.58)
         kind = (
@@ -260,14 +331,14 @@ def split_bars(comparison: Comparison, dataset: str, network: str) -> Figure:
             else {"color": "white", "edgecolor": plotting.BLUE, "hatch": "////"}
         )
         axes.barh(height, high - low, left=low, height=0.58, linewidth=0.6, **kind)
-        error = one["fid"].error
+        error = summaries["fid"].error
         axes.errorbar(total, height, xerr=error if math.isfinite(error) else 0, color=plotting.BLACK, elinewidth=0.9)
-        axes.plot(one["train"].mean, height, "|", color=plotting.RED, markersize=13, markeredgewidth=1.6)
+        axes.plot(summaries["train"].mean, height, "|", color=plotting.RED, markersize=13, markeredgewidth=1.6)
     real = summarise(comparison.run, dataset, "real", f"fid@{network}").mean
     if math.isfinite(real):
         axes.axvline(real, color=marks.REAL, linewidth=1.2)
-    axes.set_yticks(range(len(held)), [comparison.title(model) for model in held])
-    axes.set_ylim(len(held) - 0.4, -0.6)
+    axes.set_yticks(range(len(ranked)), [comparison.title(model) for model in ranked])
+    axes.set_ylim(len(ranked) - 0.4, -0.6)
     axes.set_xlim(left=0)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)

@@ -23,30 +23,48 @@ CLASSES = (
 
 
 def has_paths(comparison: Comparison, dataset: str) -> bool:
-    """Whether the run holds a path of the data set."""
+    """Whether the run holds a path of the data set.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        True where images along one of PATHS were kept.
+    """
     return any(f"{dataset}/path/{name}/images" in comparison.run.latent for name in PATHS)
 
 
 def paths(comparison: Comparison, dataset: str) -> Figure:
-    """Images decoded along a segment that crosses the singular set and along one that does not, with the angles of all
-    facets that each segment crosses: Fig. 12(b) of AE-OT.
+    """Images decoded along a segment that crosses the singular set and along one that does not, with facets' angles.
+
+    The angles are those of all facets that each segment crosses.
+
+    Args:
+        comparison: Image study of a run that has paths.
+        dataset: Name of the data set.
+
+    Returns:
+        The figure.
+
+    Source: Fig. 12(b) of AE-OT.
     """
     import matplotlib.pyplot as plt
 
     latent = comparison.run.latent
-    held = [name for name in PATHS if f"{dataset}/path/{name}/images" in latent]
+    names = [name for name in PATHS if f"{dataset}/path/{name}/images" in latent]
     figure, axes = plt.subplots(
-        2 * len(held),
+        2 * len(names),
         1,
-        figsize=(plotting.WIDTH, 2.45 * len(held) + 0.2),
-        height_ratios=[1.0, 1.55] * len(held),
+        figsize=(plotting.WIDTH, 2.45 * len(names) + 0.2),
+        height_ratios=[1.0, 1.55] * len(names),
         squeeze=False,
         layout="constrained",
     )
     threshold = float(latent[f"{dataset}/path/threshold"])
-    tops = [latent[f"{dataset}/path/{name}/facet_angle"].max() for name in held]
+    tops = [latent[f"{dataset}/path/{name}/facet_angle"].max() for name in names]
     top = 1.12 * max(*tops, threshold)
-    for at, name in enumerate(held):
+    for at, name in enumerate(names):
         start = f"{dataset}/path/{name}"
         strip, below = axes[2 * at, 0], axes[2 * at + 1, 0]
         images = latent[f"{start}/images"]
@@ -99,7 +117,15 @@ def _legend() -> list[object]:
 
 
 def counted(comparison: Comparison, dataset: str) -> str:
-    """How many of the random segments cross the singular set, and how often, in words."""
+    """How many of the random segments cross the singular set, and how often, in words.
+
+    Args:
+        comparison: Image study of a run that has paths.
+        dataset: Name of the data set.
+
+    Returns:
+        A sentence for the caption.
+    """
     latent = comparison.run.latent
     facets, singular = latent[f"{dataset}/path/facets"], latent[f"{dataset}/path/singular"]
     crossing = int((singular > 0).sum())
@@ -111,7 +137,17 @@ def counted(comparison: Comparison, dataset: str) -> str:
 
 
 def embeddings(comparison: Comparison, dataset: str) -> Figure:
-    """t-SNE of training images and of their codes, coloured by class: Fig. 1 of AE-OT."""
+    """t-SNE of training images and of their codes, coloured by class.
+
+    Args:
+        comparison: Image study of a run that has embeddings.
+        dataset: Name of the data set.
+
+    Returns:
+        The figure.
+
+    Source: Fig. 1 of AE-OT.
+    """
     import matplotlib.pyplot as plt
 
     latent = comparison.run.latent
@@ -121,12 +157,12 @@ def embeddings(comparison: Comparison, dataset: str) -> Figure:
     for axes, (key, title) in zip(panels, (("images", "Images (pixels)"), ("codes", "Codes of AE-OT")), strict=True):
         flat = latent[f"{dataset}/tsne/{key}"]
         for label in np.unique(labels):
-            own, colour = flat[labels == label], plotting.GREY if label < 0 else CLASSES[label % len(CLASSES)]
+            points, colour = flat[labels == label], plotting.GREY if label < 0 else CLASSES[label % len(CLASSES)]
             name = str(names[label]) if 0 <= label < len(names) else str(label)
             dots = {"markersize": 2.4, "markeredgewidth": 0, "alpha": 0.75, "rasterized": True}
-            axes.plot(*own.T, "o", color=colour, label=name if label >= 0 else "", **dots)
+            axes.plot(*points.T, "o", color=colour, label=name if label >= 0 else "", **dots)
             if label >= 0:
-                _name(axes, own, name, colour)
+                _name(axes, points, name, colour)
         axes.set_title(title)
         axes.set_aspect("equal")
         axes.set_xlim(-0.03, 1.03)

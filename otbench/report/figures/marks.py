@@ -93,5 +93,12 @@ _SPARE = [Mark(colour, "d", "-.") for colour in (RED, BLUE, BLACK, PURPLE, SKY, 
 
 
 def mark(model: str) -> Mark:
-    """The model's colour and marker; one that has none gets a spare that depends only on its name."""
+    """The model's colour and marker.
+
+    Args:
+        model: Name of the model.
+
+    Returns:
+        The model's mark; one without gets a spare that depends only on its name.
+    """
     return MARKS.get(model) or _SPARE[sum(model.encode()) % len(_SPARE)]

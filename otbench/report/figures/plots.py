@@ -31,7 +31,16 @@ LOGARITHMIC = ("reverse_kl", "fid")
 
 
 def curves(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
-    """Metrics (rows) against training steps for groups of models (columns); bands are standard errors over seeds."""
+    """Metrics (rows) against training steps for groups of models (columns); bands are standard errors over seeds.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+        metrics: Metrics of the rows.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     groups = curve_groups(comparison, dataset)
@@ -85,7 +94,15 @@ def _curve_axes(row: list[Axes], comparison: Comparison, dataset: str, metric: s
 
 
 def curve_groups(comparison: Comparison, dataset: str) -> list[tuple[str, list[str]]]:
-    """The columns of the training curves: models with a curve of two snapshots or more, transport left out."""
+    """The columns of the training curves: models with a curve of two snapshots or more, transport left out.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        (title, models) of each column.
+    """
 
     def snapshots(model: str) -> int:
         rows = comparison.run.rows(dataset, model)
@@ -103,14 +120,22 @@ def curve_groups(comparison: Comparison, dataset: str) -> list[tuple[str, list[s
 
 
 def transport(run: RunResults, model: str) -> bool:
-    """Whether the model is solved for, not trained in steps."""
+    """Whether the model is solved for, not trained in steps.
+
+    Args:
+        run: Run that describes its models.
+        model: Name of the model.
+
+    Returns:
+        True for names that begin with `ae-ot`, and for the family `transport`.
+    """
     return model.startswith("ae-ot") or run.info["models"].get(model, {}).get("family") == "transport"
 
 
 def _steps(run: RunResults, model: str = "") -> float:
     """The model's own number of steps where the run gives it, else the budget's; 1 where neither is known."""
-    own = run.info["models"].get(model, {}).get("steps")
-    return float(own or run.info["budget"].get("steps") or 1)
+    steps = run.info["models"].get(model, {}).get("steps")
+    return float(steps or run.info["budget"].get("steps") or 1)
 
 
 def _curve(axes: Axes, comparison: Comparison, dataset: str, model: str, metric: str) -> None:
@@ -157,9 +182,14 @@ def _log_axis(axes: Axes) -> None:
 
 
 def plain(axis: Axis, low: float, high: float, wide: float = 30, narrow: float = 0) -> None:
-    """Give a logarithmic axis from low to high ticks with plain numbers.
+    """Give a logarithmic axis ticks with plain numbers.
 
-    Those are powers of ten alone where high / low is above `wide`, and lie close where it is below `narrow`.
+    Args:
+        axis: Axis to set.
+        low: Lower end of the axis.
+        high: Upper end of the axis.
+        wide: Ratio high / low above which the ticks are powers of ten alone.
+        narrow: Ratio high / low below which the ticks lie close.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -172,7 +202,16 @@ def plain(axis: Axis, low: float, high: float, wide: float = 30, narrow: float =
 
 
 def dots(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
-    """Published, reference and this run as dots with standard errors, a row a model, a panel a metric."""
+    """Published, reference and this run as dots with standard errors, a row a model, a panel a metric.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+        metrics: Metrics of the panels.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     places = [place for place in comparison.rows(dataset) if _any_value(comparison, dataset, place.model, metrics)]
@@ -196,11 +235,11 @@ def dots(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
                 at = (float(record.value) * scale, height + offsets["published"], error)
                 _dot(axes, at, "published", record.certain, metric)
             for label, run in comparison.runs.items():
-                one = summarise(run, dataset, place.model, metric)
-                if one.n and math.isfinite(one.mean):
-                    at = (one.mean * scale, height + offsets[label], one.error * scale)
+                summary = summarise(run, dataset, place.model, metric)
+                if summary.n and math.isfinite(summary.mean):
+                    at = (summary.mean * scale, height + offsets[label], summary.error * scale)
                     _dot(axes, at, label, True, metric)
-                elif one.n:
+                elif summary.n:
                     axes.text(0.98, height, "∞", transform=axes.get_yaxis_transform(), ha="right", va="center")
         ideal = floor(comparison.run, dataset, metric)
         if math.isfinite(ideal):
@@ -227,14 +266,22 @@ def dots(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
 
 def _any_value(comparison: Comparison, dataset: str, model: str, metrics: list[str]) -> bool:
     beside = comparison.published_for(dataset)
-    held = any((model, metric) in beside for metric in metrics)
-    return held or any(
+    quoted = any((model, metric) in beside for metric in metrics)
+    return quoted or any(
         summarise(run, dataset, model, metric).n for run in comparison.runs.values() for metric in metrics
     )
 
 
 def heading(comparison: Comparison, metric: str) -> str:
-    """The metric's label, broken in two where it names a reference."""
+    """The metric's label, broken in two where it names a reference.
+
+    Args:
+        comparison: Study of a run, which has short names of metrics.
+        metric: Name of the metric.
+
+    Returns:
+        Label of an axis or panel.
+    """
     return comparison.study.short.get(metric, "").replace(", ", ",\n") or comparison.short(metric)
 
 
@@ -286,8 +333,17 @@ def _dot_legend(comparison: Comparison, published: bool, ideal: bool) -> list[ob
 
 
 def cost(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
-    """Quality against seconds of training, a panel a metric, a labelled point a model; where there are many models, a
-    column of panels a family, with the others in grey.
+    """Quality against seconds of training, a panel a metric, a labelled point a model.
+
+    Where there are many models, each family has a column of panels, with the others in grey.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+        metrics: Metrics of quality.
+
+    Returns:
+        The figure.
     """
     import matplotlib.pyplot as plt
 
@@ -311,16 +367,16 @@ def cost(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
                 axes.label_outer()
     groups = [panels[0]] if len(families) == 1 else list(panels.T)
     for group in groups:
-        found: dict[str, object] = {}
+        legend: dict[str, object] = {}
         for axes in group:
             handles = zip(*axes.get_legend_handles_labels()[::-1], strict=True)
-            found |= dict(sorted(handles, key=lambda one: one[0].islower()))
+            legend |= dict(sorted(handles, key=lambda item: item[0].islower()))
         if len(families) == 1:
-            figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=5, handletextpad=0.3)
+            figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=5, handletextpad=0.3)
         else:
             group[-1].legend(
-                found.values(),
-                found.keys(),
+                legend.values(),
+                legend.keys(),
                 loc="upper center",
                 bbox_to_anchor=(0.5, -0.28),
                 fontsize=6,
@@ -350,16 +406,22 @@ def _price_axis(axes: Axes, comparison: Comparison, dataset: str, metric: str) -
 def _priced(axes: Axes, comparison: Comparison, dataset: str, metric: str, model: str, quiet: bool) -> None:
     """A model's point with its errors; quiet: a small grey one without."""
     spent = summarise(comparison.run, dataset, model, "seconds")
-    one, mark, scale = summarise(comparison.run, dataset, model, metric), marks.mark(model), metric_label(metric).factor
-    if not (spent.n and spent.mean > 0 and one.n and math.isfinite(one.mean)):
+    summary, mark, scale = (
+        summarise(comparison.run, dataset, model, metric),
+        marks.mark(model),
+        metric_label(metric).factor,
+    )
+    if not (spent.n and spent.mean > 0 and summary.n and math.isfinite(summary.mean)):
         return
     if quiet:
-        axes.plot(spent.mean, one.mean * scale, "o", color=plotting.LIGHT, markersize=3, markeredgewidth=0, zorder=1)
+        axes.plot(
+            spent.mean, summary.mean * scale, "o", color=plotting.LIGHT, markersize=3, markeredgewidth=0, zorder=1
+        )
         return
-    errors = [value if math.isfinite(value) else 0.0 for value in (spent.error, one.error * scale)]
+    errors = [value if math.isfinite(value) else 0.0 for value in (spent.error, summary.error * scale)]
     axes.errorbar(
         spent.mean,
-        one.mean * scale,
+        summary.mean * scale,
         xerr=errors[0],
         yerr=errors[1],
         fmt=mark.marker,
@@ -373,7 +435,16 @@ def _priced(axes: Axes, comparison: Comparison, dataset: str, metric: str, model
 
 
 def absent(run: RunResults, dataset: str, model: str) -> str:
-    """Why a model has no points to show."""
+    """Why a model has no points to show.
+
+    Args:
+        run: Run that lacks the points.
+        dataset: Name of the data set.
+        model: Name of the model.
+
+    Returns:
+        The statuses of its seeds that are not ok, else `no points kept`.
+    """
     counts = counts_of(run, dataset, model)
     names = [status for status in ("diverged", "failed", "missing") if counts.get(status)]
     return " and ".join(names) or "no points kept"

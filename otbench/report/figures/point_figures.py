@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 
 
 def figure_specs(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
+    """Every figure that the data set has numbers or points for.
+
+    Args:
+        comparison: Study of points of a run.
+        dataset: Name of the data set.
+
+    Yields:
+        The figures, in the order of the page.
+    """
     run, about = comparison.run, comparison.run.info["datasets"].get(dataset, {})
-    said = _said(comparison, dataset)
+    note = _said(comparison, dataset)
     real = run.scatter.get(f"{dataset}/{REAL}")
     if real is not None and len(real):
         caption = (
@@ -26,26 +35,26 @@ def figure_specs(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
             "have the same limits, and points outside them are counted. Under each panel: means over the seeds. "
         )
         yield FigureSpec(
-            f"{dataset}_scatter", "Samples", caption + said, "png", lambda: point_plots.scatter(comparison, dataset)
+            f"{dataset}_scatter", "Samples", caption + note, "png", lambda: point_plots.scatter(comparison, dataset)
         )
-    held = [metric for metric in comparison.study.headline if (dataset, metric) in run.protocols]
-    if held:
+    headline = [metric for metric in comparison.study.headline if (dataset, metric) in run.protocols]
+    if headline:
         caption = "Bars are standard errors over seeds (published: as the papers give them). "
         if comparison.published_for(dataset):
             caption += "Hollow: figure or protocol uncertain. "
-        caption += f"Dotted: what a perfect sampler is expected to reach. {protocol_of(comparison, dataset, held)}"
+        caption += f"Dotted: what a perfect sampler is expected to reach. {protocol_of(comparison, dataset, headline)}"
         title = "Published, reference and this run" if comparison.published_for(dataset) else "All models"
         yield FigureSpec(
-            f"{dataset}_compare", title, caption + said, "svg", lambda: plots.dots(comparison, dataset, held)
+            f"{dataset}_compare", title, caption + note, "svg", lambda: plots.dots(comparison, dataset, headline)
         )
-    curved = [metric for metric in ("modes", "reverse_kl") if metric in held]
+    curved = [metric for metric in ("modes", "reverse_kl") if metric in headline]
     if curved and plots.curve_groups(comparison, dataset):
         caption = "Mean over seeds along training; bands are standard errors. "
         caption += protocol_of(comparison, dataset, curved)
         yield FigureSpec(
             f"{dataset}_curves",
             "Training curves",
-            caption + said,
+            caption + note,
             "svg",
             lambda: plots.curves(comparison, dataset, curved),
         )
@@ -57,18 +66,18 @@ def figure_specs(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
         yield FigureSpec(
             f"{dataset}_histograms",
             "Balance over modes",
-            caption + said,
+            caption + note,
             "svg",
             lambda: point_plots.histograms(comparison, dataset),
         )
-    priced = [metric for metric in ("reverse_kl", "w2") if (dataset, metric) in run.protocols] or held[:1]
+    priced = [metric for metric in ("reverse_kl", "w2") if (dataset, metric) in run.protocols] or headline[:1]
     if priced and _has_cost(comparison, dataset):
         caption = "Quality against seconds of training; bars are standard errors over seeds; controls left out. "
         caption += protocol_of(comparison, dataset, priced)
         yield FigureSpec(
             f"{dataset}_cost",
             "Quality against cost",
-            caption + said,
+            caption + note,
             "svg",
             lambda: plots.cost(comparison, dataset, priced),
         )
@@ -83,4 +92,4 @@ def _said(comparison: Comparison, dataset: str) -> str:
 
 def _has_cost(comparison: Comparison, dataset: str) -> bool:
     spent = [summarise(comparison.run, dataset, model, "seconds") for model in comparison.generative(dataset)]
-    return any(one.n and one.mean > 0 for one in spent)
+    return any(cost.n and cost.mean > 0 for cost in spent)

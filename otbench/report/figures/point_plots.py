@@ -22,7 +22,17 @@ COLUMNS = 4
 
 
 def scatter(comparison: Comparison, dataset: str) -> Figure:
-    """Every model's points over held-out real ones, as Fig. 13 of the AE-OT paper, in panels with the same limits."""
+    """Every model's points over held-out real ones, in panels with the same limits.
+
+    Args:
+        comparison: Study of points of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        The figure.
+
+    Source: Fig. 13 of the AE-OT paper.
+    """
     models = _models(comparison, dataset)
     figure, panels = _panels(len(models), plotting.WIDTH / COLUMNS + 0.27)
     run, real = comparison.run, comparison.run.scatter[f"{dataset}/{REAL}"]
@@ -49,13 +59,28 @@ def scatter(comparison: Comparison, dataset: str) -> Figure:
 
 
 def limits(real: np.ndarray) -> tuple[np.ndarray, float]:
-    """Middle and half the side of a square that holds the real points (n, 2) with a margin of 26 %."""
+    """The square that holds the real points with a margin of 26 %.
+
+    Args:
+        real: Points (n, 2).
+
+    Returns:
+        Middle (2,) of the square, and half its side.
+    """
     low, high = real.min(axis=0), real.max(axis=0)
     return (low + high) / 2, float((high - low).max()) / 2 * 1.26
 
 
 def histograms(comparison: Comparison, dataset: str) -> Figure:
-    """Share of a model's points nearest to each mode, fullest mode first, against held-out real data's."""
+    """Share of a model's points nearest to each mode, fullest mode first, against held-out real data's.
+
+    Args:
+        comparison: Study of points of a run.
+        dataset: Name of a data set with known modes.
+
+    Returns:
+        The figure.
+    """
     models, run = _models(comparison, dataset), comparison.run
     centres = np.asarray(run.info["datasets"][dataset]["centres"], dtype=float)
     truth = np.sort(_shares(run.scatter[f"{dataset}/{REAL}"], centres))[::-1] * 100
@@ -74,9 +99,9 @@ def histograms(comparison: Comparison, dataset: str) -> Figure:
             share = np.sort(_shares(generated, centres))[::-1] * 100
             axes.bar(position, np.minimum(share, top), width=0.82, color=marks.GENERATED)
             empty = int((share == 0).sum())
-            said = [f"{empty} empty"] if empty else []
-            said += [f"fullest {share[0]:.0f} %"] if share[0] > top else []
-            axes.text(0.97, 0.93, "\n".join(said), transform=axes.transAxes, ha="right", va="top", fontsize=6.5)
+            notes = [f"{empty} empty"] if empty else []
+            notes += [f"fullest {share[0]:.0f} %"] if share[0] > top else []
+            axes.text(0.97, 0.93, "\n".join(notes), transform=axes.transAxes, ha="right", va="top", fontsize=6.5)
         axes.step(position, truth, where="mid", color=marks.REAL, linewidth=1.3)
     for axes in panels[::COLUMNS]:
         axes.set_ylabel("Points, %")
@@ -114,10 +139,10 @@ def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
 def _figures(comparison: Comparison, dataset: str, model: str) -> str:
     parts = []
     for metric, label in (("modes", "modes"), ("high_quality", "% HQ")):
-        one = summarise(comparison.run, dataset, model, metric)
-        if one.n:
+        summary = summarise(comparison.run, dataset, model, metric)
+        if summary.n:
             digits = metric_label(metric).digits or 0
-            parts.append(f"{one.mean * metric_label(metric).factor:.{min(digits, 1)}f} {label}")
+            parts.append(f"{summary.mean * metric_label(metric).factor:.{min(digits, 1)}f} {label}")
     return " · ".join(parts)
 
 

@@ -25,26 +25,58 @@ MOST = 8
 
 
 def followed(told: dict[str, Any]) -> list[str]:
-    """The models that are drawn along training: the report's pair, and others rated at two snapshots or more."""
-    rated = [one["model"] for one in told["rates"]]
+    """The models that are drawn along training: the report's pair, and others rated at two snapshots or more.
+
+    Args:
+        told: The data set's ratings, as `ratings.analysis` gives them.
+
+    Returns:
+        Names of the models, at most MOST.
+    """
+    rated = [rate["model"] for rate in told["rates"]]
     several = {model for model in rated if rated.count(model) > 1 and model not in PAIR}
     return [model for model in PAIR if model in rated] + sorted(several)[: MOST - len(PAIR)]
 
 
 def published_rates(comparison: Comparison, dataset: str) -> list[tuple[Published, float, float]]:
-    """The published rates with their epochs: those on the data set, else those on MNIST, for orientation."""
+    """The published rates with their epochs: those on the data set, else those on MNIST, for orientation.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        (rate, least epochs, greatest epochs) of each.
+    """
     records = list(comparison.published)
     return excellence(records, dataset) or excellence(records, MARKED)
 
 
 def interval(one: dict[str, Any]) -> list[list[float]]:
-    """Lengths of a rate's error bar in percent, (2, 1): over raters and images, else Wilson's."""
+    """The error bar of a rate: over raters and images, else Wilson's.
+
+    Args:
+        one: A rate with its intervals, shares in [0, 1].
+
+    Returns:
+        Lengths (2, 1) below and above the rate, in per cent.
+    """
     low, high = one["bootstrap"] or one["wilson"]
     return [[100 * max(0.0, one["rate"] - low)], [100 * max(0.0, high - one["rate"])]]
 
 
 def training(comparison: Comparison, dataset: str, told: dict[str, Any], models: list[str]) -> Figure:
-    """Rates of some models against epochs, with the published ones, and against seconds of training."""
+    """Rates of some models against epochs, with the published ones, and against seconds of training.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        told: The data set's ratings, as `ratings.analysis` gives them.
+        models: Models to show.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(1, 2, figsize=(plotting.WIDTH, 3.1), sharey=True, layout="constrained")
@@ -65,7 +97,7 @@ def training(comparison: Comparison, dataset: str, told: dict[str, Any], models:
         axes.set_xlabel(label)
     panels[0].set_ylim(-4, 106)
     panels[0].set_ylabel("Images that people called real, %")
-    handles = {label: one for one, label in zip(*panels[0].get_legend_handles_labels(), strict=True)}
+    handles = {label: handle for handle, label in zip(*panels[0].get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, handlelength=2.4)
     return figure
 
@@ -73,15 +105,15 @@ def training(comparison: Comparison, dataset: str, told: dict[str, Any], models:
 def _along(axes: Axes, comparison: Comparison, dataset: str, told: dict[str, Any], model: str, unit: str) -> None:
     mark, label = marks.mark(model), comparison.title(model)
     points = []
-    for one in told["rates"]:
-        if one["model"] == model:
-            at = _spent(comparison, dataset, model, one["snapshot"], unit)
-            points += [(at, one)] if at > 0 else []
+    for rate in told["rates"]:
+        if rate["model"] == model:
+            at = _spent(comparison, dataset, model, rate["snapshot"], unit)
+            points += [(at, rate)] if at > 0 else []
     if not points:
         return
     axes.plot(
         [at for at, _ in points],
-        [100 * one["rate"] for _, one in points],
+        [100 * rate["rate"] for _, rate in points],
         color=mark.colour,
         marker=mark.shape,
         linestyle=mark.dash,
@@ -89,8 +121,8 @@ def _along(axes: Axes, comparison: Comparison, dataset: str, told: dict[str, Any
         markeredgewidth=0,
         label=label,
     )
-    for at, one in points:
-        axes.errorbar(at, 100 * one["rate"], yerr=interval(one), color=mark.colour, capsize=2.5, elinewidth=0.9)
+    for at, rate in points:
+        axes.errorbar(at, 100 * rate["rate"], yerr=interval(rate), color=mark.colour, capsize=2.5, elinewidth=0.9)
 
 
 def _spent(comparison: Comparison, dataset: str, model: str, snapshot: float, unit: str) -> float:
@@ -103,20 +135,28 @@ def _spent(comparison: Comparison, dataset: str, model: str, snapshot: float, un
 
 
 def against_proxy(comparison: Comparison, told: dict[str, Any]) -> Figure:
-    """People's rate against the classifier proxy, a labelled mark a model at its last rated snapshot."""
+    """People's rate against the classifier proxy, a labelled mark a model at its last rated snapshot.
+
+    Args:
+        comparison: Image study of a run, which titles the models.
+        told: The data set's ratings, as `ratings.analysis` gives them.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
     last: dict[str, dict[str, Any]] = {}
-    for one in told["rates"]:  # by snapshot: the last stays
-        if one["proxy"] is not None:
-            last[one["model"]] = one
+    for rate in told["rates"]:  # by snapshot: the last stays
+        if rate["proxy"] is not None:
+            last[rate["model"]] = rate
     figure, axes = plt.subplots(figsize=(4.8, 4.3), layout="constrained")
     axes.plot([0, 100], [0, 100], color=plotting.GREY, linestyle=":", linewidth=0.9)
-    for model, one in last.items():
+    for model, rate in last.items():
         mark = marks.mark(model)
-        at = 100 * one["proxy"], 100 * one["rate"]
+        at = 100 * rate["proxy"], 100 * rate["rate"]
         kind = {"marker": mark.shape, "color": mark.colour, "markersize": 6, "linestyle": ""}
-        axes.errorbar(*at, yerr=interval(one), capsize=2, elinewidth=0.8, **kind)
+        axes.errorbar(*at, yerr=interval(rate), capsize=2, elinewidth=0.8, **kind)
         left = at[0] > 70
         axes.annotate(
             comparison.title(model),

@@ -22,16 +22,23 @@ from otbench.report.tables.searches import RULES, SPACES, _budget, band, expecte
 
 
 def search_figures(comparison: Comparison) -> Iterator[FigureSpec]:
-    """The figure of every searched data set: name, title, caption, form and what draws it."""
+    """The figure of every searched data set.
+
+    Args:
+        comparison: Image study of a run.
+
+    Yields:
+        A figure for each search that reached a value.
+    """
     for dataset, network in searched(comparison):
-        lost = sum(int(one["lost"].sum()) for one in filled(comparison, dataset, network).values())
-        said = f"Trials without a value ({lost}) count as the worst distance that was reached. " if lost else ""
+        lost = sum(int(trials["lost"].sum()) for trials in filled(comparison, dataset, network).values())
+        note = f"Trials without a value ({lost}) count as the worst distance that was reached. " if lost else ""
         caption = (
             f"{metric_label(f'fid@{network}').label}, {comparison.dataset_title(dataset)}: "
             "expected best of k trials drawn at random "
             "from all trials; bands: 90 % of bootstraps over the trials. Above, the study's rule: trial and snapshot "
             "with the least distance to the test images. Below, those chosen on validation images; the distance shown "
-            f"is still that to the test images. {said}{_budget(comparison)}"
+            f"is still that to the test images. {note}{_budget(comparison)}"
         )
         yield FigureSpec(
             f"{dataset}_search",
@@ -43,11 +50,20 @@ def search_figures(comparison: Comparison) -> Iterator[FigureSpec]:
 
 
 def search_figure(comparison: Comparison, dataset: str, network: str) -> Figure:
-    """Expected best distance against trials: a row a rule, a column a space, a line a model."""
+    """Expected best distance against trials: a row a rule, a column a space, a line a model.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        network: Network of the features.
+
+    Returns:
+        The figure.
+    """
     import matplotlib.pyplot as plt
 
-    found = filled(comparison, dataset, network)
-    spaces = [space for space in SPACES if any(key[0] == space for key in found)]
+    searches = filled(comparison, dataset, network)
+    spaces = [space for space in SPACES if any(key[0] == space for key in searches)]
     figure, grid = plt.subplots(
         len(RULES),
         len(spaces),
@@ -59,16 +75,16 @@ def search_figure(comparison: Comparison, dataset: str, network: str) -> Figure:
     )
     for row, rule in zip(grid, RULES, strict=True):
         for axes, space in zip(row, spaces, strict=True):
-            own = {model: one for (where, model), one in found.items() if where == space}
-            for model, one in own.items():
-                score = (one["test"] if rule == "test" else one["held_out"]).to_numpy()
-                value, mark, budget = one[rule].to_numpy(), marks.mark(model), np.arange(1, len(one) + 1)
+            models = {model: trials for (where, model), trials in searches.items() if where == space}
+            for model, trials in models.items():
+                score = (trials["test"] if rule == "test" else trials["held_out"]).to_numpy()
+                value, mark, budget = trials[rule].to_numpy(), marks.mark(model), np.arange(1, len(trials) + 1)
                 low, high = band(score, value)
                 line = {"color": mark.colour, "linestyle": mark.dash, "linewidth": 1.3}
-                line |= {"marker": mark.marker, "markevery": max(1, len(one) // 6), "markeredgewidth": 0}
+                line |= {"marker": mark.marker, "markevery": max(1, len(trials) // 6), "markeredgewidth": 0}
                 axes.plot(budget, expected_best(score, value), label=comparison.title(model), **line)
                 axes.fill_between(budget, low, high, color=mark.colour, alpha=0.09, linewidth=0)
-            most = max(len(one) for one in own.values())
+            most = max(len(trials) for trials in models.values())
             if most > 20:
                 axes.set_xscale("log")
                 plain(axes.xaxis, 1, most, wide=200)
@@ -82,6 +98,8 @@ def search_figure(comparison: Comparison, dataset: str, network: str) -> Figure:
         row[0].set_ylabel(f"Fréchet distance,\n{RULES[rule].partition(' (')[0]}")
     grid[0, 0].set_yscale("log")
     plain(grid[0, 0].yaxis, *grid[0, 0].get_ylim(), narrow=4)
-    handles = {label: one for axes in grid.flat for one, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    handles = {
+        label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, handlelength=2.6)
     return figure

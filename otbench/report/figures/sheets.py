@@ -42,10 +42,10 @@ class Sheets:
     @property
     def by_seed(self) -> list[tuple[str, list[Sheet]]]:
         """The sheets seed by seed, in the order of training."""
-        found: dict[str, list[Sheet]] = {}
-        for one in self.sheets:
-            found.setdefault(one.seed, []).append(one)
-        return list(found.items())
+        groups: dict[str, list[Sheet]] = {}
+        for sheet in self.sheets:
+            groups.setdefault(sheet.seed, []).append(sheet)
+        return list(groups.items())
 
     @property
     def first(self) -> str:
@@ -54,30 +54,39 @@ class Sheets:
 
 
 def write_sheets(comparison: Comparison, dataset: str, out: Path) -> list[Sheets]:
-    """Write `out`/sheets/<dataset>/<model>-seed<k>-<snapshot>.png for every cell of the gallery, and sheets of real and
-    of reconstructed images; returns them by model, in the study's order.
+    """Write the contact sheets of a data set: every cell of the gallery, and real and reconstructed images.
+
+    A cell's file is `out`/sheets/<dataset>/<model>-seed<k>-<snapshot>.png.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        out: Folder of the page.
+
+    Returns:
+        The sheets by model, in the study's order, real images first.
     """
-    folder, found = Path("sheets") / dataset, []
+    folder, written = Path("sheets") / dataset, []
     for key, title in ((REAL, "Held-out real"), (REFERENCE, "Test images")):
         images = comparison.run.gallery.get(f"{dataset}/{key}")
         if images is not None and len(images):
             path = _save(images, out, folder / f"{key.strip('_')}.png")
-            found.append(Sheets(title, thumbnail(images), (Sheet(path, "", ""),)))
+            written.append(Sheets(title, thumbnail(images), (Sheet(path, "", ""),)))
     by_model: dict[str, list[tuple[int, str, np.ndarray]]] = {}
     for model, seed, snapshot, images in cells(comparison, dataset):
         by_model.setdefault(model, []).append((seed, snapshot, images))
-    for model, own in by_model.items():
+    for model, samples in by_model.items():
         made = [
             Sheet(_save(images, out, folder / f"{model}-seed{seed}-{snapshot}.png"), str(seed), snapshot)
-            for seed, snapshot, images in own
+            for seed, snapshot, images in samples
         ]
-        first = min(seed for seed, _, _ in own)
-        last = max((one for one in own if one[0] == first), key=lambda one: float(one[1]))
+        first = min(seed for seed, _, _ in samples)
+        last = max((sample for sample in samples if sample[0] == first), key=lambda sample: float(sample[1]))
         again = comparison.run.gallery.get(f"{dataset}/{model}/{RECONSTRUCTION}")
         if again is not None and len(again):
             made.append(Sheet(_save(again, out, folder / f"{model}-reconstruction.png"), "", RECONSTRUCTION))
-        found.append(Sheets(comparison.title(model), thumbnail(last[2]), tuple(made)))
-    return found
+        written.append(Sheets(comparison.title(model), thumbnail(last[2]), tuple(made)))
+    return written
 
 
 def _save(images: np.ndarray, out: Path, name: Path) -> str:
@@ -91,7 +100,15 @@ def _save(images: np.ndarray, out: Path, name: Path) -> str:
 
 
 def thumbnail(images: np.ndarray, side: int = 168) -> str:
-    """The first images as a small JPEG, a data URI."""
+    """The first images as a small JPEG.
+
+    Args:
+        images: Images (n, c, h, w) uint8.
+        side: Greatest side of the JPEG, pixels.
+
+    Returns:
+        A data URI.
+    """
     from PIL import Image
 
     out = io.BytesIO()

@@ -12,7 +12,15 @@ from otbench.report.recipes.stacked import MODES, NAME
 
 
 def stacked_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
-    """The tables' two metrics of every model, where this is the stacked study and they were measured."""
+    """The tables' two metrics of every model, where this is the stacked study and they were measured.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Yields:
+        The figure of modes and reverse KL, or none.
+    """
     keys = [comparison.main_key(dataset, metric) for metric in MODES]
     keys = [key for key in keys if (dataset, key) in comparison.run.protocols]
     if comparison.study.name == NAME and keys:

@@ -8,9 +8,16 @@ WHITE = 255
 
 
 def tile(images: np.ndarray, columns: int, gap: int = 1, scale: int = 1) -> np.ndarray:
-    """Images (n, c, h, w) uint8 in rows of `columns`, `gap` white pixels between them: (H, W, 3) uint8.
+    """Images side by side, in rows; a last row that is not full is filled with white.
 
-    scale: every pixel becomes a square of so many. A last row that is not full is filled with white.
+    Args:
+        images: Images (n, c, h, w) uint8, c of 1 or 3.
+        columns: Number of images in a row.
+        gap: White pixels between images.
+        scale: Side of the square that every pixel becomes, pixels.
+
+    Returns:
+        Sheet (H, W, 3) uint8.
     """
     count, channels, height, width = images.shape
     rows = -(-count // columns)

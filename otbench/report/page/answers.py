@@ -31,27 +31,42 @@ class Answer:
 
 
 def answers(comparison: Comparison, dataset: str) -> list[Answer]:
-    """An answer a question, for the questions whose metric was measured on the data set."""
-    found = []
+    """Answers to the questions whose metric was measured on the data set.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        One answer a question, in the study's order.
+    """
+    rows = []
     for name, question in comparison.study.questions.items():
         metric = comparison.main_key(dataset, name)
         stands = comparison.standing(dataset, metric)
         if stands is not None:
             network = metric.partition("@")[2]
             question = f"{question}, {NETWORKS.get(network, network)}" if network else question
-            found.append(_answer(comparison, dataset, metric, question, stands))
-    return found
+            rows.append(_answer(comparison, dataset, metric, question, stands))
+    return rows
 
 
 def how(comparisons: list[Comparison]) -> str:
-    """What ± is and how the models of the answers are compared."""
+    """Text on what ± is and how the models of the answers are compared.
+
+    Args:
+        comparisons: Studies of the run.
+
+    Returns:
+        Sentences; another one where no model has more than one seed.
+    """
     stands = [
         comparison.standing(dataset, comparison.main_key(dataset, name))
         for comparison in comparisons
         for dataset in comparison.datasets
         for name in comparison.study.questions
     ]
-    if not any(one and one.tested for one in stands):
+    if not any(standing and standing.tested for standing in stands):
         return "There is one seed a model, so there are no error bars and no tests."
     return (
         "± is the standard error over seeds. A model counts as worse than the best one where its difference is "
@@ -63,9 +78,11 @@ def how(comparisons: list[Comparison]) -> str:
 
 def _answer(comparison: Comparison, dataset: str, metric: str, question: str, stands: AgainstBest) -> Answer:
     winners = [stands.best, *stands.undecided]
-    held = {model: summarise(comparison.run, dataset, model, metric) for model in comparison.generative(dataset)}
-    best = held[stands.best]
-    exact = [model for model in comparison.generative(dataset) if model in winners and held[model].mean == best.mean]
+    summaries = {model: summarise(comparison.run, dataset, model, metric) for model in comparison.generative(dataset)}
+    best = summaries[stands.best]
+    exact = [
+        model for model in comparison.generative(dataset) if model in winners and summaries[model].mean == best.mean
+    ]
     real = summarise(comparison.run, dataset, "real", metric)
     return Answer(
         question=question,
@@ -79,7 +96,7 @@ def _answer(comparison: Comparison, dataset: str, metric: str, question: str, st
 
 
 def _warning(comparison: Comparison, dataset: str, metric: str, winner: str) -> str:
-    """What the metric does not see of the winner and another does."""
+    """Warning of what the metric cannot see in the winner and another metric can."""
     warn = _copies if comparison.study.kind == "images" else _blur
     return warn(comparison, dataset, metric, winner)
 
@@ -87,11 +104,11 @@ def _warning(comparison: Comparison, dataset: str, metric: str, winner: str) -> 
 def _copies(comparison: Comparison, dataset: str, metric: str, winner: str) -> str:
     """A warning where the winner's samples lie nearer to training images than held-out ones do."""
     key = comparison.main_key(dataset, "memorised")
-    own, real = (summarise(comparison.run, dataset, model, key) for model in (winner, "real"))
-    if not own.n or own.mean <= max(0.1, 2 * real.mean if real.n else 0.0):
+    best, real = (summarise(comparison.run, dataset, model, key) for model in (winner, "real"))
+    if not best.n or best.mean <= max(0.1, 2 * real.mean if real.n else 0.0):
         return ""
     return (
-        f"; but {metric_label(key).number(own.mean)} % of its samples are as near to a training image as "
+        f"; but {metric_label(key).number(best.mean)} % of its samples are as near to a training image as "
         "the nearest 5 % of "
         "test images: it may copy"
     )
@@ -101,20 +118,20 @@ def _blur(comparison: Comparison, dataset: str, metric: str, winner: str) -> str
     """A warning where a metric that does not see blur is won by a model whose samples are mostly off the modes."""
     if metric not in ("reverse_kl", "w2"):
         return ""
-    own, real = (summarise(comparison.run, dataset, model, "high_quality") for model in (winner, "real"))
-    if not own.n or not real.n or own.mean > real.mean / 2:
+    best, real = (summarise(comparison.run, dataset, model, "high_quality") for model in (winner, "real"))
+    if not best.n or not real.n or best.mean > real.mean / 2:
         return ""
-    return f"; but only {metric_label('high_quality').number(own.mean)} % of its points are of high quality"
+    return f"; but only {metric_label('high_quality').number(best.mean)} % of its points are of high quality"
 
 
 def _cost(comparison: Comparison, dataset: str, winners: list[str]) -> str:
     """The cheapest and the dearest of the winners, in seconds of training."""
     spent = {comparison.title(model): summarise(comparison.run, dataset, model, "seconds").mean for model in winners}
     priced = sorted((seconds, title) for title, seconds in spent.items() if not math.isnan(seconds))
-    said = [f"{metric_label('seconds').number(seconds)} s" for seconds, _ in priced]
-    if len(set(said)) < 2:
-        return said[0] if said else "not measured"
-    return f"{said[0]} ({priced[0][1]}) to {said[-1]} ({priced[-1][1]})"
+    texts = [f"{metric_label('seconds').number(seconds)} s" for seconds, _ in priced]
+    if len(set(texts)) < 2:
+        return texts[0] if texts else "not measured"
+    return f"{texts[0]} ({priced[0][1]}) to {texts[-1]} ({priced[-1][1]})"
 
 
 def _sure(metric: str, best: Summary, stands: AgainstBest, real: Summary) -> str:
@@ -138,7 +155,14 @@ def _sure(metric: str, best: Summary, stands: AgainstBest, real: Summary) -> str
 
 
 def completeness(comparisons: list[Comparison]) -> dict[str, int]:
-    """Status -> number of cells, and `all` of them."""
+    """Number of cells by status.
+
+    Args:
+        comparisons: Studies of the run.
+
+    Returns:
+        Status -> number of cells, and `all` of them.
+    """
     cells = [status for comparison in comparisons for _, _, _, status in all_cells(comparison)]
     counts = {status: cells.count(status) for status in STATUSES}
     return counts | {"all": len(cells)}

@@ -13,7 +13,14 @@ LARGE = 300_000
 
 
 def data_uri(drawn: SavedFigure) -> str:
-    """A figure as a data URI: SVG where it is not large, else PNG, with a palette where that is large too."""
+    """Figure as a data URI: SVG where it is not large, else PNG, with a palette where that is large too.
+
+    Args:
+        drawn: Figure on disk.
+
+    Returns:
+        The URI, base64.
+    """
     data = drawn.path.read_bytes()
     if drawn.embed == "svg" and len(data) <= LARGE:
         return "data:image/svg+xml;base64," + base64.b64encode(data).decode("ascii")

@@ -11,11 +11,20 @@ from otbench.report.results import RunResults
 
 
 def facts(run: RunResults, reference: RunResults | None, comparisons: list[Comparison]) -> list[tuple[str, str]]:
-    """What is said of the run, as names and values."""
-    info, views = run.info, [(one.study.title, one.run) for one in comparisons]
+    """Facts of the run: budget, seeds, snapshots, times, machine, versions.
+
+    Args:
+        run: Gathered run.
+        reference: Reference run; None where there is none.
+        comparisons: Studies of the run.
+
+    Returns:
+        (name, value) of every fact that is known.
+    """
+    info, views = run.info, [(comparison.study.title, comparison.run) for comparison in comparisons]
     machine = info.get("machine") or {}
     devices = Counter(str(device) for device in run.table.drop_duplicates(["dataset", "model", "seed"])["device"])
-    found = [
+    rows = [
         ("Run", run.name),
         *_each("Budget", [(title, view.budget) for title, view in views]),
         *_each("Seeds", [(title, _listed(view.info.get("seeds"), str)) for title, view in views]),
@@ -29,9 +38,9 @@ def facts(run: RunResults, reference: RunResults | None, comparisons: list[Compa
     ]
     if reference:
         budgets = "; ".join(dict.fromkeys(reference.of(name).budget for name in reference.studies))
-        said = f"{reference.name}, {budgets}, code {reference.info.get('code_version') or 'unstated'}"
-        found.append(("Reference", said))
-    return [(name, value) for name, value in found if value]
+        text = f"{reference.name}, {budgets}, code {reference.info.get('code_version') or 'unstated'}"
+        rows.append(("Reference", text))
+    return [(name, value) for name, value in rows if value]
 
 
 def _each(name: str, values: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -50,14 +59,21 @@ def _short(snapshot: float) -> str:
 
 
 def models(comparisons: list[Comparison]) -> list[dict[str, Any]]:
-    """Title, paper, options and number of parameters of every model of the run, study by study."""
+    """Title, paper, options and number of parameters of every model of the run.
+
+    Args:
+        comparisons: Studies of the run.
+
+    Returns:
+        Rows with the keys title, name, paper, options and parameters, study by study.
+    """
     rows = []
-    for own, name, about in [(one, *item) for one in comparisons for item in one.run.info["models"].items()]:
+    for comparison, name, about in [(view, *item) for view in comparisons for item in view.run.info["models"].items()]:
         options, parameters = about.get("options") or {}, about.get("parameters") or {}
-        several = f" ({own.study.title})" if len(comparisons) > 1 else ""
+        several = f" ({comparison.study.title})" if len(comparisons) > 1 else ""
         rows.append(
             {
-                "title": own.title(name) + several,
+                "title": comparison.title(name) + several,
                 "name": name,
                 "paper": about.get("paper") or "–",
                 "options": ", ".join(f"{key} {value}" for key, value in options.items()) or "–",

@@ -95,8 +95,12 @@ class StudyPage:
     @property
     def why_ceiling(self) -> str:
         """Why a published figure is better than true samples reach, where such a figure is shown."""
-        held = [self.comparison.published_for(dataset) for dataset in self.comparison.datasets]
-        return self.comparison.study.why_ceiling if any(self.comparison.study.ceiling in one for one in held) else ""
+        published = [self.comparison.published_for(dataset) for dataset in self.comparison.datasets]
+        return (
+            self.comparison.study.why_ceiling
+            if any(self.comparison.study.ceiling in figures for figures in published)
+            else ""
+        )
 
     @property
     def why_memoriser(self) -> str:
@@ -107,9 +111,9 @@ class StudyPage:
     @property
     def citations(self) -> list[str]:
         """The papers whose figures of these data sets are shown."""
-        shown, known = self.comparison.published, self.comparison.study.citations
-        papers = {one.paper for one in shown if one.dataset in self.comparison.datasets or self.tables}
-        return [known[name] for name in known if name in papers]
+        published, citations = self.comparison.published, self.comparison.study.citations
+        papers = {figure.paper for figure in published if figure.dataset in self.comparison.datasets or self.tables}
+        return [citations[name] for name in citations if name in papers]
 
 
 @dataclass(frozen=True)
@@ -139,16 +143,24 @@ class Contents:
     @property
     def tables(self) -> list[Table]:
         """All tables that have a row."""
-        found: list[Table | None] = [table for part in self.parts for table in part.tables]
+        tables: list[Table | None] = [table for part in self.parts for table in part.tables]
         for section in self.sections:
-            found += [*section.tables, section.controls, section.elsewhere]
-        found += [table for chapter in self.theory for table in chapter.tables]
-        found += [self.certificates, self.ledger, self.incomplete, self.cells, self.protocols]
-        return [table for table in found if table is not None and (table.rows or table is self.incomplete)]
+            tables += [*section.tables, section.controls, section.elsewhere]
+        tables += [table for chapter in self.theory for table in chapter.tables]
+        tables += [self.certificates, self.ledger, self.incomplete, self.cells, self.protocols]
+        return [table for table in tables if table is not None and (table.rows or table is self.incomplete)]
 
 
 def part(comparison: Comparison, out: Path) -> StudyPage:
-    """Collect the tables and answers of one study, and write its figures and sheets into `out`."""
+    """Collect the tables and answers of one study, and write its figures and sheets.
+
+    Args:
+        comparison: Study of a run.
+        out: Folder of the report; the files go to figures/ and sheets/ in it.
+
+    Returns:
+        What the page shows of the study.
+    """
     images, sections = comparison.study.kind == "images", []
     for dataset in comparison.datasets:
         tables = comparison_tables(comparison, dataset)
@@ -156,13 +168,13 @@ def part(comparison: Comparison, out: Path) -> StudyPage:
             tables += selection.selection_tables(comparison, dataset) + image_tables.split_tables(comparison, dataset)
         tables += ratings.rating_tables(comparison, dataset) + certainty.statistics_tables(comparison, dataset)
         tables += costs.cost_tables(comparison, dataset)
-        found = answers(comparison, dataset)
+        board = answers(comparison, dataset)
         sections.append(
             DatasetPage(
                 name=dataset,
                 title=comparison.run.title("datasets", dataset),
-                answers=found,
-                paid=[_paid(comparison, dataset, one) for one in found],
+                answers=board,
+                paid=[_paid(comparison, dataset, answer) for answer in board],
                 tables=tables,
                 controls=controls_table(comparison, dataset),
                 elsewhere=elsewhere_table(comparison, dataset),
@@ -183,12 +195,21 @@ def _paid(comparison: Comparison, dataset: str, answer: Answer) -> str:
 
 def _overall(comparison: Comparison) -> list[Table]:
     """The tables over all data sets of the image study."""
-    found = [*image_tables.study_tables(comparison), *paper_tables.paper_tables(comparison)]
-    return found + searches.search_tables(comparison)
+    tables = [*image_tables.study_tables(comparison), *paper_tables.paper_tables(comparison)]
+    return tables + searches.search_tables(comparison)
 
 
 def contents(parts: list[StudyPage], theory: list[Chapter], uncomputed: list[str]) -> Contents:
-    """All parts, the theory with the titles of what of it is not there, and the tables about the run as a whole."""
+    """All parts, the theory, and the tables about the run as a whole.
+
+    Args:
+        parts: Parts of the studies.
+        theory: Chapters of the theory.
+        uncomputed: Titles of the studies of the theory that the run asks for and lacks.
+
+    Returns:
+        Contents of the page.
+    """
     comparisons = [part.comparison for part in parts]
     return Contents(
         parts,
@@ -204,8 +225,17 @@ def contents(parts: list[StudyPage], theory: list[Chapter], uncomputed: list[str
 
 
 def page(run: RunResults, reference: RunResults | None, found: Contents) -> str:
-    """The page's HTML. Everything that comes from files is escaped."""
-    citations = dict.fromkeys(one for part in found.parts for one in part.citations)
+    """The page's HTML; everything that comes from files is escaped.
+
+    Args:
+        run: Gathered run.
+        reference: Reference run; None where there is none.
+        found: Contents of the page.
+
+    Returns:
+        One HTML document that needs no network.
+    """
+    citations = dict.fromkeys(citation for part in found.parts for citation in part.citations)
     comparisons = [part.comparison for part in found.parts]
     style, script = asset("page.css"), asset("page.js")
     return (
@@ -221,7 +251,7 @@ def page(run: RunResults, reference: RunResults | None, found: Contents) -> str:
             parts=found.parts,
             boards=_boards(found),
             several=len(found.parts) > 1,
-            every_control=set().union(*(one.controls for one in comparisons)),
+            every_control=set().union(*(comparison.controls for comparison in comparisons)),
             count=completeness(comparisons),
             how=how(comparisons),
             reproduce=reproduction(run),
@@ -235,22 +265,44 @@ def page(run: RunResults, reference: RunResults | None, found: Contents) -> str:
 
 
 def reproduction(run: RunResults) -> str:
-    """The command that runs the first cell of the run again."""
+    """Command that runs the first cell of the run again.
+
+    Args:
+        run: Gathered run.
+
+    Returns:
+        Command line, quoted for a shell.
+    """
     cell = next((f"{dataset}/{model}/{seeds[0]}" for (dataset, model), seeds in run.cells.items()), "CELL")
     return shlex.join(["otbench", "reproduce", f"results/{run.name}", cell])
 
 
 def asset(name: str) -> str:
-    """The style or the script of the page, to be held inside it."""
+    """Style or script of the page, to be embedded in it.
+
+    Args:
+        name: File name in this package, such as `page.css`.
+
+    Returns:
+        Text of the file.
+    """
     return (resources.files("otbench.report.page") / name).read_text("utf-8").strip()
 
 
 def policy(style: str, script: str) -> str:
-    """A content security policy under which the page runs its own style and script and reaches nothing else."""
+    """Content security policy under which the page runs its own style and script and reaches nothing else.
+
+    Args:
+        style: The page's CSS.
+        script: The page's JavaScript.
+
+    Returns:
+        Value of the policy, with the SHA-256 of both.
+    """
     kinds = [("style-src", style), ("script-src", script)]
-    own = [f"{kind} 'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for kind, text in kinds]
+    hashes = [f"{kind} 'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for kind, text in kinds]
     return "; ".join(
-        ["default-src 'none'", "img-src data: 'self' file:", *own, "base-uri 'none'", "form-action 'none'"]
+        ["default-src 'none'", "img-src data: 'self' file:", *hashes, "base-uri 'none'", "form-action 'none'"]
     )
 
 
@@ -270,7 +322,14 @@ def _environment() -> Environment:
 
 
 def raw_number(cell: Cell) -> str:
-    """The number that a cell is sorted by, as a script reads it; empty where it has none."""
+    """Number that a cell is sorted by, as a script reads it.
+
+    Args:
+        cell: Cell of a table.
+
+    Returns:
+        The number as text, which may be `Infinity`; empty where the cell has none.
+    """
     try:
         value = float(cell.raw.get("", ""))  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -279,16 +338,23 @@ def raw_number(cell: Cell) -> str:
 
 
 def is_long(table: Table) -> bool:
-    """Whether the page shows the table folded."""
+    """Whether the page shows the table folded.
+
+    Args:
+        table: Table of the report.
+
+    Returns:
+        True for the tables FOLDED and those whose name ends in `_full`.
+    """
     return table.name in FOLDED or table.name.endswith("_full")
 
 
 def _is_control(row: Row, controls: set[str]) -> bool:
-    """Whether a row is that of a control, which tables of models name the row by and those of cells the first cell."""
+    """Whether a row is a control's: tables of models name it by the row, tables of cells by the first cell."""
     return row.name in controls or bool(row.cells) and row.cells[0].raw.get("") in controls
 
 
 def _boards(found: Contents) -> list[tuple[bool, list[DatasetPage]]]:
-    """The sections of the first screen: those that are seen at once (True), and the others (False)."""
-    held = [section for section in found.sections if section.answers]
-    return [(not at, part) for at, part in enumerate((held[:FIRST], held[FIRST:])) if part]
+    """Sections of the first screen: those shown at once (True), and the others (False)."""
+    sections = [section for section in found.sections if section.answers]
+    return [(not at, part) for at, part in enumerate((sections[:FIRST], sections[FIRST:])) if part]

@@ -19,7 +19,16 @@ HEADS = ("Question", "Best", "Not significantly worse", "Value", "Held-out real"
 
 
 def markdown(run: RunResults, reference: RunResults | None, found: Contents) -> str:
-    """The report's Markdown, to stand beside figures/ and tables/; text from files is escaped."""
+    """The report's Markdown, to stand beside figures/ and tables/; text from files is escaped.
+
+    Args:
+        run: Gathered run.
+        reference: Reference run; None where there is none.
+        found: Contents of the page.
+
+    Returns:
+        One Markdown document.
+    """
     comparisons = [part.comparison for part in found.parts]
     blocks = [*_top(run, found, comparisons), *_answers(found, comparisons)]
     for part in found.parts:
@@ -35,10 +44,13 @@ def _top(run: RunResults, found: Contents, comparisons: list[Comparison]) -> Ite
     yield f"# {md(found.title)}"
     finished = f", finished {md(str(run.info['finished']))}" if run.info.get("finished") else ""
     yield f"Run **{md(run.name)}**{finished}. The same report with tables that sort: [report.html](report.html)."
-    for one in comparisons:
-        if one.run.small:
-            said = str(one.run.info["budget"].get("said") or one.run.budget)
-            yield f"> **Small budget, {md(one.study.title)}.** {md(said)}. Published figures: for orientation only."
+    for comparison in comparisons:
+        if comparison.run.small:
+            text = str(comparison.run.info["budget"].get("said") or comparison.run.budget)
+            yield (
+                f"> **Small budget, {md(comparison.study.title)}.** {md(text)}."
+                " Published figures: for orientation only."
+            )
     yield (
         f"**{count['ok']} of {count['all']} cells** ok; {count['diverged']} diverged, {count['failed']} failed, "
         f"{count['missing']} missing."
@@ -52,11 +64,11 @@ def _answers(found: Contents, comparisons: list[Comparison]) -> Iterator[str]:
             yield f"### {md(section.title)}"
             yield _controls(section)
             lines = [md_row(list(HEADS)), md_row([":---"] * len(HEADS))]
-            for one, paid in section.board:
-                cost = f"{one.cost}; {paid}" if paid else one.cost
-                named = [f"**{md(', '.join(one.winners))}**", md(", ".join(one.tied)) or "–"]
-                texts = [md(text) for text in (one.value, one.real, one.sure, cost)]
-                lines.append(md_row([md(one.question), *named, *texts]))
+            for answer, paid in section.board:
+                cost = f"{answer.cost}; {paid}" if paid else answer.cost
+                named = [f"**{md(', '.join(answer.winners))}**", md(", ".join(answer.tied)) or "–"]
+                texts = [md(text) for text in (answer.value, answer.real, answer.sure, cost)]
+                lines.append(md_row([md(answer.question), *named, *texts]))
             yield "\n".join(lines)
     yield md(how(comparisons))
 
@@ -109,7 +121,7 @@ def _theory(found: Contents) -> Iterator[str]:
 
 
 def _published(found: Contents) -> Iterator[str]:
-    """The ledger's counts, its like figures, and where the others are."""
+    """The ledger's counts, its comparable figures, and the link to the others."""
     if found.ledger:
         yield "## Published figures"
         yield f"{md(found.agreement)}: [tables/ledger.md](tables/ledger.md)."
@@ -141,11 +153,11 @@ def _provenance(
     run: RunResults, reference: RunResults | None, found: Contents, comparisons: list[Comparison]
 ) -> Iterator[str]:
     yield "## Config, versions, machine"
-    said = [*facts.facts(run, reference, comparisons)]
+    rows = [*facts.facts(run, reference, comparisons)]
     versions = run.info.get("versions") or {}
-    said += [("Versions", ", ".join(f"{name} {value}" for name, value in sorted(versions.items())))] if versions else []
-    yield "\n".join(f"- {md(name)}: {md(value)}" for name, value in said)
-    citations = dict.fromkeys(one for part in found.parts for one in part.citations)
+    rows += [("Versions", ", ".join(f"{name} {value}" for name, value in sorted(versions.items())))] if versions else []
+    yield "\n".join(f"- {md(name)}: {md(value)}" for name, value in rows)
+    citations = dict.fromkeys(citation for part in found.parts for citation in part.citations)
     if citations:
         yield "### Papers of the published figures"
-        yield "\n".join(f"- {md(one)}" for one in citations)
+        yield "\n".join(f"- {md(citation)}" for citation in citations)

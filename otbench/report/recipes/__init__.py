@@ -18,9 +18,12 @@ ELSEWHERE = (
 
 
 def recipes() -> dict[str, Recipe]:
-    """The recipe of every study, by name, in the order of the report.
+    """Recipes of all studies, in the order of the report.
 
     Metrics that no recipe names (added ones, also by other packages) get tables of their own, the last of each study.
+
+    Returns:
+        Name of the study -> its recipe.
     """
     from otbench.metrics import METRICS
     from otbench.report.recipes import images, mode_collapse, stacked
@@ -34,21 +37,29 @@ def recipes() -> dict[str, Recipe]:
 
 
 def added_tables(kind: str, names: list[str]) -> tuple[Columns, ...]:
-    """The tables of the metrics `names` in a study of a kind of data: one, of images one for each kind of features."""
+    """Tables of metrics that no recipe names: one for points, one for each kind of features for images.
+
+    Args:
+        kind: Kind of the study's data, `points` or `images`.
+        names: Names of the metrics; those of another kind of data are left out.
+
+    Returns:
+        The tables that have a metric.
+    """
     from otbench.metrics import METRICS
     from otbench.report.labels import NETWORKS
     from otbench.report.recipes.base import Columns
 
     chosen = {name: METRICS[name].uses for name in names if kind in METRICS[name].kinds}
     if kind == "points":
-        found = [Columns("added", "added metrics", tuple(chosen))]
+        tables = [Columns("added", "added metrics", tuple(chosen))]
     else:
         read_by = {
             "inception": ("features", "reconstructions"),
             "classifier": ("features", "reconstructions", "classes"),
             "": ("pixels", "model"),
         }
-        found = [
+        tables = [
             Columns(
                 f"added_{network}".rstrip("_"),
                 f"added metrics on {NETWORKS[network]}" if network else "added metrics",
@@ -57,12 +68,22 @@ def added_tables(kind: str, names: list[str]) -> tuple[Columns, ...]:
             )
             for network, kinds in read_by.items()
         ]
-    return tuple(table for table in found if table.metrics)
+    return tuple(table for table in tables if table.metrics)
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of the study `name`; raises OtbenchError where there is none."""
-    found = recipes()
-    if name not in found:
-        raise OtbenchError(f"no study is called '{name}', expected one of {', '.join(found)}")
-    return found[name]
+    """Recipe of a study.
+
+    Args:
+        name: Name of the study.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        OtbenchError: Where there is no such study.
+    """
+    by_name = recipes()
+    if name not in by_name:
+        raise OtbenchError(f"no study is called '{name}', expected one of {', '.join(by_name)}")
+    return by_name[name]

@@ -103,46 +103,94 @@ class Recipe:
         return self.tables[0].metrics
 
     def must_rank(self, metric: str) -> frozenset[str]:
-        """The controls that `metric` (with or without features) must rank below held-out real data."""
+        """Controls that the metric must rank below held-out real data.
+
+        Args:
+            metric: Name of the metric, with or without `@network`.
+
+        Returns:
+            Names of the controls.
+        """
         base = metric.partition("@")[0]
         default = frozenset(METRICS[base].must_see) if base in METRICS else BOTH
         return self.must_see.get(base, default)
 
     def rows(self, models: list[str], controls: list[str], published: list[str]) -> list[RowSpec]:
-        """The order of rows for the models of a run, of its reference and of the papers' tables.
+        """Order of rows for the models of a run, of its reference and of the papers' tables.
 
-        models: all to show; controls: which of them are controls; published: which have a figure of the same set-up.
+        Args:
+            models: All models to show.
+            controls: Those of them that are controls.
+            published: Models that have a published figure of the same set-up.
+
+        Returns:
+            Models with their blocks, controls last.
         """
-        known = {*(model for group in self.groups for model in group.models), *self.controls}
-        strange = [model for model in models if model not in known]
-        found: list[RowSpec] = []
+        listed = {*(model for group in self.groups for model in group.models), *self.controls}
+        strange = [model for model in models if model not in listed]
+        rows: list[RowSpec] = []
         for group in self.groups:
-            shown = [one for one in group.models if one in models or (group.published and one in published)]
-            found += [RowSpec(model, group.block) for model in shown]
+            members = [model for model in group.models if model in models or (group.published and model in published)]
+            rows += [RowSpec(model, group.block) for model in members]
             if group.block == "further":
-                found += [RowSpec(model, "further") for model in strange if model not in controls]
-        found += [RowSpec(model, "control") for model in self.controls if model in models]
-        return found + [RowSpec(model, "control") for model in strange if model in controls]
+                rows += [RowSpec(model, "further") for model in strange if model not in controls]
+        rows += [RowSpec(model, "control") for model in self.controls if model in models]
+        return rows + [RowSpec(model, "control") for model in strange if model in controls]
 
     def ordered(self, datasets: list[str]) -> list[str]:
-        """The data sets in the order of the study, others after them."""
+        """Data sets in the order of the study, others after them.
+
+        Args:
+            datasets: Names of the data sets.
+
+        Returns:
+            The same names in order.
+        """
         return [name for name in self.datasets if name in datasets] + [
             name for name in datasets if name not in self.datasets
         ]
 
     def published_for(self, records: list[Published], dataset: str) -> dict[tuple[str, str], Published]:
-        """(model, metric) -> the published figure that may stand beside this study's, of the same data and set-up.
+        """Published figures that may stand beside this study's, of the same data and set-up.
 
-        Where the study has features, the metric carries those of the published figure.
+        Args:
+            records: All published figures.
+            dataset: Name of the data set.
+
+        Returns:
+            (model, metric) -> figure; where the study has features, the metric carries those of the published figure.
         """
-        chosen = [one for one in records if one.dataset == dataset and (one.paper, one.table) in self.same_setup]
-        return {(one.model, self.published_key(one.metric)): one for one in chosen}
+        chosen = [
+            record
+            for record in records
+            if record.dataset == dataset and (record.paper, record.table) in self.same_setup
+        ]
+        return {(record.model, self.published_key(record.metric)): record for record in chosen}
 
     def published_key(self, metric: str) -> str:
-        """A published metric with the features that it was taken on, where the study has features."""
+        """Published metric with the features that it was taken on.
+
+        Args:
+            metric: Name of the metric, without features.
+
+        Returns:
+            `metric@network` where the study takes the metric on features, else `metric`.
+        """
         featured = {name for table in self.tables if table.features for name in table.metrics}
         return f"{metric}@{self.published_features}" if metric in featured else metric
 
     def published_elsewhere(self, records: list[Published], dataset: str) -> list[Published]:
-        """The published figures of the same data set under another set-up, never to be mixed with the others."""
-        return [one for one in records if one.dataset == dataset and (one.paper, one.table) in self.other_setup]
+        """Published figures of the same data set under another set-up, never to be mixed with the others.
+
+        Args:
+            records: All published figures.
+            dataset: Name of the data set.
+
+        Returns:
+            The figures, in the order of `records`.
+        """
+        return [
+            record
+            for record in records
+            if record.dataset == dataset and (record.paper, record.table) in self.other_setup
+        ]

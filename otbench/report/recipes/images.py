@@ -1,9 +1,9 @@
 """Images: Tables 1, 3 and 4 and Figures 1, 12, 14 and 15 of the AE-OT paper, the tables of WAE and of AE-OT-GAN, the
-search and the choice of snapshots of the study of Lucic et al., and the curves of the OTVAE report.
+search and the choice of snapshots of Lucic et al., and the curves of the OTVAE report.
 
-The recipe. What is drawn beyond the tables of every data set stands in `report.image_tables`, `report.paper_tables`,
-`report.selection`, `report.searches`, `report.image_plots` and `report.image_grids`; the path through the singular set
-and the embedding come from `studies.latent`.
+The recipe. What is drawn beyond the tables of every data set stands in `images`, `papers`, `selection` and `searches`
+of `report.tables`, and in `image_plots` and `image_grids` of `report.figures`; the path through the singular set and
+the embedding come from `studies.latent`.
 """
 
 from __future__ import annotations
@@ -240,13 +240,18 @@ RECIPE = Recipe(
 
 
 def excellence(records: list[Published], dataset: str) -> list[tuple[Published, float, float]]:
-    """The published excellence rates on a data set, each with the least and the most epochs that it is given for.
+    """Published excellence rates on a data set, given by people, not by a classifier.
 
-    People gave them, not a classifier. The epochs stand in `setup`, as in "3 to 4 epochs".
+    Args:
+        records: All published figures; their epochs stand in `setup`, as in "3 to 4 epochs".
+        dataset: Name of the data set.
+
+    Returns:
+        (figure, least epochs, most epochs) of every rate.
     """
-    found = []
-    for one in records:
-        epochs = re.search(r"(\d+)(?: to (\d+))? epochs", one.setup)
-        if one.metric == "excellence" and one.dataset == dataset and epochs:
-            found.append((one, float(epochs[1]), float(epochs[2] or epochs[1])))
-    return found
+    rates = []
+    for record in records:
+        epochs = re.search(r"(\d+)(?: to (\d+))? epochs", record.setup)
+        if record.metric == "excellence" and record.dataset == dataset and epochs:
+            rates.append((record, float(epochs[1]), float(epochs[2] or epochs[1])))
+    return rates

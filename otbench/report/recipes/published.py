@@ -62,16 +62,30 @@ class Published:
         return f"{self.paper} {self.table}"
 
     def text(self, scale: int = 1) -> str:
-        """`value ± error` times `scale` (a power of ten), with the paper's digits."""
+        """`value ± error` with the paper's digits.
+
+        Args:
+            scale: Factor, a power of ten.
+
+        Returns:
+            Text of the scaled numbers; the value alone where there is no error.
+        """
         shift = len(str(scale)) - 1
         parts = [f"{number.scaleb(shift):f}" for number in (self.value, self.error) if number is not None]
         return " ± ".join(parts)
 
 
 def read_published(path: str | Path) -> list[Published]:
-    """The figures in `path`, in the order of the file.
+    """Read the table of published figures.
 
-    Raises OtbenchError, naming line and column, where the file or one of its fields is not as COLUMNS says.
+    Args:
+        path: The table, .csv with the columns COLUMNS.
+
+    Returns:
+        The figures, in the order of the file.
+
+    Raises:
+        OtbenchError: Where the file or one of its fields is not as COLUMNS says; the message names line and column.
     """
     path = Path(path)
     try:

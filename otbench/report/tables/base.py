@@ -105,12 +105,12 @@ class Table:
     @property
     def blocks(self) -> list[tuple[str, list[Row]]]:
         """The rows by block, in order."""
-        found: list[tuple[str, list[Row]]] = []
+        grouped: list[tuple[str, list[Row]]] = []
         for row in self.rows:
-            if not found or found[-1][0] != row.block:
-                found.append((row.block, []))
-            found[-1][1].append(row)
-        return found
+            if not grouped or grouped[-1][0] != row.block:
+                grouped.append((row.block, []))
+            grouped[-1][1].append(row)
+        return grouped
 
 
 ABSENT = Cell("–", {}, kind="absent")
@@ -119,7 +119,14 @@ ABSENT = Cell("–", {}, kind="absent")
 def measured(summary: Summary, metric: str, strong: bool = False, undecided: bool = False) -> Cell:
     """The cell of a metric over seeds: mean ± standard error, or why there is none.
 
-    strong: the best model's. undecided: of a model that these seeds do not say is worse than the best one: adds `n.s.`.
+    Args:
+        summary: The metric over the seeds.
+        metric: Name of the metric.
+        strong: Whether the model is the best.
+        undecided: Whether these seeds leave open that the model is worse than the best; adds `n.s.`.
+
+    Returns:
+        The cell, with mean, sd, standard error, bootstrap interval and n as raw numbers.
     """
     raw: dict[str, Raw] = {"": summary.mean, "_sd": summary.sd, "_error": summary.error}
     raw |= {"_low": summary.interval.low, "_high": summary.interval.high, "_n": summary.n}
@@ -134,7 +141,15 @@ def measured(summary: Summary, metric: str, strong: bool = False, undecided: boo
 
 
 def hint(summary: Summary, metric: str) -> str:
-    """A figure in full: mean, standard deviation, bootstrap interval, Student's where seeds are few, one seed's, n."""
+    """A figure in full: mean, standard deviation, bootstrap interval, Student's where seeds are few, one seed's, n.
+
+    Args:
+        summary: The metric over the seeds.
+        metric: Name of the metric.
+
+    Returns:
+        One line of text.
+    """
     number, parts = metric_label(metric).number, [f"mean {metric_label(metric).number(summary.mean)}"]
     if math.isfinite(summary.sd):
         parts.append(f"sd {number(summary.sd)}")
@@ -150,13 +165,28 @@ def hint(summary: Summary, metric: str) -> str:
 
 
 def between(interval: Interval, metric: str) -> str:
-    """An interval in the metric's unit: `0.66 to 0.77`; empty where it is not known."""
+    """An interval in the metric's unit: `0.66 to 0.77`.
+
+    Args:
+        interval: Interval of the metric's values.
+        metric: Name of the metric.
+
+    Returns:
+        Text; empty where the interval is not known.
+    """
     number = metric_label(metric).number
     return f"{number(interval.low)} to {number(interval.high)}" if interval.known else ""
 
 
 def seeds(summary: Summary) -> Cell:
-    """The cell that counts seeds: `3`, or `2/3 ok, 1 diverged`."""
+    """The cell that counts seeds: `3`, or `2/3 ok, 1 diverged`.
+
+    Args:
+        summary: Any metric over the seeds.
+
+    Returns:
+        The cell, with the number of seeds by status as raw numbers.
+    """
     raw: dict[str, Raw] = {"_expected": summary.expected}
     raw |= {f"_{status}": summary.counts.get(status, 0) for status in ("ok", "diverged", "failed", "missing")}
     if not summary.expected:
@@ -165,7 +195,14 @@ def seeds(summary: Summary) -> Cell:
 
 
 def to_csv(table: Table) -> str:
-    """The table's raw numbers: a column of the table is one of the file for each number its cells hold."""
+    """The table's raw numbers: a column of the table is one of the file for each number its cells hold.
+
+    Args:
+        table: Table to write.
+
+    Returns:
+        Text of the CSV, with a header.
+    """
     keys = []
     for position, column in enumerate(table.columns):
         suffixes = dict.fromkeys(suffix for row in table.rows for suffix in row.cells[position].raw)
@@ -185,7 +222,14 @@ def to_csv(table: Table) -> str:
 
 
 def to_markdown(table: Table) -> str:
-    """The table in Markdown, with its caption above and its notes below."""
+    """The table in Markdown, with its caption above and its notes below.
+
+    Args:
+        table: Table to write.
+
+    Returns:
+        Text in Markdown.
+    """
     head = [table.row_head]
     head += [f"{column.group}: {column.label}" if column.group else column.label for column in table.columns]
     lines = [f"**{md(table.title)}.** {md(table.caption)}", "", md_row([md(text) for text in head])]
@@ -198,7 +242,14 @@ def to_markdown(table: Table) -> str:
 
 
 def to_tex(table: Table) -> str:
-    """The table as a LaTeX float for the package booktabs."""
+    """The table as a LaTeX float for the package booktabs.
+
+    Args:
+        table: Table to write.
+
+    Returns:
+        Text in LaTeX.
+    """
     lines = [
         "% needs \\usepackage{booktabs}",
         "\\begin{table}",
@@ -223,7 +274,12 @@ def to_tex(table: Table) -> str:
 
 
 def write_tables(tables: list[Table], folder: Path) -> None:
-    """Write every table as .csv, .md and .tex, each file whole or not at all."""
+    """Write every table as .csv, .md and .tex, each file whole or not at all.
+
+    Args:
+        tables: Tables to write.
+        folder: Folder of the files.
+    """
     for table in tables:
         write_text(folder / f"{table.name}.csv", to_csv(table))
         write_text(folder / f"{table.name}.md", to_markdown(table))
@@ -231,7 +287,14 @@ def write_tables(tables: list[Table], folder: Path) -> None:
 
 
 def tex(text: str) -> str:
-    """`text` with what LaTeX would read as commands escaped."""
+    """Escape what LaTeX would read as commands.
+
+    Args:
+        text: Plain text.
+
+    Returns:
+        The text for LaTeX, on one line.
+    """
     return "".join(_TEX.get(character, character) for character in " ".join(text.split()))
 
 
@@ -252,10 +315,16 @@ def _plain(value: Raw) -> str:
 
 
 def spreadsheet_text(text: str) -> str:
-    """`text` for a cell of a CSV, with an apostrophe before what a spreadsheet would run as a formula.
+    """Escape a cell of a CSV, with an apostrophe before what a spreadsheet would run as a formula.
 
     Names come from files that others made. Numbers stay as they are, negative ones too. A carriage return becomes a
     space: the csv module puts no quotes around it, and it would begin another row.
+
+    Args:
+        text: Text of the cell.
+
+    Returns:
+        The text for the csv module.
     """
     line = text.replace("\r", " ")
     if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
@@ -268,10 +337,24 @@ def spreadsheet_text(text: str) -> str:
 
 
 def md(text: str) -> str:
-    """`text` on one line, with what Markdown would read as marks escaped."""
+    """Escape what Markdown would read as marks.
+
+    Args:
+        text: Plain text.
+
+    Returns:
+        The text for Markdown, on one line.
+    """
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
 
 
 def md_row(texts: list[str]) -> str:
-    """A row of a Markdown table, of texts that are escaped already."""
+    """A row of a Markdown table.
+
+    Args:
+        texts: Texts of the cells, escaped already.
+
+    Returns:
+        The line, without its end.
+    """
     return f"| {' | '.join(texts)} |"

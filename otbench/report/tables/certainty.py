@@ -21,24 +21,47 @@ if TYPE_CHECKING:
 
 
 def statistics_tables(comparison: Comparison, dataset: str) -> list[Table]:
-    """The statistics of one data set: what is open, variance, bias of the Frechet distance, every figure in full."""
-    found = [
+    """The statistics of one data set: what is open, variance, bias of the Frechet distance, every figure in full.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        The tables that there are numbers for.
+    """
+    tables = [
         ties_table(comparison, dataset),
         variance.variance_table(comparison, dataset),
         *variance.bias_tables(comparison, dataset),
         full_table(comparison, dataset),
     ]
-    return [table for table in found if table is not None]
+    return [table for table in tables if table is not None]
 
 
 def study_tables(comparison: Comparison) -> list[Table]:
-    """The statistics over all data sets of a study: average ranks."""
+    """The statistics over all data sets of a study: average ranks.
+
+    Args:
+        comparison: Study of a run.
+
+    Returns:
+        The table of ranks, or none.
+    """
     table = ranking_table(comparison)
     return [table] if table else []
 
 
 def full_table(comparison: Comparison, dataset: str) -> Table | None:
-    """Every figure of the run's own tables: a row a model and metric; None where nothing was measured."""
+    """Every figure of the run's own tables, a row a model and metric.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        The table; None where nothing was measured.
+    """
     run, study = comparison.run, comparison.study
     keys = [run.key(dataset, metric, table.features) for table in study.tables for metric in table.metrics]
     metrics = [key for key in dict.fromkeys(keys) if key == "seconds" or (dataset, key) in run.protocols]
@@ -46,10 +69,10 @@ def full_table(comparison: Comparison, dataset: str) -> Table | None:
     rows = []
     for metric in metrics if metrics != ["seconds"] else ():
         for place in places:
-            one = summarise(run, dataset, place.model, metric)
-            inner = metric in study.internal_metrics and not one.n and one.counts.get("ok")
+            summary = summarise(run, dataset, place.model, metric)
+            inner = metric in study.internal_metrics and not summary.n and summary.counts.get("ok")
             if not inner:
-                rows.append(_full_row(comparison, place.model, metric, one))
+                rows.append(_full_row(comparison, place.model, metric, summary))
     if not rows:
         return None
     columns = (
@@ -79,14 +102,20 @@ def _full_row(comparison: Comparison, model: str, metric: str, one: Summary) -> 
     for value in (one.mean, one.sd, one.error):
         cells.append(ABSENT if math.isnan(value) else Cell(number(value), {"": value}))
     for interval in (one.interval, one.student, of_samples(one, metric)):
-        known = Cell(between(interval, metric), {"_low": interval.low, "_high": interval.high})
-        cells.append(known if interval.known else ABSENT)
+        cell = Cell(between(interval, metric), {"_low": interval.low, "_high": interval.high})
+        cells.append(cell if interval.known else ABSENT)
     return Row(model, comparison.title(model), metric, tuple(cells))
 
 
 def ties_table(comparison: Comparison, dataset: str) -> Table | None:
-    """A row for every model of which the seeds do not say that it is worse than the best one of a question, with the
-    seeds that would; None where no question was measured with two seeds or more.
+    """The models that the seeds do not show to be worse than the best one of a question, with the seeds that would.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        The table, a row a question and model; None where no question was measured with two seeds or more.
     """
     rows, single = [], []
     for name in comparison.study.questions:
@@ -94,7 +123,7 @@ def ties_table(comparison: Comparison, dataset: str) -> Table | None:
         stands = comparison.standing(dataset, metric)
         if stands is not None and stands.tested:
             rows += _open_rows(comparison, dataset, metric, stands)
-            single += [model for model, one in stands.models.items() if one.n < 2]
+            single += [model for model, rival in stands.models.items() if rival.n < 2]
     if not rows:
         return None
     columns = (
@@ -138,17 +167,17 @@ def _open_rows(comparison: Comparison, dataset: str, metric: str, stands: Agains
         return [Row(metric, label, metric, (first, Cell("none", {"": "none"}), *rest))]
     rows = []
     for model in stands.undecided:
-        one = stands.models[model]
-        interval = Cell(between(one.interval, metric), {"_low": one.interval.low, "_high": one.interval.high})
+        rival = stands.models[model]
+        interval = Cell(between(rival.interval, metric), {"_low": rival.interval.low, "_high": rival.interval.high})
         cells = [
             Cell(comparison.title(model), {"": model}),
-            interval if one.interval.known else ABSENT,
-            Cell(number(one.difference), {"": one.difference}),
-            _effect(one.effect, stands.scale, number),
-            _p(one.p),
+            interval if rival.interval.known else ABSENT,
+            Cell(number(rival.difference), {"": rival.difference}),
+            _effect(rival.effect, stands.scale, number),
+            _p(rival.p),
             scale,
-            Cell(f"{one.n}" if one.n == best.n else f"{one.n} and {best.n}", {"": one.n, "_best": best.n}),
-            _needed(one.seeds, one.difference),
+            Cell(f"{rival.n}" if rival.n == best.n else f"{rival.n} and {best.n}", {"": rival.n, "_best": best.n}),
+            _needed(rival.seeds, rival.difference),
         ]
         rows.append(Row(metric, label, metric, (first, *cells)))
     return rows
@@ -169,7 +198,7 @@ def _p(value: float) -> Cell:
 
 
 def _needed(seeds_a_model: float, difference: float) -> Cell:
-    """How many seeds, in words where no number does."""
+    """The number of seeds, or words where no number of seeds is enough."""
     if math.isnan(seeds_a_model):
         return ABSENT
     if math.isinf(seeds_a_model):

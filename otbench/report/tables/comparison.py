@@ -23,20 +23,42 @@ BEST = (
 def best_of(summaries: dict[str, Summary], metric: str) -> tuple[str | None, list[str]]:
     """The best model by its mean, and the others that are not significantly worse.
 
-    None where no model has a value or the metric has no better side.
+    Args:
+        summaries: Model -> the metric over its seeds.
+        metric: Name of the metric.
+
+    Returns:
+        Names; None and an empty list where no model has a value or the metric has no better side.
     """
-    found = standing(summaries, metric)
-    return (found.best, found.undecided) if found else (None, [])
+    result = standing(summaries, metric)
+    return (result.best, result.undecided) if result else (None, [])
 
 
 def comparison_tables(comparison: Comparison, dataset: str) -> list[Table]:
-    """The tables of one data set, as the recipe wants them."""
+    """The tables of one data set, as the study's recipe lists them.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        The tables that there are numbers for.
+    """
     tables = [comparison_table(comparison, dataset, columns) for columns in comparison.study.tables]
     return [table for table in tables if table]
 
 
 def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> Table | None:
-    """One table of a data set: a row a model, for each metric published | reference | this run; None without one."""
+    """One table of a data set: a row a model, for each metric published | reference | this run.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+        columns: Metrics, features and blocks of the table.
+
+    Returns:
+        The table; None where none of its metrics was measured.
+    """
     keys = [comparison.key(dataset, metric, columns.features) for metric in columns.metrics]
     metrics = tuple(key for key in keys if comparison.has(dataset, key))
     if not metrics or metrics == ("seconds",):
@@ -44,14 +66,14 @@ def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> 
     blocks = (*columns.blocks, "control") if columns.blocks else tuple(comparison.study.blocks)
     places = [place for place in comparison.rows(dataset) if place.block in blocks]
     models = {place.model for place in places}
-    beside = {key: one for key, one in comparison.published_for(dataset).items() if key[0] in models}
+    beside = {key: record for key, record in comparison.published_for(dataset).items() if key[0] in models}
     fillers: list[tuple[Column, Callable[[str], Cell]]] = []
     here = {label: run for label, run in comparison.runs.items() if any(where == dataset for where, _ in run.cells)}
     for label, run in here.items():
         fillers.append((Column(f"seeds_{_key(label)}", label, "Seeds"), _seeds(run, dataset)))
     for metric in metrics:
         name, group = metric.partition("@")[0], comparison.short(metric)
-        if any(one == metric for _, one in beside):
+        if any(key == metric for _, key in beside):
             fillers.append((Column(f"{name}_published", "published", group), _published(beside, metric)))
         for label, run in here.items():
             column = Column(f"{name}_{_key(label)}", label, group)
@@ -101,15 +123,15 @@ def _measured(
     comparison: Comparison, run: RunResults, dataset: str, metric: str, rows: set[str]
 ) -> Callable[[str], Cell]:
     models = [model for where, model in run.cells if where == dataset and model in rows - comparison.unranked]
-    held = {model: summarise(run, dataset, model, metric) for model in models}
-    best, equal = best_of(held, metric)
+    measurements = {model: summarise(run, dataset, model, metric) for model in models}
+    best, equal = best_of(measurements, metric)
 
     def fill(model: str) -> Cell:
-        one = summarise(run, dataset, model, metric)
-        if metric in comparison.study.internal_metrics and not one.n and one.counts.get("ok"):
+        summary = summarise(run, dataset, model, metric)
+        if metric in comparison.study.internal_metrics and not summary.n and summary.counts.get("ok"):
             return ABSENT  # a model without an autoencoder lacks nothing
-        strong = best is not None and model in held and one.mean == held[best].mean
-        return measured(one, metric, strong, undecided=model in equal and not strong)
+        strong = best is not None and model in measurements and summary.mean == measurements[best].mean
+        return measured(summary, metric, strong, undecided=model in equal and not strong)
 
     return fill
 
@@ -118,10 +140,10 @@ def _floor_row(comparison: Comparison, dataset: str, columns: list[Column], metr
     values = {metric: floor(comparison.run, dataset, metric) for metric in metrics}
     if all(math.isnan(value) for value in values.values()):
         return []
-    own = {f"{metric.partition('@')[0]}_{_key(comparison.label)}": metric for metric in metrics}
+    by_column = {f"{metric.partition('@')[0]}_{_key(comparison.label)}": metric for metric in metrics}
     cells = []
     for column in columns:
-        metric = own.get(column.key)
+        metric = by_column.get(column.key)
         if metric is None or math.isnan(values[metric]):
             cells.append(ABSENT)
         else:
@@ -138,8 +160,8 @@ def _notes(
         records = [record for record in used.values() if record.source == source]
         trials = f", {records[0].n_trials} trials" if records[0].n_trials else ", trials not stated"
         kind = ERROR_KINDS[records[0].error_kind].replace("standard", "the standard").replace("error of", "an error of")
-        said = kind if records[0].error_kind == "none" else f"± is {kind}"
-        notes.append(f"Published, {source}: {said}{trials}. {_capital(records[0].setup)}.")
+        text = kind if records[0].error_kind == "none" else f"± is {kind}"
+        notes.append(f"Published, {source}: {text}{trials}. {_capital(records[0].setup)}.")
     doubts: dict[str, dict[str, list[str]]] = {}
     for (model, metric), record in used.items():
         for doubt in [] if record.certain else record.note.split("; "):
@@ -147,8 +169,8 @@ def _notes(
             doubts.setdefault(doubt, {}).setdefault(label, []).append(comparison.title(model))
     for doubt, labels in doubts.items():
         if "AE-OT Table 2" not in doubt:
-            said = "; ".join(f"{label} of {', '.join(models)}" for label, models in labels.items())
-            notes.append(f"† {_capital(doubt)} ({said}).")
+            text = "; ".join(f"{label} of {', '.join(models)}" for label, models in labels.items())
+            notes.append(f"† {_capital(doubt)} ({text}).")
     if any("AE-OT Table 2" in record.note for record in used.values()):
         notes.append(
             "AE-OT Table 2 prints the rows of GAN, ALI, MD and PacGAN as copies of PacGAN Table 1; shown once."
@@ -157,7 +179,7 @@ def _notes(
 
 
 def _protocol_notes(comparison: Comparison, dataset: str, metrics: tuple[str, ...]) -> list[str]:
-    """Where the reference was measured otherwise than this run, which its columns cannot say."""
+    """Notes on metrics that the reference measured under another protocol than this run."""
     if comparison.reference is None:
         return []
     other: dict[tuple[str, str], list[str]] = {}

@@ -13,11 +13,19 @@ RIGHT, WRONG, UNSURE = "right order", "misorders", "cannot say"
 
 
 def verdict(metric: str, held: dict[str, Summary], study: Recipe = RECIPE) -> tuple[str, str]:
-    """(one of RIGHT, WRONG, UNSURE; the reason), from the controls' summaries.
+    """Whether a metric ranks the controls as it must.
 
     Right: held-out real data beats every control that the metric is there to see, and no control beats it. A control
     beats another where Welch's t test tells them apart, or by the mean where there is one seed. An alarm of the study
     is right where it tells the memoriser from held-out real data; it does not judge the others.
+
+    Args:
+        metric: Name of the metric.
+        held: Control -> the metric over its seeds; `real` is held-out real data.
+        study: Recipe with the metric's duties.
+
+    Returns:
+        RIGHT, WRONG or UNSURE, and the reason.
     """
     real = held.get("real")
     if real is None or not real.n:
@@ -65,7 +73,15 @@ def _memoriser(direction: str, real: Summary, memoriser: Summary | None) -> list
 
 
 def controls_table(comparison: Comparison, dataset: str) -> Table | None:
-    """The controls of a data set, a row a metric, with the verdict; None where there are no controls."""
+    """The controls of a data set, a row a metric, with the verdict.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        The table; None where there are no controls, or no metric of them was measured.
+    """
     run, study = comparison.run, comparison.study
     present = [name for name in study.controls if (dataset, name) in run.cells]
     columned = [run.key(dataset, metric, table.features) for table in study.tables for metric in table.metrics]
@@ -78,9 +94,9 @@ def controls_table(comparison: Comparison, dataset: str) -> Table | None:
         return None
     rows = []
     for metric in metrics:
-        held = {name: summarise(run, dataset, name, metric) for name in present}
-        status, reason = verdict(metric, held, study)
-        cells = [measured(held[name], metric) for name in present]
+        measures = {name: summarise(run, dataset, name, metric) for name in present}
+        status, reason = verdict(metric, measures, study)
+        cells = [measured(measures[name], metric) for name in present]
         cells.append(Cell(status, {}, kind="trouble" if status == WRONG else ""))
         cells.append(Cell(reason, {}))
         rows.append(Row(metric, comparison.full(metric), "", tuple(cells)))

@@ -15,19 +15,27 @@ if TYPE_CHECKING:
 
 
 def cost_tables(comparison: Comparison, dataset: str) -> list[Table]:
-    """Seconds, peak memory (MiB), energy (kJ), parameters and steps of every model of the run, means over seeds."""
+    """Seconds, peak memory (MiB), energy (kJ), parameters and steps of every model of the run, means over seeds.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        One table; none where no cost is above zero.
+    """
     run = comparison.run
     places = [place for place in comparison.rows(dataset) if (dataset, place.model) in run.cells]
-    held = {place.model: _spent(comparison, dataset, place.model) for place in places}
-    if not any(one.n and one.mean > 0 for costs in held.values() for one in costs.values()):
+    expenses = {place.model: _spent(comparison, dataset, place.model) for place in places}
+    if not any(summary.n and summary.mean > 0 for costs in expenses.values() for summary in costs.values()):
         return []
-    metrics = [name for name in ("seconds", *UNITS) if any(costs[name].n for costs in held.values())]
+    metrics = [name for name in ("seconds", *UNITS) if any(costs[name].n for costs in expenses.values())]
     columns = [Column("seconds", "Training, s")]
     columns += [Column(name, f"{UNITS[name][0]}, {UNITS[name][1]}") for name in metrics if name in UNITS]
     columns += [Column("parameters", "Parameters"), Column("steps", "Steps")]
     rows = []
     for place in places:
-        cells = [_cell(name, held[place.model][name]) for name in metrics]
+        cells = [_cell(name, expenses[place.model][name]) for name in metrics]
         cells += [_parameters(comparison, place.model), _steps(comparison, dataset, place.model)]
         rows.append(Row(place.model, comparison.title(place.model), comparison.study.blocks[place.block], tuple(cells)))
     caption = (
@@ -41,15 +49,27 @@ def cost_tables(comparison: Comparison, dataset: str) -> list[Table]:
 
 
 def paid(comparison: Comparison, dataset: str, models: list[str]) -> str:
-    """Peak memory and energy of these models in words, the least and the most; empty where none was measured."""
+    """Peak memory and energy of these models in words, the least and the most.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+        models: Names of the models.
+
+    Returns:
+        Text with MiB and kJ; empty where none was measured.
+    """
     parts = []
     for name, (_, unit, size) in UNITS.items():
         means = sorted(
-            one.mean / size for model in models for one in [summarise(comparison.run, dataset, model, name)] if one.n
+            summary.mean / size
+            for model in models
+            for summary in [summarise(comparison.run, dataset, model, name)]
+            if summary.n
         )
         if means:
-            said = list(dict.fromkeys(_three(value) for value in (means[0], means[-1])))
-            parts.append(f"{' to '.join(said)} {unit}")
+            ends = list(dict.fromkeys(_three(value) for value in (means[0], means[-1])))
+            parts.append(f"{' to '.join(ends)} {unit}")
     return ", ".join(parts)
 
 
@@ -74,11 +94,11 @@ def _three(value: float, error: float = math.nan) -> str:
 
 
 def _parameters(comparison: Comparison, model: str) -> Cell:
-    held = comparison.run.info["models"].get(model, {}).get("parameters") or {}
-    if not held:
+    counts = comparison.run.info["models"].get(model, {}).get("parameters") or {}
+    if not counts:
         return ABSENT
-    total = sum(int(number) for number in held.values())
-    return Cell(f"{total:,}", {"": total} | {f"_{name}": int(number) for name, number in held.items()})
+    total = sum(int(number) for number in counts.values())
+    return Cell(f"{total:,}", {"": total} | {f"_{name}": int(number) for name, number in counts.items()})
 
 
 def _steps(comparison: Comparison, dataset: str, model: str) -> Cell:
@@ -87,10 +107,10 @@ def _steps(comparison: Comparison, dataset: str, model: str) -> Cell:
     if model in comparison.controls or ("paper_steps" in about and not paper):
         return ABSENT
     steps = comparison.run.steps(dataset, model)
-    said = f"{steps:,.0f}" + (f" of {paper:,.0f}" if paper and paper != steps else "")
-    return Cell(said, {"": steps, "_paper": paper})
+    text = f"{steps:,.0f}" + (f" of {paper:,.0f}" if paper and paper != steps else "")
+    return Cell(text, {"": steps, "_paper": paper})
 
 
 def _devices(comparison: Comparison, dataset: str) -> str:
     rows = comparison.run.table[comparison.run.table["dataset"] == dataset]
-    return ", ".join(sorted({str(one) for one in rows["device"].dropna() if str(one)})) or "not stated"
+    return ", ".join(sorted({str(device) for device in rows["device"].dropna() if str(device)})) or "not stated"

@@ -27,25 +27,45 @@ NOT_RUN = Cell("not run", {}, kind="absent")
 
 
 def study_tables(comparison: Comparison) -> list[Table]:
-    """The tables over all data sets of the image study: Table 1 and Tables 3 and 4 of the AE-OT paper."""
+    """The tables over all data sets of the image study: Table 1 and Tables 3 and 4 of the AE-OT paper.
+
+    Args:
+        comparison: Image study of a run.
+
+    Returns:
+        The tables that there are numbers for.
+    """
     tables = [loss_table(comparison), distance_table(comparison, "inception")]
     tables += [distance_table(comparison, "classifier"), published_table(comparison)]
     return [table for table in tables if table is not None]
 
 
 def loss_table(comparison: Comparison) -> Table | None:
-    """Table 1 of the AE-OT paper: the autoencoder's loss before and after its encoder is frozen; None without one."""
+    """The autoencoder's loss before and after its encoder is frozen, a row a data set.
+
+    Args:
+        comparison: Image study of a run.
+
+    Returns:
+        The table; None where no run measured the loss.
+
+    Source: Table 1 of the AE-OT paper.
+    """
     runs, rows = comparison.runs, []
-    owned = {(one.dataset, one.metric): one for one in comparison.published if (one.paper, one.table) == _TABLE_1}
+    owned = {
+        (record.dataset, record.metric): record
+        for record in comparison.published
+        if (record.paper, record.table) == _TABLE_1
+    }
     names = [dataset for run in runs.values() for dataset in run.datasets] + [dataset for dataset, _ in owned]
     names = comparison.study.ordered(list(dict.fromkeys(names)))
-    held = {
+    losses = {
         (label, dataset, metric): summarise(run, dataset, OWNER, metric)
         for label, run in runs.items()
         for dataset in names
         for metric, _ in LOSSES
     }
-    if not any(one.n for one in held.values()):
+    if not any(summary.n for summary in losses.values()):
         return None
     columns = [
         Column(f"{metric}_{label.replace(' ', '_')}", label, group)
@@ -57,7 +77,7 @@ def loss_table(comparison: Comparison) -> Table | None:
         for metric, _ in LOSSES:
             if any(key == metric for _, key in owned):
                 cells.append(quoted(owned.get((dataset, metric)), metric))
-            cells += [measured(held[label, dataset, metric], metric) for label in runs]
+            cells += [measured(losses[label, dataset, metric], metric) for label in runs]
         if any(cell.kind != "absent" for cell in cells):
             rows.append(Row(dataset, comparison.dataset_title(dataset), "", tuple(cells)))
     notes = []
@@ -77,11 +97,19 @@ _TABLE_1 = ("AE-OT", "Table 1")
 
 
 def distance_table(comparison: Comparison, network: str) -> Table | None:
-    """Tables 3 and 4 of the AE-OT paper: the Fréchet distance on every data set, on one network's features; None where
-    no data set was measured with them.
+    """The Fréchet distance on every data set, on one network's features.
 
     Every row of the papers' tables is there, whether this run has it or not, and the controls; the other models too
     where there are several data sets.
+
+    Args:
+        comparison: Image study of a run.
+        network: Network of the features.
+
+    Returns:
+        The table; None where no data set was measured with these features.
+
+    Source: Tables 3 and 4 of the AE-OT paper.
     """
     key = f"fid@{network}"
     names = [dataset for dataset in comparison.datasets if comparison.has(dataset, key)]
@@ -90,17 +118,19 @@ def distance_table(comparison: Comparison, network: str) -> Table | None:
     columns, filled = [], []
     for dataset in names:
         group = comparison.dataset_title(dataset)
-        beside = {model: one for (model, metric), one in comparison.published_for(dataset).items() if metric == key}
+        beside = {
+            model: record for (model, metric), record in comparison.published_for(dataset).items() if metric == key
+        }
         if beside:
             columns.append(Column(f"{dataset}_published", "published", group))
-            filled.append({model: quoted(one, "fid") for model, one in beside.items()})
+            filled.append({model: quoted(record, "fid") for model, record in beside.items()})
         for label, run in comparison.runs.items():
             if any(where == dataset for where, _ in run.cells):
                 columns.append(Column(f"{dataset}_{label.replace(' ', '_')}", label, group))
                 filled.append(_distances(comparison, run, dataset, key, len(names) > 1))
     measured_ones = {model for cells in filled for model in cells}
-    kept = {*TABLES_3_AND_4, *(measured_ones if len(names) > 1 else measured_ones & comparison.controls)}
-    places = comparison.study.rows(sorted(kept), sorted(comparison.controls), [])
+    models = {*TABLES_3_AND_4, *(measured_ones if len(names) > 1 else measured_ones & comparison.controls)}
+    places = comparison.study.rows(sorted(models), sorted(comparison.controls), [])
     rows = [
         Row(
             place.model,
@@ -121,41 +151,49 @@ def distance_table(comparison: Comparison, network: str) -> Table | None:
 
 
 def _place(cells: dict[str, Cell], model: str, column: Column) -> Cell:
-    """The cell of a model; one that the papers have and a run has not is said not to be run."""
+    """The cell of a model; one of the papers' that the run lacks is NOT_RUN."""
     if model in cells:
         return cells[model]
     return NOT_RUN if model in TABLES_3_AND_4 and column.label != "published" else ABSENT
 
 
 def _distances(comparison: Comparison, run: RunResults, dataset: str, key: str, every: bool) -> dict[str, Cell]:
-    """The cells of all models; ranked are all of them, or the papers' rows alone."""
+    """The cells of all models; all of them are ranked, or the papers' rows alone."""
     models = [model for where, model in run.cells if where == dataset]
-    held = {model: summarise(run, dataset, model, key) for model in models}
-    ranked = [model for model in held if model not in comparison.unranked and (every or model in TABLES_3_AND_4)]
-    best, equal = best_of({model: held[model] for model in ranked}, key)
-    return {model: measured(one, key, strong=model == best, undecided=model in equal) for model, one in held.items()}
+    frechet = {model: summarise(run, dataset, model, key) for model in models}
+    ranked = [model for model in frechet if model not in comparison.unranked and (every or model in TABLES_3_AND_4)]
+    best, equal = best_of({model: frechet[model] for model in ranked}, key)
+    return {
+        model: measured(summary, key, strong=model == best, undecided=model in equal)
+        for model, summary in frechet.items()
+    }
 
 
 def published_table(comparison: Comparison) -> Table | None:
-    """The published FIDs of data sets that this run did not measure on Inception's features, in a table of their own;
-    None where there are none.
+    """The published FIDs of data sets that this run did not measure on Inception's features, in a table of their own.
+
+    Args:
+        comparison: Image study of a run.
+
+    Returns:
+        The table; None where there are no such FIDs.
     """
     tables = {"Table 3", "Table 4", "FID table"}
     records = [
-        one
-        for one in comparison.published
-        if (one.paper, one.table) in comparison.study.same_setup
-        and one.table in tables
-        and not comparison.has(one.dataset, "fid@inception")
+        record
+        for record in comparison.published
+        if (record.paper, record.table) in comparison.study.same_setup
+        and record.table in tables
+        and not comparison.has(record.dataset, "fid@inception")
     ]
     if not records:
         return None
-    names = comparison.study.ordered(list(dict.fromkeys(one.dataset for one in records)))
-    models = list(dict.fromkeys(one.model for one in records))
+    names = comparison.study.ordered(list(dict.fromkeys(record.dataset for record in records)))
+    models = list(dict.fromkeys(record.model for record in records))
     rows = []
     for place in comparison.study.rows([], [], models):
-        held = {one.dataset: one for one in records if one.model == place.model}
-        cells = tuple(quoted(held.get(dataset), "fid") for dataset in names)
+        fids = {record.dataset: record for record in records if record.model == place.model}
+        cells = tuple(quoted(fids.get(dataset), "fid") for dataset in names)
         rows.append(Row(place.model, comparison.title(place.model), comparison.study.blocks[place.block], cells))
     caption = (
         "FID on Inception features as published: 10,000 test images against 10,000 generated ones in the figures that "
@@ -163,15 +201,25 @@ def published_table(comparison: Comparison) -> Table | None:
         "measured with Inception on these data sets, so none of its figures may stand beside these: distances on other "
         "features are on another scale."
     )
-    notes = [f"† {one.source}: {one.note}." for one in _first_of_each([one for one in records if not one.certain])]
+    notes = [
+        f"† {record.source}: {record.note}."
+        for record in _first_of_each([record for record in records if not record.certain])
+    ]
     columns = tuple(Column(dataset, comparison.dataset_title(dataset)) for dataset in names)
     title = "Published FID (AE-OT Tables 3 and 4), not to be set beside this run's figures"
     return Table("images_fid_published", title, caption, columns, tuple(rows), tuple(notes))
 
 
 def split_table(comparison: Comparison, dataset: str, network: str) -> Table | None:
-    """The Fréchet distance split into what the decoder cannot show, what drawing codes adds, and what generalising
-    costs; None where no model's reconstructions were measured on these features.
+    """The Fréchet distance split into the decoder's floor, what drawing codes adds, and what generalising costs.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        network: Network of the features.
+
+    Returns:
+        The table; None where no model's reconstructions were measured on these features.
     """
     run = comparison.run
     models = [
@@ -210,7 +258,17 @@ def split_table(comparison: Comparison, dataset: str, network: str) -> Table | N
 
 
 def split(comparison: Comparison, dataset: str, model: str, network: str) -> dict[str, Summary]:
-    """The parts of a model's Fréchet distance (SPLIT), over seeds."""
+    """The parts of a model's Fréchet distance over seeds.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        model: Name of the model.
+        network: Network of the features.
+
+    Returns:
+        Part (SPLIT) -> its distance over the seeds.
+    """
     run, total = comparison.run, f"fid@{network}"
     floor, train = f"fid_reconstruction@{network}", f"fid_train@{network}"
     return {
@@ -223,13 +281,29 @@ def split(comparison: Comparison, dataset: str, model: str, network: str) -> dic
 
 
 def split_tables(comparison: Comparison, dataset: str) -> list[Table]:
-    """The split on every network's features."""
+    """The split on every network's features.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        A table for each network on whose features reconstructions were measured.
+    """
     tables = [split_table(comparison, dataset, network) for network in NETWORKS]
     return [table for table in tables if table is not None]
 
 
 def quoted(record: Published | None, metric: str) -> Cell:
-    """The cell of a published figure, with † where it is uncertain."""
+    """The cell of a published figure, with † where it is uncertain.
+
+    Args:
+        record: The published figure, or None.
+        metric: Name of the metric, which scales the figure.
+
+    Returns:
+        The cell; an absent one without a record.
+    """
     if record is None:
         return ABSENT
     raw = {"": str(record.value), "_error": None if record.error is None else str(record.error)}
@@ -237,13 +311,20 @@ def quoted(record: Published | None, metric: str) -> Cell:
 
 
 def _first_of_each(records: list[Published]) -> list[Published]:
-    return list({(one.source, one.note): one for one in records}.values())
+    return list({(record.source, record.note): record for record in records}.values())
 
 
 def said_of_runs(comparison: Comparison) -> str:
-    """The runs with their budgets, for a caption over all data sets."""
-    said = [f"{_capital(label)}: {run.name} ({run.budget})" for label, run in comparison.runs.items()]
-    return ". ".join(said) + "."
+    """The runs with their budgets, for a caption over all data sets.
+
+    Args:
+        comparison: Study of a run and its reference.
+
+    Returns:
+        One sentence for each run.
+    """
+    parts = [f"{_capital(label)}: {run.name} ({run.budget})" for label, run in comparison.runs.items()]
+    return ". ".join(parts) + "."
 
 
 def _capital(text: str) -> str:

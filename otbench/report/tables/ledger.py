@@ -54,32 +54,58 @@ class Entry:
     @property
     def verdict(self) -> str:
         """Of this run where it is like, else of the reference; else UNLIKE, or MISSING where no run measured it."""
-        tested = [one.verdict for one in self.found.values() if one.test]
+        tested = [finding.verdict for finding in self.found.values() if finding.test]
         return tested[-1] if tested else UNLIKE if self.found else MISSING
 
 
 def entries(comparisons: list[Comparison]) -> list[Entry]:
-    """One entry a published figure, in the order of the file, tested where it is like; Holm over all tests."""
-    records = dict.fromkeys(one for comparison in comparisons for one in comparison.published)
-    held = [_entry(record, comparisons) for record in records]
-    tests = [(at, label, one) for at, entry in enumerate(held) for label, one in entry.found.items() if one.test]
-    adjusted = holm(np.array([one.test.p for _, _, one in tests if one.test]))
-    for (at, label, one), p in zip(tests, adjusted, strict=True):
-        held[at].found[label] = replace(one, adjusted=float(p))
-    return held
+    """One entry a published figure, tested where it is like; Holm's correction is over all tests.
+
+    Args:
+        comparisons: Studies of a run.
+
+    Returns:
+        The entries, in the order of the file of published figures.
+    """
+    records = dict.fromkeys(record for comparison in comparisons for record in comparison.published)
+    ledger = [_entry(record, comparisons) for record in records]
+    tests = [
+        (at, label, finding)
+        for at, entry in enumerate(ledger)
+        for label, finding in entry.found.items()
+        if finding.test
+    ]
+    adjusted = holm(np.array([finding.test.p for _, _, finding in tests if finding.test]))
+    for (at, label, finding), p in zip(tests, adjusted, strict=True):
+        ledger[at].found[label] = replace(finding, adjusted=float(p))
+    return ledger
 
 
 def counts(held: list[Entry]) -> dict[str, int]:
-    """Number of published figures: `all`, `like`, and one a verdict."""
+    """Number of published figures by verdict.
+
+    Args:
+        held: Entries of the ledger.
+
+    Returns:
+        `all`, `like`, and one for each verdict.
+    """
     verdicts = [entry.verdict for entry in held]
-    found = {verdict: verdicts.count(verdict) for verdict in (AGREES, DIFFERS, UNLIKE, MISSING)}
-    return found | {"all": len(verdicts), "like": found[AGREES] + found[DIFFERS]}
+    by_verdict = {verdict: verdicts.count(verdict) for verdict in (AGREES, DIFFERS, UNLIKE, MISSING)}
+    return by_verdict | {"all": len(verdicts), "like": by_verdict[AGREES] + by_verdict[DIFFERS]}
 
 
 def said(held: list[Entry]) -> str:
-    """The counts in words, with which run the like figures were tested on."""
+    """The counts in words, with which run the like figures were tested on.
+
+    Args:
+        held: Entries of the ledger.
+
+    Returns:
+        One clause, without a full stop.
+    """
     number = counts(held)
-    tested = dict.fromkeys(label for entry in held for label, one in entry.found.items() if one.test)
+    tested = dict.fromkeys(label for entry in held for label, finding in entry.found.items() if finding.test)
     where = f", measured in {' and '.join(label if 'run' in label else f'the {label}' for label in tested)}"
     return (
         f"{number['all']} published figures: {number['like']} like{where if tested else ''} ({number[AGREES]} agree, "
@@ -88,13 +114,20 @@ def said(held: list[Entry]) -> str:
 
 
 def ledger_table(comparisons: list[Comparison]) -> Table | None:
-    """A row a published figure; None where there is none."""
-    held = entries(comparisons)
-    if not held:
+    """The ledger, a row a published figure.
+
+    Args:
+        comparisons: Studies of a run.
+
+    Returns:
+        The table, figures that differ first; None where there is no published figure.
+    """
+    ledger = entries(comparisons)
+    if not ledger:
         return None
     labels = list(dict.fromkeys(label for comparison in comparisons for label in comparison.runs))
     order = (DIFFERS, AGREES, UNLIKE, MISSING)
-    rows = tuple(_row(entry, labels) for entry in sorted(held, key=lambda entry: order.index(entry.verdict)))
+    rows = tuple(_row(entry, labels) for entry in sorted(ledger, key=lambda entry: order.index(entry.verdict)))
     columns = [
         Column("dataset", "Data set", align="l"),
         Column("model", "Model", align="l"),
@@ -107,7 +140,7 @@ def ledger_table(comparisons: list[Comparison]) -> Table | None:
         columns += [Column(key, "mean ± se", label), Column(f"{key}_verdict", "verdict", label, "l")]
     columns.append(Column("why", "Why", align="l"))
     caption = (
-        f"{said(held)}. A figure is like where data set, set-up, features, number of samples and budget "
+        f"{said(ledger)}. A figure is like where data set, set-up, features, number of samples and budget "
         "are the paper's, the figure is certain and its error is of a known kind; only these are tested, by Welch's t "
         "test from the printed statistics (one seed: as one more trial of the paper), at 5 % after Holm's correction "
         "over the ledger. ± of a published figure: se (standard error), sd (of one trial) or a range, of so many "
@@ -127,21 +160,21 @@ def _entry(record: Published, comparisons: list[Comparison]) -> Entry:
 def _findings(record: Published, comparison: Comparison) -> Iterator[tuple[str, Finding]]:
     for label, run in comparison.runs.items():
         metric = _key(record, comparison, run)
-        own = summarise(run, record.dataset, record.model, metric)
-        if not own.n:
+        summary = summarise(run, record.dataset, record.model, metric)
+        if not summary.n:
             continue
-        reasons = tuple(_reasons(record, comparison, run, metric, own))
-        test = None if reasons else agreement(record, own)
+        reasons = tuple(_reasons(record, comparison, run, metric, summary))
+        test = None if reasons else agreement(record, summary)
         if not reasons and test is None:
             reasons = ("too few seeds or trials for a test",)
-        yield label, Finding(metric, own, reasons, test)
+        yield label, Finding(metric, summary, reasons, test)
 
 
 def _key(record: Published, comparison: Comparison, run: RunResults) -> str:
     """The metric on the published features where the run has it for the model, else on those it has."""
-    wanted = comparison.study.published_key(record.metric)
-    keys = [wanted, *(run.key(record.dataset, record.metric, network) for network in NETWORKS), record.metric]
-    return next((key for key in keys if summarise(run, record.dataset, record.model, key).n), wanted)
+    published = comparison.study.published_key(record.metric)
+    keys = [published, *(run.key(record.dataset, record.metric, network) for network in NETWORKS), record.metric]
+    return next((key for key in keys if summarise(run, record.dataset, record.model, key).n), published)
 
 
 def _reasons(record: Published, comparison: Comparison, run: RunResults, metric: str, own: Summary) -> Iterator[str]:
@@ -149,9 +182,9 @@ def _reasons(record: Published, comparison: Comparison, run: RunResults, metric:
     study = comparison.study
     if (record.paper, record.table) not in study.same_setup:
         yield f"another set-up: {record.setup}"
-    wanted = study.published_key(record.metric)
-    if metric != wanted:
-        yield f"published on {_features(wanted)}, measured on {_features(metric)}"
+    published = study.published_key(record.metric)
+    if metric != published:
+        yield f"published on {_features(published)}, measured on {_features(metric)}"
     yield from _samples(record, run.protocol(record.dataset, metric))
     yield from _budget(run, record.dataset, record.model)
     left = {status: own.counts.get(status, 0) for status in ("diverged", "failed")}
@@ -169,18 +202,18 @@ def _features(metric: str) -> str:
 
 
 def _samples(record: Published, protocol: str) -> Iterator[str]:
-    found = re.search(r"\bn_generated=(\d+)", protocol)
-    own = int(found[1]) if found else None
+    match = re.search(r"\bn_generated=(\d+)", protocol)
+    measured = int(match[1]) if match else None
     if record.n_samples is None:
         yield "number of samples not published"
-    elif own is None:
+    elif measured is None:
         yield "number of samples not in the protocol"
-    elif own != record.n_samples:
-        yield f"{record.n_samples:,} samples published, {own:,} measured"
+    elif measured != record.n_samples:
+        yield f"{record.n_samples:,} samples published, {measured:,} measured"
 
 
 def _budget(run: RunResults, dataset: str, model: str) -> Iterator[str]:
-    """Why the model's budget is not the paper's; a model that has no steps always has its full budget."""
+    """How the model's budget differs from the paper's; a model without steps always has its full budget."""
     about = run.info["models"].get(model, {})
     paper = run.paper_steps(dataset, model)
     if "paper_steps" in about and not paper:
@@ -214,16 +247,16 @@ def _value(record: Published, scale: int) -> Cell:
 
 def _kind(record: Published) -> Cell:
     trials = f" of {record.n_trials}" if record.n_trials else ""
-    said = {"none": "not given", "unstated": "not stated"}.get(record.error_kind, record.error_kind)
-    return Cell(said + trials, {"": record.error_kind, "_trials": record.n_trials})
+    kind = {"none": "not given", "unstated": "not stated"}.get(record.error_kind, record.error_kind)
+    return Cell(kind + trials, {"": record.error_kind, "_trials": record.n_trials})
 
 
 def _found(one: Finding | None) -> tuple[Cell, Cell]:
     if one is None:
         return ABSENT, Cell(MISSING, {"": MISSING}, kind="absent")
-    own, raw = one.summary, {"": one.verdict}
-    number = metric_label(one.metric).number(own.mean, own.error)
-    measured = Cell(f"{number} ({own.n})", {"": own.mean, "_error": own.error, "_n": own.n})
+    summary, raw = one.summary, {"": one.verdict}
+    number = metric_label(one.metric).number(summary.mean, summary.error)
+    measured = Cell(f"{number} ({summary.n})", {"": summary.mean, "_error": summary.error, "_n": summary.n})
     if one.test is None:
         return measured, Cell(UNLIKE, raw, kind="absent")
     raw |= {"_test": one.test.test, "_statistic": one.test.statistic, "_p": one.test.p, "_p_holm": one.adjusted}
@@ -231,15 +264,15 @@ def _found(one: Finding | None) -> tuple[Cell, Cell]:
 
 
 def _why(entry: Entry) -> Cell:
-    """The reasons or the test of each run; what holds for all is said once, first."""
+    """The reasons or the test of each run; those that all runs share come first, once."""
     if not entry.found:
         return ABSENT if entry.comparison else Cell("data set not in the run", {})
-    told = {label: one.reasons or (_tested(one),) for label, one in entry.found.items()}
-    shared = [text for text in next(iter(told.values())) if all(text in texts for texts in told.values())]
+    statements = {label: finding.reasons or (_tested(finding),) for label, finding in entry.found.items()}
+    shared = [text for text in next(iter(statements.values())) if all(text in texts for texts in statements.values())]
     parts = ["; ".join(shared)] if shared else []
-    for label, texts in told.items():
-        own = "; ".join(text for text in texts if text not in shared)
-        parts += [f"{label}: {own}"] if own and len(told) > 1 else [own] if own else []
+    for label, texts in statements.items():
+        rest = "; ".join(text for text in texts if text not in shared)
+        parts += [f"{label}: {rest}"] if rest and len(statements) > 1 else [rest] if rest else []
     return Cell(". ".join(part[:1].upper() + part[1:] for part in parts), {})
 
 

@@ -21,17 +21,32 @@ KINDS = ("standard", "ResNet")
 
 
 def paper_tables(comparison: Comparison) -> list[Table]:
-    """The tables of WAE and AE-OT-GAN, on every network's features and as published."""
-    found: list[Table | None] = []
+    """The tables of WAE and AE-OT-GAN, on every network's features and as published.
+
+    Args:
+        comparison: Image study of a run.
+
+    Returns:
+        The tables; those as published only where this run measured some of the paper's models.
+    """
+    tables: list[Table | None] = []
     for make, apart in ((wae_table, wae_published), (ae_ot_gan_table, ae_ot_gan_published)):
         made = [table for table in (make(comparison, network) for network in NETWORKS) if table is not None]
-        found += [*made, apart(comparison)] if made else []
-    return [table for table in found if table is not None]
+        tables += [*made, apart(comparison)] if made else []
+    return [table for table in tables if table is not None]
 
 
 def wae_table(comparison: Comparison, network: str) -> Table | None:
-    """Table 1 of WAE on one network's features, a group of columns a data set; None where none of its models was
-    measured so.
+    """Distance and sharpness on one network's features, a group of columns a data set.
+
+    Args:
+        comparison: Image study of a run.
+        network: Network of the features.
+
+    Returns:
+        The table; None where none of its models was measured so.
+
+    Source: Table 1 of WAE.
     """
     names = _with(comparison, list(WAE_ROWS), network)
     if not names:
@@ -42,14 +57,16 @@ def wae_table(comparison: Comparison, network: str) -> Table | None:
     for dataset in names:
         for metric in (f"fid@{network}", "sharpness"):
             base, group = metric.partition("@")[0], f"{comparison.dataset_title(dataset)}: {_label(comparison, metric)}"
-            own = {one.model: one for one in records if (one.dataset, one.metric) == (dataset, base)}
-            if own and network == "inception":
+            published = {
+                record.model: record for record in records if (record.dataset, record.metric) == (dataset, base)
+            }
+            if published and network == "inception":
                 columns.append(Column(f"{dataset}_{base}_published", "published", group))
-                filled.append({model: quoted(own.get(model), base) for model in WAE_ROWS})
+                filled.append({model: quoted(published.get(model), base) for model in WAE_ROWS})
             for label, run in comparison.runs.items():
                 columns.append(Column(f"{dataset}_{base}_{label.replace(' ', '_')}", label, group))
                 filled.append(_cells(comparison, run, dataset, list(WAE_ROWS), metric))
-    rows = [Row(model, title, "", tuple(one[model] for one in filled)) for model, title in WAE_ROWS.items()]
+    rows = [Row(model, title, "", tuple(cells[model] for cells in filled)) for model, title in WAE_ROWS.items()]
     caption = (
         "Samples of every model; true data are held-out images. A lower distance is better; sharpness is the mean over "
         "images of the variance of an image's Laplacian, on [0, 1], to be read against true data's: noise is sharper "
@@ -61,14 +78,23 @@ def wae_table(comparison: Comparison, network: str) -> Table | None:
 
 
 def wae_published(comparison: Comparison) -> Table | None:
-    """Table 1 of WAE as published, where this run cannot stand beside it; None where it does."""
+    """Distance and sharpness as published, where this run cannot stand beside them.
+
+    Args:
+        comparison: Image study of a run.
+
+    Returns:
+        The table; None where the run stands beside it, or nothing is published.
+
+    Source: Table 1 of WAE.
+    """
     records = _records(comparison, WAE)
     if not records or comparison.has(records[0].dataset, "fid@inception"):
         return None
-    held = {(one.model, one.metric): one for one in records}
+    figures = {(record.model, record.metric): record for record in records}
     columns = (Column("fid", "FID"), Column("sharpness", "Sharpness"))
     rows = tuple(
-        Row(model, title, "", tuple(quoted(held.get((model, column.key)), column.key) for column in columns))
+        Row(model, title, "", tuple(quoted(figures.get((model, column.key)), column.key) for column in columns))
         for model, title in WAE_ROWS.items()
     )
     caption = (
@@ -81,8 +107,16 @@ def wae_published(comparison: Comparison) -> Table | None:
 
 
 def ae_ot_gan_table(comparison: Comparison, network: str) -> Table | None:
-    """Table 1 of AE-OT-GAN on one network's features, standard network and ResNet side by side; None where none of its
-    models was measured so.
+    """The Fréchet distance on one network's features, standard network and ResNet side by side.
+
+    Args:
+        comparison: Image study of a run.
+        network: Network of the features.
+
+    Returns:
+        The table; None where none of its models was measured so.
+
+    Source: Table 1 of AE-OT-GAN.
     """
     models = [model for pair in AE_OT_GAN_ROWS.values() for model in pair if model]
     names, key = _with(comparison, models, network), f"fid@{network}"
@@ -92,13 +126,15 @@ def ae_ot_gan_table(comparison: Comparison, network: str) -> Table | None:
     columns: list[Column] = []
     filled: list[list[Cell]] = []
     for dataset in names:
-        own = {one.model: one for one in records if one.dataset == dataset} if network == "inception" else {}
+        published = (
+            {record.model: record for record in records if record.dataset == dataset} if network == "inception" else {}
+        )
         for at, kind in enumerate(KINDS):
             pairs = [pair[at] for pair in AE_OT_GAN_ROWS.values()]
             group = f"{comparison.dataset_title(dataset)}, {kind}"
-            if own:
+            if published:
                 columns.append(Column(f"{dataset}_{kind.lower()}_published", "published", group))
-                filled.append([quoted(own.get(model), "fid") for model in pairs])
+                filled.append([quoted(published.get(model), "fid") for model in pairs])
             for label, run in comparison.runs.items():
                 cells = _cells(comparison, run, dataset, [model for model in pairs if model], key, among=models)
                 columns.append(Column(f"{dataset}_{kind.lower()}_{label.replace(' ', '_')}", label, group))
@@ -116,19 +152,30 @@ def ae_ot_gan_table(comparison: Comparison, network: str) -> Table | None:
 
 
 def ae_ot_gan_published(comparison: Comparison) -> Table | None:
-    """Table 1 of AE-OT-GAN as published, on the data sets where this run cannot stand beside it; None without one."""
-    records = [one for one in _records(comparison, AE_OT_GAN) if not comparison.has(one.dataset, "fid@inception")]
+    """The FID as published, on the data sets where this run cannot stand beside it.
+
+    Args:
+        comparison: Image study of a run.
+
+    Returns:
+        The table; None where there is no such data set.
+
+    Source: Table 1 of AE-OT-GAN.
+    """
+    records = [
+        record for record in _records(comparison, AE_OT_GAN) if not comparison.has(record.dataset, "fid@inception")
+    ]
     if not records:
         return None
-    held = {(one.dataset, one.model): one for one in records}
-    names = list(dict.fromkeys(one.dataset for one in records))
+    fids = {(record.dataset, record.model): record for record in records}
+    names = list(dict.fromkeys(record.dataset for record in records))
     columns = tuple(
         Column(f"{dataset}_{kind.lower()}", kind, comparison.dataset_title(dataset))
         for dataset in names
         for kind in KINDS
     )
     rows = tuple(
-        Row(row, row, "", tuple(quoted(held.get((dataset, model)), "fid") for dataset in names for model in pair))
+        Row(row, row, "", tuple(quoted(fids.get((dataset, model)), "fid") for dataset in names for model in pair))
         for row, pair in AE_OT_GAN_ROWS.items()
     )
     caption = (
@@ -141,11 +188,13 @@ def ae_ot_gan_published(comparison: Comparison) -> Table | None:
 
 def _with(comparison: Comparison, models: list[str], network: str) -> list[str]:
     """The data sets on which one of the models, not a control, was measured on these features."""
-    own = [model for model in models if model not in comparison.controls]
+    ranked = [model for model in models if model not in comparison.controls]
     return [
         dataset
         for dataset in comparison.datasets
-        if any(summarise(run, dataset, model, f"fid@{network}").n for run in comparison.runs.values() for model in own)
+        if any(
+            summarise(run, dataset, model, f"fid@{network}").n for run in comparison.runs.values() for model in ranked
+        )
     ]
 
 
@@ -180,14 +229,21 @@ def _label(comparison: Comparison, metric: str) -> str:
 
 
 def _records(comparison: Comparison, table: tuple[str, str]) -> list[Published]:
-    return [one for one in comparison.published if (one.paper, one.table) == table]
+    return [record for record in comparison.published if (record.paper, record.table) == table]
 
 
 def doubts(records: list[Published]) -> list[str]:
-    """What is uncertain of published figures, each doubt once, with the metrics that it is about."""
-    held: dict[tuple[str, str], list[str]] = {}
-    for one in records:
-        if not one.certain:
-            label = INCEPTION.get(one.metric, metric_label(one.metric).label.partition(",")[0])
-            held.setdefault((one.source, one.note), []).append(label)
-    return [f"† {source}, {', '.join(dict.fromkeys(labels))}: {note}." for (source, note), labels in held.items()]
+    """Doubts on published figures, each once, with its metrics.
+
+    Args:
+        records: Published figures.
+
+    Returns:
+        Notes for a table.
+    """
+    by_doubt: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        if not record.certain:
+            label = INCEPTION.get(record.metric, metric_label(record.metric).label.partition(",")[0])
+            by_doubt.setdefault((record.source, record.note), []).append(label)
+    return [f"† {source}, {', '.join(dict.fromkeys(labels))}: {note}." for (source, note), labels in by_doubt.items()]

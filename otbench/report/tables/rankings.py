@@ -44,8 +44,8 @@ class Ranking:
         """What Friedman's test and Nemenyi's say, and who was left out."""
         p, critical = self.ranks.p, self.ranks.critical
         friedman = "not defined" if math.isnan(p) else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-        said = f"Friedman's test: {friedman}; Nemenyi's critical difference at 5 %: {critical:.2f}. "
-        return said + (f"Left out, as a block lacks them: {', '.join(self.left_out)}. " if self.left_out else "")
+        text = f"Friedman's test: {friedman}; Nemenyi's critical difference at 5 %: {critical:.2f}. "
+        return text + (f"Left out, as a block lacks them: {', '.join(self.left_out)}. " if self.left_out else "")
 
     @property
     def caption(self) -> str:
@@ -55,11 +55,18 @@ class Ranking:
 
 
 def rankings(comparison: Comparison) -> list[Ranking]:
-    """A ranking for every question whose metric all data sets have; none where there are fewer than five of them."""
+    """A ranking for every question whose metric all data sets have.
+
+    Args:
+        comparison: Study of a run.
+
+    Returns:
+        The rankings; none where there are fewer than ENOUGH data sets.
+    """
     key = ("rankings",)
     if key not in comparison.run.memo:
-        found = [_ranking(comparison, name) for name in comparison.study.questions]
-        comparison.run.memo[key] = [one for one in found if one is not None]
+        candidates = [_ranking(comparison, name) for name in comparison.study.questions]
+        comparison.run.memo[key] = [ranking for ranking in candidates if ranking is not None]
     return comparison.run.memo[key]
 
 
@@ -70,56 +77,63 @@ def _ranking(comparison: Comparison, name: str) -> Ranking | None:
     measured = all((dataset, key) in run.protocols for dataset, key in keys.items())
     if len(datasets) < ENOUGH or direction == "none" or not measured:
         return None
-    held = _means(comparison, keys)
-    models = [model for model in held if held[model]]
-    blocks = [dataset for dataset in datasets if 2 * sum(dataset in held[model] for model in models) >= len(models)]
-    kept = [model for model in models if all(block in held[model] for block in blocks)]
-    if len(blocks) < ENOUGH or len(kept) < 2:
+    figures = _means(comparison, keys)
+    models = [model for model in figures if figures[model]]
+    blocks = [dataset for dataset in datasets if 2 * sum(dataset in figures[model] for model in models) >= len(models)]
+    included = [model for model in models if all(block in figures[model] for block in blocks)]
+    if len(blocks) < ENOUGH or len(included) < 2:
         return None
-    ranks = rank(np.array([[held[model][block] for model in kept] for block in blocks]), direction)
+    ranks = rank(np.array([[figures[model][block] for model in included] for block in blocks]), direction)
     networks = dict.fromkeys(key.partition("@")[2] for key in keys.values())
-    on = " and ".join(NETWORKS.get(one, one) for one in networks if one)
+    on = " and ".join(NETWORKS.get(network, network) for network in networks if network)
     label = comparison.full(next(iter(keys.values()))) if len(networks) == 1 else f"{comparison.short(name)}, {on}"
-    left = tuple(comparison.title(model) for model in models if model not in kept)
-    said = " ".join(dict.fromkeys(comparison.said(dataset, [keys[dataset]], own=True) for dataset in datasets))
-    return Ranking(name, label, tuple(kept), ranks, tuple(datasets), left, said)
+    left = tuple(comparison.title(model) for model in models if model not in included)
+    note = " ".join(dict.fromkeys(comparison.said(dataset, [keys[dataset]], own=True) for dataset in datasets))
+    return Ranking(name, label, tuple(included), ranks, tuple(datasets), left, note)
 
 
 def _means(comparison: Comparison, keys: dict[str, str]) -> dict[str, dict[str, float]]:
     """Model -> data set -> mean over seeds."""
-    held: dict[str, dict[str, float]] = {}
+    by_model: dict[str, dict[str, float]] = {}
     for dataset, key in keys.items():
         for model in comparison.generative(dataset):
-            one = summarise(comparison.run, dataset, model, key)
-            means = held.setdefault(model, {})
-            if one.n and not math.isnan(one.mean):
-                means[dataset] = one.mean
-    return held
+            summary = summarise(comparison.run, dataset, model, key)
+            means = by_model.setdefault(model, {})
+            if summary.n and not math.isnan(summary.mean):
+                means[dataset] = summary.mean
+    return by_model
 
 
 def ranking_table(comparison: Comparison) -> Table | None:
-    """A row a model, a column a question: the average rank; None without a ranking."""
-    found = rankings(comparison)
-    if not found:
+    """The average ranks, a row a model, a column a question.
+
+    Args:
+        comparison: Study of a run.
+
+    Returns:
+        The table; None without a ranking.
+    """
+    ranks = rankings(comparison)
+    if not ranks:
         return None
     places = {
         place.model: comparison.study.blocks[place.block]
-        for where in found[0].datasets
+        for where in ranks[0].datasets
         for place in comparison.rows(where)
     }
-    best = [float(np.min(one.ranks.average)) for one in found]
+    best = [float(np.min(ranking.ranks.average)) for ranking in ranks]
     rows = []
     for model, block in places.items():
-        if any(model in one.models for one in found):
-            cells = tuple(_cell(one, model, least) for one, least in zip(found, best, strict=True))
+        if any(model in ranking.models for ranking in ranks):
+            cells = tuple(_cell(ranking, model, least) for ranking, least in zip(ranks, best, strict=True))
             rows.append(Row(model, comparison.title(model), block, cells))
-    columns = tuple(Column(one.name, one.label, "Average rank") for one in found)
-    notes = [f"{one.label}: {one.test.strip()}" for one in found]
-    same = len({one.blocks for one in found}) == 1
-    notes = notes if same else [f"{note} {one.blocks.strip()}" for note, one in zip(notes, found, strict=True)]
+    columns = tuple(Column(ranking.name, ranking.label, "Average rank") for ranking in ranks)
+    notes = [f"{ranking.label}: {ranking.test.strip()}" for ranking in ranks]
+    same = len({ranking.blocks for ranking in ranks}) == 1
+    notes = notes if same else [f"{note} {ranking.blocks.strip()}" for note, ranking in zip(notes, ranks, strict=True)]
     caption = (
-        f"{found[0].blocks if same else ''}Bold: the best average rank; n.s.: not significantly behind it by Nemenyi's "
-        f"critical difference; –: not ranked. {found[0].said}"
+        f"{ranks[0].blocks if same else ''}Bold: the best average rank; n.s.: not significantly behind it by Nemenyi's "
+        f"critical difference; –: not ranked. {ranks[0].said}"
     )
     title = f"{comparison.study.title}: average ranks over data sets"
     return Table(f"{comparison.study.name}_ranks", title, caption, columns, tuple(rows), tuple(notes))

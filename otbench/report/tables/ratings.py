@@ -19,18 +19,33 @@ INTERVALS = (
 
 
 def rating_tables(comparison: Comparison, dataset: str) -> list[Table]:
-    """The tables of people's ratings of a data set; none where nobody rated it."""
-    told = comparison.run.ratings.get(dataset)
-    return [_rates(comparison, dataset, told), _raters(comparison, dataset, told)] if told else []
+    """The tables of people's ratings of a data set.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        The tables of rates and of raters; none where nobody rated the data set.
+    """
+    ratings = comparison.run.ratings.get(dataset)
+    return [_rates(comparison, dataset, ratings), _raters(comparison, dataset, ratings)] if ratings else []
 
 
 def _rates(comparison: Comparison, dataset: str, told: dict[str, Any]) -> Table:
     order = [place.model for place in comparison.rows(dataset)]
     place = {model: at for at, model in enumerate(order)}
-    rates = sorted(told["rates"], key=lambda one: (place.get(one["model"], len(order)), one["model"], one["snapshot"]))
+    rates = sorted(
+        told["rates"], key=lambda rate: (place.get(rate["model"], len(order)), rate["model"], rate["snapshot"])
+    )
     rows = [
-        Row(one["model"], comparison.title(one["model"]), "Generated images", (_snapshot(one["snapshot"]), *_rate(one)))
-        for one in rates
+        Row(
+            rate["model"],
+            comparison.title(rate["model"]),
+            "Generated images",
+            (_snapshot(rate["snapshot"]), *_rate(rate)),
+        )
+        for rate in rates
     ]
     if told["real"]:
         rows.append(Row("real", "Held-out real images", "Ceiling", (ABSENT, *_rate(told["real"]))))
@@ -85,11 +100,11 @@ def _span(pair: list[float] | None) -> Cell:
 
 def _notes(told: dict[str, Any]) -> Iterator[str]:
     yield INTERVALS
-    found = told["agreement"]
-    if found["krippendorff_alpha"] is not None and found["fleiss_kappa"] is not None:
+    agreed = told["agreement"]
+    if agreed["krippendorff_alpha"] is not None and agreed["fleiss_kappa"] is not None:
         yield (
-            f"Agreement on the {found['items']} images that all {found['raters']} raters saw: Krippendorff's alpha "
-            f"{found['krippendorff_alpha']:.2f}, Fleiss' kappa {found['fleiss_kappa']:.2f} (1: full, 0: by chance)."
+            f"Agreement on the {agreed['items']} images that all {agreed['raters']} raters saw: Krippendorff's alpha "
+            f"{agreed['krippendorff_alpha']:.2f}, Fleiss' kappa {agreed['fleiss_kappa']:.2f} (1: full, 0: by chance)."
         )
     yield correlation(told)
     if told["flagged"]:
@@ -103,33 +118,40 @@ def _notes(told: dict[str, Any]) -> Iterator[str]:
 
 
 def correlation(told: dict[str, Any]) -> str:
-    """How people's rate goes with the classifier proxy, in words."""
-    found = told["proxy"]
-    if found["pearson"] is None:
-        return f"People's rate and the classifier proxy: too few models with both to correlate (n = {found['n']})."
+    """How people's rate goes with the classifier proxy, in words.
+
+    Args:
+        told: A data set's ratings, as `ratings.analysis` gives them.
+
+    Returns:
+        One sentence.
+    """
+    proxy = told["proxy"]
+    if proxy["pearson"] is None:
+        return f"People's rate and the classifier proxy: too few models with both to correlate (n = {proxy['n']})."
     return (
-        f"People's rate and the classifier proxy, over {found['n']} models and snapshots: Pearson "
-        f"{found['pearson']:.2f}, Spearman {found['spearman']:.2f}."
+        f"People's rate and the classifier proxy, over {proxy['n']} models and snapshots: Pearson "
+        f"{proxy['pearson']:.2f}, Spearman {proxy['spearman']:.2f}."
     )
 
 
 def _raters(comparison: Comparison, dataset: str, told: dict[str, Any]) -> Table:
     rows = []
-    for one in told["by_rater"]:
-        seconds, kappa = one["median_seconds"], one["kappa"]
-        attention = _share(one["attention"])
-        if one["flagged"]:
+    for rater in told["by_rater"]:
+        seconds, kappa = rater["median_seconds"], rater["kappa"]
+        attention = _share(rater["attention"])
+        if rater["flagged"]:
             attention = Cell(f"{attention.text} (flagged)", attention.raw, kind="trouble")
         cells = (
-            Cell(f"{one['answers']:,}", {"": one["answers"]}),
+            Cell(f"{rater['answers']:,}", {"": rater["answers"]}),
             attention,
-            Cell(str(one["checks"]), {"": one["checks"]}),
-            _share(one["consistency"]),
+            Cell(str(rater["checks"]), {"": rater["checks"]}),
+            _share(rater["consistency"]),
             ABSENT if kappa is None else Cell(f"{kappa:.2f}", {"": kappa}),
-            Cell(str(one["repeats"]), {"": one["repeats"]}),
+            Cell(str(rater["repeats"]), {"": rater["repeats"]}),
             ABSENT if seconds is None else Cell(f"{seconds:.1f}", {"": seconds}),
         )
-        rows.append(Row(one["rater"], one["rater"], "", cells))
+        rows.append(Row(rater["rater"], rater["rater"], "", cells))
     columns = (
         Column("answers", "Answers"),
         Column("attention", "called real, %", "Attention checks"),

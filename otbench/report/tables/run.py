@@ -24,7 +24,14 @@ CERTIFICATE = {
 
 
 def all_cells(comparison: Comparison) -> list[tuple[str, str, int, str]]:
-    """(data set, model, seed, status) of every cell of the comparison's run."""
+    """Every cell of the comparison's run with its status.
+
+    Args:
+        comparison: Study of a run.
+
+    Returns:
+        (data set, model, seed, status) of each, in the order of data sets.
+    """
     run, order = comparison.run, comparison.datasets
     cells = [(dataset, model, seed) for (dataset, model), seeds in run.cells.items() for seed in seeds]
     cells.sort(key=lambda cell: order.index(cell[0]))
@@ -32,33 +39,50 @@ def all_cells(comparison: Comparison) -> list[tuple[str, str, int, str]]:
 
 
 def said_of(comparisons: list[Comparison]) -> str:
-    """Run and budget, the budget of every study where there are several."""
+    """Run and budget, the budget of every study where there are several.
+
+    Args:
+        comparisons: Studies of a run, at least one.
+
+    Returns:
+        One sentence.
+    """
     if len(comparisons) == 1:
         return f"Run {comparisons[0].run.name} ({comparisons[0].run.budget})."
-    budgets = "; ".join(f"{one.study.title}: {one.run.budget}" for one in comparisons)
+    budgets = "; ".join(f"{comparison.study.title}: {comparison.run.budget}" for comparison in comparisons)
     return f"Run {comparisons[0].run.name} ({budgets})."
 
 
 def cells_table(comparisons: list[Comparison], troubled: bool = False) -> Table:
-    """Time, device, code version and config hash of every cell of every study, or of those that are not ok."""
+    """Time, device, code version and config hash of every cell of every study.
+
+    Args:
+        comparisons: Studies of a run.
+        troubled: Whether to show only cells that are not ok.
+
+    Returns:
+        The table, a row a cell.
+    """
     rows = []
-    for comparison, dataset, model, seed, status in [(one, *cell) for one in comparisons for cell in all_cells(one)]:
+    for comparison, dataset, model, seed, status in [
+        (study, *cell) for study in comparisons for cell in all_cells(study)
+    ]:
         if troubled and status == "ok":
             continue
         run = comparison.run
-        found = run.rows(dataset, model)
-        found = found[found["seed"] == seed]
-        spent = float(found["seconds"].max()) if len(found) else math.nan
-        reached = float(found.loc[found["status"] == "ok", "snapshot"].max()) if len(found) else math.nan
+        measured = run.rows(dataset, model)
+        measured = measured[measured["seed"] == seed]
+        spent = float(measured["seconds"].max()) if len(measured) else math.nan
+        reached = float(measured.loc[measured["status"] == "ok", "snapshot"].max()) if len(measured) else math.nan
         cells = (
             Cell(comparison.title(model), {"": model}),
             Cell(str(seed), {"": seed}),
             Cell(status, {"": status}, kind="" if status == "ok" else "trouble"),
             _number(reached, f"{reached:.0%}"),
             _number(spent, metric_label("seconds").number(spent)),
-            Cell(_one_of(found["device"]), {"": _one_of(found["device"])}),
-            Cell(_one_of(found["code_version"]), {"": _one_of(found["code_version"])}),
-            Cell(_one_of(found["config_hash"]), {"": _one_of(found["config_hash"])}),
+            Cell(_one_of(measured["device"]), {"": _one_of(measured["device"])}),
+            Cell(_one_of(measured["code_version"]), {"": _one_of(measured["code_version"])}),
+            Cell(_one_of(measured["config_hash"]), {"": _one_of(measured["config_hash"])}),
             Cell(f"{dataset}/{model}/{seed}", {}),
         )
         rows.append(Row(dataset, run.title("datasets", dataset), dataset, cells))
@@ -79,15 +103,22 @@ def cells_table(comparisons: list[Comparison], troubled: bool = False) -> Table:
 
 
 def certificates_table(comparisons: list[Comparison]) -> Table | None:
-    """What each transport map certifies, over its seeds; None where no map was measured."""
+    """What each transport map certifies, over its seeds.
+
+    Args:
+        comparisons: Studies of a run.
+
+    Returns:
+        The table, a row a data set and model; None where no map was measured.
+    """
     rows = []
-    for comparison, dataset in [(one, dataset) for one in comparisons for dataset in one.datasets]:
+    for comparison, dataset in [(study, dataset) for study in comparisons for dataset in study.datasets]:
         run = comparison.run
         for model in comparison.generative(dataset):
-            held = {name: summarise(run, dataset, model, name) for name in CERTIFICATE}
-            if any(one.n for one in held.values()):
+            measures = {name: summarise(run, dataset, model, name) for name in CERTIFICATE}
+            if any(summary.n for summary in measures.values()):
                 label = f"{run.title('datasets', dataset)}, {comparison.title(model)}"
-                cells = tuple(_certificate(held[name].values, CERTIFICATE[name][1]) for name in CERTIFICATE)
+                cells = tuple(_certificate(measures[name].values, CERTIFICATE[name][1]) for name in CERTIFICATE)
                 rows.append(Row(f"{dataset}/{model}", label, "", cells))
     if not rows:
         return None
@@ -108,19 +139,26 @@ def _certificate(values: tuple[float, ...], worst: object) -> Cell:
 
 
 def protocols_table(comparisons: list[Comparison]) -> Table:
-    """Under which protocol each metric was measured, and on which data sets."""
+    """The protocols of every metric, with the data sets measured under each.
+
+    Args:
+        comparisons: Studies of a run.
+
+    Returns:
+        The table, a row a metric and protocol.
+    """
     rows = []
     for comparison in comparisons:
         run, order = comparison.run, comparison.study.metrics
-        found: dict[tuple[str, str], list[str]] = {}
+        by_protocol: dict[tuple[str, str], list[str]] = {}
         for dataset in comparison.datasets:
             for (where, metric), protocols in run.protocols.items():
                 if where == dataset and metric not in CERTIFICATE:
-                    for protocol in (one for one in protocols if one != "cost"):
-                        found.setdefault((metric, protocol), []).append(run.title("datasets", dataset))
+                    for protocol in (name for name in protocols if name != "cost"):
+                        by_protocol.setdefault((metric, protocol), []).append(run.title("datasets", dataset))
         place = {metric: at for at, metric in enumerate(order)}
-        for metric, protocol in sorted(found, key=lambda key: (place.get(key[0].partition("@")[0], 99), key)):
-            cells = (Cell(protocol, {"": protocol}), Cell(", ".join(found[metric, protocol]), {}))
+        for metric, protocol in sorted(by_protocol, key=lambda key: (place.get(key[0].partition("@")[0], 99), key)):
+            cells = (Cell(protocol, {"": protocol}), Cell(", ".join(by_protocol[metric, protocol]), {}))
             label = comparison.full(metric) if comparison.study.kind == "images" else metric_label(metric).label
             rows.append(Row(metric, label, "", cells))
     columns = (Column("protocol", "Protocol", align="l"), Column("datasets", "Data sets", align="l"))
@@ -129,27 +167,35 @@ def protocols_table(comparisons: list[Comparison]) -> Table:
 
 
 def elsewhere_table(comparison: Comparison, dataset: str) -> Table | None:
-    """Published figures of the data set from another set-up, which must not stand beside this run's."""
+    """Published figures of the data set from another set-up, which must not stand beside this run's.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        The table, a row a model; None where there are no such figures.
+    """
     study = comparison.study
     records = study.published_elsewhere(list(comparison.published), dataset)
     if not records:
         return None
-    metrics = [metric for metric in study.metrics if any(one.metric == metric for one in records)]
+    metrics = [metric for metric in study.metrics if any(record.metric == metric for record in records)]
     rows = []
-    for model in dict.fromkeys(one.model for one in records):
-        held = {one.metric: one for one in records if one.model == model}
-        cells = tuple(_apart(held[metric]) if metric in held else ABSENT for metric in metrics)
+    for model in dict.fromkeys(record.model for record in records):
+        metric_records = {record.metric: record for record in records if record.model == model}
+        cells = tuple(_apart(metric_records[metric]) if metric in metric_records else ABSENT for metric in metrics)
         rows.append(Row(model, comparison.title(model), "", cells))
-    sources = dict.fromkeys((one.source, one.setup) for one in records)
+    sources = dict.fromkeys((record.source, record.setup) for record in records)
     captions, doubts = [], []
     for source, setup in sources:
-        same = [one for one in records if (one.source, one.setup) == (source, setup)]
+        same = [record for record in records if (record.source, record.setup) == (source, setup)]
         first = same[0]
         trials = f"{first.n_trials} runs" if first.n_trials else "number of runs not stated"
-        errors = "no error bars" if all(one.error is None for one in same) else "errors of a kind not stated"
+        errors = "no error bars" if all(record.error is None for record in same) else "errors of a kind not stated"
         captions.append(f"{first.note[:1].upper()}{first.note[1:]}: {setup}; {trials}, {errors}.")
-        if any(one.note != first.note for one in same):
-            doubts += [f"† {comparison.title(one.model)}: {one.note}." for one in same if not one.certain]
+        if any(record.note != first.note for record in same):
+            doubts += [f"† {comparison.title(record.model)}: {record.note}." for record in same if not record.certain]
     caption = " ".join(captions)
     named = "; ".join(f"{source}, another set-up" for source in dict.fromkeys(source for source, _ in sources))
     title = f"{comparison.run.title('datasets', dataset)}: {named}"
@@ -169,5 +215,5 @@ def _number(value: float, text: str) -> Cell:
 
 
 def _one_of(values: object) -> str:
-    found = sorted({str(value) for value in values if value is not None and str(value) not in ("", "nan", "None")})
-    return ", ".join(found) or "–"
+    texts = sorted({str(value) for value in values if value is not None and str(value) not in ("", "nan", "None")})
+    return ", ".join(texts) or "–"

@@ -1,4 +1,4 @@
-"""The search over options: the best distance found against the number of trials, as the study of Lucic et al. shows it.
+"""The search over options: the best distance found against the number of trials, as Lucic et al. show it.
 
 What k trials find is estimated from all n trials: the expected least value of k of them, drawn at random without
 replacement, which is an unbiased estimate of what k fresh trials find. Its band is a bootstrap over the trials.
@@ -27,28 +27,46 @@ BOOTSTRAPS, LEVEL, SEED = 1000, 0.9, 0
 
 
 def weights(n: int) -> np.ndarray:
-    """(n, n): row k - 1 holds the probability that the i-th best of n values is the best of k drawn without
-    replacement, C(n - i, k - 1) / C(n, k) for i from 1.
+    """Probabilities that the i-th best of n values is the best of k drawn without replacement.
+
+    Args:
+        n: Number of values.
+
+    Returns:
+        Probabilities (n, n), C(n - i, k - 1) / C(n, k) in row k - 1 and column i - 1.
     """
     k = np.arange(1, n + 1)
-    found = np.empty((n, n))
-    found[:, 0] = k / n
+    matrix = np.empty((n, n))
+    matrix[:, 0] = k / n
     for i in range(1, n):
-        found[:, i] = found[:, i - 1] * np.maximum(n - i - k + 1, 0) / (n - i)
-    return found
+        matrix[:, i] = matrix[:, i - 1] * np.maximum(n - i - k + 1, 0) / (n - i)
+    return matrix
 
 
 def expected_best(score: np.ndarray, value: np.ndarray | None = None) -> np.ndarray:
-    """(n,): the expected `value` of the trial with the least `score` among k of n trials, for k = 1 .. n.
+    """The expected `value` of the trial with the least `score` among k of n trials, for k = 1 .. n.
 
-    score, value: (n,); value defaults to score, which gives the expected minimum. Of equal scores the earlier wins.
+    Args:
+        score: Scores (n,); of equal ones the earlier trial wins.
+        value: Values (n,); default: `score`, which gives the expected minimum.
+
+    Returns:
+        Expected values (n,).
     """
     value = score if value is None else value
     return weights(len(score)) @ value[np.argsort(score, kind="stable")]
 
 
 def band(score: np.ndarray, value: np.ndarray | None = None) -> np.ndarray:
-    """(2, n): the lower and upper ends of the central 90 % of `expected_best` over bootstraps of the trials."""
+    """The central 90 % of `expected_best` over bootstraps of the trials.
+
+    Args:
+        score: Scores (n,).
+        value: Values (n,); default: `score`.
+
+    Returns:
+        Lower and upper ends (2, n).
+    """
     value, stream = score if value is None else value, np.random.default_rng(SEED)
     rows = stream.integers(len(score), size=(BOOTSTRAPS, len(score)))
     order = np.argsort(score[rows], axis=1, kind="stable")
@@ -57,73 +75,113 @@ def band(score: np.ndarray, value: np.ndarray | None = None) -> np.ndarray:
 
 
 def trials(comparison: Comparison, dataset: str, network: str, space: str, model: str) -> pd.DataFrame:
-    """Index trial: what it reached and how it was set.
+    """The trials of one model's search: what each reached and how it was set.
 
-    Columns: test, the least distance to the test images over its snapshots; validation, the distance to the test images
-    of the snapshot that is nearest to validation images; held_out, the latter's own distance to those; options, JSON;
-    seconds. Means over seeds; NaN where no snapshot of any seed has both distances.
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        network: Network of the features.
+        space: Ranges of the search (a key of SPACES).
+        model: Name of the model.
+
+    Returns:
+        Index trial. Columns: test, the least distance to the test images over its snapshots; validation, the distance
+        to the test images of the snapshot that is nearest to validation images; held_out, the latter's own distance to
+        those; options, JSON; seconds. Means over seeds; NaN where no snapshot of any seed has both distances.
     """
     rows = comparison.run.search
     rows = rows[(rows["dataset"] == dataset) & (rows["space"] == space) & (rows["model"] == model)]
-    told = rows.drop_duplicates("trial").set_index("trial")["options"]
+    options = rows.drop_duplicates("trial").set_index("trial")["options"]
     spent = rows.groupby("trial")["seconds"].max()
     rows = rows[(rows["status"] == "ok") & (rows["protocol"].map(network_of) == network)]
     values = rows.pivot_table(index=["trial", "seed", "snapshot"], columns="metric", values="value", aggfunc="first")
     values = values.reindex(columns=["fid", "fid_validation"]).dropna()
     best = []
-    for (trial, _), own in values.groupby(level=["trial", "seed"]):
-        nearest = own.loc[own["fid_validation"].idxmin()]
-        best.append((trial, own["fid"].min(), nearest["fid"], nearest["fid_validation"]))
-    found = pd.DataFrame(best, columns=["trial", "test", "validation", "held_out"]).groupby("trial").mean()
-    return found.reindex(sorted(told.index)).assign(options=told, seconds=spent)
+    for (trial, _), snapshots in values.groupby(level=["trial", "seed"]):
+        nearest = snapshots.loc[snapshots["fid_validation"].idxmin()]
+        best.append((trial, snapshots["fid"].min(), nearest["fid"], nearest["fid_validation"]))
+    means = pd.DataFrame(best, columns=["trial", "test", "validation", "held_out"]).groupby("trial").mean()
+    return means.reindex(sorted(options.index)).assign(options=options, seconds=spent)
 
 
 def filled(comparison: Comparison, dataset: str, network: str) -> dict[tuple[str, str], pd.DataFrame]:
-    """(space, model) -> its trials, models in the study's order; one that reached nothing has the worst distance that
-    any trial on the data set reached, and a column `lost` that says so.
+    """The trials of every model's search on a data set, none without a value.
+
+    A trial that reached nothing has the worst distance that any trial on the data set reached.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        network: Network of the features.
+
+    Returns:
+        (space, model) -> its `trials`, with a column `lost` for those without a value; models in the study's order.
     """
     rows = comparison.run.search[comparison.run.search["dataset"] == dataset]
     order = comparison.study.rows(sorted(set(rows["model"])), [], [])
-    found = {
+    frames = {
         (space, place.model): trials(comparison, dataset, network, space, place.model)
         for space in SPACES
         for place in order
         if ((rows["space"] == space) & (rows["model"] == place.model)).any()
     }
-    worst = max((one[["test", "validation"]].max().max() for one in found.values()), default=np.nan)
-    for key, one in found.items():
-        lost = one["test"].isna()
-        one = one.fillna({"test": worst, "validation": worst, "held_out": np.inf})
-        found[key] = one.assign(lost=lost)
-    return {key: one for key, one in found.items() if np.isfinite(one["test"]).all()}
+    worst = max((frame[["test", "validation"]].max().max() for frame in frames.values()), default=np.nan)
+    for key, frame in frames.items():
+        lost = frame["test"].isna()
+        frame = frame.fillna({"test": worst, "validation": worst, "held_out": np.inf})
+        frames[key] = frame.assign(lost=lost)
+    return {key: frame for key, frame in frames.items() if np.isfinite(frame["test"]).all()}
 
 
 def searched(comparison: Comparison) -> list[tuple[str, str]]:
-    """(data set, network) of every search that reached a value, the best network of each data set alone."""
+    """Every search that reached a value, with the best network of each data set alone.
+
+    Args:
+        comparison: Image study of a run.
+
+    Returns:
+        (data set, network) of each, in the study's order.
+    """
     rows = comparison.run.search
-    found = []
+    pairs = []
     for dataset in comparison.study.ordered(list(dict.fromkeys(rows["dataset"]))):
-        own = rows[(rows["dataset"] == dataset) & (rows["status"] == "ok") & rows["value"].notna()]
-        used = set(own["protocol"].map(network_of))
-        found += [(dataset, network) for network in NETWORKS if network in used][:1]
-    return found
+        reached = rows[(rows["dataset"] == dataset) & (rows["status"] == "ok") & rows["value"].notna()]
+        used = set(reached["protocol"].map(network_of))
+        pairs += [(dataset, network) for network in NETWORKS if network in used][:1]
+    return pairs
 
 
 def search_tables(comparison: Comparison) -> list[Table]:
-    """A table a searched data set: what one trial and all of them find, by both rules, and the best options."""
-    return [search_table(comparison, *one) for one in searched(comparison)]
+    """The tables of searches: what one trial and all of them find, by both rules, and the best options.
+
+    Args:
+        comparison: Image study of a run.
+
+    Returns:
+        A table for each searched data set.
+    """
+    return [search_table(comparison, *search) for search in searched(comparison)]
 
 
 def search_table(comparison: Comparison, dataset: str, network: str) -> Table:
-    """The table of one data set, a row a space and model."""
+    """The search on one data set, a row a space and model.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        network: Network of the features.
+
+    Returns:
+        The table.
+    """
     metric, rows = f"fid@{network}", []
-    for (space, model), one in filled(comparison, dataset, network).items():
-        test, validation = one["test"].to_numpy(), one["validation"].to_numpy()
-        honest = expected_best(one["held_out"].to_numpy(), validation)
+    for (space, model), frame in filled(comparison, dataset, network).items():
+        test, validation = frame["test"].to_numpy(), frame["validation"].to_numpy()
+        honest = expected_best(frame["held_out"].to_numpy(), validation)
         numbers = (expected_best(test)[0], expected_best(test)[-1], honest[-1], honest[-1] - expected_best(test)[-1])
-        lost = int(one["lost"].sum())
-        options = one["options"][one["test"].idxmin()]
-        cells = [Cell(space, {"": space}), Cell(str(len(one)), {"": len(one)})]
+        lost = int(frame["lost"].sum())
+        options = frame["options"][frame["test"].idxmin()]
+        cells = [Cell(space, {"": space}), Cell(str(len(frame)), {"": len(frame)})]
         cells += [Cell(str(lost) if lost else "–", {"": lost})]
         cells += [Cell(metric_label(metric).number(value), {"": float(value)}) for value in numbers]
         cells.append(Cell(_said_options(options), {"": options}))
@@ -149,7 +207,7 @@ def search_table(comparison: Comparison, dataset: str, network: str) -> Table:
 
 
 def _budget(comparison: Comparison) -> str:
-    """What every trial got, where the run says it."""
+    """The budget of every trial, where the run states it."""
     about = (comparison.run.info.get("studies") or {}).get(comparison.study.name, {}).get("search") or {}
     if not about:
         return f"Run {comparison.run.name}."

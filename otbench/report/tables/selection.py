@@ -1,7 +1,7 @@
 """Which snapshot of a model is shown: the last, the one chosen on validation images, or the best on the test images.
 
-The study of Lucic et al. reports the best of all checkpoints on the very test images that the FID is measured on. What
-that gains over an honest choice is its optimism.
+Lucic et al. report the best of all checkpoints on the very test images that the FID is measured on. What that gains
+over an honest choice is its optimism.
 """
 
 from __future__ import annotations
@@ -22,11 +22,19 @@ OPTIMISM = {"optimism": "chosen on validation − best", "optimism_last": "last 
 
 
 def choices(run: RunResults, dataset: str, model: str, network: str) -> pd.DataFrame:
-    """Index seed: the Fréchet distance to the test images of the snapshot that each rule chooses.
+    """The Fréchet distance to the test images of the snapshot that each rule chooses.
 
-    Columns last, validation, test; at_validation and at_test, the shares of the budget chosen; snapshots, how many
-    there were to choose from. Only snapshots that are ok and have both distances count; `last` is NaN where the last
-    one is not among them. Ties go to the earlier snapshot.
+    Only snapshots that are ok and have both distances count. Ties go to the earlier snapshot.
+
+    Args:
+        run: Run that followed the distance along training.
+        dataset: Name of the data set.
+        model: Name of the model.
+        network: Network of the features.
+
+    Returns:
+        Index seed. Columns: last, validation, test, the distances; at_validation and at_test, the shares of the budget
+        chosen; snapshots, how many there were to choose from. `last` is NaN where the last one is not among them.
     """
     keys = {f"fid@{network}": "fid", f"fid_validation@{network}": "held_out"}
     rows = run.rows(dataset, model)
@@ -39,47 +47,55 @@ def choices(run: RunResults, dataset: str, model: str, network: str) -> pd.DataF
         index=["seed", "snapshot"], columns="metric", values="value"
     )
     table = table.reindex(columns=["fid", "held_out"]).dropna()
-    found = {}
-    for seed, own in table.groupby(level="seed"):
-        own = own.droplevel("seed").sort_index()
-        on_validation, on_test = own["held_out"].idxmin(), own["fid"].idxmin()
-        last = own["fid"][np.isclose(own.index, run.last)]
-        found[seed] = {
+    chosen = {}
+    for seed, curve in table.groupby(level="seed"):
+        curve = curve.droplevel("seed").sort_index()
+        on_validation, on_test = curve["held_out"].idxmin(), curve["fid"].idxmin()
+        last = curve["fid"][np.isclose(curve.index, run.last)]
+        chosen[seed] = {
             "last": float(last.iloc[0]) if len(last) else np.nan,
-            "validation": float(own["fid"][on_validation]),
-            "test": float(own["fid"][on_test]),
+            "validation": float(curve["fid"][on_validation]),
+            "test": float(curve["fid"][on_test]),
             "at_validation": float(on_validation),
             "at_test": float(on_test),
-            "snapshots": len(own),
+            "snapshots": len(curve),
         }
     names = [*RULES, "at_validation", "at_test", "snapshots"]
-    return pd.DataFrame.from_dict(found, orient="index", columns=names).rename_axis("seed")
+    return pd.DataFrame.from_dict(chosen, orient="index", columns=names).rename_axis("seed")
 
 
 def selection_table(comparison: Comparison, dataset: str, network: str) -> Table | None:
-    """A row a model with several snapshots: its distance under every rule, and the optimism of the study's; None where
-    no model has the choice.
+    """The distance of every model with several snapshots under every rule, and the optimism of the rule of Lucic et al.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        network: Network of the features.
+
+    Returns:
+        The table, a row a model; None where no model has the choice.
     """
     run, metric = comparison.run, f"fid@{network}"
-    held = {model: choices(run, dataset, model, network) for model in comparison.generative(dataset)}
-    held = {model: one for model, one in held.items() if len(one) and one["snapshots"].max() > 1}
-    if not held:
+    followed = {model: choices(run, dataset, model, network) for model in comparison.generative(dataset)}
+    followed = {model: picks for model, picks in followed.items() if len(picks) and picks["snapshots"].max() > 1}
+    if not followed:
         return None
     values = {
-        rule: {model: _over_seeds(run, dataset, model, one[rule]) for model, one in held.items()} for rule in RULES
+        rule: {model: _over_seeds(run, dataset, model, picks[rule]) for model, picks in followed.items()}
+        for rule in RULES
     }
-    best = {rule: best_of(found, metric) for rule, found in values.items()}
+    best = {rule: best_of(summaries, metric) for rule, summaries in values.items()}
     blocks = {place.model: comparison.study.blocks[place.block] for place in comparison.rows(dataset)}
     rows = []
-    for model, one in held.items():
-        cells = [seeds(_over_seeds(run, dataset, model, one["test"]))]
+    for model, picks in followed.items():
+        cells = [seeds(_over_seeds(run, dataset, model, picks["test"]))]
         cells += [
             measured(values[rule][model], metric, strong=model == best[rule][0], undecided=model in best[rule][1])
             for rule in RULES
         ]
         for rule in ("validation", "last"):
-            cells.append(measured(_over_seeds(run, dataset, model, one[rule] - one["test"]), metric))
-        cells += [_share(one[name]) for name in ("at_validation", "at_test")]
+            cells.append(measured(_over_seeds(run, dataset, model, picks[rule] - picks["test"]), metric))
+        cells += [_share(picks[name]) for name in ("at_validation", "at_test")]
         rows.append(Row(model, comparison.title(model), blocks[model], tuple(cells)))
     name = metric_label(metric).label
     columns = [Column("seeds", "Seeds")]
@@ -103,7 +119,15 @@ def selection_table(comparison: Comparison, dataset: str, network: str) -> Table
 
 
 def selection_tables(comparison: Comparison, dataset: str) -> list[Table]:
-    """The choice on every network's features that was followed along training."""
+    """The choice on every network's features that was followed along training.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        A table for each such network.
+    """
     tables = [selection_table(comparison, dataset, network) for network in NETWORKS]
     return [table for table in tables if table is not None]
 
@@ -113,13 +137,13 @@ def _notes(comparison: Comparison, best: dict[str, tuple[str | None, list[str]]]
     first = {rule: model for rule, (model, _) in best.items() if model is not None}
     if len(set(first.values())) < 2:
         return []
-    said = [f"{comparison.title(model)} ({RULES[rule]})" for rule, model in first.items()]
-    return [f"The rule decides which model has the least mean: {'; '.join(said)}."]
+    texts = [f"{comparison.title(model)} ({RULES[rule]})" for rule, model in first.items()]
+    return [f"The rule decides which model has the least mean: {'; '.join(texts)}."]
 
 
 def _over_seeds(run: RunResults, dataset: str, model: str, values: pd.Series) -> Summary:
-    kept = values.dropna().sort_index()
-    return of_seeds(kept, counts_of(run, dataset, model))
+    finite = values.dropna().sort_index()
+    return of_seeds(finite, counts_of(run, dataset, model))
 
 
 def _share(values: pd.Series) -> Cell:

@@ -22,10 +22,20 @@ def stacked_tables(comparison: Comparison) -> list[Table]:
     """Every row of the papers' tables, published and as this run and its reference measured it on each data set.
 
     A set-up is a block of rows; no value is marked as best, as set-ups and data sets differ.
+
+    Args:
+        comparison: Stacked study of a run.
+
+    Returns:
+        One table.
     """
-    study, records = comparison.study, [one for one in comparison.published if one.dataset == PUBLISHED]
-    own = {(one.model, one.metric): one for one in records if (one.paper, one.table) in study.same_setup}
-    other = {(one.model, one.metric): one for one in records if (one.paper, one.table) in study.other_setup}
+    study, records = comparison.study, [record for record in comparison.published if record.dataset == PUBLISHED]
+    published = {
+        (record.model, record.metric): record for record in records if (record.paper, record.table) in study.same_setup
+    }
+    other = {
+        (record.model, record.metric): record for record in records if (record.paper, record.table) in study.other_setup
+    }
     columns: list[Column] = []
     for metric in MODES:
         columns.append(Column(f"{metric}_published", f"published, {_place(comparison)}", study.short[metric]))
@@ -35,8 +45,10 @@ def stacked_tables(comparison: Comparison) -> list[Table]:
     rows = []
     for group in study.groups:
         for model in group.models:
-            rows.append(Row(model, comparison.title(model), study.blocks[group.block], _cells(comparison, model, own)))
-            for paper in dict.fromkeys(record.paper for (one, _), record in other.items() if one == model):
+            rows.append(
+                Row(model, comparison.title(model), study.blocks[group.block], _cells(comparison, model, published))
+            )
+            for paper in dict.fromkeys(record.paper for (name, _), record in other.items() if name == model):
                 title = f"{comparison.title(model)} ({paper}'s run)"
                 cells = _cells(comparison, model, other, run=False)
                 key = f"{model}-{paper.lower().replace(' ', '-')}"
@@ -51,9 +63,9 @@ def stacked_tables(comparison: Comparison) -> list[Table]:
         f"error over seeds. {said_of_runs(comparison)}"
     )
     doubts: dict[str, list[str]] = {}
-    for one in own.values():
-        if not one.certain:
-            doubts.setdefault(one.note, []).append(comparison.title(one.model))
+    for record in published.values():
+        if not record.certain:
+            doubts.setdefault(record.note, []).append(comparison.title(record.model))
     notes = [f"† {note} ({', '.join(dict.fromkeys(models))})." for note, models in doubts.items()]
     title = "PacGAN Tables 2 and 3: modes of 1,000 and reverse KL"
     return [Table("stacked_pacgan", title, caption, tuple(columns), tuple(rows), tuple(notes))]

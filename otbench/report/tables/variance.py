@@ -41,14 +41,29 @@ class Bias:
     limit: Limit
 
     def at(self, n: int) -> tuple[float, float]:
-        """(mean, standard error) over seeds at n samples."""
-        own = self.values[n]
-        error = own.std(ddof=1) / math.sqrt(len(own)) if len(own) > 1 else math.nan
-        return float(own.mean()), float(error)
+        """The distance over seeds at one number of samples.
+
+        Args:
+            n: Number of samples, a key of `values`.
+
+        Returns:
+            Mean and standard error; the latter is NaN below two seeds.
+        """
+        values = self.values[n]
+        error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+        return float(values.mean()), float(error)
 
 
 def splits(comparison: Comparison, dataset: str) -> dict[tuple[str, str], Spread]:
-    """(model, metric) -> its split, in the order of the tables; empty where nothing was drawn again."""
+    """The split of the variance of every model's metrics.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        (model, metric) -> its split, in the order of the tables; empty where nothing was drawn again.
+    """
     key = ("splits", dataset)
     if key not in comparison.run.memo:
         comparison.run.memo[key] = _splits(comparison, dataset)
@@ -57,19 +72,19 @@ def splits(comparison: Comparison, dataset: str) -> dict[tuple[str, str], Spread
 
 def _splits(comparison: Comparison, dataset: str) -> dict[tuple[str, str], Spread]:
     frame, study = _keyed(comparison.run.spread, dataset), comparison.study
-    found: dict[tuple[str, str], Spread] = {}
+    spreads: dict[tuple[str, str], Spread] = {}
     if frame.empty:
-        return found
+        return spreads
     groups = dict(list(frame.groupby(["model", "metric"], sort=False)))
-    keys = [comparison.run.key(dataset, metric, one.features) for one in study.tables for metric in one.metrics]
+    keys = [comparison.run.key(dataset, metric, table.features) for table in study.tables for metric in table.metrics]
     measured = set(frame["metric"])
     metrics = [key for key in dict.fromkeys(keys) if key in measured]
     for metric in metrics:
         for place in comparison.rows(dataset):
             spread = _spread(groups[place.model, metric]) if (place.model, metric) in groups else None
             if spread is not None:
-                found[place.model, metric] = spread
-    return found
+                spreads[place.model, metric] = spread
+    return spreads
 
 
 def _keyed(frame: pd.DataFrame, dataset: str) -> pd.DataFrame:
@@ -83,29 +98,37 @@ def _spread(rows: pd.DataFrame) -> Spread | None:
     """The split over the seeds that have every draw and subset with a finite value; None below two values."""
     table = rows.pivot_table(index="seed", columns=["draw", "subset"], values="value", aggfunc="first", dropna=False)
     draws, subsets = (table.columns.get_level_values(level).nunique() for level in (0, 1))
-    whole = table[np.isfinite(table.to_numpy(dtype=float)).all(axis=1)]
-    if table.shape[1] != draws * subsets or whole.size < 2:
+    complete = table[np.isfinite(table.to_numpy(dtype=float)).all(axis=1)]
+    if table.shape[1] != draws * subsets or complete.size < 2:
         return None
-    values = whole.to_numpy(dtype=float).reshape(len(whole), draws, subsets)
-    return Spread(split(values), values.shape, len(table) - len(whole))
+    values = complete.to_numpy(dtype=float).reshape(len(complete), draws, subsets)
+    return Spread(split(values), values.shape, len(table) - len(complete))
 
 
 def variance_table(comparison: Comparison, dataset: str) -> Table | None:
-    """A row a model and metric: mean, standard deviation of one value, and the share of each part in its variance."""
-    found = splits(comparison, dataset)
-    if not found:
+    """Mean, standard deviation of one value, and the share of each part in its variance.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        The table, a row a model and metric; None where nothing was drawn again.
+    """
+    spreads = splits(comparison, dataset)
+    if not spreads:
         return None
     columns = [Column("metric", "Metric", align="l"), Column("mean", "Mean"), Column("sd", "sd of one value")]
     columns += [Column(part, label, "Share of the variance, %") for part, label in LABELS.items()]
-    rows = [_variance_row(comparison, model, metric, spread) for (model, metric), spread in found.items()]
+    rows = [_variance_row(comparison, model, metric, spread) for (model, metric), spread in spreads.items()]
     notes = []
-    if any(spread.split.negative for spread in found.values()):
+    if any(spread.split.negative for spread in spreads.values()):
         notes.append("0 *: the estimate is below zero, so the part is too small to be seen; it is set to 0.")
-    held = {(part, by) for spread in found.values() for part, by in spread.split.within.items()}
+    merged = {(part, by) for spread in spreads.values() for part, by in spread.split.within.items()}
     notes += [
-        f"There was too little to tell {LABELS[part]} from {LABELS[by]}: it is part of that." for part, by in held
+        f"There was too little to tell {LABELS[part]} from {LABELS[by]}: it is part of that." for part, by in merged
     ]
-    broken = sum(spread.incomplete for spread in found.values())
+    broken = sum(spread.incomplete for spread in spreads.values())
     if broken:
         notes.append(f"{broken} times a seed lacked a value of one draw or subset, and is left out there.")
     title = f"{comparison.run.title('datasets', dataset)}: where the variance is"
@@ -114,20 +137,28 @@ def variance_table(comparison: Comparison, dataset: str) -> Table | None:
 
 
 def _variance_row(comparison: Comparison, model: str, metric: str, spread: Spread) -> Row:
-    number, one = metric_label(metric).number, spread.split
-    sd = math.sqrt(one.total)
-    cells = [Cell(comparison.full(metric), {"": metric}), Cell(number(one.mean), {"": one.mean})]
+    number, decomposition = metric_label(metric).number, spread.split
+    sd = math.sqrt(decomposition.total)
+    cells = [Cell(comparison.full(metric), {"": metric}), Cell(number(decomposition.mean), {"": decomposition.mean})]
     cells.append(Cell(number(sd), {"": sd}))
     for part in PARTS:
-        share = one.shares[part]
-        raw = {"": share, "_variance": one.components[part]}
-        text = "0 *" if part in one.negative else f"{100 * share:.0f}"
+        share = decomposition.shares[part]
+        raw = {"": share, "_variance": decomposition.components[part]}
+        text = "0 *" if part in decomposition.negative else f"{100 * share:.0f}"
         cells.append(ABSENT if math.isnan(share) else Cell(text, raw))
     return Row(model, comparison.title(model), metric, tuple(cells))
 
 
 def variance_caption(comparison: Comparison, dataset: str) -> str:
-    """What was drawn and measured how often."""
+    """The numbers of seeds, draws and subsets behind the split, in words.
+
+    Args:
+        comparison: Study of a run with a split on the data set.
+        dataset: Name of the data set.
+
+    Returns:
+        Text of a caption.
+    """
     shapes = sorted({spread.shape for spread in splits(comparison, dataset).values()})
     seeds, draws, subsets = (_range([shape[at] for shape in shapes]) for at in range(3))
     sizes = sorted(set(comparison.run.spread.loc[comparison.run.spread["dataset"] == dataset, "n"]))
@@ -146,7 +177,15 @@ def _range(values: list[int]) -> str:
 
 
 def limits(comparison: Comparison, dataset: str) -> dict[str, dict[str, Bias]]:
-    """Metric -> model -> its distance at several n; empty where none was measured."""
+    """The distance of every model at several numbers of samples.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        Metric -> model -> its distance, with the fitted limit; empty where none was measured.
+    """
     key = ("limits", dataset)
     if key not in comparison.run.memo:
         comparison.run.memo[key] = _limits(comparison, dataset)
@@ -156,7 +195,7 @@ def limits(comparison: Comparison, dataset: str) -> dict[str, dict[str, Bias]]:
 def _limits(comparison: Comparison, dataset: str) -> dict[str, dict[str, Bias]]:
     frame = _keyed(comparison.run.bias, dataset)
     frame = frame[np.isfinite(frame["value"].astype(float))]
-    found: dict[str, dict[str, Bias]] = {}
+    fits: dict[str, dict[str, Bias]] = {}
     groups = dict(list(frame.groupby(["metric", "model"], sort=False)))
     for metric in dict.fromkeys(frame["metric"]):
         for place in comparison.rows(dataset):
@@ -167,23 +206,31 @@ def _limits(comparison: Comparison, dataset: str) -> dict[str, dict[str, Bias]]:
             each = rows.groupby(["n", "seed"])["value"].mean().reset_index()
             limit = extrapolate(each["n"].to_numpy(), each["value"].to_numpy(), each["seed"].to_numpy())
             if limit is not None:
-                values = {int(n): own["value"].to_numpy(dtype=float) for n, own in each.groupby("n")}
-                found.setdefault(metric, {})[place.model] = Bias(values, limit)
-    return found
+                values = {int(n): group["value"].to_numpy(dtype=float) for n, group in each.groupby("n")}
+                fits.setdefault(metric, {})[place.model] = Bias(values, limit)
+    return fits
 
 
 def bias_tables(comparison: Comparison, dataset: str) -> list[Table]:
-    """A table for each features: a row a model, the distance at every n and extrapolated to infinitely many."""
+    """The distance at every n and extrapolated to infinitely many samples, a row a model.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        A table for each distance, which differ by their features.
+    """
     tables = []
     for metric, models in limits(comparison, dataset).items():
-        sizes = sorted({n for one in models.values() for n in one.values})
+        sizes = sorted({n for series in models.values() for n in series.values})
         columns = [Column(f"n_{n}", f"n = {n:,}", metric_label(metric).label) for n in sizes]
         columns += [Column("limit", "n → ∞", metric_label(metric).label), Column("slope", "Bias at the largest n, %")]
         rows = []
-        for model, one in models.items():
-            cells = [_value(metric, *one.at(n)) if n in one.values else ABSENT for n in sizes]
-            cells.append(_value(metric, one.limit.limit, one.limit.error))
-            cells.append(_share(one))
+        for model, series in models.items():
+            cells = [_value(metric, *series.at(n)) if n in series.values else ABSENT for n in sizes]
+            cells.append(_value(metric, series.limit.limit, series.limit.error))
+            cells.append(_share(series))
             rows.append(Row(model, comparison.title(model), "", tuple(cells)))
         title = f"{comparison.run.title('datasets', dataset)}: {metric_label(metric).label} and the number of samples"
         name = f"{dataset}_bias_{metric.partition('@')[2] or metric}"
@@ -204,9 +251,17 @@ def _share(one: Bias) -> Cell:
 
 
 def bias_caption(comparison: Comparison, dataset: str) -> str:
-    """How the distance was measured at several n and extrapolated."""
+    """How the distance was measured at several n and extrapolated.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        Text of a caption.
+    """
     rows = comparison.run.bias[comparison.run.bias["dataset"] == dataset]
-    protocols = [re.sub(r"[;,]?\bn_generated=\d+", "", str(one)) for one in rows["protocol"]]
+    protocols = [re.sub(r"[;,]?\bn_generated=\d+", "", str(protocol)) for protocol in rows["protocol"]]
     seeds = rows.groupby("model")["seed"].nunique()
     return (
         "The distance of n generated samples to the same real ones, a straight line in 1 / n fitted to every seed "

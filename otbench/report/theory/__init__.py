@@ -2,8 +2,8 @@
 
 A study's counterpart here is a module of the same name with `said(findings) -> list[str]` (paragraphs),
 `tables(findings) -> list[Table]`, `figures(findings) -> Iterator[FigureSpec]`, and `derived(findings)`: what its
-sentences
-need besides the study's facts. The sentences and the captions stand in templates/, in a template of the same name.
+sentences need besides the study's facts. The sentences and the captions stand in templates/, in a template of the same
+name.
 """
 
 from __future__ import annotations
@@ -50,10 +50,18 @@ def chapters(found: dict[str, Findings], out: Path) -> Iterator[Chapter]:
     """
     for name in THEORIES:
         if name in found:
-            study, shown = module(name), import_module(f"otbench.report.theory.{name.replace('-', '_')}")
-            one = found[name]
-            figures = save_figures(shown.figures(one), study.TITLE, out / "figures")
-            yield Chapter(name, study.TITLE, study.SOURCE, shown.said(one), shown.tables(one), figures, made(one))
+            study, chapter = module(name), import_module(f"otbench.report.theory.{name.replace('-', '_')}")
+            findings = found[name]
+            figures = save_figures(chapter.figures(findings), study.TITLE, out / "figures")
+            yield Chapter(
+                name,
+                study.TITLE,
+                study.SOURCE,
+                chapter.said(findings),
+                chapter.tables(findings),
+                figures,
+                made(findings),
+            )
 
 
 def uncomputed(run: RunResults) -> list[str]:
@@ -92,5 +100,5 @@ def made(found: Findings) -> str:
     info = found.info
     dataset = info.get("dataset") or ""
     settings = ", ".join(f"{name} {value}" for name, value in (info.get("options") or {}).items())
-    known = Made(bool(dataset), dataset, float(info.get("seconds", 0)), info.get("device", "cpu"), settings)
-    return fill("chapter", found, known)("made")
+    details = Made(bool(dataset), dataset, float(info.get("seconds", 0)), info.get("device", "cpu"), settings)
+    return fill("chapter", found, details)("made")

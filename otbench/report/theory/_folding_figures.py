@@ -84,14 +84,14 @@ def _columns_of_times(findings: Findings, turn: float, tilt: float, sliced: bool
     figure, axes = plt.subplots(len(names), len(times), figsize=size, layout="constrained", squeeze=False)
     for row, name in enumerate(names):
         x, y = (findings.arrays[f"{name}/{key}"].astype(float) for key in ("centres", "target"))
-        kept = np.abs(x[:, 1]) < SLICE if sliced else np.ones(len(x), bool)
+        inside = np.abs(x[:, 1]) < SLICE if sliced else np.ones(len(x), bool)
         hue = _directions(x)
         for column, t in enumerate(times):
             places, near = _seen((1 - t) * x + t * y, turn, tilt)
-            order = np.argsort(near[kept])
+            order = np.argsort(near[inside])
             axis = axes[row, column]
             axis.scatter(
-                *places[kept][order].T, c=hue[kept][order], s=6 if sliced else 4, linewidths=0.15, edgecolors=GREY,
+                *places[inside][order].T, c=hue[inside][order], s=6 if sliced else 4, linewidths=0.15, edgecolors=GREY,
                 cmap="twilight_shifted", vmin=-1, vmax=1,
             )  # fmt: skip
             _bare(axis, reach)

@@ -33,10 +33,10 @@ def maps(findings: Findings) -> Figure:
 
     figure, axes = plt.subplots(3, len(TARGETS), figsize=(WIDTH, 4.7), layout="constrained")
     for column, name in enumerate(TARGETS):
-        held = {key.split("/")[1]: value for key, value in findings.arrays.items() if key.startswith(f"{name}/")}
-        _triangulation(axes[0, column], held)
-        _diagram(axes[1, column], held)
-        _potential(axes[2, column], held)
+        arrays = {key.split("/")[1]: value for key, value in findings.arrays.items() if key.startswith(f"{name}/")}
+        _triangulation(axes[0, column], arrays)
+        _diagram(axes[1, column], arrays)
+        _potential(axes[2, column], arrays)
         axes[0, column].set_title(TITLES[name])
     reach = 1.5
     for row, (letter, label) in enumerate((("a", "target"), ("b", "source"), ("c", "potential"))):
@@ -119,8 +119,8 @@ def networks(findings: Findings) -> Figure:
             left.errorbar(
                 mean["width"], 100 * mean["gap"], 100 * mean["gap_sd"].fillna(0), capsize=2, label=label, **look
             )
-            own = each[(each["target"] == name) & (each["depth"] == depth)]
-            right.scatter(own["lipschitz"], 100 * own["gap"], s=12, alpha=0.8, linewidths=0, label=label, **look)
+            rows = each[(each["target"] == name) & (each["depth"] == depth)]
+            right.scatter(rows["lipschitz"], 100 * rows["gap"], s=12, alpha=0.8, linewidths=0, label=label, **look)
         _bound(right, findings, name)
         for axis in (left, right):
             axis.set(xscale="log", yscale="log")
@@ -142,8 +142,8 @@ def networks(findings: Findings) -> Figure:
 def _bound(axis: Axes, findings: Findings, name: str) -> None:
     from otbench.theory.singular_sets.networks import gap_bound, hole_bound
 
-    own = findings.tables["each"].query("target == @name")["lipschitz"]
-    constants = np.geomspace(0.8 * own.min(), 1.2 * own.max(), 60)
+    stretches = findings.tables["each"].query("target == @name")["lipschitz"]
+    constants = np.geomspace(0.8 * stretches.min(), 1.2 * stretches.max(), 60)
     tolerance, outline = findings.facts["tolerance"], findings.arrays[f"{name}/outline"].astype(float)
     if name == "annulus":
         p, q = outline, np.roll(outline, -1, axis=0)

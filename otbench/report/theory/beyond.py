@@ -120,7 +120,7 @@ def derived(findings: Findings) -> Derived:
     f = findings.facts
     every = [name for name in _order(findings) if name not in ("real", "memoriser")]
     uvp = {name: f[f"gaussian-8/{name}/uvp"] for name in every}
-    seconds = {name: np.mean([f[f"{one}/{name}/seconds"] for one in WHERE]) for name in every}
+    seconds = {name: np.mean([f[f"{problem}/{name}/seconds"] for problem in WHERE]) for name in every}
     cheapest, dearest = min(seconds, key=seconds.__getitem__), max(seconds, key=seconds.__getitem__)
     entropic, kinds = _entropic(findings), ("plan, nearest", "plan, two nearest", "plan, interpolated")
     extension = min(kinds, key=uvp.__getitem__)
@@ -129,8 +129,8 @@ def derived(findings: Findings) -> Derived:
         maps=len(every),
         entropic=tuple(_entropic_map(f, "gaussian-8", name) for name in entropic),
         several_entropic=len(entropic) > 1,
-        best_in_2=min((_entropic_map(f, "gaussian", name) for name in entropic), key=lambda one: one.uvp),
-        best_in_8=min((_entropic_map(f, "gaussian-8", name) for name in entropic), key=lambda one: one.uvp),
+        best_in_2=min((_entropic_map(f, "gaussian", name) for name in entropic), key=lambda row: row.uvp),
+        best_in_8=min((_entropic_map(f, "gaussian-8", name) for name in entropic), key=lambda row: row.uvp),
         interpolation_helps=extension == "plan, interpolated",
         best_extension=title(extension),
         has_steps=steps > 0,
@@ -291,13 +291,13 @@ def scores_figure(findings: Findings) -> Figure:
     names = [name for name in _order(findings) if name not in ("real", "memoriser")][::-1]
     size = (plotting.WIDTH, 0.9 + 0.19 * len(names))
     figure, panels = plt.subplots(1, 4, figsize=size, sharey=True, layout="constrained")
-    wanted = [
+    scores = [
         ("gaussian", "uvp", "L2-UVP, d = 2, %", 1.0),
         ("gaussian-8", "uvp", "L2-UVP, d = 8, %", 1.0),
         ("ring", "quality", "Near a mode, %", 100.0),
         ("digits", "frechet", "Frechet, codes", 1.0),
     ]
-    for letter, axes, (where, score, label, scale) in zip("ABCD", panels, wanted, strict=True):
+    for letter, axes, (where, score, label, scale) in zip("ABCD", panels, scores, strict=True):
         for row, name in enumerate(names):
             copied = f[f"{where}/{name}/copies"] >= NEW
             colour = (
@@ -312,9 +312,9 @@ def scores_figure(findings: Findings) -> Figure:
         if f"{where}/real/{score}" in f:
             axes.axvline(scale * f[f"{where}/real/{score}"], color=plotting.GREY, linestyle=(0, (4, 2)), linewidth=1)
         if score != "quality":
-            held = [f[f"{where}/{name}/{score}"] for name in [*names, "real"] if f"{where}/{name}/{score}" in f]
+            values = [f[f"{where}/{name}/{score}"] for name in [*names, "real"] if f"{where}/{name}/{score}" in f]
             axes.set_xscale("log")
-            axes.set_xlim(10 ** np.floor(np.log10(min(held))) * 0.8, 10 ** np.ceil(np.log10(max(held))) * 1.25)
+            axes.set_xlim(10 ** np.floor(np.log10(min(values))) * 0.8, 10 ** np.ceil(np.log10(max(values))) * 1.25)
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
         else:

@@ -174,11 +174,11 @@ def frontier(findings: Findings) -> Figure:
     figure, panels = plt.subplots(1, 2, figsize=(plotting.WIDTH, 3.1), layout="constrained")
     f, settings = findings.facts, findings.tables["settings"]
     floors = (("frechet_floor", "training images"), ("sharpness_real", "held-out images"))
-    for axes, measure, (floor, said_) in zip(panels, ("frechet", "sharpness"), floors, strict=True):
+    for axes, measure, (floor, label) in zip(panels, ("frechet", "sharpness"), floors, strict=True):
         axes.axhline(f[floor], color=plotting.ORANGE, lw=1, ls=":")
-        axes.text(0.99, f[floor], said_, fontsize=7, ha="right", va="bottom", transform=axes.get_yaxis_transform())
-        for family, own in settings.groupby("family", sort=False):
-            _curve(axes, str(family), own.sort_values("weight"), measure)
+        axes.text(0.99, f[floor], label, fontsize=7, ha="right", va="bottom", transform=axes.get_yaxis_transform())
+        for family, rows in settings.groupby("family", sort=False):
+            _curve(axes, str(family), rows.sort_values("weight"), measure)
         axes.margins(x=0.12)
         if settings["l2"].max() > 8 * settings["l2"].min():
             axes.set_xscale("log")
@@ -213,9 +213,9 @@ def _curve(axes: Axes, family: str, own: pd.DataFrame, measure: str) -> None:
     )
     for weight, x, y in zip(own["weight"], own["l2"], own[measure], strict=True):
         if family in SYMBOLS and measure == "frechet":
-            said_ = f"{SYMBOLS[family]} {weight:g}"
+            label = f"{SYMBOLS[family]} {weight:g}"
             axes.annotate(
-                said_,
+                label,
                 (x, y),
                 (5, 4 if weight == own["weight"].min() else -9),
                 textcoords="offset points",

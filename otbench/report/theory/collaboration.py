@@ -108,10 +108,10 @@ def derived(findings: Findings) -> Derived:
     step = f"{name}/{_critic(f)}"
     quality, seconds = f.get(f"{step}/quality", math.nan), f[f"{step}/seconds"]
     trained = tuple(_trained(f, way) for way in WAYS)
-    marks = sorted(int(one.split("/")[1]) for one in f if one.startswith("network/") and one.endswith("/w2"))
+    marks = sorted(int(key.split("/")[1]) for key in f if key.startswith("network/") and key.endswith("/w2"))
     last = _network(f, f["critic_steps"])
-    quickest = min((one.caught for one in trained if one.level), default=math.nan)
-    better = [one.title for one in trained if one.w2 < best]
+    quickest = min((generator.caught for generator in trained if generator.level), default=math.nan)
+    better = [generator.title for generator in trained if generator.w2 < best]
     return Derived(
         problem=problem(name).title,
         start=f[f"{name}/none"],
@@ -242,20 +242,20 @@ def samples_figure(findings: Findings) -> Figure:
     arrays, last = findings.arrays, findings.facts["critic_steps"]
     early = sorted(int(key.split("/")[1]) for key in arrays if key.startswith("network/"))
     early = min(early, key=lambda step: abs(step - 32))
-    shown = [("generated", "start"), (f"step/{_critic(findings.facts)}", "Eq. 33, exact critic")]
-    shown += [("step/entropic", "Eq. 33, entropic critic")]
-    shown += [(f"network/{step}", f"Eq. 33, critic of {step} steps") for step in sorted({early, last})]
-    shown += [(f"trained/{way}", f"{_last(findings)} steps, {SHORT[way]}") for way in WAYS]
-    shown = [(key, title) for key, title in shown if key in arrays]
+    panels = [("generated", "start"), (f"step/{_critic(findings.facts)}", "Eq. 33, exact critic")]
+    panels += [("step/entropic", "Eq. 33, entropic critic")]
+    panels += [(f"network/{step}", f"Eq. 33, critic of {step} steps") for step in sorted({early, last})]
+    panels += [(f"trained/{way}", f"{_last(findings)} steps, {SHORT[way]}") for way in WAYS]
+    panels = [(key, title) for key, title in panels if key in arrays]
     figure, grid = plt.subplots(2, 4, figsize=(plotting.WIDTH, 3.9), sharex=True, sharey=True, layout="constrained")
     every = np.concatenate([arrays["real"], arrays["generated"]])
     middle, reach = (every.max(0) + every.min(0)) / 2, 0.66 * np.ptp(every, axis=0).max()
-    for letter, axes, (key, title) in zip("ABCDEFGH", grid.flat, shown, strict=False):
+    for letter, axes, (key, title) in zip("ABCDEFGH", grid.flat, panels, strict=False):
         axes.scatter(*arrays["real"].T, s=5, color=marks.REAL, linewidths=0, rasterized=True)
         axes.scatter(*arrays[key].T, s=2.5, color=marks.GENERATED, linewidths=0, rasterized=True)
         axes.set_title(f"{letter}  {title}", fontsize=7, loc="left")
         axes.set(xlim=middle[0] + reach * np.array([-1, 1]), ylim=middle[1] + reach * np.array([-1, 1]), aspect="equal")
-    for axes in list(grid.flat)[len(shown) :]:
+    for axes in list(grid.flat)[len(panels) :]:
         axes.set_axis_off()
     return figure
 
@@ -277,10 +277,10 @@ def curves_figure(findings: Findings) -> Figure:
     figure, grid = plt.subplots(2, 2, figsize=(plotting.WIDTH, 4.4), layout="constrained")
     steps, seconds, critic, near = grid.flat
     for way, (colour, marker, dash, title) in LOOKS.items():
-        one, look = curves[curves["way"] == way], {"color": colour, "marker": marker, "linestyle": dash}
-        _line(steps, one, "step", "w2", look | {"label": title})
-        _line(seconds, one, "seconds", "w2", look)
-        _line(near, one, "step", "quality", look)
+        rows, look = curves[curves["way"] == way], {"color": colour, "marker": marker, "linestyle": dash}
+        _line(steps, rows, "step", "w2", look | {"label": title})
+        _line(seconds, rows, "seconds", "w2", look)
+        _line(near, rows, "step", "quality", look)
     look = {"color": plotting.GREEN, "marker": "D", "label": "Eq. 33, critic network"}
     _line(critic, halfway, "step", "w2", look)
     _line(near, halfway, "step", "quality", look)
@@ -304,8 +304,8 @@ def curves_figure(findings: Findings) -> Figure:
     if not np.isfinite(share):
         near.set_axis_off()
         near.set_title("")
-    found = [axes.get_legend_handles_labels() for axes in (steps, critic)]
-    named = {label: handle for handles, labels in found for handle, label in zip(handles, labels, strict=True)}
+    legends = [axes.get_legend_handles_labels() for axes in (steps, critic)]
+    named = {label: handle for handles, labels in legends for handle, label in zip(handles, labels, strict=True)}
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=3)
     return figure
 

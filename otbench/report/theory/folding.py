@@ -87,18 +87,20 @@ def derived(findings: Findings) -> Derived:
         What the sentences need besides the study's facts.
     """
     f, rows = findings.facts, findings.tables["solids"]
-    known = {f"ellipsoid_{key}": f.get(f"ellipsoid_{key}", math.nan) for key in ("w2", "closed_form", "quantisation")}
+    ellipsoid = {
+        f"ellipsoid_{key}": f.get(f"ellipsoid_{key}", math.nan) for key in ("w2", "closed_form", "quantisation")
+    }
     places = tuple(
         Place(place, f[f"{name}_ridge_away"], f[f"{name}_anywhere_away"])
         for name, place in SYMMETRY.items()
         if f"{name}_ridge_away" in f
     )
-    off = abs(known["ellipsoid_w2"] - known["ellipsoid_closed_form"])
+    off = abs(ellipsoid["ellipsoid_w2"] - ellipsoid["ellipsoid_closed_form"])
     return Derived(
         mean_error=rows["mean_error"].max(),
         tolerance_missed=rows["mean_error"].max() > f["tolerance"],
         has_ellipsoid="ellipsoid_closed_form" in f,
-        ellipsoid_close=off <= known["ellipsoid_quantisation"],
+        ellipsoid_close=off <= ellipsoid["ellipsoid_quantisation"],
         ellipsoid_singular=_singular_set(f, "ellipsoid"),
         solids=tuple(_solid(f, name) for name in rows["solid"] if name != "ellipsoid"),
         some_places=bool(places),
@@ -106,7 +108,7 @@ def derived(findings: Findings) -> Derived:
         straight=f["geodesic_error"] < 1e-6,
         stretch_holds=f["stretch_holds"],
         slice=drawn.SLICE,
-        **known,
+        **ellipsoid,
     )
 
 

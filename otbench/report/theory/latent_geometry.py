@@ -135,16 +135,16 @@ def _distance_table(findings: Findings, caption: str) -> Table:
     values = ["example", "all_classes", *counts]
     grouped = frame.groupby("distance")[values]
     mean, error = grouped.mean() * 100, grouped.sem() * 100
-    shown = pd.DataFrame({"name": list(DISTANCES.values())})
+    rows = pd.DataFrame({"name": list(DISTANCES.values())})
     columns = []
     a, c = findings.facts["class_a"], findings.facts["class_c"]
     labels = {"example": f"triples {a}, {a}, {c} right (%)", "all_classes": "triples of all classes right (%)"}
     for value in values:
-        shown[value] = mean.loc[list(DISTANCES), value].to_numpy()
-        shown[f"{value}_error"] = error.loc[list(DISTANCES), value].to_numpy()
+        rows[value] = mean.loc[list(DISTANCES), value].to_numpy()
+        rows[f"{value}_error"] = error.loc[list(DISTANCES), value].to_numpy()
         label = labels.get(value, f"{value.removeprefix('knn_')}-NN accuracy (%)")
         columns += [(value, label, fixed(1)), (f"{value}_error", "s.e.", fixed(1))]
-    return table(f"{NAME}_distances", "What distances are good for", caption, shown, "name", columns, "distance")
+    return table(f"{NAME}_distances", "What distances are good for", caption, rows, "name", columns, "distance")
 
 
 def _path_table(findings: Findings, caption: str) -> Table:

@@ -92,8 +92,8 @@ def _steps(findings: Findings) -> int:
 
 def _ahead(findings: Findings) -> int:
     frame = findings.tables["correlations"]
-    own = [frame[(frame["loss"] == loss) & (frame["generator"] != "all")]["w1"].to_numpy() for loss in LOSSES]
-    return int((own[0] > own[1]).sum())
+    correlations = [frame[(frame["loss"] == loss) & (frame["generator"] != "all")]["w1"].to_numpy() for loss in LOSSES]
+    return int((correlations[0] > correlations[1]).sum())
 
 
 def said(findings: Findings) -> list[str]:
@@ -176,8 +176,10 @@ def curves(findings: Findings) -> Figure:
             if _steps(findings):
                 standing = a["as_is"][i, j].mean(0)
                 panels[i, j].plot(a["steps"], standing, color=plotting.GREY, ls="-.", lw=1, label="as it stands")
-            own = a["estimate_train"][i, j].mean(0)
-            panels[i, j].plot(a["steps"], own, color=plotting.BLACK, ls="--", lw=0.8, label="on training images")
+            in_training = a["estimate_train"][i, j].mean(0)
+            panels[i, j].plot(
+                a["steps"], in_training, color=plotting.BLACK, ls="--", lw=0.8, label="on training images"
+            )
             for row, measure in ((2, "w1"), (3, "frechet")):
                 _lines(panels[row, j], a["steps"], a[measure][i, j], COLOURS[i], PLAYERS[i])
         panels[1, j].axhline(math.log(2), color=plotting.GREY, lw=0.8, ls=":")
@@ -202,8 +204,8 @@ def curves(findings: Findings) -> Figure:
 
 
 def _lines(axes: Axes, steps: np.ndarray, values: np.ndarray, colour: str, label: str) -> None:
-    for own in values:
-        axes.plot(steps, own, color=colour, lw=0.5, alpha=0.5)
+    for run in values:
+        axes.plot(steps, run, color=colour, lw=0.5, alpha=0.5)
     axes.plot(steps, values.mean(0), color=colour, lw=1.6, label=label)
 
 
@@ -219,9 +221,9 @@ def sheets(findings: Findings) -> Figure:
     import matplotlib.pyplot as plt
 
     a = findings.arrays
-    found = a["sheets"]
-    losses, count, moments, shown, _, h, w = found.shape
-    columns = math.ceil(shown / 2)
+    images = a["sheets"]
+    losses, count, moments, each, _, h, w = images.shape
+    columns = math.ceil(each / 2)
     wide = plotting.WIDTH
     block = (0.86 * wide / moments - 0.1) / columns * 2 * h / w
     rows = losses * count
@@ -231,11 +233,11 @@ def sheets(findings: Findings) -> Figure:
         for j, name in enumerate(GENERATORS):
             for m, fraction in enumerate(a["fractions"]):
                 axes = panels[i * count + j, m]
-                _block(axes, found[i, j, m], columns)
+                _block(axes, images[i, j, m], columns)
                 nearest = int(np.abs(a["steps"] / a["steps"][-1] - fraction).argmin())
-                own = a["estimate"][i, j, 0, nearest], a["w1"][i, j, 0, nearest]
-                said_ = f"{100 * fraction:g} %: {('W', 'JS')[i]} {own[0]:.2g}, W1 {own[1]:.2f}"
-                axes.set_title(said_, fontsize=7, pad=2)
+                estimates = a["estimate"][i, j, 0, nearest], a["w1"][i, j, 0, nearest]
+                heading = f"{100 * fraction:g} %: {('W', 'JS')[i]} {estimates[0]:.2g}, W1 {estimates[1]:.2f}"
+                axes.set_title(heading, fontsize=7, pad=2)
             label = f"{PLAYERS[i]},\n{name.replace(' without', chr(10) + 'without')}"
             panels[i * count + j, 0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=7)
     return figure

@@ -183,32 +183,32 @@ def _bars(axes: Axes, x: np.ndarray, values: np.ndarray, **drawn: object) -> Non
 
 
 def _panel_losses(axes: Axes, findings: Findings) -> None:
-    held, reach = findings.arrays, findings.facts["theta_greatest"]
-    thetas = held["thetas"]
+    arrays, reach = findings.arrays, findings.facts["theta_greatest"]
+    thetas = arrays["thetas"]
     ends = np.array([-reach, 0, reach])
     axes.plot(ends, abs(ends), color=plotting.BLUE, label="W1 = |theta|")
     axes.plot(ends, [np.log(2)] * 3, color=plotting.RED, label="JS = log 2 (0 at 0)")
     axes.plot([0], [0], "o", color=plotting.RED, markersize=4.5, zorder=4)
     axes.plot([0], [np.log(2)], "o", color=plotting.RED, markersize=4.5, markerfacecolor="white", zorder=4)
-    _bars(axes, thetas, held["sampled_w1"], fmt="o", color=plotting.BLUE, label="W1, samples")
-    _bars(axes, thetas, held["sampled_js"], fmt="s", color=plotting.ORANGE, label="JS, histogram")
-    _bars(axes, thetas, held["trained_js"][-1], fmt="x", color=plotting.BLACK, label="JS, discriminator")
+    _bars(axes, thetas, arrays["sampled_w1"], fmt="o", color=plotting.BLUE, label="W1, samples")
+    _bars(axes, thetas, arrays["sampled_js"], fmt="s", color=plotting.ORANGE, label="JS, histogram")
+    _bars(axes, thetas, arrays["trained_js"][-1], fmt="x", color=plotting.BLACK, label="JS, discriminator")
     axes.set(xlabel="theta", ylabel="loss (W1: length; JS: nats)", ylim=(-0.05, None))
 
 
 def _panel_slopes(axes: Axes, findings: Findings) -> None:
-    held, reach = findings.arrays, findings.facts["theta_greatest"]
-    thetas, marks = held["thetas"], held["marks"]
+    arrays, reach = findings.arrays, findings.facts["theta_greatest"]
+    thetas, marks = arrays["thetas"], arrays["marks"]
     axes.plot([-reach, 0, 0, reach], [-1, -1, 1, 1], color=plotting.BLUE, label="W1: sign(theta)")
-    _bars(axes, thetas, held["sampled_slope"], fmt="o", color=plotting.BLUE, label="W1, plan of samples")
+    _bars(axes, thetas, arrays["sampled_slope"], fmt="o", color=plotting.BLUE, label="W1, plan of samples")
     early = int(np.argmin(np.abs(marks - findings.facts["minimax_peak_step"])))
     for at, colour, shape in ((early, plotting.ORANGE, "^--"), (len(marks) - 1, plotting.RED, "s-")):
         label = f"minimax, {marks[at]} steps of D"
-        _bars(axes, thetas, held["trained_minimax"][at], fmt=shape, color=colour, label=label, linewidth=0.8)
+        _bars(axes, thetas, arrays["trained_minimax"][at], fmt=shape, color=colour, label=label, linewidth=0.8)
     _bars(
         axes,
         thetas,
-        held["trained_ns"][-1],
+        arrays["trained_ns"][-1],
         fmt="v:",
         color=plotting.PURPLE,
         label=f"non-saturating, {marks[-1]} steps of D",
@@ -220,12 +220,12 @@ def _panel_slopes(axes: Axes, findings: Findings) -> None:
 
 
 def _panel_along(axes: Axes, findings: Findings) -> None:
-    held, at = findings.arrays, int(np.argmin(np.abs(findings.arrays["thetas"] - findings.facts["followed"])))
-    mirror = len(held["thetas"]) - 1 - at
+    arrays, at = findings.arrays, int(np.argmin(np.abs(findings.arrays["thetas"] - findings.facts["followed"])))
+    mirror = len(arrays["thetas"]) - 1 - at
     for name, label in (("ns", "non-saturating"), ("minimax", "minimax")):
-        values = np.concatenate([held[f"trained_{name}"][:, at], -held[f"trained_{name}"][:, mirror]], axis=1)
-        shown = values.mean(1) > 0
-        _bars(axes, held["marks"][shown] + 1, values[shown], fmt="o-", color=COLOURS[name], label=label)
+        values = np.concatenate([arrays[f"trained_{name}"][:, at], -arrays[f"trained_{name}"][:, mirror]], axis=1)
+        positive = values.mean(1) > 0
+        _bars(axes, arrays["marks"][positive] + 1, values[positive], fmt="o-", color=COLOURS[name], label=label)
     axes.axhline(1, color=plotting.BLUE, label="W1 (exact)")
     axes.set(xscale="log", yscale="log", xlabel="steps of the discriminator + 1", ylabel="slope away from the line")
     _plain(axes.xaxis)
@@ -240,14 +240,14 @@ def _plain(axis: Axis) -> None:
 def _draw_training(findings: Findings) -> Figure:
     import matplotlib.pyplot as plt
 
-    held = findings.arrays
-    starts = held["starts"]
+    arrays = findings.arrays
+    starts = arrays["starts"]
     limit = 1.3 * float(np.abs(starts).max())
     figure, row = plt.subplots(1, len(GAMES), figsize=(plotting.WIDTH, 2.2), sharey=True, layout="constrained")
     colours = (plotting.BLUE, plotting.ORANGE, plotting.GREEN, plotting.PURPLE, plotting.SKY, plotting.BLACK)
     for axes, letter, (game, title) in zip(row, "abcd", GAMES.items(), strict=True):
         for at in range(len(starts)):
-            colour, path = colours[at % len(colours)], held[f"path_{game}"][:, at]
+            colour, path = colours[at % len(colours)], arrays[f"path_{game}"][:, at]
             axes.plot(path[:, 1:], color=colour, linewidth=0.4, alpha=0.35)
             axes.plot(path[:, 0], color=colour, linewidth=0.8)
         axes.axhline(0, color=plotting.BLACK, linewidth=0.8, linestyle=":")

@@ -94,7 +94,7 @@ def table(
 
 def _cell(value: object, text: bool, form: Form) -> Cell:
     if text:
-        said = ("yes" if value else "no") if isinstance(value, bool) else str(value)
-        return Cell(said, {"": said})
+        word = ("yes" if value else "no") if isinstance(value, bool) else str(value)
+        return Cell(word, {"": word})
     number = float(value)  # type: ignore[arg-type]
     return ABSENT if math.isnan(number) else Cell(form(number), {"": number})

@@ -168,17 +168,17 @@ def cells(findings: Findings) -> Figure:
     import matplotlib.pyplot as plt
     from matplotlib.collections import LineCollection, PolyCollection
 
-    held = findings.arrays
-    colours = [TINTS[k] for k in tinted(len(held["target"]), held["pairs"], len(TINTS))]
-    polygons = np.split(held["corners"], np.cumsum(held["counts"])[:-1])
+    arrays = findings.arrays
+    colours = [TINTS[k] for k in tinted(len(arrays["target"]), arrays["pairs"], len(TINTS))]
+    polygons = np.split(arrays["corners"], np.cumsum(arrays["counts"])[:-1])
     figure, (left, right) = plt.subplots(1, 2, figsize=(plotting.WIDTH, 3.7), layout="constrained")
     left.add_collection(PolyCollection(polygons, facecolors=colours, edgecolors="white", linewidths=2.2))
     dashed = {"colors": plotting.BLACK, "linewidths": 0.8, "linestyles": (0, (3, 2))}
-    left.add_collection(LineCollection(list(held["facets_kantorovich"]), **dashed))
+    left.add_collection(LineCollection(list(arrays["facets_kantorovich"]), **dashed))
     left.set(xlim=(-0.51, 0.51), ylim=(-0.51, 0.51), title="(a) source: cells")
-    right.add_collection(LineCollection(list(held["target"][held["pairs"]]), colors=plotting.GREY, linewidths=0.6))
-    sizes = 60 * held["weights"] / held["weights"].mean()
-    right.scatter(*held["target"].T, s=sizes, c=colours, edgecolors=plotting.BLACK, linewidths=0.5, zorder=3)
+    right.add_collection(LineCollection(list(arrays["target"][arrays["pairs"]]), colors=plotting.GREY, linewidths=0.6))
+    sizes = 60 * arrays["weights"] / arrays["weights"].mean()
+    right.scatter(*arrays["target"].T, s=sizes, c=colours, edgecolors=plotting.BLACK, linewidths=0.5, zorder=3)
     right.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), title="(b) target: points and dual triangulation")
     for axes in (left, right):
         axes.set(aspect="equal", xlabel="first coordinate", ylabel="second coordinate")
@@ -201,13 +201,13 @@ def tinted(n: int, pairs: np.ndarray, tints: int) -> list[int]:
     for i, j in pairs:
         near[int(i)].add(int(j))
         near[int(j)].add(int(i))
-    found = [-1] * n
+    colours = [-1] * n
     for i in sorted(range(n), key=lambda i: -len(near[i])):
-        taken = {found[j] for j in near[i]}
+        taken = {colours[j] for j in near[i]}
         free = [k for k in range(tints) if k not in taken] or list(range(tints))
         # The rarest free tint keeps the map varied.
-        found[i] = min(free, key=found.count)
-    return found
+        colours[i] = min(free, key=colours.count)
+    return colours
 
 
 def potentials(findings: Findings) -> Figure:
@@ -228,8 +228,8 @@ def potentials(findings: Findings) -> Figure:
     apart = findings.arrays["apart"]
     unit = 10.0 ** np.floor(np.log10(max(np.abs(apart).max(), 1e-300)))
     top = np.abs(apart).max() / unit
-    shown = {"origin": "lower", "extent": (-0.5, 0.5, -0.5, 0.5), "cmap": "RdBu_r", "vmin": -top, "vmax": top}
-    image = over.imshow(apart.T / unit, interpolation="nearest", **shown)
+    look = {"origin": "lower", "extent": (-0.5, 0.5, -0.5, 0.5), "cmap": "RdBu_r", "vmin": -top, "vmax": top}
+    image = over.imshow(apart.T / unit, interpolation="nearest", **look)
     over.set(title="(b) u less (|x|²/2 − φ)", xlabel="first coordinate", ylabel="second coordinate")
     over.grid(False)
     bar = figure.colorbar(image, ax=over, shrink=0.8, pad=0.02)

@@ -17,53 +17,131 @@ if TYPE_CHECKING:
 
 
 def fixed(value: float, places: int) -> str:
-    """Writes a number with so many decimal places."""
+    """Writes a number with so many decimal places.
+
+    Args:
+        value: The number.
+        places: Number of decimal places.
+
+    Returns:
+        The number's text: `3.14`.
+    """
     return f"{value:.{places}f}"
 
 
 def whole(value: float) -> str:
-    """Writes a number rounded to an integer, with commas between thousands."""
+    """Writes a number rounded to an integer, with commas between thousands.
+
+    Args:
+        value: The number.
+
+    Returns:
+        The number's text: `1,234`.
+    """
     return f"{value:,.0f}"
 
 
 def digits(value: float, count: int = 6) -> str:
-    """Writes a number with at most so many significant digits."""
+    """Writes a number with at most so many significant digits.
+
+    Args:
+        value: The number.
+        count: Number of significant digits.
+
+    Returns:
+        The number's text; large and small numbers have a power of ten.
+    """
     return f"{value:.{count}g}"
 
 
 def significant(value: float, count: int = 3) -> str:
-    """Writes a number with at most so many significant digits, and no power of ten where it is large."""
+    """Writes a number with at most so many significant digits, and no power of ten where it is large.
+
+    Args:
+        value: The number.
+        count: Number of significant digits.
+
+    Returns:
+        The number's text.
+    """
     text = digits(value, count)
     return whole(value) if abs(float(text)) >= 10**count else text
 
 
 def power(value: float, places: int = 0) -> str:
-    """Writes a number with a power of ten and so many decimal places."""
+    """Writes a number with a power of ten and so many decimal places.
+
+    Args:
+        value: The number.
+        places: Number of decimal places.
+
+    Returns:
+        The number's text: `1e-03`.
+    """
     return f"{value:.{places}e}"
 
 
 def signed(value: float, places: int) -> str:
-    """Writes a number with its sign and so many decimal places."""
+    """Writes a number with its sign and so many decimal places.
+
+    Args:
+        value: The number.
+        places: Number of decimal places.
+
+    Returns:
+        The number's text: `+0.50`.
+    """
     return f"{value:+.{places}f}"
 
 
 def signed_power(value: float, places: int) -> str:
-    """Writes a number with its sign, a power of ten and so many decimal places."""
+    """Writes a number with its sign, a power of ten and so many decimal places.
+
+    Args:
+        value: The number.
+        places: Number of decimal places.
+
+    Returns:
+        The number's text: `+1.5e-03`.
+    """
     return f"{value:+.{places}e}"
 
 
 def percent(share: float, places: int = 0) -> str:
-    """Writes a share as a percentage with so many decimal places."""
+    """Writes a share as a percentage with so many decimal places.
+
+    Args:
+        share: The share, 1 for all.
+        places: Number of decimal places.
+
+    Returns:
+        The percentage with its sign: `50 %`.
+    """
     return f"{fixed(100 * share, places)} %"
 
 
 def counted(count: int, noun: str) -> str:
-    """Writes a count with its noun: `one seed`, `3 seeds`."""
+    """Writes a count with its noun.
+
+    Args:
+        count: The count.
+        noun: The noun in the singular, with a plural in s.
+
+    Returns:
+        The text: `one seed`, `3 seeds`.
+    """
     return f"one {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def listed(names: list[str]) -> str:
-    """Writes names as a list: `a, b and c`."""
+    """Writes names as a list.
+
+    Args:
+        names: The names.
+
+    Returns:
+        The text: `a, b and c`.
+    """
     return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 

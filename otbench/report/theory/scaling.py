@@ -134,19 +134,19 @@ def tables(findings: Findings) -> list[Table]:
         head="Targets",
         block="block",
     )
-    told = findings.tables["summary"]
-    told = told.assign(
-        label=told.label.map(BASELINES).fillna("map, " + told.label),
-        error=100 * told.error,
-        kept=100 * told.kept,
-        outside=100 * told.outside,
-        points=told.points.where(told.source == "map"),
+    summary = findings.tables["summary"]
+    summary = summary.assign(
+        label=summary.label.map(BASELINES).fillna("map, " + summary.label),
+        error=100 * summary.error,
+        kept=100 * summary.kept,
+        outside=100 * summary.outside,
+        points=summary.points.where(summary.source == "map"),
     )
     scores = table(
         f"{NAME}_samples",
         "Samples against the map's mass error",
         text("samples_table"),
-        told,
+        summary,
         "label",
         [
             ("error", "mass error, %"),
@@ -180,7 +180,14 @@ def figures(findings: Findings) -> Iterator[FigureSpec]:
 
 
 def resources(findings: Findings) -> Figure:
-    """Three panels: error and seconds against n, and the floor of the mass estimate."""
+    """Draws error and seconds against n, and the floor of the mass estimate.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure, of three panels.
+    """
     import matplotlib.pyplot as plt
 
     figure, (error, seconds, counted) = plt.subplots(1, 3, figsize=(plotting.WIDTH, 2.7), layout="constrained")
@@ -221,10 +228,17 @@ def resources(findings: Findings) -> Figure:
 
 
 def samples(findings: Findings) -> Figure:
-    """Three panels of scores against the mass error, with the baselines as levels."""
+    """Draws scores against the mass error, with the baselines as levels.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The figure, of three panels.
+    """
     import matplotlib.pyplot as plt
 
-    told, each = findings.tables["summary"], findings.tables["samples"]
+    summary, each = findings.tables["summary"], findings.tables["samples"]
     figure, panels = plt.subplots(1, 3, figsize=(plotting.WIDTH, 3.0), layout="constrained")
     marks = (
         ("w2", "(a) W2 to held-out points", "W2", 1.0),
@@ -232,7 +246,7 @@ def samples(findings: Findings) -> Figure:
         ("kept", "(c) source points kept", "%", 100.0),
     )
     for axes, (key, title, unit, scale) in zip(panels, marks, strict=True):
-        _scored(axes, told, each, key, scale)
+        _scored(axes, summary, each, key, scale)
         axes.set(title=title, xlabel="mass error of the map, %", ylabel=unit)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
@@ -248,10 +262,10 @@ def _scored(axes: Axes, told: pd.DataFrame, each: pd.DataFrame, key: str, scale:
     forms["unextended"] = (plotting.GREY, (0, (1, 1)))
     forms["scrambled"] = (plotting.RED, (0, (5, 1, 1, 1, 1, 1)))
     for name, (colour, dash) in forms.items():
-        found = told[(told.source == "baseline") & (told.label == name)]
+        level = told[(told.source == "baseline") & (told.label == name)]
         # Samplers without a source have nothing to reject, and real draws have every mode's share by construction.
         if name == "scrambled" or not (key == "kept" or key == "reverse_kl" and name == "real"):
-            axes.axhline(scale * float(found[key].iloc[0]), color=colour, ls=dash, label=BASELINES[name])
+            axes.axhline(scale * float(level[key].iloc[0]), color=colour, ls=dash, label=BASELINES[name])
     axes.set_xscale("log")
     plots.plain(axes.xaxis, *axes.get_xlim())
     if key == "reverse_kl":

@@ -76,7 +76,7 @@ def derived(findings: Findings) -> Derived:
     split = [TITLES[name] for name in TITLES if f[f"{name}_modes"] > 1]
     depth, width = (int(value) for value in findings.arrays["example"])
     ratios = {f"{name}_over_seen": f.get(f"{name}_over_seen") or math.nan for name in PLACES}
-    known = [f"{name}_slope" for name in PLACES] + ["ellipse_w2", "ellipse_w2_closed_form", "ellipse_w2_bound"]
+    keys = [f"{name}_slope" for name in PLACES] + ["ellipse_w2", "ellipse_w2_closed_form", "ellipse_w2_bound"]
     return Derived(
         from_disk=f["source"] == "disk",
         euler_holds=f["euler_holds"],
@@ -100,7 +100,7 @@ def derived(findings: Findings) -> Derived:
         example_depth=depth,
         example_width=width,
         **ratios,
-        **{key: f.get(key, math.nan) for key in known},
+        **{key: f.get(key, math.nan) for key in keys},
     )
 
 

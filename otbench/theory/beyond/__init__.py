@@ -61,8 +61,22 @@ class Options(BaseModel):
 
 
 def compute(options: Options, data: DataSet | None, seed: int, device: str) -> Findings:
-    """Every map on every problem. All on the CPU: the networks are small, and their seconds stand beside those of
-    solvers that run there.
+    """Scores of every map on every problem.
+
+    All runs on the CPU: the networks are small, and their seconds stand beside those of solvers that run there.
+
+    Args:
+        options: What is compared, and how much of it.
+        data: Not used; the digits are loaded by name.
+        seed: Seed of the first repetition; the others follow by one.
+        device: Not used.
+
+    Returns:
+        Findings with the tables `scores` (means over seeds) and `spread` (standard deviations), and as arrays the real
+        and generated points (n, 2) float32 of the ring of the first seed.
+
+    Raises:
+        OtbenchError: Where a regularisation is not positive.
     """
     if any(not value > 0 for value in options.regularisations):
         raise OtbenchError(f"beyond: regularisations must be positive, got {options.regularisations}")
@@ -76,10 +90,10 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
                 task = problem(name, options.points, options.dimension, seed + k)
                 rows += _measured(task, options, seed + k, arrays if k == 0 and task.modes else {})
                 bar.update(k * len(PROBLEMS) + PROBLEMS.index(name) + 1, name)
-    found = pd.DataFrame(rows)
-    values = [name for name in found if name not in ("problem", "map", "seed")]
-    scores = found.groupby(["problem", "map"], sort=False)[values].mean().reset_index()
-    spread = found.groupby(["problem", "map"], sort=False)[values].std().reset_index()
+    table = pd.DataFrame(rows)
+    values = [name for name in table if name not in ("problem", "map", "seed")]
+    scores = table.groupby(["problem", "map"], sort=False)[values].mean().reset_index()
+    spread = table.groupby(["problem", "map"], sort=False)[values].std().reset_index()
     facts = {
         f"{row['problem']}/{row['map']}/{name}": float(row[name])
         for _, row in scores.iterrows()
@@ -115,7 +129,7 @@ def _measured(task: Problem, options: Options, seed: int, keep: dict) -> list[di
 
 
 def _all(task: Problem, options: Options, seed: int) -> Iterator[tuple[str, Callable[[], Map]]]:
-    """Name of every map and what fits it. What several start from is computed anew for each, as its seconds count."""
+    """Name of every map and the function that fits it; shared parts are recomputed for each, as their seconds count."""
     source = task.source.sample(len(task.train), np.random.default_rng([seed, 3]))
     d = task.train.shape[1]
 
@@ -148,7 +162,7 @@ def _all(task: Problem, options: Options, seed: int) -> Iterator[tuple[str, Call
 def _batches(x: np.ndarray, y: np.ndarray, batch: int, seed: int, same: bool) -> networks.Batches:
     """Random batches of rows of x and y: the same rows of both, or independent ones."""
     draw = np.random.default_rng([seed, 6])
-    x, y = (torch.as_tensor(one, dtype=torch.float32) for one in (x, y))
+    x, y = (torch.as_tensor(array, dtype=torch.float32) for array in (x, y))
 
     def batches() -> tuple[torch.Tensor, torch.Tensor]:
         i = draw.integers(0, len(x), batch)
@@ -165,19 +179,19 @@ def _scores(task: Problem, made: np.ndarray, options: Options) -> dict[str, floa
     if task.name == "digits":
         row["frechet"] = fid(task.reference, made)
     if task.modes is not None:
-        found = assign(made, task.modes)
-        row["quality"] = high_quality(found)
-        row["mixture"] = mode_mixture(on_bridge(made, found, task.modes))
-        row["reverse_kl"] = reverse_kl(histogram(found, len(task.modes.weights)), task.modes.weights)
+        assignment = assign(made, task.modes)
+        row["quality"] = high_quality(assignment)
+        row["mixture"] = mode_mixture(on_bridge(made, assignment, task.modes))
+        row["reverse_kl"] = reverse_kl(histogram(assignment, len(task.modes.weights)), task.modes.weights)
     return row
 
 
 def _as_map(task: Problem, at: Map, x: np.ndarray, made: np.ndarray) -> dict[str, float]:
-    """What only a map has, at source points x (k, d) and their images.
+    """Scores that need the map itself, at source points x (k, d) and their images.
 
-    uvp: L2-UVP, 100 E|T - T*|^2 / Var(target), in percent, against the closed form. jump: the
-    largest change between neighbours of 4,001 points on a line through the source's mean, two standard deviations to
-    either side (a box: to its sides), over the training points' root mean square distance from their mean.
+    uvp: L2-UVP, 100 E|T - T*|^2 / Var(target), in percent, against the closed form. jump: largest change between
+    neighbours of 4,001 points on a line through the source's mean, two standard deviations to either side (a box: to
+    its sides), over the training points' root mean square distance from their mean.
     """
     spread = float(((task.train - task.train.mean(0)) ** 2).sum(1).mean())
     row: dict[str, float] = {}

@@ -39,6 +39,14 @@ class Convex(nn.Module):
         self.linear = nn.Parameter(torch.zeros(d))
 
     def potential(self, x: Tensor) -> Tensor:
+        """Convex function u whose gradient is the map.
+
+        Args:
+            x: Points (m, d).
+
+        Returns:
+            Values (m,).
+        """
         z = F.softplus(x @ self.skip[0].T + self.bias[0])
         for inner, skip, bias in zip(self.inner, self.skip[1:], self.bias[1:], strict=True):
             z = F.softplus(z @ F.softplus(inner).T / len(inner) + x @ skip.T + bias)
@@ -52,14 +60,39 @@ class Convex(nn.Module):
 
 
 def regression(batches: Batches, d: int, width: int, steps: int, rate: float, seed: int) -> Map:
-    """A perceptron with SiLU that minimises the mean squared distance to pairs (x, T(x))."""
+    """Perceptron with SiLU that minimises the mean squared distance to pairs (x, T(x)).
+
+    Args:
+        batches: Draws a batch of pairs, x and T(x) (batch, d) float32.
+        d: Dimension of the points.
+        width: Units of each of the three hidden layers.
+        steps: Steps of Adam.
+        rate: Learning rate at the start; it falls to zero along half a cosine.
+        seed: Seed of the initial weights.
+
+    Returns:
+        Map from points (m, d) to points (m, d) float64.
+    """
     net = perceptron(d, d, width, nn.SiLU, generator(seed, "beyond/regression"))
     return _regressed(net, batches, steps, rate)
 
 
 def convex(batches: Batches, d: int, width: int, steps: int, rate: float, seed: int) -> Map:
-    """The gradient of a convex network that minimises the mean squared distance to pairs (x, T(x)): what Makkuva et
-    al. 2020 use as a map, fitted to a known one. At six times the rate: through softplus its weights move slowly.
+    """Gradient of a convex network that minimises the mean squared distance to pairs (x, T(x)).
+
+    Makkuva et al. (2020) use such a gradient as a map; here it is fitted to a known one. The rate is six times the
+    given one: through softplus the weights move slowly.
+
+    Args:
+        batches: Draws a batch of pairs, x and T(x) (batch, d) float32.
+        d: Dimension of the points.
+        width: Units of each of the three hidden layers.
+        steps: Steps of Adam.
+        rate: A sixth of the learning rate at the start, which falls to zero along half a cosine.
+        seed: Seed of the initial weights.
+
+    Returns:
+        Map from points (m, d) to points (m, d) float64.
     """
     return _regressed(Convex(d, width, generator(seed, "beyond/convex")), batches, steps, 6 * rate)
 
@@ -74,10 +107,22 @@ def _squared(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def flow(batches: Batches, d: int, width: int, steps: int, rate: float, seed: int, coupled: bool) -> Map:
-    """Flow matching (Lipman et al. 2023): v(x_t, t) regresses on y - x along straight lines, x_t = (1 - t) x + t y.
+    """Flow matching: v(x_t, t) regresses on y - x along straight lines, x_t = (1 - t) x + t y.
 
-    coupled: x and y of a batch are paired by the exact plan (Tong et al. 2024; Pooladian et al. 2023), else at random.
-    The map is the flow from 0 to 1, by 20 midpoint steps.
+    Args:
+        batches: Draws a batch of source points x and targets y, independent, (batch, d) float32.
+        d: Dimension of the points.
+        width: Units of each of the three hidden layers.
+        steps: Steps of Adam.
+        rate: Learning rate at the start; it falls to zero along half a cosine.
+        seed: Seed of the initial weights and of the times t.
+        coupled: Whether x and y of a batch are paired by the exact plan (Tong et al. 2024; Pooladian et al. 2023), else
+            at random.
+
+    Returns:
+        Flow from time 0 to 1 by 20 midpoint steps, a map from points (m, d) to points (m, d) float64.
+
+    Source: Lipman et al. (2023).
     """
     stream = generator(seed, f"beyond/flow/{coupled}")
     net = perceptron(d + 1, d, width, nn.SiLU, stream)

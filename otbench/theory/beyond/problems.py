@@ -31,7 +31,18 @@ class Problem:
 
 
 def problem(name: str, points: int, dimension: int, seed: int) -> Problem:
-    """The problem of this name with `points` real points a part (digits: its own splits, `dimension` PCA codes)."""
+    """Problem of a name, drawn afresh.
+
+    Args:
+        name: One of PROBLEMS.
+        points: Real points of each part; of the digits, training codes at most (reference and held-out codes: their own
+            test and validation splits).
+        dimension: PCA components of the digits; the other problems have their own dimension.
+        seed: Seed of the draws.
+
+    Returns:
+        Problem with its source, its points and, where known, its optimal map or modes.
+    """
     draw = np.random.default_rng([seed, PROBLEMS.index(name)])
     if name == "digits":
         return _digits(points, dimension, draw)
@@ -44,8 +55,15 @@ def problem(name: str, points: int, dimension: int, seed: int) -> Problem:
 
 
 def square_root(d: int) -> tuple[np.ndarray, np.ndarray]:
-    """Square root S^(1/2) (d, d) of the target's covariance and its mean (d,): standard deviations from 0.5 to 1.5
-    along rotated axes. From N(0, I) the Monge map is x -> m + S^(1/2) x (Bures).
+    """Square root of the Gaussian target's covariance, and its mean.
+
+    Standard deviations are 0.5 to 1.5 along rotated axes. From N(0, I) the Monge map is x -> m + S^(1/2) x (Bures).
+
+    Args:
+        d: Dimension.
+
+    Returns:
+        S^(1/2) (d, d) and mean m (d,).
     """
     axes, _ = np.linalg.qr(np.random.default_rng(d).standard_normal((d, d)))
     return axes * np.linspace(0.5, 1.5, d) @ axes.T, np.linspace(-1, 1, d)
@@ -62,5 +80,5 @@ def _digits(points: int, dimension: int, draw: np.random.Generator) -> Problem:
     fitted = PCA(dimension, svd_solver="full").fit(train)
     scale = np.sqrt(fitted.explained_variance_.mean())
     parts = [fitted.transform(part) / scale for part in (train, test, validation)]
-    kept = draw.permutation(len(parts[0]))[: max(points, dimension + 2)]
-    return Problem("digits", gaussian(dimension), parts[0][kept], parts[1], parts[2])
+    rows = draw.permutation(len(parts[0]))[: max(points, dimension + 2)]
+    return Problem("digits", gaussian(dimension), parts[0][rows], parts[1], parts[2])

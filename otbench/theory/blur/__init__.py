@@ -69,10 +69,18 @@ class Options(BaseModel):
 
 
 def compute(options: Options, data: DataSet, seed: int, device: str) -> Findings:
-    """Train every setting for every seed and measure reconstruction, samples and sharpness.
+    """Reconstruction, samples and sharpness of every setting, trained for every seed.
 
-    Tables: `settings` (a row a setting, means and standard errors over seeds) and `runs` (a row a training). Array:
-    `sheet` (rows, images, c, h, w) uint8 of the first seed; its rows' names are the column `sheet` of a table.
+    Args:
+        options: What is trained and how it is measured.
+        data: Images.
+        seed: Seed of the first training of each setting; the others follow by one.
+        device: Where to train.
+
+    Returns:
+        Findings with the tables `settings` (a row a setting, means and standard errors over seeds), `runs` (a row a
+        training) and `sheet` (names of the sheet's rows), and the array `sheet` (rows, images, c, h, w) uint8 of the
+        first seed.
     """
     configure_torch(device)
     made = ruler(data, options.classifier_steps, options.samples, seed, device)
@@ -89,20 +97,20 @@ def compute(options: Options, data: DataSet, seed: int, device: str) -> Findings
                 rows[named(family, weight)] = images[:SHOWN]
     every = pd.DataFrame(runs)
     settings = summary(every)
-    shown = pd.DataFrame({"sheet": list(rows)})
-    tables = {"settings": settings, "runs": every, "sheet": shown}
+    sheet = pd.DataFrame({"sheet": list(rows)})
+    tables = {"settings": settings, "runs": every, "sheet": sheet}
     facts = _facts(settings, made, data, options) | _leads(every, settings)
     return Findings("blur", facts, tables, {"sheet": np.stack(list(rows.values()))})
 
 
 def _models(options: Options, data: DataSet, seed: int, device: str) -> Iterator[tuple[str, float, Model]]:
-    """Every trained model of a seed, with its family and factor; no factor is NaN."""
+    """Every trained model of a seed, with its family and factor; the factor is NaN where there is none."""
     o = options
     base = {"latent": o.latent, "width": o.width, "batch": o.batch, "rate": o.rate}
-    found = trained(Transported(AEOTConfig(**base), data, [seed], device), o.steps, f"AE-OT, seed {seed}")
-    yield "AE-OT", float("nan"), found
-    yield "AE + Gaussian", float("nan"), with_gaussian(found, base)
-    yield "AE + prior", float("nan"), with_prior(found, base)
+    transported = trained(Transported(AEOTConfig(**base), data, [seed], device), o.steps, f"AE-OT, seed {seed}")
+    yield "AE-OT", float("nan"), transported
+    yield "AE + Gaussian", float("nan"), with_gaussian(transported, base)
+    yield "AE + prior", float("nan"), with_prior(transported, base)
     for family, weights in (("WAE-MMD", o.lambdas), ("VAE", o.betas)):
         for weight in sorted(weights):
             config = MatchedConfig(**base, matching=PENALTIES[family], weight=weight)
@@ -111,24 +119,41 @@ def _models(options: Options, data: DataSet, seed: int, device: str) -> Iterator
 
 
 def named(family: str, weight: float) -> str:
-    """What a setting is called."""
+    """Title of a setting.
+
+    Args:
+        family: AE-OT, AE + Gaussian, AE + prior, WAE-MMD or VAE.
+        weight: Factor of the penalty; without effect for families that have none.
+
+    Returns:
+        Family, with the factor where it has one.
+    """
     symbol = {"WAE-MMD": "λ", "VAE": "β"}.get(family)
     return f"{family}, {symbol} = {weight:g}" if symbol else family
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """A row a setting: means over seeds, and standard errors as `<measure>_se` (NaN of one seed)."""
+    """Means of every setting over seeds, with the settings it dominates.
+
+    Args:
+        runs: A row a training: family, weight, seed and MEASURES.
+
+    Returns:
+        A row a setting: name, family, weight, seeds, means of MEASURES, standard errors as `<measure>_se` (NaN of one
+        seed), `dominates` (number of settings it beats in both reconstruction and Frechet distance) and `frontier`
+        (whether none beats it so).
+    """
     rows = []
-    for (family, weight), own in runs.groupby(["family", "weight"], sort=False, dropna=False):
-        row = {"name": named(family, weight), "family": family, "weight": weight, "seeds": len(own)}
+    for (family, weight), group in runs.groupby(["family", "weight"], sort=False, dropna=False):
+        row = {"name": named(family, weight), "family": family, "weight": weight, "seeds": len(group)}
         for measure in MEASURES:
-            row[measure] = own[measure].mean()
-            row[f"{measure}_se"] = own[measure].std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else float("nan")
+            row[measure] = group[measure].mean()
+            row[f"{measure}_se"] = group[measure].std(ddof=1) / np.sqrt(len(group)) if len(group) > 1 else float("nan")
         rows.append(row)
-    found = pd.DataFrame(rows)
-    found["dominates"] = [_beaten(found, k) for k in range(len(found))]
-    found["frontier"] = [not _beaters(found, k) for k in range(len(found))]
-    return found
+    table = pd.DataFrame(rows)
+    table["dominates"] = [_beaten(table, k) for k in range(len(table))]
+    table["frontier"] = [not _beaters(table, k) for k in range(len(table))]
+    return table
 
 
 def _worse(found: pd.DataFrame, better: int, worse: int) -> bool:
@@ -137,7 +162,7 @@ def _worse(found: pd.DataFrame, better: int, worse: int) -> bool:
 
 
 def _beaten(found: pd.DataFrame, k: int) -> int:
-    """How many settings the k-th betters in reconstruction and Frechet distance at once."""
+    """Number of settings that the k-th beats in both reconstruction and Frechet distance."""
     return sum(_worse(found, k, other) for other in found.index)
 
 
@@ -146,7 +171,7 @@ def _beaters(found: pd.DataFrame, k: int) -> int:
 
 
 def _facts(settings: pd.DataFrame, made: Ruler, data: DataSet, options: Options) -> dict[str, Fact]:
-    own = settings.set_index("name")
+    per_name = settings.set_index("name")
     facts: dict[str, Fact] = {
         "features": made.features,
         "held_out": len(made.reference),
@@ -156,7 +181,7 @@ def _facts(settings: pd.DataFrame, made: Ruler, data: DataSet, options: Options)
         "matched": int(settings["family"].isin(PENALTIES).sum()),
     }
     for family, short in (("AE-OT", "ot"), ("AE + Gaussian", "gaussian"), ("AE + prior", "prior")):
-        facts |= {f"{short}_{m}": float(own.loc[family, m]) for m in (*MEASURES, "frechet_se", "l2_se")}
+        facts |= {f"{short}_{m}": float(per_name.loc[family, m]) for m in (*MEASURES, "frechet_se", "l2_se")}
     for family, short in (("WAE-MMD", "wae"), ("VAE", "vae")):
         facts |= _swept(settings[settings["family"] == family].sort_values("weight"), short)
     matched = settings[settings["family"].isin(PENALTIES)]
@@ -167,20 +192,20 @@ def _facts(settings: pd.DataFrame, made: Ruler, data: DataSet, options: Options)
 
 
 def _leads(runs: pd.DataFrame, settings: pd.DataFrame) -> dict[str, Fact]:
-    """How much more the best setting that matches has than AE-OT, in L2 and in Frechet distance, seed by seed."""
+    """Excess of the best setting with a penalty over AE-OT, in L2 and Frechet distance: mean and error over seeds."""
     matched = settings[settings["family"].isin(PENALTIES)]
     facts: dict[str, Fact] = {}
     for measure in ("l2", "frechet"):
         best = matched.loc[matched[measure].idxmin()]
-        own = runs[(runs["family"] == best["family"]) & (runs["weight"] == best["weight"])].set_index("seed")
-        gaps = own[measure] - runs[runs["family"] == "AE-OT"].set_index("seed")[measure]
+        best_runs = runs[(runs["family"] == best["family"]) & (runs["weight"] == best["weight"])].set_index("seed")
+        gaps = best_runs[measure] - runs[runs["family"] == "AE-OT"].set_index("seed")[measure]
         facts[f"lead_{measure}"] = float(gaps.mean())
         facts[f"lead_{measure}_se"] = float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else float("nan")
     return facts
 
 
 def _swept(own: pd.DataFrame, short: str) -> dict[str, Fact]:
-    """What a sweep shows: its best Frechet distance, and how reconstruction and samples move with the factor."""
+    """Best Frechet distance of a sweep, and the trend of reconstruction and samples with the factor."""
     best = own.loc[own["frechet"].idxmin()]
     facts: dict[str, Fact] = {f"{short}_{m}": float(best[m]) for m in ("weight", *MEASURES, "frechet_se")}
     facts[f"{short}_inner"] = bool(own["weight"].min() < best["weight"] < own["weight"].max())

@@ -50,7 +50,12 @@ class Matched(Coding):
         self.adam("autoencoder", ["encoder", "decoder"], self.config.rate, self.config.beta1)
 
     def coders(self) -> tuple[Callable[[], nn.Module], Callable[[], nn.Module]]:
-        """What builds the encoder and the decoder."""
+        """Builders of the encoder and the decoder.
+
+        Returns:
+            Functions that build the encoder, images -> codes (for kl twice as many values), and the decoder, codes ->
+            images.
+        """
         c = self.config
         outputs = c.model_copy(update={"latent": 2 * c.latent}) if c.matching == "kl" else c
         return coders(outputs, self.data.shape)[0], coders(c, self.data.shape)[1]
@@ -62,7 +67,14 @@ class Matched(Coding):
         return [Stage("autoencoder", self.step, inputs)]
 
     def coded(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Codes (R, B, latent) of a batch and the penalty (R,) on them."""
+        """Codes of a batch and the penalty on them.
+
+        Args:
+            batch: `real` images (R, B, c, h, w) in [0, 1] and Gaussian `noise` (R, B, latent).
+
+        Returns:
+            Codes (R, B, latent) and penalty (R,).
+        """
         encoded, drawn = self.encoder(batch["real"]), batch["noise"]
         if self.config.matching == "mmd":
             return encoded, mmd(encoded, drawn)
@@ -70,7 +82,14 @@ class Matched(Coding):
         return mean + deviation * drawn, gaussian(mean, deviation)
 
     def step(self, batch: dict[str, Tensor]) -> Losses:
-        """One update of both networks."""
+        """One update of both networks.
+
+        Args:
+            batch: `real` images (R, B, c, h, w) in [0, 1] and Gaussian `noise` (R, B, latent).
+
+        Returns:
+            `l2` (mean squared error) and `penalty`, each (R,).
+        """
         x = batch["real"]
         codes, penalty = self.coded(batch)
         error = (self.decoder(codes) - x).square().mean((1, 2, 3, 4))
@@ -92,13 +111,32 @@ class Transported(AEOT):
 
 
 def posterior(encoded: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation (..., latent) of a code from what the encoder gives (..., 2 latent)."""
+    """Mean and deviation of a code from the encoder's output.
+
+    Args:
+        encoded: Output of the encoder (..., 2 latent).
+
+    Returns:
+        Mean and deviation, each (..., latent); the deviation is positive by softplus.
+    """
     mean, raw = encoded.chunk(2, -1)
     return mean, 1e-6 + F.softplus(raw)
 
 
 def trained(model: Model, steps: int, what: str) -> Model:
-    """The model, of one replica, after so many steps; raises OtbenchError where its training did not end well."""
+    """Model after its training.
+
+    Args:
+        model: Untrained model of one replica; it is trained in place.
+        steps: Batches of the training.
+        what: Title for the progress bar and for errors.
+
+    Returns:
+        The same model.
+
+    Raises:
+        OtbenchError: Where the training did not end well.
+    """
     record = Trainer(model, steps, [1.0], Training(device=str(model.device)), None).run(what)
     cell = record.cells[key(model.seeds[0], 1.0)]
     if cell["status"] != "ok":
@@ -107,14 +145,30 @@ def trained(model: Model, steps: int, what: str) -> Model:
 
 
 def with_gaussian(model: Model, options: dict[str, Any]) -> Model:
-    """The autoencoder of a trained AE-OT with a Gaussian, fitted to its training codes, in place of the map."""
-    found = _taken_over(AEGaussian(AutoencoderConfig(**options), model.data, model.seeds, model.device, False), model)
-    found.laws, _ = found.fit_laws()
-    return found
+    """Autoencoder of a trained AE-OT with a Gaussian, fitted to its training codes, in place of the map.
+
+    Args:
+        model: Trained AE-OT.
+        options: Options of its autoencoder.
+
+    Returns:
+        Model that draws codes from the Gaussian.
+    """
+    control = _taken_over(AEGaussian(AutoencoderConfig(**options), model.data, model.seeds, model.device, False), model)
+    control.laws, _ = control.fit_laws()
+    return control
 
 
 def with_prior(model: Model, options: dict[str, Any]) -> Model:
-    """The autoencoder of a trained AE-OT with codes from N(0, I), which it was never told of: weight 0."""
+    """Autoencoder of a trained AE-OT with codes from N(0, I), a prior that played no part in its training (weight 0).
+
+    Args:
+        model: Trained AE-OT.
+        options: Options of its autoencoder.
+
+    Returns:
+        Model that draws codes from N(0, I).
+    """
     config = MatchedConfig(**options, weight=0.0)
     return _taken_over(Matched(config, model.data, model.seeds, model.device, False), model)
 

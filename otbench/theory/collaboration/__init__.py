@@ -62,8 +62,20 @@ class Options(BaseModel):
 
 
 def compute(options: Options, data: DataSet | None, seed: int, device: str) -> Findings:
-    """One step with every critic on every problem, and the competition on one. All on the CPU: the networks are small,
-    and their seconds stand beside those of solvers that run there.
+    """One step with every critic on every problem, and the trained generators on one.
+
+    All runs on the CPU: the networks are small, and their seconds stand beside those of solvers that run there.
+
+    Args:
+        options: What is compared, and how much of it.
+        data: Not used.
+        seed: Seed of the first repetition; the others follow by one.
+        device: Not used.
+
+    Returns:
+        Findings with the tables `steps` (a row a problem and critic), `against` (a row a way to train), `curves` (W2
+        along each training) and `halfway` (W2 along the critic network's training), and points (n, 2) float32 as
+        arrays.
     """
     warm()
     total = options.seeds * (len(PROBLEMS) + len(WAYS))
@@ -75,8 +87,8 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
         for k in range(options.seeds):
             for name in PROBLEMS:
                 keep = arrays if k == 0 and name == options.compete else {}
-                one, half = _one_step(problem(name), options, seed + k, keep)
-                rows, halfway = rows + one, halfway + half
+                step_rows, half = _one_step(problem(name), options, seed + k, keep)
+                rows, halfway = rows + step_rows, halfway + half
                 bar.update(len(rows) * total // (len(rows) + total), f"one step, {name}")
             for way in WAYS:
                 curves += _competition(way, problem(options.compete), options, seed + k, arrays if k == 0 else {})
@@ -101,37 +113,39 @@ class _Samples:
 
 def _one_step(task: Problem, options: Options, seed: int, keep: dict) -> tuple[list[dict], list[dict]]:
     """W2 before and after one step of Eq. 33 with each critic, and along the training of a network as critic."""
-    held = _Samples(task, options.points, seed)
-    said = {"problem": task.name, "seed": seed}
+    samples = _Samples(task, options.points, seed)
+    labels = {"problem": task.name, "seed": seed}
     rows = [
-        said | {"critic": "none", "seconds": 0.0} | held.score(held.fresh),
-        said | {"critic": "floor", "seconds": 0.0} | held.score(held.other),
-        said | {"critic": "training", "seconds": 0.0} | held.score(held.real),
+        labels | {"critic": "none", "seconds": 0.0} | samples.score(samples.fresh),
+        labels | {"critic": "floor", "seconds": 0.0} | samples.score(samples.other),
+        labels | {"critic": "training", "seconds": 0.0} | samples.score(samples.real),
     ]
-    for name, make in _critics(task, held, options):
+    for name, make in _critics(task, samples, options):
         began = time.process_time()
         phi = make()
         spent = time.process_time() - began
-        made = stepped(phi, held.fresh)
-        rows.append(said | {"critic": name, "seconds": spent} | held.score(made))
+        made = stepped(phi, samples.fresh)
+        rows.append(labels | {"critic": name, "seconds": spent} | samples.score(made))
         keep[f"step/{name}"] = made.astype(np.float32)
     if task.name == "translation":
         # W1's critic for a shift t is -<x, t> / |t|: its slope says where to, but not how far.
-        made = held.fresh + SHIFT / np.linalg.norm(SHIFT)
-        rows.append(said | {"critic": "w1", "seconds": 0.0} | held.score(made))
-    best = discrete(held.generated, held.real)[1]
+        made = samples.fresh + SHIFT / np.linalg.norm(SHIFT)
+        rows.append(labels | {"critic": "w1", "seconds": 0.0} | samples.score(made))
+    best = discrete(samples.generated, samples.real)[1]
     halfway = []
     began = time.process_time()
     marks = [0, *_marks(options.critic_steps)]
-    for step, phi, value in trained(held.generated, held.real, marks, options.width, options.rate, seed):
-        spent, made = time.process_time() - began, stepped(phi, held.fresh)
+    for step, phi, value in trained(samples.generated, samples.real, marks, options.width, options.rate, seed):
+        spent, made = time.process_time() - began, stepped(phi, samples.fresh)
         halfway.append(
-            said | {"step": step, "attained": value / best if best else np.nan, "seconds": spent} | held.score(made)
+            labels
+            | {"step": step, "attained": value / best if best else np.nan, "seconds": spent}
+            | samples.score(made)
         )
         keep[f"network/{step}"] = made.astype(np.float32)
     ended = {key: halfway[-1][key] for key in ("w2", "quality", "seconds")}
-    rows.append(said | {"critic": "network"} | ended)
-    keep["generated"], keep["real"] = held.fresh.astype(np.float32), held.held_out.astype(np.float32)
+    rows.append(labels | {"critic": "network"} | ended)
+    keep["generated"], keep["real"] = samples.fresh.astype(np.float32), samples.held_out.astype(np.float32)
     return rows, halfway
 
 
@@ -145,12 +159,12 @@ def _critics(task: Problem, held: _Samples, options: Options) -> Iterator[tuple[
 
 
 def _competition(way: str, task: Problem, options: Options, seed: int, keep: dict) -> list[dict]:
-    held, rows = _Samples(task, options.points, seed), []
+    samples, rows = _Samples(task, options.points, seed), []
     marks = [0, *_marks(options.steps)]
-    each = compete(way, task.generated, held.real, marks, options.width, options.rate, options.batch, seed)
+    each = compete(way, task.generated, samples.real, marks, options.width, options.rate, options.batch, seed)
     for step, pushed, spent in each:
-        made = pushed(held.fresh)
-        rows.append({"way": way, "seed": seed, "step": step, "seconds": spent} | held.score(made))
+        made = pushed(samples.fresh)
+        rows.append({"way": way, "seed": seed, "step": step, "seconds": spent} | samples.score(made))
     keep[f"trained/{way}"] = made.astype(np.float32)
     return rows
 
@@ -195,18 +209,16 @@ def _findings(
 
 def _exact(rows: pd.DataFrame, name: str) -> pd.Series:
     """W2 after one step with the exact critic, by seed: semi-discrete, or discrete where the law has no cells."""
-    held = rows[rows["problem"] == name]
-    critic = "semi-discrete" if (held["critic"] == "semi-discrete").any() else "discrete"
-    return held[held["critic"] == critic].set_index("seed")["w2"]
+    runs = rows[rows["problem"] == name]
+    critic = "semi-discrete" if (runs["critic"] == "semi-discrete").any() else "discrete"
+    return runs[runs["critic"] == critic].set_index("seed")["w2"]
 
 
 def _against(way: str, curve: pd.DataFrame, exact: pd.Series) -> dict:
-    """How a trained generator ends, and after how many steps and seconds it has caught up: means over the seeds that
-    did.
-    """
+    """Final scores of a trained generator, and the steps and seconds to catch up, means over the seeds that did."""
     caught = []
-    for seed, one in curve.groupby("seed"):
-        fine = one[one["w2"] <= NEAR * exact[seed]]
+    for seed, run in curve.groupby("seed"):
+        fine = run[run["w2"] <= NEAR * exact[seed]]
         if len(fine):
             caught.append((fine["step"].iloc[0], fine["seconds"].iloc[0]))
     last = curve[curve["step"] == curve["step"].max()]

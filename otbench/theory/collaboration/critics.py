@@ -22,21 +22,46 @@ Potential = Callable[[Tensor], Tensor]
 
 
 def stepped(phi: Potential, x: np.ndarray) -> np.ndarray:
-    """Eq. 33: x - grad phi(x) for points x (m, 2), in float64; the gradient by automatic differentiation."""
+    """Generated points after the critic's step x - grad phi(x), the gradient by automatic differentiation.
+
+    Args:
+        phi: Potential, points (m, 2) -> (m,).
+        x: Generated points (m, 2).
+
+    Returns:
+        Points (m, 2) float64.
+
+    Source: Lei et al. (2020), Eq. 33.
+    """
     at = torch.as_tensor(x, dtype=torch.float64).requires_grad_()
     gradient = torch.autograd.grad(phi(at).sum(), at)[0]
     return (at - gradient).detach().numpy()
 
 
 def halved(x: Tensor, y: Tensor) -> Tensor:
-    """The cost |x - y|^2 / 2 between all x (m, d) and y (n, d), (m, n)."""
+    """Cost |x - y|^2 / 2 between all pairs.
+
+    Args:
+        x: Points (m, d).
+        y: Points (n, d).
+
+    Returns:
+        Costs (m, n).
+    """
     return (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T) / 2
 
 
 def transformed(y: np.ndarray, psi: np.ndarray, softness: float = 0.0) -> Potential:
-    """The c-transform phi(x) = min_j |x - y_j|^2 / 2 - psi_j of a potential psi (n,) on real points y (n, d).
+    """C-transform phi(x) = min_j |x - y_j|^2 / 2 - psi_j of a potential on real points.
 
-    softness > 0: the soft minimum -eps log mean_j exp((psi_j - c) / eps), the smooth potential of entropic transport.
+    Args:
+        y: Real points (n, d).
+        psi: Potential on them (n,).
+        softness: eps > 0: the soft minimum -eps log mean_j exp((psi_j - c) / eps), the smooth potential of entropic
+            transport; 0: the minimum.
+
+    Returns:
+        Potential, points (m, d) float64 -> (m,).
     """
     y, psi = torch.as_tensor(y, dtype=torch.float64), torch.as_tensor(psi, dtype=torch.float64)
 
@@ -50,20 +75,43 @@ def transformed(y: np.ndarray, psi: np.ndarray, softness: float = 0.0) -> Potent
 
 
 def closed(optimal: Map) -> Potential:
-    """The potential of an affine optimal map T(x) = A x + b: phi(x) = |x|^2 / 2 - <x, A x> / 2 - <b, x>."""
+    """Potential of an affine optimal map T(x) = A x + b: phi(x) = |x|^2 / 2 - <x, A x> / 2 - <b, x>.
+
+    Args:
+        optimal: Map from points (m, 2) to points (m, 2), affine with symmetric A.
+
+    Returns:
+        Potential, points (m, 2) -> (m,).
+    """
     b = optimal(np.zeros((1, 2)))[0]
     a, b = torch.as_tensor(optimal(np.eye(2)) - b), torch.as_tensor(b)
     return lambda x: (x.square().sum(1) - (x @ a * x).sum(1)) / 2 - x @ b
 
 
 def semidiscrete(real: np.ndarray, source: Source) -> Potential:
-    """The exact critic between a law uniform on a square and real points (n, 2): heights by Newton."""
+    """Exact critic between a law uniform on a square and real points: heights by Newton.
+
+    Args:
+        real: Real points (n, 2).
+        source: Generated law, uniform on a square.
+
+    Returns:
+        Potential, points (m, 2) -> (m,).
+    """
     solved = solve(real, source=source)
     return transformed(real, solved.kantorovich_target)
 
 
 def discrete(generated: np.ndarray, real: np.ndarray) -> tuple[Potential, float]:
-    """The critic between two samples (n, 2) by POT's network simplex, extended by the c-transform; and W2^2 / 2."""
+    """Critic between two samples by POT's network simplex, extended by the c-transform.
+
+    Args:
+        generated: Generated points (m, 2).
+        real: Real points (n, 2).
+
+    Returns:
+        Potential, points (k, 2) -> (k,), and W2^2 / 2 between the samples.
+    """
     ot = import_ot()
     cost = ot.dist(generated, real) / 2
     value, log = ot.emd2([], [], cost, log=True, numItermax=10_000_000)
@@ -71,7 +119,16 @@ def discrete(generated: np.ndarray, real: np.ndarray) -> tuple[Potential, float]
 
 
 def entropic(generated: np.ndarray, real: np.ndarray, share: float) -> Potential:
-    """The critic of entropic transport by POT's Sinkhorn; regularisation: `share` of the mean cost."""
+    """Critic of entropic transport by POT's Sinkhorn.
+
+    Args:
+        generated: Generated points (m, 2).
+        real: Real points (n, 2).
+        share: Regularisation, as a share of the mean cost.
+
+    Returns:
+        Potential, points (k, 2) -> (k,).
+    """
     ot = import_ot()
     cost = ot.dist(generated, real) / 2
     mean = float(cost.mean())
@@ -80,7 +137,15 @@ def entropic(generated: np.ndarray, real: np.ndarray, share: float) -> Potential
 
 
 def paired(x: Tensor, y: Tensor) -> Tensor:
-    """Places (m,) in y (m, d) of the partners of x (m, d) under the exact plan for the quadratic cost, by POT."""
+    """Partners under the exact plan for the quadratic cost, by POT.
+
+    Args:
+        x: Points (m, d).
+        y: Points (m, d).
+
+    Returns:
+        Places (m,) in y of the partners of x.
+    """
     ot = import_ot()
     cost = ot.dist(x.double().numpy(), y.double().numpy())
     return torch.as_tensor(ot.emd([], [], cost).argmax(1))
@@ -99,15 +164,24 @@ class Smooth(nn.Module):
 
 
 def warm() -> None:
-    """Do once what a first training step imports and sets up, so that it is not counted with a critic's seconds."""
-    one = torch.nn.Parameter(torch.zeros(1))
-    optimiser = torch.optim.Adam([one])
-    one.square().sum().backward()
+    """Run one small training step, so that its imports and set-up are not counted in a critic's seconds."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.Adam([weight])
+    weight.square().sum().backward()
     optimiser.step()
 
 
 def dual(phi: Potential, x: Tensor, y: Tensor) -> Tensor:
-    """Kantorovich's dual value: mean of phi over x (m, 2) and of its c-transform over y (n, 2), taken over x."""
+    """Kantorovich's dual value: mean of phi over x and of its c-transform over y, the minimum taken over x.
+
+    Args:
+        phi: Potential, points (m, 2) -> (m,).
+        x: Generated points (m, 2).
+        y: Real points (n, 2).
+
+    Returns:
+        Value ().
+    """
     values = phi(x)
     return values.mean() + (halved(y, x) - values).min(1).values.mean()
 
@@ -115,12 +189,23 @@ def dual(phi: Potential, x: Tensor, y: Tensor) -> Tensor:
 def trained(
     generated: np.ndarray, real: np.ndarray, steps: list[int], width: int, rate: float, seed: int
 ) -> Iterator[tuple[int, Potential, float]]:
-    """A network as critic, ascending the dual on the two samples: at each of `steps` (rising) the step, the potential
-    so far and its dual value, a lower bound of W2^2 / 2 between the samples.
+    """Network as critic, which ascends the dual on two samples.
+
+    Args:
+        generated: Generated points (m, 2).
+        real: Real points (n, 2).
+        steps: Numbers of steps at which it is asked, rising.
+        width: Units of each of the three hidden layers.
+        rate: Learning rate of Adam.
+        seed: Seed of the initial weights.
+
+    Yields:
+        Step, potential so far (points (k, 2) -> (k,) float64), and its dual value, a lower bound of W2^2 / 2 between
+        the samples.
     """
     critic = Smooth(width, generator(seed, "collaboration/critic"))
     optimiser = torch.optim.Adam(critic.parameters(), rate)
-    x, y = (torch.as_tensor(one, dtype=torch.float32) for one in (generated, real))
+    x, y = (torch.as_tensor(sample, dtype=torch.float32) for sample in (generated, real))
     done = 0
     for last in steps:
         for _ in range(last - done):

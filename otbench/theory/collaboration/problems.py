@@ -1,4 +1,4 @@
-"""What is generated now, what is real, and, where a closed form knows it, the optimal map between them."""
+"""Generated and real measures, and the optimal map between them where it has a closed form."""
 
 from __future__ import annotations
 
@@ -38,7 +38,14 @@ class Problem:
 
 
 def problem(name: str) -> Problem:
-    """The problem of this name: translation, affine, ring or collapsed."""
+    """Problem of a name.
+
+    Args:
+        name: translation, affine, ring or collapsed.
+
+    Returns:
+        Problem with its samplers and, where there is a closed form, its optimal map.
+    """
     if name == "translation":
         return _pushed(name, f"translation by ({SHIFT[0]:g}, {SHIFT[1]:g})", lambda x: x + SHIFT)
     if name == "affine":
@@ -50,17 +57,42 @@ def problem(name: str) -> Problem:
 
 
 def square(n: int, draw: np.random.Generator) -> np.ndarray:
-    """n points uniform on [-1, 1]^2, (n, 2)."""
+    """Points uniform on [-1, 1]^2.
+
+    Args:
+        n: Number of points.
+        draw: Random stream.
+
+    Returns:
+        Points (n, 2).
+    """
     return draw.uniform(-1, 1, (n, 2))
 
 
 def modes(n: int, draw: np.random.Generator, count: int) -> np.ndarray:
-    """n points (n, 2) of the first `count` of the ring's modes."""
+    """Points of the first few of the ring's modes.
+
+    Args:
+        n: Number of points.
+        draw: Random stream.
+        count: Number of modes, drawn with equal chance.
+
+    Returns:
+        Points (n, 2).
+    """
     return TRUTH.centres[draw.integers(0, count, n)] + SIGMA * draw.standard_normal((n, 2))
 
 
 def ring(n: int, draw: np.random.Generator) -> np.ndarray:
-    """n points (n, 2) of 8 Gaussians, radius 2, standard deviation 0.1."""
+    """Points of 8 Gaussians on a circle of radius 2, standard deviation 0.1.
+
+    Args:
+        n: Number of points.
+        draw: Random stream.
+
+    Returns:
+        Points (n, 2).
+    """
     return modes(n, draw, MODES)
 
 

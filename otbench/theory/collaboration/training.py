@@ -52,11 +52,21 @@ def compete(
     batch: int,
     seed: int,
 ) -> Iterator[tuple[int, Pushed, float]]:
-    """Train a generator in one of WAYS: at each of `steps` (generator's steps, rising) the step, the generator as a map
-    of points and the processor seconds so far, of the training alone.
+    """Training of a generator against a critic; each critic network is updated 5 times a step, on fresh batches.
 
-    noise: what the generator starts from; real (n, 2): training points, drawn with replacement. Each critic network is
-    updated 5 times a step, on fresh batches.
+    Args:
+        way: How it is trained, one of WAYS.
+        noise: Sampler that the generator starts from.
+        real: Training points (n, 2), drawn with replacement.
+        steps: Numbers of the generator's steps at which it is asked, rising.
+        width: Units of each of the three hidden layers of every network.
+        rate: Learning rate of Adam, of every network.
+        batch: Points in a batch.
+        seed: Seed of the initial weights and of the batches.
+
+    Yields:
+        Step, generator so far as a map from points (m, 2) to points (m, 2) float64, and processor seconds so far, of
+        the training alone.
     """
     net = Shifted(width, generator(seed, f"collaboration/{way}/generator"))
     draw = np.random.default_rng([seed, list(WAYS).index(way)])

@@ -26,7 +26,7 @@ TITLE = "Folding in space: from a ball to solids that are not convex"
 SOURCE = "Lei et al. 2020, section 5.2 and Fig. 11; McCann's interpolation"
 DATA = False
 
-#: spacings of the target below which no jump is told from the sampling
+#: jumps of fewer spacings of the target cannot be distinguished from the sampling
 COARSE = 3.0
 #: thickness of the layer round the facets whose share of the ball measures their area
 LAYER = 0.01
@@ -62,7 +62,18 @@ class Options(BaseModel):
 
 
 def compute(options: Options, data: DataSet | None, seed: int, device: str) -> Findings:
-    """Solve for every solid, interpolate, and measure the singular set, the geodesic and what is known."""
+    """Transport to every solid, its interpolation, its singular set, and what is known of each.
+
+    Args:
+        options: What is computed, and how much of it.
+        data: Not used.
+        seed: Seed of all draws.
+        device: Where the stochastic solver runs.
+
+    Returns:
+        Findings with the tables `solids` (a row a solid) and `geodesic` (a row a solid and time), and for each solid
+        centres of cells, targets and points of the singular set (m, 3) float32 as arrays.
+    """
     from otbench.transport import solve
 
     names = [*options.solids, *(["mesh"] if options.mesh else [])]
@@ -75,14 +86,14 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
                 target.points, target.weights, "ball", options.tolerance, "stochastic", seed=seed, device=device
             )
             threshold = max(options.jump, COARSE * target.spacing)
-            found = ridge(transport, threshold, VOLUME, LAYER, options.samples, seed + 2)
-            row, centres = _measured(name, transport, target, found, seed)
+            singular = ridge(transport, threshold, VOLUME, LAYER, options.samples, seed + 2)
+            row, centres = _measured(name, transport, target, singular, seed)
             full = np.flatnonzero(~np.isnan(centres[:, 0]))
-            kept = full[_drawn_few(len(full), options.particles, seed)]
-            steps += interpolated(name, centres[kept], target.points[kept], target.weights[kept], options.times)
+            cells = full[_drawn_few(len(full), options.particles, seed)]
+            steps += interpolated(name, centres[cells], target.points[cells], target.weights[cells], options.times)
             rows.append(row | {"threshold": threshold})
-            facts |= _facts(name, row, found, transport, seed)
-            arrays |= _arrays(name, centres, target.points, found, seed)
+            facts |= _facts(name, row, singular, transport, seed)
+            arrays |= _arrays(name, centres, target.points, singular, seed)
             bar.update(k + 1, TITLES[name])
     tables = {"solids": pd.DataFrame(rows), "geodesic": pd.DataFrame(steps)}
     return Findings("folding", facts | _facts_of_paths(tables["geodesic"]), tables, arrays)
@@ -91,10 +102,21 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
 def interpolated(
     name: str, x: np.ndarray, y: np.ndarray, weights: np.ndarray, times: tuple[float, ...]
 ) -> list[dict[str, object]]:
-    """Rows, one a time: W2 from the start by linear programming beside t W2, and the least ratio of distances.
+    """W2 from the start along McCann's interpolation beside t W2, and the least ratio of distances.
 
-    x (k, 3) moves to y (k, 3) along (1 - t) x + t y. As x -> y is the gradient of a convex function, W2 grows in
-    proportion to t (McCann 1997), and no two points come nearer than 1 - t times their distance at the start.
+    Points move along (1 - t) x + t y. As x -> y is the gradient of a convex function, W2 grows in proportion to t
+    (McCann 1997), and no two points come nearer than 1 - t times their distance at the start.
+
+    Args:
+        name: Name of the solid.
+        x: Points at time 0 (k, 3).
+        y: Points at time 1 (k, 3).
+        weights: Masses (k,), in any unit.
+        times: Times in [0, 1].
+
+    Returns:
+        Rows, one a time: solid, time, `w2` (by linear programming), `straight` (t W2), `stretch` (least ratio of
+        distances to those at the start) and `bound` (1 - t).
     """
     import ot
     from scipy.spatial.distance import pdist
@@ -186,11 +208,11 @@ def _facts_of_paths(steps: pd.DataFrame) -> dict[str, object]:
 
 
 def _arrays(name: str, centres: np.ndarray, points: np.ndarray, found: Ridge, seed: int) -> dict[str, np.ndarray]:
-    kept = _drawn_few(len(found.points), SHOWN, seed)
+    rows = _drawn_few(len(found.points), SHOWN, seed)
     return {
         f"{name}/centres": centres[~np.isnan(centres[:, 0])].astype(np.float32),
         f"{name}/target": points[~np.isnan(centres[:, 0])].astype(np.float32),
-        f"{name}/ridge": found.points[kept].astype(np.float32),
-        f"{name}/jumps": found.jumps[kept].astype(np.float32),
+        f"{name}/ridge": found.points[rows].astype(np.float32),
+        f"{name}/jumps": found.jumps[rows].astype(np.float32),
         f"{name}/jumps_of_pairs": found.jumps_of_pairs.astype(np.float32),
     }

@@ -32,13 +32,24 @@ class Ridge:
 
 
 def ridge(transport: TransportMap, threshold: float, volume: float, layer: float, samples: int, seed: int) -> Ridge:
-    """The ridge of the Brenier potential, from `samples` fresh source points; volume: of the source.
+    """Ridge of the Brenier potential from fresh source points.
 
-    A source point in cell i whose second highest plane is j lies (u_i - u_j) / |y_i - y_j| from the facet between
-    them; those within `layer` of a facet, projected onto it, are spread evenly over the facets, and their share times
-    volume / (2 layer) is the facets' area, to first order in the layer.
+    A source point in cell i whose second highest plane is j lies (u_i - u_j) / |y_i - y_j| from the facet between them;
+    those within `layer` of a facet, projected onto it, are spread evenly over the facets, and their share times volume
+    / (2 layer) is the facets' area, to first order in the layer.
+
+    Args:
+        transport: Map whose facets are looked for.
+        threshold: Distance between two targets above which their facet counts as singular.
+        volume: Volume of the source.
+        layer: Largest distance of a source point from its facet.
+        samples: Number of source points.
+        seed: Seed of their draw.
+
+    Returns:
+        Facets across which the map jumps by more than the threshold.
     """
-    found, second, distance, seen = [], [], [], []
+    projected, second, distance, seen = [], [], [], []
     generator = np.random.default_rng(seed)
     y, h = transport.target, transport.heights
     first, _ = transport.groups
@@ -50,13 +61,13 @@ def ridge(transport: TransportMap, threshold: float, volume: float, layer: float
         away = ((x * step).sum(1) + h[i] - h[j]) / apart
         seen.append(np.unique(np.sort(np.stack([i, j], axis=1), axis=1), axis=0))
         near = (away < layer) & (apart > threshold)
-        found.append(x[near] - (away / apart)[near, None] * step[near])
+        projected.append(x[near] - (away / apart)[near, None] * step[near])
         second.append(np.sort(np.stack([i, j], axis=1)[near], axis=1))
         distance.append(apart[near])
     pairs = np.unique(np.concatenate(seen), axis=0)
     jumps = np.linalg.norm(y[pairs[:, 0]] - y[pairs[:, 1]], axis=1)
     above = jumps > threshold
-    points, hit = np.concatenate(found), np.unique(np.concatenate(second))
+    points, hit = np.concatenate(projected), np.unique(np.concatenate(second))
     mass = float(transport.weights[hit].sum())
     ordinary = float(jumps[~above].max()) if (~above).any() else float("nan")
     area = volume * len(points) / samples / (2 * layer)

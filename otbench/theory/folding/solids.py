@@ -35,7 +35,15 @@ _BLEND = 0.06
 
 
 def implicit(name: str, x: np.ndarray) -> np.ndarray:
-    """The implicit function of a solid at x (m, 3), negative inside; in its own units, about the origin."""
+    """Implicit function of a solid, negative inside; in its own units, about the origin.
+
+    Args:
+        name: star, hare, torus or ellipsoid.
+        x: Points (m, 3).
+
+    Returns:
+        Values (m,).
+    """
     if name == "torus":
         return np.hypot(np.hypot(x[:, 0], x[:, 2]) - RING, x[:, 1]) - 1
     if name == "ellipsoid":
@@ -52,17 +60,26 @@ def _capsule(x: np.ndarray, a: np.ndarray, b: np.ndarray, radius: float) -> np.n
 
 
 def solid(name: str, n: int, generator: np.random.Generator, mesh: str | None = None) -> Quantised:
-    """About n points (n, 3) for the uniform law on a solid; name "mesh" takes the closed mesh in the file `mesh`.
+    """Quantised uniform law on a solid.
 
     All but the ellipsoid are moved to the origin and scaled to the unit ball's volume, so that what is left to
     transport is the shape.
+
+    Args:
+        name: star, hare, torus, ellipsoid, or mesh for the closed mesh in a file.
+        n: Number of points, at most.
+        generator: Random stream.
+        mesh: Where the mesh lies; needed for the name mesh only.
+
+    Returns:
+        Points (k, 3), k <= n, with weights (k,).
     """
     if name == "mesh":
         inside, low, high = mesh_inside(mesh or "")
     else:
         inside, high = (lambda x: implicit(name, x) < 0), np.full(3, 3.3)
         low = -high
-    # First a box that fits, so that few points are drawn in vain.
+    # First a box that fits, so that few points are rejected.
     rough, _ = uniform_in(inside, low, high, 2000, generator)
     margin = 0.1 * np.ptp(rough, axis=0)
     low, high = np.maximum(low, rough.min(0) - margin), np.minimum(high, rough.max(0) + margin)
@@ -73,10 +90,16 @@ def solid(name: str, n: int, generator: np.random.Generator, mesh: str | None = 
 
 
 def mesh_inside(path: str) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray, np.ndarray]:
-    """Whether points lie in the solid that the closed mesh in a file bounds, and the corners (3,) of its box.
+    """Solid that the closed mesh in a file bounds.
 
-    Any format that trimesh reads (STL, PLY, OBJ, OFF, GLB, ...). Raises OtbenchError where trimesh is missing, or the
-    file is missing, no mesh, or not watertight.
+    Args:
+        path: Where the mesh lies, in any format that trimesh reads (STL, PLY, OBJ, OFF, GLB, ...).
+
+    Returns:
+        Function from points (m, 3) to whether each lies inside (m,), and the corners (3,) and (3,) of the solid's box.
+
+    Raises:
+        OtbenchError: Where trimesh or rtree is missing, or the file is missing, no mesh, or not watertight.
     """
     try:
         import rtree  # noqa: F401
@@ -88,14 +111,14 @@ def mesh_inside(path: str) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarr
     if not Path(path).is_file():
         raise OtbenchError(f"folding: no file '{path}'; expected a closed mesh (STL, PLY, OBJ, OFF, ...)")
     try:
-        found = trimesh.load(path, force="mesh")
+        mesh = trimesh.load(path, force="mesh")
     except Exception as error:  # Each format's reader raises its own.
         raise OtbenchError(
             f"folding: {path} is no mesh that trimesh reads ({type(error).__name__}: {error})"
         ) from error
-    if not isinstance(found, trimesh.Trimesh) or not len(found.faces):
+    if not isinstance(mesh, trimesh.Trimesh) or not len(mesh.faces):
         raise OtbenchError(f"folding: {path} holds no triangles; expected a closed mesh")
-    if not found.is_watertight:
+    if not mesh.is_watertight:
         raise OtbenchError(f"folding: {path} is not watertight; expected a mesh whose every edge has two faces")
-    low, high = (np.asarray(corner, float) for corner in found.bounds)
-    return found.contains, low, high
+    low, high = (np.asarray(corner, float) for corner in mesh.bounds)
+    return mesh.contains, low, high

@@ -52,29 +52,40 @@ class Options(BaseModel):
 
 
 def compute(options: Options, data: DataSet | None, seed: int, device: str) -> Findings:
-    """Train autoencoders with a latent plane, and measure it under the deterministic and the stochastic metric.
+    """Geometry of latent planes of trained autoencoders, under the deterministic and the stochastic metric.
 
-    tables: `distances` (a row a seed and distance), `paths` (a row a pair and metric, first seed). arrays: maps, codes,
-    curves, decoded images. Raises OtbenchError where the images have no labels or not the classes asked for.
+    Args:
+        options: What is trained, and how much is measured.
+        data: Images with labels.
+        seed: Seed of the first autoencoder; the others follow by one.
+        device: Where to train; all is measured on the CPU.
+
+    Returns:
+        Findings with the tables `distances` (a row a seed and distance) and `paths` (a row a pair and metric, first
+        seed), and as arrays maps, codes, curves and decoded images.
+
+    Raises:
+        OtbenchError: Where the images have no labels or not the classes asked for, or a count of neighbours is out of
+            range.
     """
     assert data is not None
     labels, held_labels = _labels(data, "train", options.train), _labels(data, "test", options.test)
     classes = _classes(data, options)
     if max(options.neighbour_counts) > len(labels) or min(options.neighbour_counts) < 1:
         raise OtbenchError(f"latent geometry: neighbour_counts must be 1 to {len(labels)}, the training images")
-    images, held = flat(data.train[: options.train]), flat(data.test[: options.test])
+    images, held_images = flat(data.train[: options.train]), flat(data.test[: options.test])
     recipe = Recipe(
         options.hidden, options.epochs, options.batch, options.floor, options.centres, options.precision_steps
     )
     rows, compared, findings = [], [], None
     with one_torch_thread():
         for replica in range(options.seeds):
-            trained = train(images, held, recipe, seed + replica, device)
+            trained = train(images, held_images, recipe, seed + replica, device)
             metrics = trained.metrics()
             joined = far.graphs(trained, metrics, options.resolution, options.neighbours)
-            found = far.distances(trained, joined, images, held)
-            rows += _scores(found, labels, held_labels, classes, options, seed + replica, trained)
-            between = {name: of[:, len(images) :] for name, of in found.items()}
+            distances = far.distances(trained, joined, images, held_images)
+            rows += _scores(distances, labels, held_labels, classes, options, seed + replica, trained)
+            between = {name: of[:, len(images) :] for name, of in distances.items()}
             compared.append(_compared(between, held_labels, classes))
             if findings is None:
                 findings = _first(trained, metrics, joined, held_labels, options, seed)
@@ -84,7 +95,7 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
                 _example(findings, trained, between, held_labels, classes, seed + replica)
     assert findings is not None
     table = pd.DataFrame(rows)
-    facts: dict[str, Fact] = {"seeds": options.seeds, "train": len(images), "test": len(held)}
+    facts: dict[str, Fact] = {"seeds": options.seeds, "train": len(images), "test": len(held_images)}
     facts |= {"class_a": options.classes[0], "class_c": options.classes[1], **_summed(table, compared, options)}
     return Findings("latent-geometry", facts | findings.facts, findings.tables | {"distances": table}, findings.arrays)
 
@@ -115,7 +126,7 @@ def _scores(
     seed: int,
     trained: Trained,
 ) -> list[dict[str, float | str]]:
-    """A row a distance: parts of triples that it is right about, accuracy of its nearest neighbours."""
+    """A row a distance: share of triples that it ranks rightly, accuracy of its nearest neighbours."""
     rows = []
     for name in far.DISTANCES:
         between = found[name][:, len(labels) :]
@@ -136,16 +147,16 @@ def _scores(
 
 
 def _compared(between: dict[str, np.ndarray], labels: np.ndarray, classes: tuple[int, int]) -> dict[str, float]:
-    """On how many triples one distance is right and another wrong; rank correlation of geodesic with Euclidean."""
+    """Triples on which one distance is right and another wrong; rank correlations of geodesic with Euclidean."""
     good = {name: far.right(of, labels, *classes) for name, of in between.items()}
-    told: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for geodesic in ("deterministic", "stochastic"):
         for euclidean in ("latent", "decoded"):
-            told[f"{geodesic}_mends_{euclidean}"] = int((good[geodesic] & ~good[euclidean]).sum())
-            told[f"{geodesic}_breaks_{euclidean}"] = int((~good[geodesic] & good[euclidean]).sum())
+            numbers[f"{geodesic}_mends_{euclidean}"] = int((good[geodesic] & ~good[euclidean]).sum())
+            numbers[f"{geodesic}_breaks_{euclidean}"] = int((~good[geodesic] & good[euclidean]).sum())
         upper = np.triu_indices(len(labels), 1)
-        told[f"{geodesic}_rank"] = float(spearmanr(between[geodesic][upper], between["latent"][upper]).statistic)
-    return told
+        numbers[f"{geodesic}_rank"] = float(spearmanr(between[geodesic][upper], between["latent"][upper]).statistic)
+    return numbers
 
 
 def _summed(table: pd.DataFrame, compared: list[dict[str, float]], options: Options) -> dict[str, Fact]:
@@ -167,7 +178,7 @@ def _summed(table: pd.DataFrame, compared: list[dict[str, float]], options: Opti
     for name in far.DISTANCES:
         facts[f"wrong_{name}"] = int(table.loc[table["distance"] == name, "wrong"].sum())
     for key in compared[0]:
-        values = [one[key] for one in compared]
+        values = [numbers[key] for numbers in compared]
         facts[key] = float(np.mean(values)) if key.endswith("_rank") else int(np.sum(values))
     return facts
 
@@ -180,7 +191,7 @@ def _first(
     options: Options,
     seed: int,
 ) -> Findings:
-    """What is shown of the first seed: maps, geodesics, images along them."""
+    """Maps, geodesics and images along them, of the first seed."""
     facts, arrays = _maps(trained, metrics, options.map)
     pairs = near.chosen(labels, trained.test_codes, options.pairs, np.random.default_rng(seed))
     solvers = near.Solvers(options.tolerance, options.nodes, options.iterations)
@@ -188,10 +199,10 @@ def _first(
     facts |= _path_facts(solved.lengths, solved.curves, trained)
     arrays |= {f"curve_{name}": curves.astype(np.float32) for name, curves in solved.curves.items()}
     stochastic = solved.lengths[solved.lengths["metric"] == "stochastic"].reset_index(drop=True)
-    shown = int((stochastic["straight"] / stochastic["energy"]).argmax())
-    facts["shown"] = shown + 1
+    pair = int((stochastic["straight"] / stochastic["energy"]).argmax())
+    facts["shown"] = pair + 1
     for name, curves in solved.curves.items():
-        points = torch.from_numpy(curves[shown].copy())
+        points = torch.from_numpy(curves[pair].copy())
         if name != "straight":
             points = refined(metrics[name], points, 10 * FRAMES - 9)
         frames = points[np.linspace(0, len(points) - 1, FRAMES).round().astype(int)].numpy()
@@ -244,7 +255,7 @@ def _maps(trained: Trained, metrics: dict[str, Metric], points: int) -> tuple[di
 
 
 def _path_facts(lengths: pd.DataFrame, curves: dict[str, np.ndarray], trained: Trained) -> dict[str, Fact]:
-    """What the three ways agree on, what the straight line costs, and how far from the codes each way leads."""
+    """Agreement of the three ways, cost of the straight line, and distance of each way from the codes."""
     facts: dict[str, Fact] = {"pairs": len(curves["straight"])}
     facts |= {f"away_{name}": near.emptiness(of, trained.codes) for name, of in curves.items()}
     for name, rows in lengths.groupby("metric"):

@@ -22,7 +22,14 @@ MARGIN = 0.08
 
 
 def box(trained: Trained) -> tuple[np.ndarray, np.ndarray]:
-    """The corners (2,) and (2,) of the part of the latent plane that is looked at: all codes and a margin."""
+    """Corners of the part of the latent plane that is looked at: all codes and a margin.
+
+    Args:
+        trained: Autoencoder with its codes.
+
+    Returns:
+        Lowest and highest corner, each (2,).
+    """
     codes = np.concatenate([trained.codes, trained.test_codes])
     low, high = codes.min(axis=0), codes.max(axis=0)
     margin = MARGIN * (high - low).max()
@@ -30,7 +37,17 @@ def box(trained: Trained) -> tuple[np.ndarray, np.ndarray]:
 
 
 def graphs(trained: Trained, metrics: dict[str, Metric], resolution: int, neighbours: int) -> dict[str, LatentGraph]:
-    """A graph a metric: grid nodes first, then training codes, then test codes."""
+    """Graph of every metric on grid nodes, training codes and test codes.
+
+    Args:
+        trained: Autoencoder with its codes.
+        metrics: Metrics by name.
+        resolution: Nodes along each side of the grid.
+        neighbours: Nearest neighbours that a node is joined to.
+
+    Returns:
+        Graphs by the metric's name; grid nodes come first, then training codes, then test codes.
+    """
     spaced = grid(*box(trained), resolution)
     nodes = np.concatenate([spaced, trained.codes, trained.test_codes])
     return {name: latent_graph(metric, nodes, neighbours, len(spaced)) for name, metric in metrics.items()}
@@ -39,29 +56,45 @@ def graphs(trained: Trained, metrics: dict[str, Metric], resolution: int, neighb
 def distances(
     trained: Trained, joined: dict[str, LatentGraph], train: np.ndarray, test: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Distances (n_test, n_train + n_test), by name, from the test codes to the training and test codes.
+    """Distances from the test codes to the training and test codes, by every kind of DISTANCES.
 
-    train, test: the images (n, pixels). Geodesic ones are shortest paths through the graphs.
+    Args:
+        trained: Autoencoder with its codes.
+        joined: Graphs by the metric's name, from `graphs`.
+        train: Training images (n_train, pixels), grey values in [0, 1].
+        test: Test images (n_test, pixels), grey values in [0, 1].
+
+    Returns:
+        Distances (n_test, n_train + n_test) by name; geodesic ones are shortest paths through the graphs.
     """
     codes = np.concatenate([trained.codes, trained.test_codes])
     decoded = trained.images(codes)
     n = len(trained.test_codes)
-    found = {
+    by_name = {
         "latent": cdist(trained.test_codes, codes),
         "decoded": cdist(decoded[-n:], decoded),
         "image": cdist(test, np.concatenate([train, test])),
     }
     for name, graph in joined.items():
         nodes = np.arange(len(graph.nodes) - len(codes), len(graph.nodes))
-        found[name] = graph.distances(nodes[-n:], nodes)
-    return found
+        by_name[name] = graph.distances(nodes[-n:], nodes)
+    return by_name
 
 
 def right(between: np.ndarray, labels: np.ndarray, same: int, other: int) -> np.ndarray:
-    """Whether d(A, B) < d(B, C), for every ordered pair A, B of class `same` and every C of class `other`.
+    """Whether d(A, B) < d(B, C), for every ordered pair A, B of one class and every C of another.
 
-    between (n, n); labels (n,). Returns bool (pairs, others); a pair is (A, B), A not B, in the order of `pairs_of`.
-    Raises OtbenchError where a class has too few.
+    Args:
+        between: Distances (n, n) between the test codes.
+        labels: Classes (n,).
+        same: Class of A and B.
+        other: Class of C.
+
+    Returns:
+        Booleans (pairs, others); a pair is (A, B), A not B, in the order of `pairs_of`.
+
+    Raises:
+        OtbenchError: Where the first class has fewer than two members or the other none.
     """
     a, b = pairs_of(labels, same)
     others = np.flatnonzero(labels == other)
@@ -71,14 +104,30 @@ def right(between: np.ndarray, labels: np.ndarray, same: int, other: int) -> np.
 
 
 def pairs_of(labels: np.ndarray, same: int) -> tuple[np.ndarray, np.ndarray]:
-    """All ordered pairs of places of a class, as two arrays."""
+    """All ordered pairs of members of a class.
+
+    Args:
+        labels: Classes (n,).
+        same: Class of both.
+
+    Returns:
+        Places of the first and of the second of each pair, each (pairs,).
+    """
     members = np.flatnonzero(labels == same)
     a, b = (axis.ravel() for axis in np.meshgrid(members, members, indexing="ij"))
     return a[a != b], b[a != b]
 
 
 def right_over_classes(between: np.ndarray, labels: np.ndarray) -> float:
-    """The part of all triples with d(A, B) < d(B, C), A and B of one class, C of another; mean over classes of A."""
+    """Share of triples with d(A, B) < d(B, C), A and B of one class, C of another.
+
+    Args:
+        between: Distances (n, n) between the test codes.
+        labels: Classes (n,).
+
+    Returns:
+        Mean over the classes of A.
+    """
     parts = []
     for same in np.unique(labels):
         a, b = pairs_of(labels, same)
@@ -89,7 +138,17 @@ def right_over_classes(between: np.ndarray, labels: np.ndarray) -> float:
 
 
 def accuracy(to_train: np.ndarray, train_labels: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """Part of the rows of `to_train` (n, n_train) whose k nearest training codes vote for the right class."""
+    """Accuracy of k-nearest-neighbour classification by a distance.
+
+    Args:
+        to_train: Distances (n, n_train) to the training codes.
+        train_labels: Classes of the training codes (n_train,).
+        labels: True classes (n,).
+        k: Number of neighbours that vote.
+
+    Returns:
+        Share of the rows that are classified rightly.
+    """
     from sklearn.neighbors import KNeighborsClassifier
 
     votes = KNeighborsClassifier(k, metric="precomputed", algorithm="brute")
@@ -98,19 +157,27 @@ def accuracy(to_train: np.ndarray, train_labels: np.ndarray, labels: np.ndarray,
 
 
 def example(found: dict[str, np.ndarray], labels: np.ndarray, classes: tuple[int, int]) -> tuple[int, int, int] | None:
-    """The triple A, B, C on which both Euclidean distances of codes are most wrong and both geodesic ones are right.
+    """Triple A, B, C on which both Euclidean distances of codes are wrong and both geodesic ones are right.
 
-    It is the one that the latent Euclidean distance ranks worst; where no triple has both, the stochastic geodesic and
-    the latent distance alone count; None where there is none such.
+    Of all such triples it is the one that the latent Euclidean distance ranks worst. Where there is none, the
+    stochastic geodesic and the latent distance alone count.
+
+    Args:
+        found: Distances (n, n) between the test codes, by name.
+        labels: Classes (n,).
+        classes: Class of A and B, and class of C.
+
+    Returns:
+        Places of A, B and C; None where no triple meets either condition.
     """
     a, b = pairs_of(labels, classes[0])
     others = np.flatnonzero(labels == classes[1])
     good = {name: right(between, labels, *classes) for name, between in found.items()}
     strict = good["stochastic"] & good["deterministic"] & ~good["latent"] & ~good["decoded"]
-    wanted = strict if strict.any() else good["stochastic"] & ~good["latent"]
-    if not wanted.any():
+    candidates = strict if strict.any() else good["stochastic"] & ~good["latent"]
+    if not candidates.any():
         return None
     between = found["latent"]
-    margin = np.where(wanted, between[a, b][:, None] / np.maximum(between[b][:, others], 1e-12), -np.inf)
+    margin = np.where(candidates, between[a, b][:, None] / np.maximum(between[b][:, others], 1e-12), -np.inf)
     pair, other = np.unravel_index(int(margin.argmax()), margin.shape)
     return int(a[pair]), int(b[pair]), int(others[other])

@@ -45,7 +45,17 @@ class Paths:
 
 
 def chosen(labels: np.ndarray, codes: np.ndarray, pairs: int, generator: np.random.Generator) -> np.ndarray:
-    """So many pairs (pairs, 2) of places of codes: random, further apart than the median, every other of one class."""
+    """Random pairs of codes, further apart than the median, every other of one class.
+
+    Args:
+        labels: Classes (n,).
+        codes: Codes (n, 2).
+        pairs: Number of pairs, at most.
+        generator: Random stream.
+
+    Returns:
+        Places of the two codes of each pair (pairs, 2).
+    """
     drawn = generator.integers(0, len(codes), size=(4000, 2))
     apart = np.linalg.norm(codes[drawn[:, 0]] - codes[drawn[:, 1]], axis=1)
     same = labels[drawn[:, 0]] == labels[drawn[:, 1]]
@@ -65,10 +75,20 @@ def paths(
     pairs: np.ndarray,
     solvers: Solvers,
 ) -> Paths:
-    """Geodesics between pairs (pairs, 2) of test codes under every metric, in every way.
+    """Geodesics between pairs of test codes under every metric, in every way.
 
     The graph's path starts the energy, as the straight line does, and the shorter of the two is kept; that starts one
-    boundary-value solve, and the straight line another, as in Arvanitidis et al. 2018.
+    boundary-value solve, and the straight line another, as in Arvanitidis et al. (2018).
+
+    Args:
+        trained: Autoencoder with its codes.
+        metrics: Metrics by name.
+        joined: Graphs by the metric's name.
+        pairs: Places of test codes (pairs, 2).
+        solvers: How far the solvers go.
+
+    Returns:
+        Lengths, a row a pair and metric, and the curves.
     """
     rows, curves = [], {name: [] for name in ("straight", *metrics)}
     total = len(pairs) * len(metrics)
@@ -81,7 +101,7 @@ def paths(
                 rows.append({"pair": number + 1, "metric": name, **row})
                 curves[name].append(curve)
                 bar.update(len(rows))
-    return Paths(pd.DataFrame(rows), {name: np.stack(found) for name, found in curves.items()})
+    return Paths(pd.DataFrame(rows), {name: np.stack(parts) for name, parts in curves.items()})
 
 
 def _solved(
@@ -92,11 +112,11 @@ def _solved(
     rough = geodesic_graph(metric, graph, start, end, smooth=False)
     smooth = geodesic_graph(metric, graph, start, end)
     starts = (smooth.curve, None)
-    energies = [geodesic_energy(metric, start, end, guess=one, iterations=solvers.iterations) for one in starts]
-    best = min(energies, key=lambda one: one.length)
+    energies = [geodesic_energy(metric, start, end, guess=guess, iterations=solvers.iterations) for guess in starts]
+    best = min(energies, key=lambda path: path.length)
     polished = geodesic_bvp(metric, start, end, best.curve, NODES, solvers.tolerance, solvers.nodes)
     plain = geodesic_bvp(metric, start, end, None, 30, solvers.tolerance, solvers.nodes)
-    shortest = min((best, polished) if polished.converged else (best,), key=lambda one: one.length)
+    shortest = min((best, polished) if polished.converged else (best,), key=lambda path: path.length)
     row = {
         "straight": line,
         "graph": rough.length,
@@ -110,13 +130,29 @@ def _solved(
 
 
 def uneven(metric: Metric, curve: np.ndarray) -> float:
-    """The standard deviation of the speed of a curve (T, 2) over its mean, at equal times; 0 for a geodesic."""
+    """Unevenness of a curve's speed at equal times; 0 for a geodesic.
+
+    Args:
+        metric: Metric of the latent plane.
+        curve: Points (T, 2) at equal times.
+
+    Returns:
+        Standard deviation of the speed over its mean.
+    """
     points = torch.from_numpy(np.ascontiguousarray(curve))
     steps = torch.stack([curve_length(metric, points[i : i + 2]) for i in range(len(points) - 1)])
     return float(steps.std() / steps.mean())
 
 
 def emptiness(curves: np.ndarray, codes: np.ndarray) -> float:
-    """Mean distance in the latent plane from points of curves (pairs, T, 2) to the nearest training code (n, 2)."""
+    """Distance in the latent plane from curves to the training codes.
+
+    Args:
+        curves: Points (pairs, T, 2).
+        codes: Training codes (n, 2).
+
+    Returns:
+        Mean over the points of the distance to the nearest code.
+    """
     away, _ = cKDTree(codes).query(curves.reshape(-1, 2))
     return float(away.mean())

@@ -48,20 +48,50 @@ class Vae(nn.Module):
         self.spread = Perceptron(2, hidden, pixels, generator)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance (n, 2) of the codes of images x (n, pixels)."""
+        """Mean and log-variance of the codes.
+
+        Args:
+            x: Images (n, pixels), grey values in [0, 1].
+
+        Returns:
+            Mean and log-variance, each (n, 2).
+        """
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
         return mean, log_variance
 
     def mean(self, z: Tensor) -> Tensor:
-        """The mean image (n, pixels), grey values in [0, 1], at codes z (n, 2)."""
+        """Mean image at codes.
+
+        Args:
+            z: Codes (n, 2).
+
+        Returns:
+            Images (n, pixels), grey values in [0, 1].
+        """
         return self.decoder(z).sigmoid()
 
     def log_variance(self, z: Tensor) -> Tensor:
-        """The log-variance (n, pixels) of grey values at codes z (n, 2), above the floor."""
+        """Log-variance of grey values at codes, above the floor.
+
+        Args:
+            z: Codes (n, 2).
+
+        Returns:
+            Log-variances (n, pixels).
+        """
         return torch.logaddexp(self.spread(z), torch.tensor(self.floor, dtype=z.dtype, device=z.device))
 
     def loss(self, x: Tensor, noise: Tensor, weight: float) -> Tensor:
-        """The negative evidence bound an image, its KL term weighed, of images x (n, pixels); noise (n, 2)."""
+        """Negative evidence bound of images, its KL term weighted.
+
+        Args:
+            x: Images (n, pixels), grey values in [0, 1].
+            noise: Standard normal noise (n, 2).
+            weight: Weight of the KL term.
+
+        Returns:
+            Mean over the images ().
+        """
         mean, log_variance = self.encode(x)
         z = mean + noise * (log_variance / 2).exp()
         spread = self.log_variance(z)
@@ -85,7 +115,11 @@ class Trained:
     reconstruction: float
 
     def metrics(self) -> dict[str, Metric]:
-        """The deterministic and the stochastic metric."""
+        """Deterministic and stochastic metric of the latent plane.
+
+        Returns:
+            Metrics by name, `deterministic` and `stochastic`: codes (n, 2) -> (n, 2, 2).
+        """
         mean, deviation = self.vae.mean, self.precision.deviation
         return {
             "deterministic": lambda z: pullback(mean, z),
@@ -93,13 +127,27 @@ class Trained:
         }
 
     def images(self, z: np.ndarray) -> np.ndarray:
-        """Mean images (n, pixels) at codes z (n, 2)."""
+        """Mean images at codes.
+
+        Args:
+            z: Codes (n, 2).
+
+        Returns:
+            Images (n, pixels) float64, grey values in [0, 1].
+        """
         with torch.no_grad():
             return self.vae.mean(torch.from_numpy(np.asarray(z, dtype=np.float64))).numpy()
 
 
 def flat(images: np.ndarray) -> np.ndarray:
-    """Images uint8 (n, c, h, w) as grey values in [0, 1] (n, pixels) float64."""
+    """Images as grey values.
+
+    Args:
+        images: Images (n, c, h, w) uint8.
+
+    Returns:
+        Grey values in [0, 1], (n, pixels) float64.
+    """
     return images.reshape(len(images), -1).astype(np.float64) / 255
 
 
@@ -116,9 +164,19 @@ class Recipe:
 
 
 def train(train: np.ndarray, test: np.ndarray, recipe: Recipe, seed: int, device: str) -> Trained:
-    """Train the autoencoder on images (n, pixels), then fit the precision network to its variance at the codes.
+    """Autoencoder trained on images, with the precision network fitted to its variance at the codes.
 
-    Adam 1e-3, weight decay 1e-7 and the ramp of the KL term are those of Arvanitidis et al. 2018.
+    Adam 1e-3, weight decay 1e-7 and the ramp of the KL term are those of Arvanitidis et al. (2018).
+
+    Args:
+        train: Training images (n, pixels), grey values in [0, 1].
+        test: Test images (m, pixels), grey values in [0, 1].
+        recipe: How it is trained.
+        seed: Seed of the initial weights, the order of the images and the noise.
+        device: Where to train.
+
+    Returns:
+        Autoencoder in float64 on the CPU, with the codes of both sets.
     """
     draws = torch.Generator().manual_seed(seed)
     vae = Vae(train.shape[1], recipe.hidden, recipe.floor, draws).to(device)
@@ -136,8 +194,8 @@ def train(train: np.ndarray, test: np.ndarray, recipe: Recipe, seed: int, device
             bar.update(epoch + 1, f"loss {loss.item():.1f}")
     vae = copy.deepcopy(vae).double().cpu().eval().requires_grad_(False)
     with torch.no_grad():
-        codes, held = (vae.encode(torch.from_numpy(images))[0] for images in (train, test))
+        codes, test_codes = (vae.encode(torch.from_numpy(images))[0] for images in (train, test))
         spread = vae.log_variance(codes).numpy()
-        error = float((vae.mean(held) - torch.from_numpy(test)).square().mean())
+        error = float((vae.mean(test_codes) - torch.from_numpy(test)).square().mean())
     precision = fit_precision(codes.numpy(), spread, recipe.centres, recipe.steps, seed=seed)
-    return Trained(vae, precision, codes.numpy(), held.numpy(), error)
+    return Trained(vae, precision, codes.numpy(), test_codes.numpy(), error)

@@ -101,28 +101,53 @@ class Judge:
     real: dict[str, np.ndarray]
 
     def w1(self, images: np.ndarray) -> float:
-        """Exact W1 between uint8 images and the held-out ones, Euclidean, values in [0, 1]."""
+        """Exact W1 between images and the held-out ones, Euclidean, values in [0, 1].
+
+        Args:
+            images: Images (n, c, h, w) uint8.
+
+        Returns:
+            Distance in units of the grey values.
+        """
         distances = np.sqrt(cost(flat(self.held), flat(images)))
         return float(import_ot().emd2([], [], distances, numItermax=1_000_000))
 
     def frechet(self, images: np.ndarray) -> float:
-        """Frechet distance from the held-out images in principal components of the training images."""
+        """Frechet distance from the held-out images in principal components of the training images.
+
+        Args:
+            images: Images (n, c, h, w) uint8.
+
+        Returns:
+            Distance.
+        """
         return frechet(self.real, statistics(self.extract(images)))
 
 
 def compute(options: Options, data: DataSet, seed: int, device: str) -> Findings:
-    """Train every game for every seed and measure it along its training.
+    """Losses and quality along the training of every game, for every seed.
 
-    Tables: `correlations` (a row a game), `checkpoints` (a row a checkpoint of a training). Arrays: `sheets` (losses,
-    generators, fractions, images, c, h, w) uint8 of the first seed, `fractions`, and the measures, each (losses,
-    generators, seeds, checkpoints), with the generator's updates as `steps`.
+    Args:
+        options: The games and what is measured of them.
+        data: Images.
+        seed: Seed of the first training of each game; the others follow by one.
+        device: Where to train.
+
+    Returns:
+        Findings with the tables `correlations` (a row a game) and `checkpoints` (a row a checkpoint of a training), and
+        as arrays `sheets` (losses, generators, fractions, images, c, h, w) uint8 of the first seed, `fractions`, the
+        measures, each (losses, generators, seeds, checkpoints), and the generator's updates at the checkpoints as
+        `steps`.
+
+    Raises:
+        OtbenchError: Where a fraction of `sheets` lies outside (0, 1].
     """
     if any(not 0 < f <= 1 for f in options.sheets):
         raise OtbenchError(f"theory meaningful-loss: sheets must be fractions in (0, 1], got {options.sheets}")
     configure_torch(device)
     o, made = options, judge(data, options.samples, seed)
     marks = np.round(np.linspace(0, 1, o.checkpoints + 1)[1:], 6).tolist()
-    found = np.zeros((len(MEASURES), len(LOSSES), len(GENERATORS), o.seeds, o.checkpoints))
+    measures = np.zeros((len(MEASURES), len(LOSSES), len(GENERATORS), o.seeds, o.checkpoints))
     sheets = []
     for i, loss in enumerate(LOSSES):
         for j, name in enumerate(GENERATORS):
@@ -130,11 +155,11 @@ def compute(options: Options, data: DataSet, seed: int, device: str) -> Findings
                 model, states = played(o, data, loss, name, seed + k, device, sorted({*marks, *o.sheets}))
                 for m, mark in enumerate(marks):
                     model.load(states[mark])
-                    found[:, i, j, k, m] = measured(model, made, loss, o)
+                    measures[:, i, j, k, m] = measured(model, made, loss, o)
                 if k == 0:
                     sheets += [sampled(model, states[f], o.shown) for f in o.sheets]
     shape = (len(LOSSES), len(GENERATORS), len(o.sheets))
-    arrays = dict(zip(MEASURES, found, strict=True))
+    arrays = dict(zip(MEASURES, measures, strict=True))
     arrays |= {"steps": np.array(marks) * o.steps, "fractions": np.array(o.sheets)}
     arrays["sheets"] = np.stack(sheets).reshape(*shape, *sheets[0].shape)
     correlated = correlations(arrays)
@@ -143,19 +168,41 @@ def compute(options: Options, data: DataSet, seed: int, device: str) -> Findings
 
 
 def judge(data: DataSet, most: int, seed: int) -> Judge:
-    """The measures of quality on at most so many held-out images."""
+    """Measures of quality on held-out images.
+
+    Args:
+        data: Images.
+        most: Number of held-out images, at most.
+        seed: Seed of the principal components and of the training images that are chosen.
+
+    Returns:
+        Held-out images, as many training images, and what distances are taken in.
+    """
     extract, _ = principal(data.train, seed)
-    held = data.reference[:most]
-    rows = np.random.default_rng(seed).permutation(len(data.train))[: len(held)]
-    return Judge(held, data.train[rows], extract, statistics(extract(held)))
+    reference = data.reference[:most]
+    rows = np.random.default_rng(seed).permutation(len(data.train))[: len(reference)]
+    return Judge(reference, data.train[rows], extract, statistics(extract(reference)))
 
 
 def played(
     options: Options, data: DataSet, loss: str, name: str, seed: int, device: str, marks: list[float]
 ) -> tuple[Critics | Discriminators, dict[float, dict[str, Tensor]]]:
-    """The game of a loss and a generator, and its networks' state at each fraction of the training.
+    """Game of a loss and a generator, trained, with its networks along the training.
 
-    Raises OtbenchError where the training diverged.
+    Args:
+        options: Sizes, rates and budget.
+        data: Images.
+        loss: One of LOSSES.
+        name: Generator, one of GENERATORS.
+        seed: Seed of the training.
+        device: Where to train.
+        marks: Fractions of the training at which the networks are kept.
+
+    Returns:
+        Model of one replica, and the state of its networks by fraction: tensors (1, ...) by name.
+
+    Raises:
+        OtbenchError: Where the training diverged.
     """
     o, adversarial = options, loss == "Wasserstein"
     rate = o.critic_rate if adversarial else o.discriminator_rate
@@ -177,18 +224,37 @@ def played(
     for cell in record.cells.values():
         if cell["status"] != "ok":
             raise OtbenchError(f"theory meaningful-loss, {what}: expected to train well, but {cell['message']}")
-    held = {mark: record.snapshots[key(seed, mark)] for mark in marks}
-    return model, {mark: {n: v.unsqueeze(0) for n, v in state.items()} for mark, state in held.items()}
+    snapshots = {mark: record.snapshots[key(seed, mark)] for mark in marks}
+    return model, {mark: {n: v.unsqueeze(0) for n, v in state.items()} for mark, state in snapshots.items()}
 
 
 def sampled(model: Model, state: dict[str, Tensor], n: int) -> np.ndarray:
-    """n samples, uint8, of a checkpoint; the noise is the same at each."""
+    """Samples of a checkpoint; the noise is the same at each.
+
+    Args:
+        model: Model, which is set to the checkpoint's state.
+        state: State of its networks.
+        n: Number of samples.
+
+    Returns:
+        Images (n, c, h, w) uint8.
+    """
     model.load(state)
     return as_bytes(model.draw(n, [generator(model.seeds[0], "samples")])[0])
 
 
 def measured(model: Critics | Discriminators, made: Judge, loss: str, options: Options) -> list[float]:
-    """The measures of `MEASURES`, in order, of a model that is not changed; no slope of a discriminator (NaN)."""
+    """Measures of a model as it stands; the model is not changed.
+
+    Args:
+        model: Model of one replica.
+        made: What quality is measured against.
+        loss: One of LOSSES.
+        options: Numbers of samples and of the judge's steps.
+
+    Returns:
+        The measures of MEASURES, in order; the slope of a discriminator is NaN.
+    """
     drawn = model.draw(options.samples, [generator(model.seeds[0], "samples")])[0]
     images = as_bytes(drawn)
     real, train = (as_floats(torch.from_numpy(part).to(model.device)) for part in (made.held, made.train))
@@ -198,25 +264,39 @@ def measured(model: Critics | Discriminators, made: Judge, loss: str, options: O
     if loss == "Wasserstein":
         slope = steepest(asked, real[:SEGMENTS], drawn[:SEGMENTS], POINTS)
     fake = scores(asked, drawn)
-    own = [estimate(scores(asked, part), fake) for part in (real, train)]
+    estimates = [estimate(scores(asked, part), fake) for part in (real, train)]
     standing = model.discriminator
     as_is = estimate(scores(standing, real), scores(standing, drawn))
-    return [*own, as_is, slope, made.w1(images), made.frechet(images)]
+    return [*estimates, as_is, slope, made.w1(images), made.frechet(images)]
 
 
 def ranked(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation; NaN where either is constant or has no value."""
+    """Spearman's rank correlation.
+
+    Args:
+        a: Values (n,).
+        b: Values (n,).
+
+    Returns:
+        Correlation; NaN where either is constant or has a missing value.
+    """
     if np.isnan([a, b]).any() or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
     return float(spearmanr(a, b).statistic)
 
 
 def correlations(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
-    """A row a game: rank correlations of its estimate with quality, means and standard errors over seeds.
+    """Rank correlations of every game's estimate with quality, means and standard errors over seeds.
 
-    along: over the checkpoints of a training. changes: of what changes from one checkpoint to the next, which no common
-    trend can feign. pooled, in the rows `all`: over all checkpoints of all generators and seeds. as_is: with W1, of the
-    estimate of the network as it stands in the game. scaled: with W1, of the estimate over the network's slope.
+    Args:
+        arrays: Measures by name, each (losses, generators, seeds, checkpoints).
+
+    Returns:
+        A row a game and, as generator `all`, a row a loss. `w1`, `frechet`: correlations along the checkpoints of a
+        training; `<kind>_se`: their standard errors; `<kind>_changes`: correlations of the changes from one checkpoint
+        to the next, which no common trend can feign. Rows `all`: pooled over all checkpoints of all generators and
+        seeds. `as_is`: with W1, of the estimate of the network as it stands in the game. `scaled`: with W1, of the
+        estimate over the network's slope. `last_<measure>`: at the last checkpoint.
     """
     kinds = {"w1": ("estimate", "w1"), "frechet": ("estimate", "frechet")}
     kinds |= {"as_is": ("as_is", "w1"), "scaled": ("scaled", "w1")}
@@ -225,15 +305,16 @@ def correlations(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
     for i, loss in enumerate(LOSSES):
         for j, name in enumerate(GENERATORS):
             row: dict[str, object] = {"loss": loss, "generator": name}
-            for kind, (said, truth) in kinds.items():
-                pairs = list(zip(arrays[said][i, j], arrays[truth][i, j], strict=True))
+            for kind, (estimate, truth) in kinds.items():
+                pairs = list(zip(arrays[estimate][i, j], arrays[truth][i, j], strict=True))
                 along = np.array([ranked(a, b) for a, b in pairs])
                 changes = np.array([ranked(np.diff(a), np.diff(b)) for a, b in pairs])
                 row |= {kind: along.mean(), f"{kind}_se": _error(along), f"{kind}_changes": changes.mean()}
             row |= {f"last_{m}": arrays[m][i, j, :, -1].mean() for m in MEASURES}
             rows.append(row)
         pooled = {
-            kind: ranked(arrays[said][i].ravel(), arrays[truth][i].ravel()) for kind, (said, truth) in kinds.items()
+            kind: ranked(arrays[estimate][i].ravel(), arrays[truth][i].ravel())
+            for kind, (estimate, truth) in kinds.items()
         }
         rows.append({"loss": loss, "generator": "all", **pooled})
     return pd.DataFrame(rows)
@@ -263,13 +344,13 @@ def _facts(
         "trainings": options.seeds,
     }
     for i, short in enumerate(("w", "js")):
-        own = correlated[correlated["loss"] == LOSSES[i]]
+        rows = correlated[correlated["loss"] == LOSSES[i]]
         # a discriminator has no slope to divide by
         for quality in ("w1", "frechet", "as_is", "scaled")[: 4 - i]:
-            facts[f"{short}_{quality}_pooled"] = float(own[own["generator"] == "all"][quality].iloc[0])
-            facts[f"{short}_{quality}_least"] = float(own[own["generator"] != "all"][quality].min())
-            facts[f"{short}_{quality}_most"] = float(own[own["generator"] != "all"][quality].max())
-            changes = own[f"{quality}_changes"].dropna()
+            facts[f"{short}_{quality}_pooled"] = float(rows[rows["generator"] == "all"][quality].iloc[0])
+            facts[f"{short}_{quality}_least"] = float(rows[rows["generator"] != "all"][quality].min())
+            facts[f"{short}_{quality}_most"] = float(rows[rows["generator"] != "all"][quality].max())
+            changes = rows[f"{quality}_changes"].dropna()
             facts[f"{short}_{quality}_changes"] = float(changes.mean()) if len(changes) else float("nan")
         facts[f"{short}_highest"] = float(arrays["estimate"][i].max())
         facts[f"{short}_lowest"] = float(arrays["estimate"][i].min())

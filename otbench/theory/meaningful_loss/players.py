@@ -40,9 +40,15 @@ class Perceptron(nn.Module):
 
 
 def without_normalisation(network: nn.Module) -> nn.Module:
-    """The network with nothing in place of every batch normalisation, and PyTorch's own initial weights.
+    """Network without batch normalisation, with PyTorch's own initial weights.
 
     DCGAN's small ones, of deviation 0.02, are made for layers that are normalised: without, signals die out.
+
+    Args:
+        network: Network, which is changed in place.
+
+    Returns:
+        The same network, with nothing in place of every batch normalisation.
     """
     for module in network.modules():
         for name, part in list(module.named_children()):
@@ -54,7 +60,17 @@ def without_normalisation(network: nn.Module) -> nn.Module:
 
 
 def generators(shape: Shape, latent: int, width: int, hidden: int) -> dict[str, Callable[[], nn.Module]]:
-    """What builds each of the generators, by name."""
+    """Builders of the generators.
+
+    Args:
+        shape: Shape of an image (c, h, w).
+        latent: Dimensions of the noise.
+        width: Channels of DCGAN's narrowest layer.
+        hidden: Width of the perceptron's hidden layers.
+
+    Returns:
+        Functions that build each generator, by name.
+    """
     return {
         "DCGAN": lambda: Generator(shape, latent, width),
         "DCGAN without BatchNorm": lambda: without_normalisation(Generator(shape, latent, width)),
@@ -105,7 +121,12 @@ class Critics(Clipped):
         return [Stage("adversarial", self.critic_and_generator, inputs, cost=c.critic_steps)]
 
     def learn(self, real: Tensor, generated: Tensor) -> None:
-        """One update of the critic alone on images (1, n, c, h, w), as many of both kinds."""
+        """One update of the critic alone.
+
+        Args:
+            real: Training images (1, n, c, h, w) in [0, 1].
+            generated: As many generated ones.
+        """
         scored = self.discriminator(torch.cat([real, generated], 1))
         self.descend(discriminator=scored[:, real.shape[1] :].mean(1) - scored[:, : real.shape[1]].mean(1))
         clip(self.discriminator, self.config.clip, self.config.clip_normalisation)
@@ -130,18 +151,30 @@ class Discriminators(DCGAN):
         self.adam("discriminator", ["discriminator"], c.rate, c.beta1, c.beta2)
 
     def learn(self, real: Tensor, generated: Tensor) -> None:
-        """One update of the discriminator alone on images (1, n, c, h, w), as many of both kinds."""
+        """One update of the discriminator alone.
+
+        Args:
+            real: Training images (1, n, c, h, w) in [0, 1].
+            generated: As many generated ones.
+        """
         logits = self.discriminator(torch.cat([real, generated], 1))
         a, b = logits.split(real.shape[1], 1)
         self.descend(discriminator=F.softplus(-a).mean(1) + F.softplus(b).mean(1))
 
 
 def trained_on(model: Critics | Discriminators, steps: int) -> Replicas:
-    """A copy of the model's critic or discriminator after so many more updates against the generator as it is.
+    """Copy of the model's critic or discriminator, trained on against the generator as it is.
 
     As in the game: training images, batch, rate, clip and kind of optimiser, which starts afresh. The random streams
     are its own and the same at every call, and the model stays as it was. The generator is in inference mode, as when
-    it is drawn from. With 0 steps the copy is the network as it stands.
+    it is drawn from.
+
+    Args:
+        model: Model of one replica.
+        steps: Number of further updates; 0: the network as it stands.
+
+    Returns:
+        Critic or discriminator.
     """
     judge = type(model)(model.config, model.data, model.seeds, model.device)
     for name, network in model.networks.items():
@@ -151,30 +184,53 @@ def trained_on(model: Critics | Discriminators, steps: int) -> Replicas:
     rows, noises = (generator(model.seeds[0], f"judge/{name}", model.device) for name in ("real", "z"))
     shape, train = (1, model.config.batch), torch.from_numpy(model.data.train).to(model.device)
     real = Real(shape).draw(steps, train, rows)
-    for own, generated in zip(real, judge.draw(steps * shape[1], [noises]).split(shape[1], 1), strict=True):
-        judge.learn(own, generated)
+    for images, generated in zip(real, judge.draw(steps * shape[1], [noises]).split(shape[1], 1), strict=True):
+        judge.learn(images, generated)
     return judge.discriminator
 
 
 def wasserstein(real: Tensor, generated: Tensor) -> float:
-    """E f(real) - E f(generated) from a critic's scores (n,) and (m,): at its optimum K W1, if f is K-Lipschitz."""
+    """E f(real) - E f(generated) from a critic's scores: at its optimum K W1, if f is K-Lipschitz.
+
+    Args:
+        real: Scores of real images (n,).
+        generated: Scores of generated images (m,).
+
+    Returns:
+        Estimate of K W1.
+    """
     return float((real.double().mean() - generated.double().mean()).detach())
 
 
 def jensen_shannon(real: Tensor, generated: Tensor) -> float:
-    """log 2 + (E log D(real) + E log(1 - D(generated))) / 2 from logits (n,) and (m,), in nats.
+    """log 2 + (E log D(real) + E log(1 - D(generated))) / 2 from a discriminator's logits.
 
-    At the discriminator's optimum the Jensen-Shannon divergence, else a lower bound on it; at most log 2, and below 0
-    where the discriminator is worse than a guess (Arjovsky et al. 2017, section 4.2).
+    At the discriminator's optimum the Jensen-Shannon divergence, else a lower bound on it.
+
+    Args:
+        real: Logits of real images (n,).
+        generated: Logits of generated images (m,).
+
+    Returns:
+        Estimate in nats, at most log 2, and below 0 where the discriminator is worse than a guess.
+
+    Source: Arjovsky et al. (2017), section 4.2.
     """
     value = F.logsigmoid(real.double()).mean() + F.logsigmoid(-generated.double()).mean()
     return math.log(2) + float(value) / 2
 
 
 def steepest(critic: Replicas, real: Tensor, generated: Tensor, points: int) -> float:
-    """Largest norm of the critic's gradient by an image, on segments from real to generated images (n, c, h, w).
+    """Largest norm of the critic's gradient by an image, on segments from real to generated images.
 
-    points: on each segment, its ends included. A lower bound on the critic's Lipschitz constant; images are in [0, 1].
+    Args:
+        critic: Critic of one replica.
+        real: Real images (n, c, h, w) in [0, 1].
+        generated: Generated images (m, c, h, w) in [0, 1].
+        points: Points on each segment, its ends included.
+
+    Returns:
+        Norm: a lower bound on the critic's Lipschitz constant.
     """
     n, most = min(len(real), len(generated)), 0.0
     for t in torch.linspace(0, 1, points).tolist():
@@ -185,5 +241,13 @@ def steepest(critic: Replicas, real: Tensor, generated: Tensor, points: int) -> 
 
 
 def scores(critic: Replicas, images: Tensor) -> Tensor:
-    """Scores or logits (n,) of images (n, c, h, w), in inference mode."""
+    """Scores or logits of images, in inference mode.
+
+    Args:
+        critic: Critic or discriminator of one replica.
+        images: Images (n, c, h, w) in [0, 1].
+
+    Returns:
+        Scores or logits (n,).
+    """
     return mapped(critic, images, shared=True)[0]

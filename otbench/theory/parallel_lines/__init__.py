@@ -53,7 +53,18 @@ class Options(BaseModel):
 
 
 def compute(options: Options, data: DataSet | None, seed: int, device: str) -> Findings:
-    """Losses and slopes over theta beside their closed forms, and theta along the training of GANs and WGANs."""
+    """Losses and slopes over theta beside their closed forms, and theta along the training of GANs and WGANs.
+
+    Args:
+        options: What is computed, and how much of it.
+        data: Not used.
+        seed: Seed of all draws.
+        device: Not used; all runs on the CPU.
+
+    Returns:
+        Findings with the tables `losses`, `slopes` (a row an offset) and `training` (a row a game and start), and as
+        arrays the estimates over theta and the paths of theta.
+    """
     offsets = sorted(set(options.offsets))
     thetas = [-value for value in reversed(offsets)] + [0.0] + offsets
     marks = _marks(options.discriminator_steps)
@@ -112,8 +123,8 @@ def _losses(offsets: list[float], sampled: dict, trained: dict) -> pd.DataFrame:
     folded = {name: _folded(sampled[name]) for name in ("w1", "sliced", "js", "tv", "kl")}
     bound = _folded(trained["js"][-1])
     for at, theta in enumerate([0.0, *offsets]):
-        known = {f"{name}_exact": value for name, value in losses.exact(theta).items()}
-        row = {"theta": theta, **known, **_row("js_bound", bound[at])}
+        closed = {f"{name}_exact": value for name, value in losses.exact(theta).items()}
+        row = {"theta": theta, **closed, **_row("js_bound", bound[at])}
         for name in ("w1", "sliced", "js", "tv"):
             row |= _row(name, folded[name][at])
         rows.append({**row, "kl_infinite": float(np.isinf(folded["kl"][at]).mean())})
@@ -123,7 +134,7 @@ def _losses(offsets: list[float], sampled: dict, trained: dict) -> pd.DataFrame:
 def _slopes(offsets: list[float], sampled: dict, trained: dict) -> pd.DataFrame:
     """The slope of each loss away from the real line: what a step of gradient descent goes back by."""
     rows = []
-    found = {
+    slopes = {
         "w1": _folded(sampled["slope"], -1),
         "minimax": _folded(trained["minimax"][-1], -1),
         "ns": _folded(trained["ns"][-1], -1),
@@ -131,7 +142,7 @@ def _slopes(offsets: list[float], sampled: dict, trained: dict) -> pd.DataFrame:
     for at, theta in enumerate([0.0, *offsets]):
         if theta:
             row = {"theta": theta, "w1_exact": 1.0, "js_exact": 0.0}
-            for name, values in found.items():
+            for name, values in slopes.items():
                 row |= _row(name, values[at])
             rows.append(row)
     return pd.DataFrame(rows)
@@ -143,14 +154,14 @@ def _training(starts: list[float], paths: dict[str, np.ndarray]) -> pd.DataFrame
     for game, path in paths.items():
         last = np.abs(path[-(len(path) // 5) :])
         for at, start in enumerate(starts):
-            there = last[:, at].max(0) < SETTLED
+            settled = last[:, at].max(0) < SETTLED
             rows.append(
                 {
                     "game": GAMES[game],
                     "start": start,
                     **_row("end", last[:, at].mean(0)),
                     "moved": float(np.abs(path[-1, at] - start).mean()),
-                    "settled": float(there.mean()),
+                    "settled": float(settled.mean()),
                 }
             )
     return pd.DataFrame(rows)
@@ -191,9 +202,9 @@ def _facts(tables: dict[str, pd.DataFrame], options: Options) -> dict[str, Fact]
 def _far(offsets: list[float], marks: list[int], trained: dict[str, np.ndarray]) -> dict[str, Fact]:
     """At the offset next to 0.4: both slopes of a GAN's generator, where they are greatest and at the last step."""
     at = int(np.argmin(np.abs(np.array(offsets) - 0.4)))
-    told: dict[str, Fact] = {"followed": float(offsets[at]), "marks_last": marks[-1]}
+    facts: dict[str, Fact] = {"followed": float(offsets[at]), "marks_last": marks[-1]}
     for name in ("minimax", "ns"):
         means = np.array([_folded(values, -1)[at + 1].mean() for values in trained[name]])
-        told |= {f"{name}_peak": float(means.max()), f"{name}_peak_step": marks[int(means.argmax())]}
-        told[f"{name}_last"] = float(means[-1])
-    return told
+        facts |= {f"{name}_peak": float(means.max()), f"{name}_peak_step": marks[int(means.argmax())]}
+        facts[f"{name}_last"] = float(means[-1])
+    return facts

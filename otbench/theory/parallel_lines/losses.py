@@ -22,10 +22,16 @@ DIRECTIONS = 64
 
 
 def exact(theta: float) -> dict[str, float]:
-    """W1, sliced W1, JS (nats), KL (nats, either way round) and total variation of the two lines.
+    """Closed forms of the losses between the two lines.
 
     Sliced: along a direction at angle a the two projections are a shift by theta cos(a) apart, so the mean over
     directions is 2 |theta| / pi.
+
+    Args:
+        theta: Offset of the generated line.
+
+    Returns:
+        W1 (w1), sliced W1 (sliced), JS (js, nats), KL (kl, nats, either way round) and total variation (tv).
     """
     apart = theta != 0
     return {
@@ -38,23 +44,45 @@ def exact(theta: float) -> dict[str, float]:
 
 
 def chance(n: int) -> float:
-    """Expected W1 of two samples of n points of one and the same line, for large n.
+    """Expected W1 of two samples of one and the same line, for large n.
 
     Integral over t of E|F_n(t) - G_n(t)|, the difference of two empirical distribution functions being about normal
     with variance 2 t (1 - t) / n: sqrt(2 / pi) sqrt(2 / n) pi / 8.
+
+    Args:
+        n: Points of each sample.
+
+    Returns:
+        Distance in units of the line's length.
     """
     return math.sqrt(2 / math.pi) * math.sqrt(2 / n) * math.pi / 8
 
 
 def line(theta: float, n: int, draw: np.random.Generator) -> np.ndarray:
-    """n points (n, 2) of the line at theta."""
+    """Points of a line.
+
+    Args:
+        theta: Offset of the line along x.
+        n: Number of points.
+        draw: Random stream.
+
+    Returns:
+        Points (n, 2).
+    """
     return np.column_stack([np.full(n, theta), draw.random(n)])
 
 
 def transport(real: np.ndarray, generated: np.ndarray) -> tuple[float, float]:
-    """W1 of two samples (n, 2) by POT's exact plan, and its derivative when all generated points move along x.
+    """W1 of two samples by POT's exact plan, and its derivative when all generated points move along x.
 
     At a fixed optimal plan P (envelope theorem): sum of P_ij (y_j - x_i)_1 / |y_j - x_i|, without points that coincide.
+
+    Args:
+        real: Real points (n, 2).
+        generated: Generated points (m, 2).
+
+    Returns:
+        W1 and its derivative.
     """
     ot = import_ot()
     apart = generated[None] - real[:, None]
@@ -65,16 +93,32 @@ def transport(real: np.ndarray, generated: np.ndarray) -> tuple[float, float]:
 
 
 def sliced(real: np.ndarray, generated: np.ndarray) -> float:
-    """Sliced W1 of two samples by POT, over directions evenly spread on the half circle."""
+    """Sliced W1 of two samples by POT, over directions evenly spread on the half circle.
+
+    Args:
+        real: Real points (n, 2).
+        generated: Generated points (m, 2).
+
+    Returns:
+        Distance.
+    """
     angles = (np.arange(DIRECTIONS) + 0.5) * np.pi / DIRECTIONS
     ways = np.stack([np.cos(angles), np.sin(angles)])
     return float(import_ot().sliced_wasserstein_distance(real, generated, projections=ways, p=1))
 
 
 def histogram(real: np.ndarray, generated: np.ndarray, bins: int) -> dict[str, float]:
-    """JS, KL(real | generated) and total variation of two samples from square cells of side 1 / bins.
+    """JS, KL(real | generated) and total variation of two samples from square cells.
 
     A cell is centred on x = 0, so lines less than half a side apart fall into the same cells.
+
+    Args:
+        real: Real points (n, 2).
+        generated: Generated points (m, 2).
+        bins: Cells for a unit of length: their side is 1 / bins.
+
+    Returns:
+        Estimates js (nats), kl (nats, infinite where a real point's cell holds no generated one) and tv.
     """
     cells = [np.column_stack([np.round(p[:, 0] * bins), np.floor(p[:, 1] * bins)]) for p in (real, generated)]
     _, which = np.unique(np.concatenate(cells), axis=0, return_inverse=True)
@@ -93,51 +137,82 @@ def _kl(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def from_samples(thetas: Sequence[float], n: int, bins: int, seeds: int, draw: np.random.Generator) -> dict:
-    """Estimates for every theta and seed, each (T, S): w1, slope, sliced, and the histogram's js, kl, tv."""
+    """Estimates from samples for every theta and seed.
+
+    Args:
+        thetas: Offsets of the generated line (T,).
+        n: Points of each line.
+        bins: Histogram cells for a unit of length.
+        seeds: Number of repetitions S.
+        draw: Random stream.
+
+    Returns:
+        Estimates by name, each (T, S): w1, slope (its derivative), sliced, and the histogram's js, kl, tv.
+    """
     names = ("w1", "slope", "sliced", "js", "kl", "tv")
-    found = {name: np.zeros((len(thetas), seeds)) for name in names}
+    estimates = {name: np.zeros((len(thetas), seeds)) for name in names}
     with Bar("parallel lines, samples", len(thetas) * seeds) as bar:
         for at, theta in enumerate(thetas):
             for seed in range(seeds):
                 real, generated = line(0.0, n, draw), line(theta, n, draw)
-                found["w1"][at, seed], found["slope"][at, seed] = transport(real, generated)
-                found["sliced"][at, seed] = sliced(real, generated)
+                estimates["w1"][at, seed], estimates["slope"][at, seed] = transport(real, generated)
+                estimates["sliced"][at, seed] = sliced(real, generated)
                 for name, value in histogram(real, generated, bins).items():
-                    found[name][at, seed] = value
+                    estimates[name][at, seed] = value
                 bar.update(at * seeds + seed + 1)
-    return found
+    return estimates
 
 
 def discriminators(
     thetas: Sequence[float], seeds: int, steps: Sequence[int], batch: int, width: int, stream: torch.Generator
 ) -> dict[str, np.ndarray]:
-    """What discriminators trained against fixed generators tell: after each number of `steps`, (K, T, S).
+    """What discriminators trained against fixed generators tell.
 
-    js: log 2 + (E log D(real) + E log(1 - D(generated))) / 2 on fresh points, in expectation a lower bound of JS for
-    every D (Goodfellow et al. 2014, Eq. 4 to 6). minimax: d/dtheta of E log(1 - D); ns, the non-saturating loss:
-    d/dtheta of -E log D. Training points are drawn afresh at every step, so that nothing can be memorised.
+    Training points are drawn afresh at every step, so that nothing can be memorised.
+
+    Args:
+        thetas: Offsets of the generated line (T,).
+        seeds: Number of repetitions S.
+        steps: Numbers of steps at which they are asked (K,).
+        batch: Points of each line in a batch.
+        width: Units of both hidden layers.
+        stream: Random stream.
+
+    Returns:
+        Estimates by name, each (K, T, S). js: log 2 + (E log D(real) + E log(1 - D(generated))) / 2 on fresh points, in
+        expectation a lower bound of JS for every D (Goodfellow et al. 2014, Eq. 4 to 6). minimax: d/dtheta of E log(1 -
+        D). ns, the non-saturating loss: d/dtheta of -E log D.
     """
     where = torch.tensor(list(thetas)).repeat_interleave(seeds)
     layers = perceptrons(len(where), (2, width, width, 1), stream, torch.float32)
     optimiser = torch.optim.Adam(parameters(layers), lr=2e-3)
-    kept: dict[str, list[np.ndarray]] = {"js": [], "minimax": [], "ns": []}
+    series: dict[str, list[np.ndarray]] = {"js": [], "minimax": [], "ns": []}
     with Bar("parallel lines, discriminators", max(steps)) as bar:
         for step in range(max(steps) + 1):
             if step in steps:
-                told = _told(layers, where, stream)
-                for name, values in told.items():
-                    kept[name].append(values.reshape(len(thetas), seeds))
+                answers = _told(layers, where, stream)
+                for name, values in answers.items():
+                    series[name].append(values.reshape(len(thetas), seeds))
             real, generated = lines(where, batch, stream)
             loss = softplus(-apply(layers, real)).mean((1, 2)) + softplus(apply(layers, generated)).mean((1, 2))
             optimiser.zero_grad(set_to_none=True)
             loss.sum().backward()
             optimiser.step()
             bar.update(step, f"loss {loss.mean().item():.3f}")
-    return {name: np.stack(values).astype(np.float64) for name, values in kept.items()}
+    return {name: np.stack(values).astype(np.float64) for name, values in series.items()}
 
 
 def lines(theta: Tensor, batch: int, stream: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Real and generated points (R, B, 2) for R thetas; gradients flow to theta."""
+    """Real and generated points for several offsets; gradients flow to theta.
+
+    Args:
+        theta: Offsets (R,).
+        batch: Points of each line, B.
+        stream: Random stream.
+
+    Returns:
+        Real and generated points, each (R, B, 2).
+    """
     z = torch.rand(2, len(theta), batch, 1, generator=stream)
     moved = theta[:, None, None].expand(-1, batch, 1)
     return torch.cat([torch.zeros_like(z[0]), z[0]], 2), torch.cat([moved, z[1]], 2)

@@ -42,7 +42,18 @@ class Play:
 
 
 def train(game: str, starts: Sequence[float], seeds: int, play: Play, stream: torch.Generator) -> np.ndarray:
-    """theta along training, (steps + 1, starts, seeds); a replica that is no longer finite stays so."""
+    """theta along the training of a game; a replica that is no longer finite stays so.
+
+    Args:
+        game: One of GAMES.
+        starts: Values of theta at the start.
+        seeds: Number of repetitions of each start.
+        play: How it is trained.
+        stream: Random stream.
+
+    Returns:
+        theta (steps + 1, starts, seeds).
+    """
     theta = torch.tensor(list(starts), dtype=torch.float32).repeat_interleave(seeds).requires_grad_()
     layers = perceptrons(len(theta), (2, play.width, play.width, 1), stream, torch.float32)
     optimiser = torch.optim.Adam(parameters(layers), lr=play.critic_rate, betas=(0.5, 0.9))

@@ -42,7 +42,18 @@ class Options(BaseModel):
 
 
 def compute(options: Options, data: DataSet | None, seed: int, device: str) -> Findings:
-    """The same semi-discrete and discrete problems by all methods; see the module."""
+    """Semi-discrete and discrete problems, each solved by all methods; see the module.
+
+    Args:
+        options: What is solved, and how finely.
+        data: Not used.
+        seed: Seed of all draws.
+        device: Where the stochastic ascent runs.
+
+    Returns:
+        Findings with the tables `methods` (a row a method), `pixels` (a row a resolution) and `known` (a row a known
+        answer), and as arrays what the figures draw.
+    """
     random = np.random.default_rng([seed, 0])
     target = random.uniform(-1, 1, (options.targets, 2))
     weights = 0.5 + random.random(options.targets)
@@ -83,22 +94,22 @@ def _refined(side: int, duals: solvers.Solved, newton: TransportMap) -> dict[str
     cost = solvers.costs(duals.x, duals.y)
     phi, psi = newton.kantorovich(duals.x), newton.kantorovich_target
     apart = newton.brenier(duals.x) - ((duals.x**2).sum(1) / 2 - duals.phi)
-    own, crossed = (
+    slack, crossed = (
         solvers.slack(cost, duals.phi, duals.psi, duals.plan),
         solvers.slack(cost, phi, psi, duals.plan),
     )
-    held = duals.plan > 0
-    found = TransportMap(duals.y, duals.heights, newton.weights, newton.source)
+    support = duals.plan > 0
+    from_duals = TransportMap(duals.y, duals.heights, newton.weights, newton.source)
     return {
         "side": side,
         "cost": duals.cost,
         "cost_pixels": duals.cost + side**-2 / 12,
         "identity": float(np.ptp(apart) / 2),
         "identity_mean": float(np.abs(apart - np.median(apart)).mean()),
-        "moved": solvers.differing(found, newton),
+        "moved": solvers.differing(from_duals, newton),
         "violation": max(solvers.violation(cost, duals.phi, duals.psi), 0.0),
-        "slack": own[0],
-        "split": int((held.sum(1) > 1).sum()),
+        "slack": slack[0],
+        "split": int((support.sum(1) > 1).sum()),
         "crossed_violation": max(solvers.violation(cost, phi, psi), 0.0),
         "crossed_slack": crossed[0],
         "crossed_mean": crossed[1],
@@ -109,7 +120,7 @@ def _refined(side: int, duals: solvers.Solved, newton: TransportMap) -> dict[str
 def _methods(maps: dict[str, TransportMap], calls: int, side: int) -> pd.DataFrame:
     """A row for each method: exact cost, dual value, mass errors, and what separates it from Newton's answer."""
     points, reference = solvers.pixels(101), maps["newton"]
-    rows = [{"method": name} | solvers.judged(one, reference, points) for name, one in maps.items()]
+    rows = [{"method": name} | solvers.judged(transport, reference, points) for name, transport in maps.items()]
     work = {
         "newton": f"{reference.info['steps']} steps",
         "ascent": f"{maps['ascent'].info['points']:,} points",
@@ -126,21 +137,21 @@ def _discrete(points: int, seed: int) -> dict[str, float]:
     random = np.random.default_rng([seed, 1])
     x, y = random.standard_normal((points, 2)), random.uniform(-1, 1, (points, 2))
     uneven = [w / w.sum() for w in 0.5 + random.random((2, points))]
-    found: dict[str, float] = {"discrete_points": points}
+    facts: dict[str, float] = {"discrete_points": points}
     cost = solvers.costs(x, y)
     for name, (mass, weights) in (("discrete", uneven), ("matching", [np.full(points, 1 / points)] * 2)):
-        one, other = solvers.kantorovich(x, mass, y, weights), solvers.brenier(x, mass, y, weights)
-        found |= {
-            f"{name}_cost": one.cost,
-            f"{name}_cost_gap": abs(one.cost - other.cost),
-            f"{name}_violation": max(0.0, *(solvers.violation(cost, s.phi, s.psi) for s in (one, other))),
-            f"{name}_slack": solvers.slack(cost, one.phi, one.psi, one.plan)[0],
-            f"{name}_crossed_slack": solvers.slack(cost, other.phi, other.psi, one.plan)[0],
-            f"{name}_split": int(((one.plan > 0).sum(1) > 1).sum()),
-            f"{name}_apart": float(np.ptp(one.psi - other.psi) / 2),
-            f"{name}_range": float(np.ptp(one.psi)),
+        kantorovich, brenier = solvers.kantorovich(x, mass, y, weights), solvers.brenier(x, mass, y, weights)
+        facts |= {
+            f"{name}_cost": kantorovich.cost,
+            f"{name}_cost_gap": abs(kantorovich.cost - brenier.cost),
+            f"{name}_violation": max(0.0, *(solvers.violation(cost, s.phi, s.psi) for s in (kantorovich, brenier))),
+            f"{name}_slack": solvers.slack(cost, kantorovich.phi, kantorovich.psi, kantorovich.plan)[0],
+            f"{name}_crossed_slack": solvers.slack(cost, brenier.phi, brenier.psi, kantorovich.plan)[0],
+            f"{name}_split": int(((kantorovich.plan > 0).sum(1) > 1).sum()),
+            f"{name}_apart": float(np.ptp(kantorovich.psi - brenier.psi) / 2),
+            f"{name}_range": float(np.ptp(kantorovich.psi)),
         }
-    return found
+    return facts
 
 
 def _facts(methods: pd.DataFrame, rows: list[dict], answers: pd.DataFrame, newton, ascent) -> dict[str, Any]:

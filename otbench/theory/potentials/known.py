@@ -16,17 +16,34 @@ AFFINE = np.array([[1.5, 0.4], [0.4, 0.7]])
 
 
 def grid_cost(side: int, stretch: np.ndarray, shift: np.ndarray) -> float:
-    """Least E|x - y|^2 / 2 from the uniform square to the points diag(stretch) c + shift, c the side^2 pixel centres.
+    """Least E|x - y|^2 / 2 from the uniform square to the points diag(stretch) c + shift, c the pixel centres.
 
-    The cells are the pixels: x = c + e gives (1 - a)^2 E c^2 + E e^2 + t^2 in each coordinate, with
-    E c^2 = (1 - side^-2) / 12 and E e^2 = side^-2 / 12.
+    The cells are the pixels: x = c + e gives (1 - a)^2 E c^2 + E e^2 + t^2 in each coordinate, with E c^2 = (1 -
+    side^-2) / 12 and E e^2 = side^-2 / 12.
+
+    Args:
+        side: Pixels along each side.
+        stretch: Factors of the coordinates (2,), positive.
+        shift: Translation (2,).
+
+    Returns:
+        Cost.
     """
     centres, within = (1 - side**-2) / 12, side**-2 / 12
     return float((((1 - stretch) ** 2 * centres + within + shift**2) / 2).sum())
 
 
 def known(main: TransportMap, points: int, seed: int) -> pd.DataFrame:
-    """A row for each answer: what, method, expected, found, error (the absolute difference)."""
+    """Known answers beside what the methods find.
+
+    Args:
+        main: Map of the study's problem, whose power diagram is counted.
+        points: Points on each side of the affine problem.
+        seed: Seed of the affine problem.
+
+    Returns:
+        A row for each answer: case, quantity, method, expected, found, error (the absolute difference).
+    """
     rows = []
 
     def add(case: str, quantity: str, method: str, expected: float, found: float) -> None:
@@ -37,9 +54,9 @@ def known(main: TransportMap, points: int, seed: int) -> pd.DataFrame:
         target = pixels(SIDE) * stretch + shift
         add(case, "cost", "Newton", cost, solve(target).certificate()["map_cost"] / 2)
         fine = SIDE * FINE
-        found = kantorovich(pixels(fine), np.full(fine**2, fine**-2.0), target, np.full(len(target), 1 / len(target)))
+        solved = kantorovich(pixels(fine), np.full(fine**2, fine**-2.0), target, np.full(len(target), 1 / len(target)))
         # No pixel is split here, so that what the pixels leave out is their own second moment.
-        add(case, "cost", "Kantorovich", cost, found.cost + fine**-2 / 12)
+        add(case, "cost", "Kantorovich", cost, solved.cost + fine**-2 / 12)
     _two(add)
     _affine(add, points, seed)
     v, e, f = euler(main.cells)
@@ -67,8 +84,14 @@ def _affine(add, points: int, seed: int) -> None:
 
 
 def derivatives(main: TransportMap) -> dict[str, float | bool]:
-    """Eq. 27 against central differences of exact masses: largest error in units of the largest entry, and whether the
-    printed diagonal (the sum of the row, not minus it) has the sign of the true one.
+    """Eq. 27 against central differences of exact masses.
+
+    Args:
+        main: Map on exact cells.
+
+    Returns:
+        `hessian_error`, the largest error in units of the largest entry, and `hessian_printed_sign`, whether the
+        printed diagonal (the sum of the row, not minus it) has the sign of the true one.
     """
     formula = hessian(main.target, main.cells)
     measured = differences(main.target, main.heights, main.source.polygon)

@@ -71,7 +71,12 @@ class Bound:
         return float(apart.min() if self.side == "above" else -apart.max())
 
     def row(self) -> dict[str, float | str]:
-        """A line of the table."""
+        """Row of the table of bounds, all in units of the exact value.
+
+        Returns:
+            problem, bound, side, certified (yes or no), first and last value (means over starts), least and greatest of
+            the last, and slack (NaN where it bounds nothing).
+        """
         last = self.series[-1] / self.exact
         certified = self.side != "neither"
         row = {
@@ -86,7 +91,18 @@ class Bound:
 
 
 def compute(options: Options, data: DataSet | None, seed: int, device: str) -> Findings:
-    """Bounds along optimisation beside the exact cost, and what a weight on the relaxed constraint does to them."""
+    """Bounds along optimisation beside the exact cost, and what a weight on the relaxed constraint does to them.
+
+    Args:
+        options: What is computed, and how much of it.
+        data: Not used.
+        seed: Seed of the problems and of all starts.
+        device: Not used; all runs on the CPU.
+
+    Returns:
+        Findings with the tables `bounds` (a row a bound) and `relaxed` (a row a weight), and as arrays each bound's
+        curve over the exact cost, with its steps.
+    """
     streams = iter(torch.Generator().manual_seed(1000 * seed + at) for at in range(100))
     problem = gaussian.problem(options.dimension, next(streams))
     relaxed, bounds = _relaxed(problem, options, streams), _between_gaussians(problem, options, streams)
@@ -94,9 +110,9 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
     facts = _gaussian_facts(problem, bounds, relaxed["table"])
     for name, squared in (("w2", True), ("w1", False)):
         cloud = discrete.points(options.points, squared, np.random.default_rng([seed, 2]))
-        found, more = _between_points(cloud, name, options, streams)
-        bounds += found
-        facts |= more
+        cloud_bounds, cloud_facts = _between_points(cloud, name, options, streams)
+        bounds += cloud_bounds
+        facts |= cloud_facts
     certified = [bound for bound in bounds if bound.side != "neither"]
     facts |= {
         "iterates": sum(bound.series.size for bound in certified),

@@ -26,12 +26,25 @@ class Points:
     cost: Tensor
 
     def exact(self) -> float:
-        """The least cost of a plan, by POT's network simplex."""
+        """Least cost of a plan, by POT's network simplex.
+
+        Returns:
+            Cost, in the unit of `cost`.
+        """
         return float(import_ot().emd2([], [], self.cost.numpy()))
 
 
 def points(n: int, squared: bool, draw: np.random.Generator) -> Points:
-    """Data: a noisy ring of radius 1; generated: Gaussian latent points through a map that bends them off centre."""
+    """Data on a noisy ring of radius 1, and Gaussian latent points through a map that bends them off centre.
+
+    Args:
+        n: Number of data points, and of generated ones.
+        squared: Whether the cost is the squared distance, else the distance.
+        draw: Random stream.
+
+    Returns:
+        Generated points, data and the cost between them, float64.
+    """
     angle = 2 * np.pi * draw.random(n)
     real = np.column_stack([np.cos(angle), np.sin(angle)]) + 0.05 * draw.standard_normal((n, 2))
     z = draw.standard_normal((n, 2))
@@ -41,10 +54,19 @@ def points(n: int, squared: bool, draw: np.random.Generator) -> Points:
 
 
 def rounded(plan: Tensor, sweeps: int = 10) -> Tensor:
-    """The plan (R, n, m) brought to uniform marginals, exactly.
+    """Plan brought to uniform marginals, exactly.
 
-    Sweeps of Sinkhorn's scaling first, then Altschuler et al. 2017, Algorithm 2: rows, then columns, are scaled down to
-    their due, and what is missing is filled in as a product measure.
+    Sweeps of Sinkhorn's scaling come first; then rows, then columns, are scaled down to their due, and what is missing
+    is filled in as a product measure.
+
+    Args:
+        plan: Plans (R, n, m).
+        sweeps: Number of Sinkhorn's sweeps.
+
+    Returns:
+        Plans (R, n, m).
+
+    Source: Altschuler et al. (2017), Algorithm 2.
     """
     n, m = plan.shape[-2:]
     for _ in range(sweeps):
@@ -61,10 +83,22 @@ def rounded(plan: Tensor, sweeps: int = 10) -> Tensor:
 def encoder(
     p: Points, weight: float, replicas: int, steps: int, rate: float, width: int, stream: torch.Generator
 ) -> dict[str, np.ndarray]:
-    """A network that spreads each data point over the latent points: its plan need not meet the prior.
+    """Network that spreads each data point over the latent points: its plan need not meet the prior.
 
-    Minimised: cost + weight x KL(codes | prior). Series (steps + 1, R): loss, cost, kl, off (total variation of codes
-    from the prior) and rounded: the cost of the plan brought to both marginals, a bound from above at every step.
+    Minimised: cost + weight x KL(codes | prior).
+
+    Args:
+        p: Point sets and their cost.
+        weight: Weight of the KL.
+        replicas: Number of starts R.
+        steps: Steps of Adam.
+        rate: Learning rate at the start; it falls to 0 along a cosine.
+        width: Units of both hidden layers.
+        stream: Random stream of the initial weights.
+
+    Returns:
+        Series (steps + 1, R) by name: loss, cost, kl, off (total variation of codes from the prior) and rounded: the
+        cost of the plan brought to both marginals, a bound from above at every step.
     """
     n, m = p.cost.shape
     layers = perceptrons(replicas, (2, width, width, n), stream, torch.float64)
@@ -82,7 +116,18 @@ def encoder(
 
 
 def heights(p: Points, replicas: int, steps: int, rate: float, stream: torch.Generator) -> np.ndarray:
-    """Dual over one number for each data point: mean_i min_j (c_ij - h_j) + mean_j h_j, (steps + 1, R)."""
+    """Dual over one number for each data point: mean_i min_j (c_ij - h_j) + mean_j h_j.
+
+    Args:
+        p: Point sets and their cost.
+        replicas: Number of starts R.
+        steps: Steps of Adam.
+        rate: Learning rate at the start; it falls to 0 along a cosine.
+        stream: Random stream of the starts.
+
+    Returns:
+        Values (steps + 1, R), bounds from below.
+    """
     h = (0.1 * torch.randn(replicas, len(p.real), generator=stream, dtype=torch.float64)).requires_grad_()
 
     def objective() -> Values:
@@ -94,9 +139,18 @@ def heights(p: Points, replicas: int, steps: int, rate: float, stream: torch.Gen
 def critic(
     p: Points, replicas: int, steps: int, rate: float, width: int, stream: torch.Generator
 ) -> tuple[np.ndarray, float]:
-    """Dual over networks h: mean_i h(x_i) + mean_j min_i (c_ij - h(x_i)), (steps + 1, R); bounds from below.
+    """Dual over networks h: mean_i h(x_i) + mean_j min_i (c_ij - h(x_i)).
 
-    Beside it, the last value with max in place of min, averaged over replicas.
+    Args:
+        p: Point sets and their cost.
+        replicas: Number of starts R.
+        steps: Steps of Adam.
+        rate: Learning rate at the start; it falls to 0 along a cosine.
+        width: Units of both hidden layers.
+        stream: Random stream of the initial weights.
+
+    Returns:
+        Values (steps + 1, R), bounds from below, and the last value with max in place of min, averaged over replicas.
     """
     layers = perceptrons(replicas, (2, width, width, 1), stream, torch.float64)
 
@@ -112,10 +166,22 @@ def critic(
 def lipschitz(
     p: Points, pairs: bool, replicas: int, steps: int, rate: float, width: int, stream: torch.Generator
 ) -> np.ndarray:
-    """Dual of W1 over 1-Lipschitz networks: mean h(x) - mean h(y), (steps + 1, R); bounds from below.
+    """Dual of W1 over 1-Lipschitz networks: mean h(x) - mean h(y).
 
-    Every weight matrix is divided by its largest singular value, and the activation (ReLU, or pairs sorted: Anil et al.
-    2019) does not stretch, so no c-transform is needed.
+    Every weight matrix is divided by its largest singular value, and the activation does not stretch, so no c-transform
+    is needed.
+
+    Args:
+        p: Point sets and their cost, the distance.
+        pairs: Whether the activation sorts pairs (Anil et al. 2019), else ReLU.
+        replicas: Number of starts R.
+        steps: Steps of Adam.
+        rate: Learning rate at the start; it falls to 0 along a cosine.
+        width: Units of both hidden layers, even where pairs are sorted.
+        stream: Random stream of the initial weights.
+
+    Returns:
+        Values (steps + 1, R), bounds from below.
     """
     layers = perceptrons(replicas, (2, width, width, 1), stream, torch.float64)
 
@@ -128,5 +194,12 @@ def lipschitz(
 
 
 def sorted_pairs(x: Tensor) -> Tensor:
-    """(..., 2k) with neighbours put in order: an activation that keeps the gradient's norm."""
+    """Activation that puts neighbours in order and keeps the gradient's norm.
+
+    Args:
+        x: Values (..., 2k).
+
+    Returns:
+        Values (..., 2k).
+    """
     return x.unflatten(-1, (-1, 2)).sort(-1).values.flatten(-2)

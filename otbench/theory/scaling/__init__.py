@@ -52,7 +52,14 @@ class Options(BaseModel):
     @field_validator("levels")
     @classmethod
     def falling(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
-        """The levels from the worst to the best, each once."""
+        """Levels from the worst to the best, each once.
+
+        Args:
+            levels: Mass errors, in any order.
+
+        Returns:
+            Mass errors, falling.
+        """
         return tuple(sorted(set(levels), reverse=True))
 
 
@@ -60,6 +67,19 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
     """Resources over n and d, the floor of the mass estimate, and the scores of samples against the mass error.
 
     Every number but the seconds is the seed's alone.
+
+    Args:
+        options: Which problems are solved, how well, and how samples are scored.
+        data: Not used.
+        seed: Seed of the first repetition; the others follow by one.
+        device: Where the stochastic solver runs.
+
+    Returns:
+        Findings with the tables `resources` (a row a solve), `floor`, `samples` (a row a level or baseline and seed)
+        and `summary` (their means).
+
+    Raises:
+        OtbenchError: Where there are fewer than two targets a mode.
     """
     if min(options.codes, *options.targets) < 2 * options.modes:
         raise OtbenchError(f"theory scaling: {options.modes} modes need at least {2 * options.modes} targets each")
@@ -68,9 +88,9 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
     ]
     rows, scores = [], []
     with Bar("scaling", len(cells) + options.seeds + 1) as bar:
-        for done, (d, n, one) in enumerate(cells):
+        for done, (d, n, run_seed) in enumerate(cells):
             bar.update(done, f"d = {d}, n = {n:,}")
-            rows += _solved(options, d, n, one, options.memory and one == seed, device)
+            rows += _solved(options, d, n, run_seed, options.memory and run_seed == seed, device)
         for k in range(options.seeds):
             bar.update(len(cells) + k, "samples")
             law = Codes.made(options.latent, options.modes, seed + k)
@@ -79,10 +99,10 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
         bar.update(len(cells) + options.seeds, "floor")
         floors = floor_table(min(options.targets), options.modes, seed)
     resources, samples = pd.DataFrame(rows), pd.concat(scores, ignore_index=True)
-    told = summary(samples)
-    facts = _resource_facts(resources, options) | _score_facts(told, options)
+    means = summary(samples)
+    facts = _resource_facts(resources, options) | _score_facts(means, options)
     facts["floor_error"] = float((floors.measured / floors.expected - 1).abs().max())
-    tables = {"resources": resources, "floor": floors, "samples": samples, "summary": told}
+    tables = {"resources": resources, "floor": floors, "samples": samples, "summary": means}
     return Findings("scaling", facts, tables, {})
 
 
@@ -95,41 +115,62 @@ def _solved(options: Options, d: int, n: int, seed: int, weigh: bool, device: st
         if method == "stochastic":
             asked |= {"tolerance": options.tolerance, "max_points": options.cap * n}
         began = time.perf_counter()
-        found = solve(target, **asked)
+        transport = solve(target, **asked)
         seconds = time.perf_counter() - began
-        held = float("nan")
+        mib = float("nan")
         if weigh:
-            held = weight(target, asked, n) / 2**20
-        known = found.certificate()
+            mib = weight(target, asked, n) / 2**20
+        certificate = transport.certificate()
         rows.append(
             {
                 "dimension": d,
                 "targets": n,
                 "seed": seed,
                 "method": "newton" if method == "exact" else "stochastic",
-                "error": known["map_mean_cell_error"],
-                "error_high": known.get("map_mean_cell_error_high", known["map_mean_cell_error"]),
-                "floor": known.get("map_mean_cell_error_floor", 0.0),
-                "met": bool(known["map_tolerance_met"]),
-                "points": found.info.get("points", 0) / n,
+                "error": certificate["map_mean_cell_error"],
+                "error_high": certificate.get("map_mean_cell_error_high", certificate["map_mean_cell_error"]),
+                "floor": certificate.get("map_mean_cell_error_floor", 0.0),
+                "met": bool(certificate["map_tolerance_met"]),
+                "points": transport.info.get("points", 0) / n,
                 "seconds": seconds,
-                "mib": held,
+                "mib": mib,
             }
         )
     return rows
 
 
 def weight(target: np.ndarray, asked: dict[str, Any], n: int) -> int:
-    """Peak bytes of a solve. A stochastic one is cut short: what it holds does not grow with its steps."""
+    """Peak memory of a solve.
+
+    A stochastic solve is cut short: what it holds does not grow with its steps.
+
+    Args:
+        target: Targets (n, d).
+        asked: Options of `solve`, with `method`.
+        n: Number of targets.
+
+    Returns:
+        Bytes.
+    """
     short = asked | ({"max_points": 2 * max(2048, n)} if asked["method"] == "stochastic" else {})
-    with peak() as found:
+    with peak() as memory:
         solve(target, **short)
-    return found.total
+    return memory.total
 
 
 def floor_table(n: int, modes: int, seed: int, most: int = 1024) -> pd.DataFrame:
-    """Mean relative error that an exact map (in the plane, by Newton) seems to have when its masses are counted on
-    k, 4 k, ... points a cell, beside what counting alone gives.
+    """Mean relative error that an exact map seems to have when its masses are counted, and what counting alone gives.
+
+    The map is in the plane, by Newton; its masses are counted on 4, 16, ... points a cell.
+
+    Args:
+        n: Number of targets.
+        modes: Gaussians in the mixture of targets.
+        seed: Seed of the targets and of the counts.
+        most: Points a cell, at most.
+
+    Returns:
+        A row a count: per (points a cell), measured, expected.
     """
     exact = solve(Codes.made(2, modes, seed).draw(n, np.random.default_rng([seed, n])))
     rows = []
@@ -143,16 +184,31 @@ def floor_table(n: int, modes: int, seed: int, most: int = 1024) -> pd.DataFrame
 
 
 def summary(samples: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds of every level and baseline, with the standard error of W2 (missing for one seed)."""
+    """Means over seeds of every level and baseline.
+
+    Args:
+        samples: Rows of `generation`, of all seeds.
+
+    Returns:
+        A row a level or baseline, with the standard error of W2 as w2_error (missing for one seed).
+    """
     keys = ["source", "label"]
     grouped = samples.groupby(keys, sort=False)
-    found = grouped[["level", "error", "empty", "points", "kept", *SCORES]].mean().reset_index()
-    spread = grouped["w2"].sem().to_numpy() if samples.seed.nunique() > 1 else np.full(len(found), np.nan)
-    return found.assign(w2_error=spread)
+    means = grouped[["level", "error", "empty", "points", "kept", *SCORES]].mean().reset_index()
+    spread = grouped["w2"].sem().to_numpy() if samples.seed.nunique() > 1 else np.full(len(means), np.nan)
+    return means.assign(w2_error=spread)
 
 
 def slope(x: pd.Series, y: pd.Series) -> float:
-    """Power p of the least-squares fit log y = p log x + c; NaN below two different x."""
+    """Power p of the least-squares fit log y = p log x + c.
+
+    Args:
+        x: Positive values (n,).
+        y: Values (n,).
+
+    Returns:
+        Power; NaN below two different x, or where a y is not positive.
+    """
     if x.nunique() < 2 or (y <= 0).any():
         return float("nan")
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])

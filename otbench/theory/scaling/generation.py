@@ -24,40 +24,59 @@ BASELINES = ("real", "target", "neighbours", "unextended", "scrambled")
 def generation(
     codes: Codes, n: int, levels: tuple[float, ...], samples: int, seed: int, device: str, cap: float
 ) -> pd.DataFrame:
-    """A row for each level of the mass error and for each baseline: error found, share of source points kept, scores.
+    """Scores of the samples of maps of falling mass error, and of baselines.
 
     The solver goes on from two starts, all heights zero and its own affine start, and reports its averaged heights on
-    the way; of these, each level gets the map whose error is nearest to it (in the logarithm). cap: source points a
-    target at which the solver stops if it has not reached the least level. Baselines: a fresh draw of the law (real);
-    targets drawn at random (target), so masses are perfect and there is no map; the same mixed with their nearest
-    targets (neighbours); the best map without the extension (unextended); and the extension of the best map with its
-    targets permuted (scrambled), which has the same masses but is not optimal.
+    the way; of these, each level gets the map whose error is nearest to it (in the logarithm). Baselines: a fresh draw
+    of the law (real); targets drawn at random (target), so masses are perfect and there is no map; the same mixed with
+    their nearest targets (neighbours); the best map without the extension (unextended); and the extension of the best
+    map with its targets permuted (scrambled), which has the same masses but is not optimal.
+
+    Args:
+        codes: Law of the targets.
+        n: Number of targets.
+        levels: Mean relative mass errors, falling.
+        samples: Number of held-out points; scores are of POOL times as many samples.
+        seed: Seed of all draws.
+        device: Where the solver runs.
+        cap: Source points a target at which the solver stops if it has not reached the least level.
+
+    Returns:
+        A row for each level and for each baseline: error found, share of source points kept, scores.
     """
     random = np.random.default_rng([seed, 7])
-    target, held = codes.draw(n, random), codes.draw(samples, random)
+    target, held_out = codes.draw(n, random), codes.draw(samples, random)
     many = POOL * samples
     maps, best = _on_the_way(target, levels, seed, device, cap)
     rule = angle_threshold(best)
     rows = []
-    for level, one in zip(levels, maps, strict=True):
-        x, kept = _extended(one, rule, many, np.random.default_rng([seed, 8]))
-        numbers = one.info | {"kept": kept}
-        rows.append({"source": "map", "label": f"{100 * level:g} %", "level": level} | numbers | scored(codes, held, x))
+    for level, transport in zip(levels, maps, strict=True):
+        x, share = _extended(transport, rule, many, np.random.default_rng([seed, 8]))
+        numbers = transport.info | {"kept": share}
+        rows.append(
+            {"source": "map", "label": f"{100 * level:g} %", "level": level} | numbers | scored(codes, held_out, x)
+        )
     for name in BASELINES:
-        x, kept = _baseline(name, codes, best, rule, many, np.random.default_rng([seed, 9]))
+        x, share = _baseline(name, codes, best, rule, many, np.random.default_rng([seed, 9]))
         # A real draw and drawn targets have no cells.
         error = best.info["error"] if name in ("unextended", "scrambled") else float("nan")
-        numbers = {"error": error, "empty": 0.0, "points": 0.0, "kept": kept}
-        rows.append({"source": "baseline", "label": name, "level": error} | numbers | scored(codes, held, x))
+        numbers = {"error": error, "empty": 0.0, "points": 0.0, "kept": share}
+        rows.append({"source": "baseline", "label": name, "level": error} | numbers | scored(codes, held_out, x))
     return pd.DataFrame(rows).assign(seed=seed, modes=rule.modes)
 
 
 def scored(codes: Codes, held: np.ndarray, x: np.ndarray) -> dict[str, float]:
-    """Scores of samples x (m, d) against held-out points (k, d), k <= m, and against the law itself.
+    """Scores of samples against held-out points and against the law itself.
 
-    w2: exact, between the held-out points and as many samples, thinned by modes; frechet: to the law's moments;
-    reverse_kl: of the modes' shares to their weights, in nats; outside: share beyond the radius that holds 99 % of a
-    mode; spread: mean squared distance to the nearest centre, within that radius, over that of a whole mode.
+    Args:
+        codes: The law.
+        held: Held-out points (k, d), k <= m.
+        x: Samples (m, d).
+
+    Returns:
+        w2: exact, between the held-out points and as many samples, thinned by modes; frechet: to the law's moments;
+        reverse_kl: of the modes' shares to their weights, in nats; outside: share beyond the radius that holds 99 % of
+        a mode; spread: mean squared distance to the nearest centre, within that radius, over that of a whole mode.
     """
     mode, distance = codes.nearest(x)
     dimension = codes.centres.shape[1]
@@ -72,28 +91,38 @@ def scored(codes: Codes, held: np.ndarray, x: np.ndarray) -> dict[str, float]:
 
 
 def thinned(x: np.ndarray, mode: np.ndarray, k: int) -> np.ndarray:
-    """k of the samples x (m, d), evenly spaced in the order of their modes: the modes' shares stay as they are among
-    all m, to within one of k, so that the noise of a small draw between modes does not hide the map's own error.
+    """Samples evenly spaced in the order of their modes.
+
+    The modes' shares stay as they are among all m, to within one of k, so that the noise of a small draw between modes
+    does not hide the map's own error.
+
+    Args:
+        x: Samples (m, d).
+        mode: Their modes (m,).
+        k: Number of samples to take, k <= m.
+
+    Returns:
+        Samples (k, d).
     """
     return x[np.argsort(mode, kind="stable")[(np.arange(k) * len(x)) // k]]
 
 
 def _on_the_way(target, levels, seed: int, device: str, cap: float) -> tuple[list[TransportMap], TransportMap]:
     """The maps nearest to the levels, and the best of all."""
-    n, found = len(target), []
+    n, reports = len(target), []
     common = {"method": "stochastic", "tolerance": min(levels), "seed": seed, "device": device}
     # From heights zero most cells are empty; some hundred points a target bring it to where the affine start begins.
     for start, most in ((np.zeros(n), 60 * n), (None, cap * n)):
         record: list = []
         last = solve(target, start=start, record=record, batch=2048, max_points=most, **common)
-        found += [(points, heights) for _, points, heights in record[::2]] + [(last.info["points"], last.heights)]
+        reports += [(points, heights) for _, points, heights in record[::2]] + [(last.info["points"], last.heights)]
     maps = []
-    for points, heights in found:
-        one = TransportMap(target, heights, last.weights, last.source, {"tolerance": min(levels)})
-        known = one.certificate(points=50 * n)
-        error, empty = known["map_mean_cell_error"], known["map_empty_cells"]
-        maps.append(replace(one, info={"error": error, "empty": empty, "points": points / n}))
-    errors = np.log([max(one.info["error"], 1e-9) for one in maps])
+    for points, heights in reports:
+        transport = TransportMap(target, heights, last.weights, last.source, {"tolerance": min(levels)})
+        certificate = transport.certificate(points=50 * n)
+        error, empty = certificate["map_mean_cell_error"], certificate["map_empty_cells"]
+        maps.append(replace(transport, info={"error": error, "empty": empty, "points": points / n}))
+    errors = np.log([max(transport.info["error"], 1e-9) for transport in maps])
     return [maps[int(np.abs(errors - np.log(level)).argmin())] for level in levels], maps[int(errors.argmin())]
 
 
@@ -103,15 +132,15 @@ def _extended(one: TransportMap, rule: AngleRule, m: int, random, values: np.nda
     """
     centroids = sampled(one, 50 * len(one), 1).centroids
     # Equal targets would share a cell; the codes here are all different.
-    held = np.isfinite(centroids).all(1)
-    cells = (np.flatnonzero(held), centroids[held])
+    filled = np.isfinite(centroids).all(1)
+    cells = (np.flatnonzero(filled), centroids[filled])
     used = one if values is None else TransportMap(values, one.heights, one.weights, one.source)
-    samples, tried, kept = [], 0, 0
-    while kept < m and tried < 200 * m:
+    samples, tried, accepted = [], 0, 0
+    while accepted < m and tried < 200 * m:
         x = one.source.sample(m, random)
         samples.append(extended_at(used, x, rule, cells)[0])
-        tried, kept = tried + m, kept + len(samples[-1])
-    return np.concatenate(samples)[:m], kept / tried
+        tried, accepted = tried + m, accepted + len(samples[-1])
+    return np.concatenate(samples)[:m], accepted / tried
 
 
 def _baseline(name: str, codes: Codes, best: TransportMap, rule: AngleRule, m: int, random) -> tuple[np.ndarray, float]:

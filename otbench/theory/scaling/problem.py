@@ -28,13 +28,30 @@ class Codes:
 
     @classmethod
     def made(cls, dimension: int, modes: int, seed: int) -> Codes:
-        """The mixture of a seed."""
+        """Mixture of a seed.
+
+        Args:
+            dimension: Dimension d.
+            modes: Number of Gaussians K.
+            seed: Seed of centres and weights.
+
+        Returns:
+            The mixture.
+        """
         random = np.random.default_rng([seed, dimension, modes])
         weights = 0.5 + random.random(modes)
         return cls(random.standard_normal((modes, dimension)), weights / weights.sum())
 
     def draw(self, n: int, random: np.random.Generator) -> np.ndarray:
-        """n points (n, d), the modes' counts within one of n times their weights."""
+        """Points of the mixture, the modes' counts within one of n times their weights.
+
+        Args:
+            n: Number of points.
+            random: Random stream.
+
+        Returns:
+            Points (n, d), in the order of their modes.
+        """
         ends = np.round(np.cumsum(self.weights) * n).astype(int)
         mode = np.repeat(np.arange(len(self.weights)), np.diff(ends, prepend=0))
         return self.centres[mode] + self.sigma * random.standard_normal((n, self.centres.shape[1]))
@@ -48,7 +65,14 @@ class Codes:
         return {"mu": mean, "sigma": spread + self.sigma**2 * np.eye(len(mean))}
 
     def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Nearest mode of every point (m,), and the distance to its centre in units of sigma."""
+        """Nearest mode of every point.
+
+        Args:
+            points: Points (m, d).
+
+        Returns:
+            Modes (m,), and distances (m,) to their centres in units of sigma.
+        """
         from scipy.spatial.distance import cdist
 
         distance = cdist(points, self.centres)
@@ -63,10 +87,20 @@ class Codes:
 
 
 def floor(n: int, points: float) -> float:
-    """Mean relative error that n cells of exactly equal mass show when `points` random points are counted.
+    """Mean relative error that n cells of exactly equal mass show when random points are counted.
 
-    A count is binomial with mean N / n; the mean absolute deviation of the normal law of the same variance gives
-    sqrt(2 (n - 1) / (pi N)), good from a few points a cell on.
+    A count is binomial with mean N / n; the mean absolute deviation of the normal law of the same variance gives sqrt(2
+    (n - 1) / (pi N)), good from a few points a cell on.
+
+    Args:
+        n: Number of cells.
+        points: Number of points N.
+
+    Returns:
+        Mean relative error.
+
+    Raises:
+        OtbenchError: Where there is no cell or no point.
     """
     if n < 1 or points <= 0:
         raise OtbenchError(f"scaling: expected at least one cell and one point, got {n} and {points}")
@@ -87,8 +121,13 @@ class Peak:
 
 @contextmanager
 def peak() -> Iterator[Peak]:
-    """Counts the memory that is held within: the storage of every tensor that an operation of torch returns, while it
-    lives, and what tracemalloc sees, which numpy reports to. Work space within an operation is not seen.
+    """Count of the memory that is held within the context.
+
+    It counts the storage of every tensor that an operation of torch returns, while it lives, and what tracemalloc sees,
+    which numpy reports to. Work space within an operation is not seen.
+
+    Yields:
+        Peak memory, complete once the context is left.
     """
     import tracemalloc
 
@@ -96,7 +135,7 @@ def peak() -> Iterator[Peak]:
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves
 
-    found, live = Peak(), {}
+    footprint, live = Peak(), {}
     state = {"now": 0}
 
     def gone(place: int) -> None:
@@ -111,19 +150,19 @@ def peak() -> Iterator[Peak]:
     class Counting(TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             out = func(*args, **(kwargs or {}))
-            for one in tree_leaves(out):
-                if isinstance(one, torch.Tensor) and one.untyped_storage().nbytes():
-                    place, size = one.untyped_storage().data_ptr(), one.untyped_storage().nbytes()
-                    held, count = live.get(place, (size, 0))
-                    live[place] = (held, count + 1)
+            for tensor in tree_leaves(out):
+                if isinstance(tensor, torch.Tensor) and tensor.untyped_storage().nbytes():
+                    place, size = tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()
+                    nbytes, count = live.get(place, (size, 0))
+                    live[place] = (nbytes, count + 1)
                     state["now"] += 0 if count else size
-                    found.tensors = max(found.tensors, state["now"])
-                    weakref.finalize(one, gone, place)
+                    footprint.tensors = max(footprint.tensors, state["now"])
+                    weakref.finalize(tensor, gone, place)
             return out
 
     with Counting():
         torch.zeros(1).add_(1)  # what torch imports at its first counted operation is none of the caller's memory
-    state["now"], found.tensors = 0, 0
+    state["now"], footprint.tensors = 0, 0
     live.clear()
     began = not tracemalloc.is_tracing()
     if began:
@@ -132,8 +171,8 @@ def peak() -> Iterator[Peak]:
     tracemalloc.reset_peak()
     try:
         with Counting():
-            yield found
+            yield footprint
     finally:
-        found.arrays = max(0, tracemalloc.get_traced_memory()[1] - before)
+        footprint.arrays = max(0, tracemalloc.get_traced_memory()[1] - before)
         if began:
             tracemalloc.stop()

@@ -22,10 +22,21 @@ Map = Callable[[np.ndarray], np.ndarray]
 
 
 def entropic(source: np.ndarray, target: np.ndarray, share: float, tolerance: float = 1e-4) -> Map:
-    """The entropic map of Pooladian & Niles-Weed 2021: T(x) = sum_j w_j(x) y_j, w_j ~ exp((g_j - |x - y_j|^2) / eps).
+    """Entropic map T(x) = sum_j w_j(x) y_j with w_j ~ exp((g_j - |x - y_j|^2) / eps).
 
-    source (n, d), target (m, d); g: the dual potential of POT's stabilised Sinkhorn; eps: `share` of the mean cost;
-    tolerance: of the plan's marginal. At the source points themselves this is the plan's barycentric projection.
+    g is the dual potential of POT's stabilised Sinkhorn. At the source points themselves this is the plan's barycentric
+    projection.
+
+    Args:
+        source: Source points (n, d).
+        target: Target points (m, d).
+        share: Regularisation eps, as a share of the mean cost.
+        tolerance: Error of the plan's marginal at which Sinkhorn stops.
+
+    Returns:
+        Map.
+
+    Source: Pooladian and Niles-Weed (2021).
     """
     ot = import_ot()
     cost = ot.dist(source, target)
@@ -40,11 +51,21 @@ def entropic(source: np.ndarray, target: np.ndarray, share: float, tolerance: fl
 
 
 def sinkhorn(cost: np.ndarray, regularisation: float, tolerance: float = 1e-4) -> np.ndarray:
-    """log v (m,) of the entropic plan diag(u) exp(-cost / eps) diag(v) between uniform weights, cost (n, m).
+    """Scaling vector of the entropic plan diag(u) exp(-cost / eps) diag(v) between uniform weights.
 
     POT's stabilised Sinkhorn, started from the potentials of ten times the regularisation, and so on from 1 down: from
-    zero a small one would underflow. tolerance: of the second marginal, as a Euclidean norm. Raises WorkFailed where
-    it ends without numbers.
+    zero a small one would underflow.
+
+    Args:
+        cost: Costs (n, m).
+        regularisation: eps, in the unit of the cost.
+        tolerance: Error of the second marginal, as a Euclidean norm, at which it stops.
+
+    Returns:
+        log v (m,).
+
+    Raises:
+        WorkFailed: Where it ends without finite numbers.
     """
     ot = import_ot()
     a, b = (np.full(k, 1 / k) for k in cost.shape)
@@ -64,31 +85,58 @@ def sinkhorn(cost: np.ndarray, regularisation: float, tolerance: float = 1e-4) -
 
 
 def nearest(plan: DiscretePlan) -> Map:
-    """The barycentric image of the nearest of the plan's source points."""
+    """Map to the barycentric image of the nearest of the plan's source points.
+
+    Args:
+        plan: Plan between two point sets.
+
+    Returns:
+        Map.
+    """
     tree, image = cKDTree(plan.source), plan.image()
     return lambda x: image[tree.query(x)[1]]
 
 
 def dirichlet(plan: DiscretePlan, seed: int) -> Map:
-    """OTVAE's extension: a random convex combination of the images of the two nearest source points."""
+    """OTVAE's extension: a random convex combination of the images of the two nearest source points.
+
+    Args:
+        plan: Plan between two point sets.
+        seed: Seed of the combinations.
+
+    Returns:
+        Map, random from call to call.
+    """
     draw = np.random.default_rng(seed)
     return lambda x: plan.extend(x, 2, draw)
 
 
 def interpolated(plan: DiscretePlan) -> Map:
-    """Interpolation of the plan's barycentric images by radial functions (SciPy, kernel r): continuous, and exact at
-    the source points.
+    """Interpolation of the plan's barycentric images by radial functions (SciPy, kernel r).
+
+    Args:
+        plan: Plan between two point sets.
+
+    Returns:
+        Map, continuous and exact at the source points.
     """
     return RBFInterpolator(plan.source, plan.image(), kernel="linear", degree=1)
 
 
 def rejecting(transport: TransportMap) -> Map:
-    """AE-OT's extension: piecewise linear between cells, source points on the singular set rejected (NaN)."""
-    angle, known = angle_threshold(transport), cell_centroids(transport)
+    """AE-OT's extension: piecewise linear between cells, source points on the singular set rejected.
+
+    Args:
+        transport: Semi-discrete map.
+
+    Returns:
+        Map, NaN where a point is rejected.
+    """
+    angle, centroids = angle_threshold(transport), cell_centroids(transport)
 
     def at(x: np.ndarray) -> np.ndarray:
         made = np.full(x.shape, np.nan)
-        values, fine = extended_at(transport, x, angle, known)
+        values, fine = extended_at(transport, x, angle, centroids)
         made[fine] = values
         return made
 

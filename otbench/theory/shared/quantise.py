@@ -39,25 +39,48 @@ class Quantised:
 
 
 def uniform_in(inside: Inside, low: np.ndarray, high: np.ndarray, m: int, generator: np.random.Generator):
-    """Points (m, d) spread evenly over the set where `inside` says so, and the set's size, from a scrambled Halton
-    sequence, whose moments are far nearer to the uniform law's than those of independent points.
+    """Points spread evenly over a set, from a scrambled Halton sequence, and the set's size.
 
-    low, high (d,): a box that holds the set. Raises OtbenchError where the set fills less than a thousandth of it.
+    The sequence's moments are far nearer to the uniform law's than those of independent points.
+
+    Args:
+        inside: Whether points (k, d) lie in the set, (k,).
+        low: Lowest corner of a box that holds the set (d,).
+        high: Highest corner of that box (d,).
+        m: Number of points.
+        generator: Random stream of the scrambling.
+
+    Returns:
+        Points (m, d), and the set's area or volume.
+
+    Raises:
+        OtbenchError: Where the set fills less than a thousandth of the box.
     """
-    found, kept, tried = [], 0, 0
+    points, accepted, tried = [], 0, 0
     sequence = qmc.Halton(len(low), seed=generator)
-    while kept < m:
+    while accepted < m:
         x = low + (high - low) * sequence.random(2 * m)
         x = x[inside(x)]
-        kept, tried = kept + len(x), tried + 2 * m
-        found.append(x)
-        if tried > 100 * m and kept < tried / 1000:
-            raise OtbenchError(f"target: of {tried:,} points of its box only {kept:,} lie inside; expected a solid set")
-    return np.concatenate(found)[:m], float(np.prod(high - low) * kept / tried)
+        accepted, tried = accepted + len(x), tried + 2 * m
+        points.append(x)
+        if tried > 100 * m and accepted < tried / 1000:
+            raise OtbenchError(
+                f"target: of {tried:,} points of its box only {accepted:,} lie inside; expected a solid set"
+            )
+    return np.concatenate(points)[:m], float(np.prod(high - low) * accepted / tried)
 
 
 def quantise(dense: np.ndarray, n: int, size: float) -> Quantised:
-    """n points for the law of dense (m, d), m >= n, by Lloyd's iteration from the first n of them."""
+    """Few weighted points for a law, by Lloyd's iteration from the first points of a dense sample.
+
+    Args:
+        dense: Points of the law (m, d), m >= n.
+        n: Number of points, at most; those with an empty cell are left out.
+        size: Area or volume of the set.
+
+    Returns:
+        Points with their masses.
+    """
     points = dense[:n].copy()
     for _ in range(ROUNDS):
         nearest = cKDTree(points).query(dense)[1]
@@ -66,6 +89,6 @@ def quantise(dense: np.ndarray, n: int, size: float) -> Quantised:
         points = np.where(count[:, None] > 0, total / np.maximum(count, 1)[:, None], points)
     distance, nearest = cKDTree(points).query(dense)
     count = np.bincount(nearest, minlength=n)
-    kept = count > 0
+    occupied = count > 0
     error = float(np.sqrt((distance**2).mean()))
-    return Quantised(points[kept], count[kept] / len(dense), size, error, dense)
+    return Quantised(points[occupied], count[occupied] / len(dense), size, error, dense)

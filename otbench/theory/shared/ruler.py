@@ -37,14 +37,27 @@ class Ruler:
     far: float
 
     def frechet(self, images: np.ndarray) -> float:
-        """Frechet distance of uint8 images (n, c, h, w) from the held-out ones."""
+        """Frechet distance from the held-out images.
+
+        Args:
+            images: Images (n, c, h, w) uint8.
+
+        Returns:
+            Distance.
+        """
         return frechet(self.real, statistics(self.extract(images)))
 
     def measure(self, samples: np.ndarray, given_back: np.ndarray) -> dict[str, float]:
-        """Numbers of samples, and of the held-out images as the autoencoder gives them back, uint8 (n, c, h, w).
+        """Measures of samples, and of the held-out images as the autoencoder gives them back.
 
-        l2: mean squared error per pixel and channel, values in [0, 1]. novelty: mean distance of a sample to the
-        nearest training image, in units of the held-out images' own.
+        Args:
+            samples: Samples (n, c, h, w) uint8.
+            given_back: Reconstructions of `reference` (m, c, h, w) uint8, in its order.
+
+        Returns:
+            l2: mean squared error per pixel and channel, values in [0, 1]; frechet and sharpness of the samples, and of
+            the reconstructions (`_back`); novelty: mean distance of a sample to the nearest training image, in units of
+            the held-out images' own.
         """
         error = (given_back.astype(np.float64) - self.reference) / 255
         return {
@@ -58,42 +71,73 @@ class Ruler:
 
 
 def ruler(data: DataSet, steps: int, most: int, seed: int, device: str) -> Ruler:
-    """Features of the data's own classifier, trained for so many steps; of pixels for 0 and where none is labelled.
+    """Measures in the features of the data's own classifier, or of pixels where there is none.
 
-    most: held-out images, at most, that everything is measured on.
+    Args:
+        data: Images.
+        steps: Batches that the classifier is trained for; 0, or data without labels: principal components of pixels.
+        most: Number of held-out images, at most, that everything is measured on.
+        seed: Seed of the classifier or the components, and of the training images that are compared with.
+        device: Where the classifier is trained.
+
+    Returns:
+        The ruler.
     """
     reference = data.reference[:most]
     if steps and data.labels_of("train") is not None:
         network = train(data, steps=steps, seed=seed, device=device)
-        said = f"{network.width} features of a classifier trained on the same data"
+        caption = f"{network.width} features of a classifier trained on the same data"
         if (labels := data.labels_of("reference")) is not None:
             right = float((network.extract(reference).classes == labels[:most]).mean())
-            said += f", right on {100 * right:.1f} % of the held-out images"
+            caption += f", right on {100 * right:.1f} % of the held-out images"
 
         def extract(images: np.ndarray) -> np.ndarray:
             return network.extract(images).features
     else:
-        extract, kept = principal(data.train, seed)
-        said = f"the first {kept} principal components of the training images' pixels"
-    known = data.train[np.random.default_rng(seed).permutation(len(data.train))[:NEAREST]]
-    far = float(nearest(reference, known).mean())
-    return Ruler(reference, said, extract, statistics(extract(reference)), known, far)
+        extract, count = principal(data.train, seed)
+        caption = f"the first {count} principal components of the training images' pixels"
+    training = data.train[np.random.default_rng(seed).permutation(len(data.train))[:NEAREST]]
+    far = float(nearest(reference, training).mean())
+    return Ruler(reference, caption, extract, statistics(extract(reference)), training, far)
 
 
 def principal(images: np.ndarray, seed: int) -> tuple[Extract, int]:
-    """What gives the first principal components of uint8 images, on [0, 1], and how many they are."""
+    """First principal components of images, on [0, 1].
+
+    Args:
+        images: Images (n, c, h, w) uint8, of which the first 10,000 are used.
+        seed: Seed of the randomised solver.
+
+    Returns:
+        Function from images (m, c, h, w) uint8 to components (m, k), and their number k.
+    """
     from sklearn.decomposition import PCA
 
-    kept = min(COMPONENTS, len(images) - 1, images[0].size)
-    found = PCA(kept, svd_solver="randomized", random_state=seed).fit(flat(images[:10_000]))
-    return lambda new: found.transform(flat(new)), kept
+    count = min(COMPONENTS, len(images) - 1, images[0].size)
+    pca = PCA(count, svd_solver="randomized", random_state=seed).fit(flat(images[:10_000]))
+    return lambda new: pca.transform(flat(new)), count
 
 
 def nearest(images: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Distance (n,) of each uint8 image to the nearest known one, values in [0, 1]."""
+    """Distance of each image to the nearest known one, values in [0, 1].
+
+    Args:
+        images: Images (n, c, h, w) uint8.
+        known: Known images (m, c, h, w) uint8.
+
+    Returns:
+        Distances (n,).
+    """
     return memorisation.nearest(flat(known), flat(images))
 
 
 def flat(images: np.ndarray) -> np.ndarray:
-    """uint8 (n, c, h, w) -> float32 (n, c h w) on [0, 1]."""
+    """Images as rows of values on [0, 1].
+
+    Args:
+        images: Images (n, c, h, w) uint8.
+
+    Returns:
+        Values (n, c h w) float32.
+    """
     return images.reshape(len(images), -1).astype(np.float32) / 255

@@ -64,7 +64,18 @@ class Options(BaseModel):
 
 
 def compute(options: Options, data: DataSet | None, seed: int, device: str) -> Findings:
-    """Solve for every target, measure the singular sets, teach the networks and measure where they go astray."""
+    """Singular sets of the maps to every target, and how far taught networks go astray.
+
+    Args:
+        options: What is computed, and how much of it.
+        data: Not used.
+        seed: Seed of all draws.
+        device: Not used; all runs on the CPU.
+
+    Returns:
+        Findings with the tables `targets` (a row a target), `lengths` (a row a target and number of points), `networks`
+        (means over seeds) and `each` (a row a network), and as arrays what the figures draw.
+    """
     from otbench.theory.singular_sets.networks import Schedule, judge, train
 
     source = targets.source_of(options.source)
@@ -87,10 +98,10 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
             case = cases[name]
             x = source.sample(options.samples, np.random.default_rng([seed, 1]))
             seeds = [1000 * seed + s for s in range(options.seeds)]
-            found = judge(case, train(case, width, depth, seeds, schedule), x, options.tolerance)
-            outcomes[name, depth, width] = found
-            taught += [{"target": name, "depth": depth, "width": width, "seed": s} | one.numbers
-                       for s, one in enumerate(found)]  # fmt: skip
+            results = judge(case, train(case, width, depth, seeds, schedule), x, options.tolerance)
+            outcomes[name, depth, width] = results
+            taught += [{"target": name, "depth": depth, "width": width, "seed": s} | outcome.numbers
+                       for s, outcome in enumerate(results)]  # fmt: skip
             bar.update(len(lengths) + k + 1, f"{name}, {depth} x {width}")
     each = pd.DataFrame(taught)
     tables = {
@@ -104,7 +115,7 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
 
 
 def _length(case: Case) -> dict[str, object]:
-    """A row: number of target points, Euler's number, and how long the singular set is."""
+    """A row: number of target points, Euler's number, and length of the singular set."""
     vertices, edges, faces = targets.counts(case.transport)
     return {
         "target": case.name,
@@ -169,8 +180,8 @@ def _examples(options: Options, outcomes: dict[tuple, list[Outcome]], x: np.ndar
     depth, width = sorted(options.depths)[len(options.depths) // 2], sorted(options.widths)[len(options.widths) // 2]
     arrays = {"example": np.array([depth, width]), "x": x[:SHOWN].astype(np.float32)}
     for name in TAUGHT:
-        one = outcomes[name, depth, width][0]
-        arrays |= {f"{name}/y": one.y[:SHOWN].astype(np.float32), f"{name}/astray": one.astray[:SHOWN]}
+        outcome = outcomes[name, depth, width][0]
+        arrays |= {f"{name}/y": outcome.y[:SHOWN].astype(np.float32), f"{name}/astray": outcome.astray[:SHOWN]}
     return arrays
 
 
@@ -222,29 +233,29 @@ def _facts_of_networks(options: Options, each: pd.DataFrame) -> dict[str, object
     means = _means(each)
     facts: dict[str, object] = {"networks": len(each), "seeds": options.seeds}
     for name in TAUGHT:
-        own, mean = each[each["target"] == name], means[means["target"] == name]
+        rows, mean = each[each["target"] == name], means[means["target"] == name]
         best, worst = mean.loc[mean["gap"].idxmin()], mean.loc[mean["gap"].idxmax()]
         facts |= {
             f"{name}_gap_least": float(best["gap"]),
-            f"{name}_gap_least_of_one": float(own["gap"].min()),
+            f"{name}_gap_least_of_one": float(rows["gap"].min()),
             f"{name}_gap_least_net": f"{best['depth']:.0f} x {best['width']:.0f}",
             f"{name}_gap_most": float(worst["gap"]),
             f"{name}_gap_most_net": f"{worst['depth']:.0f} x {worst['width']:.0f}",
-            f"{name}_proven_holds": bool((own["gap"] >= own["proven"]).all()),
-            f"{name}_seen_holds": bool((own["gap"] >= own["least"]).all()),
-            f"{name}_over_seen": float((own["gap"] / own["least"]).replace(np.inf, np.nan).median()),
-            f"{name}_slope": _slope(own["lipschitz"], own["gap"]),
-            f"{name}_near": float(own["near"].median()),
-            f"{name}_anywhere": float(own["anywhere"].median()),
-            f"{name}_winding": int((own["winds"].abs() >= 1).sum()),
-            f"{name}_networks": len(own),
+            f"{name}_proven_holds": bool((rows["gap"] >= rows["proven"]).all()),
+            f"{name}_seen_holds": bool((rows["gap"] >= rows["least"]).all()),
+            f"{name}_over_seen": float((rows["gap"] / rows["least"]).replace(np.inf, np.nan).median()),
+            f"{name}_slope": _slope(rows["lipschitz"], rows["gap"]),
+            f"{name}_near": float(rows["near"].median()),
+            f"{name}_anywhere": float(rows["anywhere"].median()),
+            f"{name}_winding": int((rows["winds"].abs() >= 1).sum()),
+            f"{name}_networks": len(rows),
         }
     return {key: value for key, value in facts.items() if not (isinstance(value, float) and np.isnan(value))}
 
 
 def _slope(x: pd.Series, y: pd.Series) -> float:
     """Slope of log y on log x; NaN where fewer than three are positive."""
-    kept = (x > 0) & (y > 0)
-    if kept.sum() < 3 or x[kept].nunique() < 2:
+    positive = (x > 0) & (y > 0)
+    if positive.sum() < 3 or x[positive].nunique() < 2:
         return float("nan")
-    return float(np.polyfit(np.log(x[kept]), np.log(y[kept]), 1)[0])
+    return float(np.polyfit(np.log(x[positive]), np.log(y[positive]), 1)[0])

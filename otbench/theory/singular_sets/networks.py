@@ -42,7 +42,16 @@ class Outcome:
 
 
 def networks(width: int, depth: int, generators: list[torch.Generator]) -> Layers:
-    """ReLU networks R^2 -> R^2, one a generator: layers of weights (S, in, out) and biases (S, 1, out), He's start."""
+    """ReLU networks R^2 -> R^2, one a generator, with He's initialisation.
+
+    Args:
+        width: Units of each hidden layer.
+        depth: Number of hidden layers.
+        generators: Random streams of the initial weights, one a network (S).
+
+    Returns:
+        Layers of weights (S, in, out) and biases (S, 1, out).
+    """
     sizes = [2] + [width] * depth + [2]
     layers = []
     for m, n in zip(sizes[:-1], sizes[1:], strict=True):
@@ -52,7 +61,15 @@ def networks(width: int, depth: int, generators: list[torch.Generator]) -> Layer
 
 
 def forward(layers: Layers, x: torch.Tensor) -> torch.Tensor:
-    """The networks at x (S, m, 2): (S, m, 2)."""
+    """Networks at points.
+
+    Args:
+        layers: Layers of S networks.
+        x: Points (S, m, 2).
+
+    Returns:
+        Points (S, m, 2).
+    """
     for k, (weight, bias) in enumerate(layers):
         x = torch.baddbmm(bias, x, weight)
         x = torch.relu(x) if k + 1 < len(layers) else x
@@ -60,7 +77,20 @@ def forward(layers: Layers, x: torch.Tensor) -> torch.Tensor:
 
 
 def train(case: Case, width: int, depth: int, seeds: list[int], schedule: Schedule) -> Layers:
-    """Teach one network a seed the map of the case on fresh batches of source points; a seed's answer is its alone."""
+    """Networks taught the map of a case on fresh batches of source points, one a seed.
+
+    A seed's answer is its alone, but for the source points: all are drawn from one pool, of the first seed.
+
+    Args:
+        case: Target with its exact map.
+        width: Units of each hidden layer.
+        depth: Number of hidden layers.
+        seeds: Seeds of the initial weights and of the batches (S).
+        schedule: How every network is trained.
+
+    Returns:
+        Layers of S networks, without gradients.
+    """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     layers = networks(width, depth, generators)
     x = case.transport.source.sample(schedule.pool, np.random.default_rng(seeds[0]))
@@ -79,15 +109,25 @@ def train(case: Case, width: int, depth: int, seeds: list[int], schedule: Schedu
 
 
 def judge(case: Case, layers: Layers, x: np.ndarray, tolerance: float) -> list[Outcome]:
-    """What each of the networks does to source points x (m, 2)."""
+    """What each network does to source points.
+
+    Args:
+        case: Target with its exact map.
+        layers: Layers of S networks.
+        x: Source points (m, 2).
+        tolerance: Distance from the target's support that is forgiven.
+
+    Returns:
+        Outcomes, one a network.
+    """
     seeds = len(layers[0][0])
     given = torch.as_tensor(x, dtype=torch.float32).expand(seeds, -1, -1)
     edge = _edge(case)
     around = forward(layers, torch.as_tensor(edge, dtype=torch.float32).expand(seeds, -1, -1)).double().numpy()
     y, stretch = _stretching(layers, given)
-    wanted, away = case.transport(x), distance_to(case.ridge, x)
+    truth, away = case.transport(x), distance_to(case.ridge, x)
     products = torch.stack([torch.linalg.matrix_norm(weight, 2) for weight, _ in layers]).prod(0).tolist()
-    found = []
+    outcomes = []
     for s in range(seeds):
         astray, least = _gap(case, y[s], tolerance)
         winds = _winding(around[s])
@@ -95,7 +135,7 @@ def judge(case: Case, layers: Layers, x: np.ndarray, tolerance: float) -> list[O
         numbers = {
             "gap": float(astray.mean()),
             "off": float((outside_by(case.name, y[s]) > tolerance).mean()),
-            "error": float(((y[s] - wanted) ** 2).sum(1).mean()),
+            "error": float(((y[s] - truth) ** 2).sum(1).mean()),
             "lipschitz": lipschitz,
             "product": products[s],
             "least": least(lipschitz, winds),
@@ -104,15 +144,24 @@ def judge(case: Case, layers: Layers, x: np.ndarray, tolerance: float) -> list[O
             "near": float(np.median(away[astray])) if astray.any() else float("nan"),
             "anywhere": float(np.median(away)),
         }
-        found.append(Outcome(y[s], astray, numbers))
-    return found
+        outcomes.append(Outcome(y[s], astray, numbers))
+    return outcomes
 
 
 def gap_bound(half: float, lipschitz: float, masses: tuple[float, float], diameter: float) -> float:
-    """Least mass that a map of a Lipschitz constant sends into a strip of half width `half` between two clusters.
+    """Least mass that a map of a Lipschitz constant sends into a strip between two clusters.
 
-    masses: what it sends beyond the strip on either side. Their preimages stand t = 2 half / lipschitz apart, and of a
-    convex set the mass between two parts is at least 2 t / diameter times the smaller (Dyer and Frieze, 1991).
+    The preimages of the two sides stand t = 2 half / lipschitz apart, and of a convex set the mass between two parts is
+    at least 2 t / diameter times the smaller (Dyer and Frieze, 1991).
+
+    Args:
+        half: Half width of the strip.
+        lipschitz: Lipschitz constant of the map.
+        masses: What the map sends beyond the strip on either side.
+        diameter: Diameter of the source.
+
+    Returns:
+        Share of the source's mass.
     """
     return 4 * half / (lipschitz * diameter) * min(masses)
 
@@ -120,8 +169,16 @@ def gap_bound(half: float, lipschitz: float, masses: tuple[float, float], diamet
 def hole_bound(radius: float, lipschitz: float, winds: float, area: float) -> float:
     """Least mass that a map of a Lipschitz constant sends into a disk which the image of the source's edge winds round.
 
-    Such a map covers the disk (degree), and multiplies no area by more than the constant squared; 0 where it does not
-    wind.
+    Such a map covers the disk (degree), and multiplies no area by more than the constant squared.
+
+    Args:
+        radius: Radius of the disk.
+        lipschitz: Lipschitz constant of the map.
+        winds: How often the image of the edge winds round the disk.
+        area: Area of the source.
+
+    Returns:
+        Share of the source's mass; 0 where the image does not wind.
     """
     return math.pi * radius**2 / (lipschitz**2 * area) if winds else 0.0
 

@@ -26,7 +26,7 @@ AWAY, RADIUS, BAR = 0.9, 0.5, 0.12
 #: of the ring: radius of its hole, and outer radius
 HOLE, OUTER = 0.5, 1.0
 CORNERS = 256
-#: spacings of the target below which no jump is told from the sampling
+#: jumps of fewer spacings of the target cannot be distinguished from the sampling
 COARSE = 3.0
 
 
@@ -61,7 +61,14 @@ class Case:
 
 
 def source_of(name: str) -> Source:
-    """The unit disk, as a polygon of 256 corners, or the square of side 2, both about the origin."""
+    """Source about the origin.
+
+    Args:
+        name: square for the square of side 2, else the unit disk, as a polygon of 256 corners.
+
+    Returns:
+        Uniform law on it.
+    """
     if name == "square":
         return box([-1, -1], [1, 1])
     turn = 2 * np.pi * np.arange(CORNERS) / CORNERS
@@ -69,7 +76,15 @@ def source_of(name: str) -> Source:
 
 
 def inside(name: str, y: np.ndarray) -> np.ndarray:
-    """Whether each of y (m, 2) lies in the target's support."""
+    """Whether points lie in the target's support.
+
+    Args:
+        name: One of TARGETS.
+        y: Points (m, 2).
+
+    Returns:
+        Booleans (m,).
+    """
     a, b = y.T
     if name == "ellipse":
         return (a / AXES[0]) ** 2 + (b / AXES[1]) ** 2 <= 1
@@ -87,7 +102,15 @@ def inside(name: str, y: np.ndarray) -> np.ndarray:
 
 
 def outside_by(name: str, y: np.ndarray) -> np.ndarray:
-    """Distance from each of y (m, 2) to the support of the clusters or the ring, 0 inside."""
+    """Distance from points to the support of the clusters or the ring.
+
+    Args:
+        name: clusters or annulus.
+        y: Points (m, 2).
+
+    Returns:
+        Distances (m,), 0 inside.
+    """
     r = np.hypot(*y.T)
     if name == "annulus":
         return np.maximum(0, np.maximum(HOLE - r, r - OUTER))
@@ -95,23 +118,42 @@ def outside_by(name: str, y: np.ndarray) -> np.ndarray:
 
 
 def quantised(name: str, n: int, generator: np.random.Generator) -> Quantised:
-    """About n points for the uniform law on the target; the clusters are each other's mirror image."""
+    """Quantised uniform law on the target; the clusters are each other's mirror image.
+
+    Args:
+        name: One of TARGETS.
+        n: Number of points, at most.
+        generator: Random stream.
+
+    Returns:
+        Points (k, 2), k <= n, with weights (k,).
+    """
     high = np.array([1.5, 1.1])
     low = np.array([0.0, -1.1]) if name == "clusters" else -high
     count = n // 2 if name == "clusters" else n
     dense, size = uniform_in(lambda y: inside(name, y), low, high, DENSE * count, generator)
-    found = quantise(dense, count, size)
+    law = quantise(dense, count, size)
     if name != "clusters":
-        return found
-    points, weights, dense = (np.concatenate([v, v]) for v in (found.points, found.weights / 2, dense))
+        return law
+    points, weights, dense = (np.concatenate([v, v]) for v in (law.points, law.weights / 2, dense))
     points[: len(points) // 2, 0] *= -1
     dense[: len(dense) // 2, 0] *= -1
-    return Quantised(points, weights, 2 * size, found.error, dense)
+    return Quantised(points, weights, 2 * size, law.error, dense)
 
 
 def solved(name: str, source: Source, n: int, jump: float, generator: np.random.Generator) -> Case:
-    """The exact map onto a target, with its facets; singular are those whose targets stand more than `jump` apart, and
-    more than three spacings, which ordinary neighbours in a quantised law do not.
+    """Exact map onto a target, with its facets.
+
+    Args:
+        name: One of TARGETS.
+        source: Source of the map.
+        n: Number of target points, at most.
+        jump: Singular are facets whose targets stand further apart than this and than three spacings, which ordinary
+            neighbours in a quantised law do not.
+        generator: Random stream.
+
+    Returns:
+        Target, map and facets.
     """
     target = quantised(name, n, generator)
     transport = solve(target.points, target.weights, source)
@@ -123,10 +165,14 @@ def solved(name: str, source: Source, n: int, jump: float, generator: np.random.
 
 
 def counts(transport: TransportMap, tolerance: float = 1e-9) -> tuple[int, int, int]:
-    """Vertices, edges and cells of the power diagram in the source's polygon; V - E + F = 1 (Euler, without the
-    outside).
+    """Vertices, edges and cells of the power diagram in the source's polygon.
 
-    Ends of facets nearer than `tolerance` times the source's size are one vertex.
+    Args:
+        transport: Map from a polygon.
+        tolerance: Distance between ends of facets below which they are one vertex, in units of the source's size.
+
+    Returns:
+        V, E and F, with V - E + F = 1 (Euler, without the outside).
     """
     owner, start, end = transport.cells.segments
     ends = np.concatenate([start, end])
@@ -140,7 +186,15 @@ def counts(transport: TransportMap, tolerance: float = 1e-9) -> tuple[int, int, 
 
 
 def distance_to(facets: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Distance (m,) from each of x (m, 2) to the nearest of the segments (S, 2, 2); infinite where there is none."""
+    """Distance from points to the nearest of some segments.
+
+    Args:
+        facets: Ends of the segments (S, 2, 2).
+        x: Points (m, 2).
+
+    Returns:
+        Distances (m,), infinite where there is no segment.
+    """
     nearest = np.full(len(x), np.inf)
     for a, b in facets:
         step = b - a
@@ -150,7 +204,15 @@ def distance_to(facets: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def outside_share(case: Case, steps: int = 41) -> float:
-    """Share of the singular dual edges' length that lies outside the target's support; NaN where there are none."""
+    """Share of the singular dual edges' length that lies outside the target's support.
+
+    Args:
+        case: Target with its exact map.
+        steps: Points on each edge that are tried.
+
+    Returns:
+        Share; NaN where there are no singular edges.
+    """
     a, b = (case.transport.target[case.pairs[case.singular, c]] for c in (0, 1))
     if not len(a):
         return float("nan")

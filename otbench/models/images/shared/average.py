@@ -20,16 +20,20 @@ class Averaged(ImageModel):
 
 
 def follow(average: Replicas, network: Replicas, share: float | Tensor = 1.0) -> None:
-    """Move parameters and buffers of `average` by `share` of the way to those of `network`.
+    """Move parameters and buffers of an average towards those of a network.
 
-    share: 1 less the decay of the exponential average; a number, or a tensor of one value, or of one a replica. With 1
-    the average becomes a copy. Buffers move too: running statistics must suit the averaged weights. What only
-    `average` has is left as it is.
+    Buffers move too: running statistics must suit the averaged weights. What only `average` has is left as it is.
+
+    Args:
+        average: Network that is moved.
+        network: Network that it follows.
+        share: Part of the way, 1 less the decay of the exponential average: a number, or a tensor of one value or of
+            one a replica. With 1 the average becomes a copy.
     """
-    own = average.state()
+    tensors = average.state()
     with torch.no_grad():
         for name, value in network.state().items():
             part = share
             if isinstance(share, Tensor):
                 part = share.reshape(-1, *[1] * (value.ndim - 1))
-            own[name].lerp_(value, part)
+            tensors[name].lerp_(value, part)

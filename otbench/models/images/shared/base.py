@@ -1,4 +1,4 @@
-"""What models of images share: the study's budgets, and how pictures are made in chunks."""
+"""What models of images share: the budgets of Lucic et al. (2018), and generation in chunks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHUNK = 500
 
 
 class ImageConfig(Config):
-    """Sizes of the study of Lucic et al. 2018 (section 5 and code)."""
+    """Sizes of Lucic et al. 2018 (section 5 and code)."""
 
     latent: int = Field(64, ge=1)
     batch: int = Field(64, ge=2)
@@ -35,7 +35,7 @@ class ImageModel(Model):
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:
-        """The study's number of batches (Lucic et al. 2018, code): 20 epochs, 100 on CIFAR-10, 40 on CelebA.
+        """Number of batches of Lucic et al. (2018, code): 20 epochs, 100 on CIFAR-10, 40 on CelebA.
 
         An epoch has 50,000 images, 162,000 on CelebA. A model with a budget of its own overrides this.
         """
@@ -44,7 +44,14 @@ class ImageModel(Model):
 
 @contextmanager
 def inference(*networks: Replicas) -> Iterator[None]:
-    """Inside, the networks are in inference mode and nothing is differentiated; afterwards they are as they were."""
+    """Inside, the networks are in inference mode and nothing is differentiated; afterwards they are as they were.
+
+    Args:
+        *networks: Networks whose mode is set.
+
+    Yields:
+        Nothing.
+    """
     before = [network.module.training for network in networks]
     for network in networks:
         network.eval()
@@ -57,9 +64,15 @@ def inference(*networks: Replicas) -> Iterator[None]:
 
 
 def mapped(network: Replicas, inputs: Tensor, shared: bool = False) -> Tensor:
-    """A network in inference mode over (R, n, ...), CHUNK rows at a time: (R, n, ...).
+    """A network in inference mode, over CHUNK rows at a time.
 
-    shared: inputs (n, ...) are the same for every replica; uint8 images become floats in [0, 1].
+    Args:
+        network: Network to run.
+        inputs: Inputs (R, n, ...), or (n, ...) where shared; uint8 images become floats in [0, 1].
+        shared: Whether the inputs are the same for every replica.
+
+    Returns:
+        Outputs (R, n, ...).
     """
     with inference(network):
         parts = []
@@ -74,7 +87,14 @@ def mapped(network: Replicas, inputs: Tensor, shared: bool = False) -> Tensor:
 
 
 def as_floats(images: Tensor) -> Tensor:
-    """Images as floats in [0, 1], whether they come so or as uint8."""
+    """Images as floats.
+
+    Args:
+        images: Images of any shape, uint8 or floats in [0, 1].
+
+    Returns:
+        Images in [0, 1], of the same shape.
+    """
     return images.to(torch.get_default_dtype()) / 255 if images.dtype == torch.uint8 else images
 
 
@@ -85,19 +105,47 @@ class Coding(ImageModel):
     sampler = ("encoder", "decoder")
 
     def means(self, encoded: Tensor) -> Tensor:
-        """The codes (..., latent) in what the encoder gives (..., outputs): all of it, or the mean of a posterior."""
+        """The codes in what the encoder gives: all of it, or the mean of a posterior.
+
+        Args:
+            encoded: Outputs of the encoder (..., outputs).
+
+        Returns:
+            Codes (..., latent).
+        """
         return encoded
 
     def encode(self, images: Tensor) -> Tensor:
-        """Codes (R, n, latent) of images (n, c, h, w), floats in [0, 1] or uint8, in inference mode."""
+        """Codes of images, in inference mode.
+
+        Args:
+            images: Images (n, c, h, w), floats in [0, 1] or uint8.
+
+        Returns:
+            Codes (R, n, latent).
+        """
         return self.means(mapped(self.networks["encoder"], images.to(self.device), shared=True))
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Images (R, n, c, h, w) in [0, 1] of codes (R, n, latent), in inference mode."""
+        """Images of codes, in inference mode.
+
+        Args:
+            codes: Codes (R, n, latent).
+
+        Returns:
+            Images (R, n, c, h, w) in [0, 1].
+        """
         return mapped(self.networks["decoder"], codes)
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """Images (n, c, h, w) decoded from their own codes, (R, n, c, h, w)."""
+        """Images decoded from their own codes.
+
+        Args:
+            images: Images (n, c, h, w), floats in [0, 1] or uint8.
+
+        Returns:
+            Images (R, n, c, h, w) in [0, 1].
+        """
         return self.decode(self.encode(images))
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
@@ -106,7 +154,7 @@ class Coding(ImageModel):
 
 
 class AdversarialConfig(ImageConfig):
-    """What GANs of the study share: uniform noise, Adam with beta2 0.999, BatchNorm in the discriminator."""
+    """What the GANs of Lucic et al. share: uniform noise, Adam with beta2 0.999, BatchNorm in the discriminator."""
 
     rate: float = Field(5e-5, gt=0)
     beta1: float = Field(0.0, ge=0, lt=1)
@@ -115,13 +163,13 @@ class AdversarialConfig(ImageConfig):
 
 
 class Adversarial(ImageModel):
-    """A GAN with the study's networks; its sampler feeds noise, uniform on [-1, 1]^latent, to `generator`."""
+    """A GAN with the networks of Lucic et al.; its sampler feeds noise, uniform on [-1, 1]^latent, to `generator`."""
 
     family = "adversarial"
     Config = AdversarialConfig
 
     def build(self) -> None:
-        """The study's generator and discriminator, Adam on each."""
+        """The generator and the discriminator of Lucic et al., Adam on each."""
         c, shape = self.config, self.data.shape
         self.generator = self.network("generator", lambda: Generator(shape, c.latent, c.width))
         self.discriminator = self.network("discriminator", lambda: Discriminator(shape, c.width, c.normalised))
@@ -134,6 +182,15 @@ class Adversarial(ImageModel):
 
 
 def uniform(shape: tuple[int, ...], streams: list[torch.Generator], device: torch.device) -> Tensor:
-    """Noise (R, *shape), uniform on [-1, 1], replica k's from streams[k]."""
+    """Noise, uniform on [-1, 1].
+
+    Args:
+        shape: Shape of one replica's noise.
+        streams: Generators, one a replica.
+        device: Where the noise goes; it is drawn where the generators are.
+
+    Returns:
+        Noise (R, *shape), replica k's from streams[k].
+    """
     drawn = [torch.rand(shape, generator=g, device=g.device) for g in streams]
     return torch.stack(drawn).mul_(2).sub_(1).to(device)

@@ -79,18 +79,37 @@ class Large(Alternating):
         return [Stage("adversarial", self.step, inputs, cost=c.critic_steps, schedule=schedule)]
 
     def slow(self, fraction: float) -> None:
-        """Set the rates that belong to this share of the budget."""
+        """Set the learning rates that belong to a share of the budget.
+
+        Args:
+            fraction: Share of the budget already used, in [0, 1).
+        """
         for name in self.optimisers:
             self.set_rate(name, self.config.rate * (1 - fraction))
 
     def scores(self, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores (R, B) of real and of generated images, in one pass."""
+        """Scores of real and of generated images, in one pass.
+
+        Args:
+            real: Real images (R, B, c, h, w).
+            generated: Generated images (R, B, c, h, w).
+
+        Returns:
+            Scores (R, B) of each.
+        """
         return self.discriminator(torch.cat([real, generated], 1)).split([real.shape[1], generated.shape[1]], 1)
 
     def slope(self, batch: dict[str, Tensor], generated: Tensor) -> Tensor:
-        """|grad f| (R, B) at the places `where` of the segments from real to generated images.
+        """|grad f| at points of the segments from real to generated images.
 
         With respect to images in [-1, 1], as in all papers' code: half of the slope on [0, 1].
+
+        Args:
+            batch: Images `real` (R, B, c, h, w), and places `where` (R, B) in [0, 1) on the segments.
+            generated: Generated images (R, B, c, h, w).
+
+        Returns:
+            Slopes (R, B).
         """
         return slopes(self.discriminator, between(batch["real"], generated, batch["where"])) / 2
 

@@ -26,15 +26,39 @@ class LatentModel(Coding):
         super().__init__(*args, **kwargs)
 
     def fit_law(self, codes: np.ndarray, seed: int) -> tuple[Law, dict[str, float]]:
-        """The law of codes (n, latent) float32 of one replica, and what can be said of it in numbers."""
+        """The law of one replica's codes.
+
+        Args:
+            codes: Codes (n, latent) float32 of training images.
+            seed: Seed of the replica.
+
+        Returns:
+            Tensors of the law by name, and its numbers for the record.
+        """
         raise AssertionError(f"{type(self).__name__} defines no law of codes")
 
     def draw_codes(self, law: Law, n: int, stream: torch.Generator) -> Tensor:
-        """n codes (n, latent) of a law."""
+        """Codes drawn from a law.
+
+        Args:
+            law: Tensors of the law by name.
+            n: Number of codes.
+            stream: The replica's generator.
+
+        Returns:
+            Codes (n, latent).
+        """
         raise AssertionError(f"{type(self).__name__} defines no law of codes")
 
     def codes(self, rows: np.ndarray) -> Tensor:
-        """Codes (R, n, latent) on the CPU of training images; rows (R, n): which, for each replica."""
+        """Codes of training images.
+
+        Args:
+            rows: Row numbers (R, n) of each replica's images.
+
+        Returns:
+            Codes (R, n, latent) on the CPU.
+        """
         parts = []
         for start in range(0, rows.shape[1], CHUNK):
             images = torch.from_numpy(self.data.train[rows[:, start : start + CHUNK]]).to(self.device)
@@ -42,7 +66,14 @@ class LatentModel(Coding):
         return torch.cat(parts, 1)
 
     def rows(self, most: int | None) -> np.ndarray:
-        """Training rows (R, n) whose codes count: all of them, or each replica's own choice of at most `most`."""
+        """Training rows whose codes count.
+
+        Args:
+            most: Largest number of rows, chosen by each replica's seed; None: all.
+
+        Returns:
+            Row numbers (R, n).
+        """
         n = len(self.data.train)
         if most is None or most >= n:
             return np.tile(np.arange(n), (len(self.seeds), 1))
@@ -50,10 +81,17 @@ class LatentModel(Coding):
         return torch.stack(chosen).sort(1).values.numpy()
 
     def fit_laws(self, most: int | None = None) -> tuple[dict[int, Law], list[dict[str, float]]]:
-        """The laws of the replicas' codes as they are now, by seed, and a record of each."""
+        """The laws of the replicas' codes as they are now.
+
+        Args:
+            most: Largest number of codes that a law is fitted to; None: all.
+
+        Returns:
+            Laws by seed, and one record a replica.
+        """
         codes = self.codes(self.rows(most)).numpy()
-        found = [self.fit_law(own, seed) for own, seed in zip(codes, self.seeds, strict=True)]
-        return {seed: law for seed, (law, _) in zip(self.seeds, found, strict=True)}, [told for _, told in found]
+        fits = [self.fit_law(part, seed) for part, seed in zip(codes, self.seeds, strict=True)]
+        return {seed: law for seed, (law, _) in zip(self.seeds, fits, strict=True)}, [record for _, record in fits]
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
         """Codes from each replica's law, decoded."""
@@ -63,8 +101,8 @@ class LatentModel(Coding):
     def state(self) -> dict[str, Tensor]:
         """The networks, and the laws as `law.<name>`, each (R, ...)."""
         laws = self.laws or self.fit_laws(self.config.early)[0]
-        own = [laws[seed] for seed in self.seeds]
-        return super().state() | {f"law.{k}": torch.stack([law[k] for law in own]) for k in own[0]}
+        ordered = [laws[seed] for seed in self.seeds]
+        return super().state() | {f"law.{k}": torch.stack([law[k] for law in ordered]) for k in ordered[0]}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take networks and laws from what `state` returned."""

@@ -37,11 +37,26 @@ class Indexed(ImageModel):
 
     @staticmethod
     def batches_of(dataset: str, batch: int) -> int:
-        """Whole batches in an epoch of the papers' data set of this name."""
+        """Whole batches in an epoch of the papers' data set of a name.
+
+        Args:
+            dataset: Name of the data set.
+            batch: Images in a batch.
+
+        Returns:
+            Number of batches.
+        """
         return TRAINING.get(dataset, 60_000) // batch
 
     def count(self, fraction: float) -> int:
-        """Steps of the stage that were begun before this one; to be called once a step, with its fraction."""
+        """Steps of the stage that were begun before this one; to be called once a step.
+
+        Args:
+            fraction: Share of the stage's steps already taken, in [0, 1).
+
+        Returns:
+            Number of steps, 0 for the first.
+        """
         self.begun = 1 if fraction == 0 else self.begun + 1
         return self.begun - 1
 
@@ -60,29 +75,45 @@ class Indexed(ImageModel):
 
 
 def as_trained(network: Replicas, inputs: Tensor, size: int) -> Tensor:
-    """A network in training mode over (R, n, ...), in equal parts of at most `size` rows: (R, n, ...), no gradients.
+    """A network in training mode over equal parts of the rows, without gradients.
 
     Each part is normalised by its own statistics, as a batch in training is; the running statistics and the mode are
     left as they were.
+
+    Args:
+        network: Network to run.
+        inputs: Inputs (R, n, ...).
+        size: Largest number of rows in a part.
+
+    Returns:
+        Outputs (R, n, ...).
     """
     before = network.module.training
-    kept = {name: network.tensor(name).clone() for name, _ in network.module.named_buffers()}
+    buffers = {name: network.tensor(name).clone() for name, _ in network.module.named_buffers()}
     network.train()
     try:
         with torch.no_grad():
             return torch.cat([network(part) for part in inputs.chunk(-(-inputs.shape[1] // size), 1)], 1)
     finally:
         network.train(before)
-        for name, value in kept.items():
+        for name, value in buffers.items():
             network.tensor(name).copy_(value)
 
 
 def candidates(
     network: Replicas, streams: list[torch.Generator], count: int, most: int, shape: tuple[int, int]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """What a network makes of `count` batches of Gaussian noise, at most `most` of them at once, and that noise.
+    """Outputs of a network on batches of Gaussian noise, in training mode, with that noise.
 
-    shape: (batch, e). Yields points (R, m, d), flat, and noise (R, m, e). The network is in training mode.
+    Args:
+        network: Network to run.
+        streams: Generators of the noise, one a replica.
+        count: Number of batches.
+        most: Largest number of batches at once.
+        shape: Rows of a batch and length of a noise vector, (batch, e).
+
+    Yields:
+        Points (R, m, d), flat, and noise (R, m, e).
     """
     batch, width = shape
     for start in range(0, count, most):
@@ -91,9 +122,16 @@ def candidates(
 
 
 def nearest(targets: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-    """The point nearest to every target, exactly: targets (n, d), points (m, d) -> squared distances and numbers (n,).
+    """The point nearest to every target, exactly.
 
     Coordinates are taken from the targets' mean, which keeps rounding small where both lie far from zero.
+
+    Args:
+        targets: Targets (n, d).
+        points: Points (m, d).
+
+    Returns:
+        Squared distances (n,), and numbers (n,) of the points.
     """
     centre = targets.mean(0)
     points = points - centre
@@ -108,18 +146,23 @@ def nearest(targets: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def matched(targets: Tensor, offers: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-    """The noise whose point is nearest to every target, of all that are offered: (R, n, e).
+    """The noise whose point is nearest to every target, among all candidates.
 
-    targets: (R, n, d). offers: parts of the candidates, points (R, m, d) with their noise (R, m, e).
+    Args:
+        targets: Targets (R, n, d).
+        offers: Parts of the candidates: points (R, m, d) with their noise (R, m, e).
+
+    Returns:
+        Noise (R, n, e).
     """
     best: Tensor | None = None
     chosen: Tensor | None = None
-    for points, given in offers:
-        found = [nearest(*pair) for pair in zip(targets, points, strict=True)]
-        gap = torch.stack([distance for distance, _ in found])
-        own = torch.stack([e[number] for e, (_, number) in zip(given, found, strict=True)])
+    for points, inputs in offers:
+        neighbours = [nearest(*pair) for pair in zip(targets, points, strict=True)]
+        gap = torch.stack([distance for distance, _ in neighbours])
+        vectors = torch.stack([e[number] for e, (_, number) in zip(inputs, neighbours, strict=True)])
         if best is not None:
             better = gap < best
-            own, gap = torch.where(better.unsqueeze(-1), own, chosen), torch.where(better, gap, best)
-        best, chosen = gap, own
+            vectors, gap = torch.where(better.unsqueeze(-1), vectors, chosen), torch.where(better, gap, best)
+        best, chosen = gap, vectors
     return chosen

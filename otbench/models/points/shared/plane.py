@@ -73,13 +73,21 @@ class PlaneModel(NoiseModel):
         self.generator = self.network("generator", lambda: Generator(c.noise, outputs, c.width, norm=c.norm))
 
     def pacgan_discriminator(self, inputs: int) -> None:
-        """Register PacGAN's discriminator, with its optimiser, as `discriminator`."""
+        """Register PacGAN's discriminator, with its optimiser, as `discriminator`.
+
+        Args:
+            inputs: Number of values that it sees at once.
+        """
         c = self.config
         self.discriminator = self.network("discriminator", lambda: Discriminator(inputs, c.maxout))
         self.optimise("discriminator")
 
     def noise_shape(self) -> tuple[int, ...]:
-        """Shape of the noise that the generator gets in a step of one replica; the slots of a pack come first."""
+        """Shape of the noise that the generator gets in a step of one replica.
+
+        Returns:
+            The shape (B, noise), after the slots of a pack where a model has them.
+        """
         return self.config.batch, self.config.noise
 
     def refresh_statistics(self) -> Callable[[], None]:
@@ -88,8 +96,8 @@ class PlaneModel(NoiseModel):
         The noise is the same at every snapshot of a seed.
         """
         network = self.networks["generator"]
-        kept = {name: network.tensor(name).clone() for name, _ in network.module.named_buffers()}
-        if kept and self.seeds:
+        buffers = {name: network.tensor(name).clone() for name, _ in network.module.named_buffers()}
+        if buffers and self.seeds:
             streams = [generator(seed, "refresh") for seed in self.seeds]
             network.train()
             with torch.no_grad():
@@ -97,11 +105,17 @@ class PlaneModel(NoiseModel):
                     network(noise(self.noise_shape(), streams, self.device))
 
         def undo() -> None:
-            for name, values in kept.items():
+            for name, values in buffers.items():
                 network.tensor(name).copy_(values)
 
         return undo
 
     def optimise(self, name: str, *networks: str, rate: float | None = None) -> None:
-        """Register the optimiser `name` over its network (or over `networks`), at the config's rate or another."""
+        """Register an Adam optimiser with the config's beta1.
+
+        Args:
+            name: Name of the optimiser.
+            *networks: Names of its networks; none: the network of its own name.
+            rate: Learning rate; None: the config's.
+        """
         self.adam(name, list(networks or [name]), rate or self.config.rate, self.config.beta1)
