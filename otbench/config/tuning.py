@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from otbench.config.fields import STRICT, Count, Count0, Name, Options, Seed, Steps, none
 from otbench.config.search_spaces import RANGES, Between, OneOf, Range
+from otbench.registry import ROOT
 from otbench.utils.validation import read_yaml
 
 #: what every model has, where it has the option at all
@@ -122,9 +123,6 @@ class Tuned(BaseModel):
     models: dict[Name, TunedModel] = Field(description="what won, by model")
 
 
-TunedByDataset = Annotated[dict[Name, Tuned], BeforeValidator(lambda value: none(value) or {})]
-
-
 def read_tuned(path: Path) -> Tuned:
     """Read a file that `otbench tune` wrote.
 
@@ -138,3 +136,23 @@ def read_tuned(path: Path) -> Tuned:
         OtbenchError: Where it is missing, damaged or holds something else.
     """
     return read_yaml(path, Tuned)
+
+
+def _by_dataset(value: object) -> object:
+    """Files as what they hold, by data set; what is a mapping already stays."""
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list):
+        files = [read_tuned(_place(str(path))) for path in value]
+        return {one.dataset: one for one in files}
+    return none(value) or {}
+
+
+def _place(path: str) -> Path:
+    """A path from this folder, or, where it has none, from the folder that the package came with."""
+    here, there = Path(path), ROOT.parent / path
+    return there if not here.exists() and there.exists() else here
+
+
+TunedByDataset = Annotated[dict[Name, Tuned], BeforeValidator(_by_dataset)]
+"""Data set -> what was tuned on it; given as the names of files, kept as what they hold, so that a run says it all."""
