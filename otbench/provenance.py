@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import platform
+import tokenize
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 PACKAGES = ("torch", "POT", "torch-fidelity", "numpy", "scipy", "scikit-learn", "pandas", "snakemake")
 
@@ -35,7 +34,7 @@ def digest(value: Any) -> str:
 
 @cache
 def code_version(*parts: str) -> str:
-    """Version of the package with a digest of its sources.
+    """Version of the package with a digest of its sources, comments and docstrings apart.
 
     Args:
         *parts: Folders or files in the package that the digest is limited to; none for all sources.
@@ -53,8 +52,30 @@ def code_version(*parts: str) -> str:
     if missing := [path for path in chosen if not path.exists()]:
         raise FileNotFoundError(f"{missing[0]}: a digest of the sources names it, and it is not there")
     files = {f for c in chosen for f in ([c] if c.is_file() else c.rglob("*")) if f.suffix in SOURCES}
-    sums = {str(f.relative_to(root)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+    sums = {str(f.relative_to(root)): hashlib.sha256(_instructions(f)).hexdigest() for f in files}
     return f"{__version__}+{digest(sums)[:8]}"
+
+
+def _instructions(path: Path) -> bytes:
+    """What a file does: of Python its lines without comments, docstrings and blank lines, of others all."""
+    content = path.read_bytes()
+    if path.suffix != ".py":
+        return content
+    lines = content.decode("utf-8").splitlines()
+    for (first, start), (last, end) in reversed(_remarks(content)):
+        lines[first - 1 : last] = [lines[first - 1][:start] + lines[last - 1][end:]]
+    return "\n".join(line.rstrip() for line in lines if line.strip()).encode()
+
+
+def _remarks(content: bytes) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where comments and docstrings of Python's text start and end: line, from 1, and column."""
+    places, fresh = [], True
+    for token in tokenize.tokenize(io.BytesIO(content).readline):
+        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and fresh):
+            places.append((token.start, token.end))
+        if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING):
+            fresh = token.type == tokenize.NEWLINE
+    return places
 
 
 @cache

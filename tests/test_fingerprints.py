@@ -51,3 +51,60 @@ def test_the_templates_of_a_page_count_as_sources(monkeypatch, tmp_path):
     before = provenance.code_version.__wrapped__("report")
     (tmp_path / "report" / "chapter.md.j2").write_text("words")
     assert provenance.code_version.__wrapped__("report") != before
+
+
+BEFORE = """\"\"\"A module.\"\"\"
+
+import os  # why
+
+class A:
+    \"\"\"A class.\"\"\"
+
+    def f(self, x):
+        \"\"\"A method.\"\"\"
+        # a comment
+        return {"key": x,
+            "text": f"{x} # none"}
+"""
+AFTER = """\"\"\"Another
+text.
+\"\"\"
+import os
+
+
+class A:
+    def f(self, x):
+        \"\"\"A method.
+
+        Args:
+            x: A number.
+        \"\"\"
+        return {"key": x,  # the number
+            "text": f"{x} # none"}
+"""
+
+
+def version_of(monkeypatch, folder, text):
+    """The digest of a package of one file."""
+    (folder / "models").mkdir(parents=True)
+    (folder / "models" / "one.py").write_text(text)
+    monkeypatch.setattr(provenance, "__file__", str(folder / "provenance.py"))
+    return provenance.code_version.__wrapped__("models")
+
+
+def test_comments_and_docstrings_change_no_fingerprint(monkeypatch, tmp_path):
+    before, after = (version_of(monkeypatch, tmp_path / name, text) for name, text in (("a", BEFORE), ("b", AFTER)))
+    assert before == after
+
+
+CHANGES = (
+    *(("return {", "return  {"), ('"key"', '"name"'), ("# none", "# some")),
+    *(("import os", "import sys"), ("    # a", "    1\n    # a")),
+)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_code_and_texts_that_are_printed_change_it(monkeypatch, tmp_path, change):
+    texts = (BEFORE, BEFORE.replace(*change))
+    before, after = (version_of(monkeypatch, tmp_path / str(i), text) for i, text in enumerate(texts))
+    assert before != after

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from otbench import __version__
-from otbench.cli import pipeline, rate, reference, reproduce, slice, studies, tools
+from otbench.cli import pipeline, rate, reference, reproduce, slice, studies, tools, tune
 from otbench.errors import OtbenchError
 
 app = typer.Typer(
@@ -31,7 +31,7 @@ PIPELINE = (
     pipeline.report,
     pipeline.status,
 )
-STUDIES = (studies.study, studies.search, studies.spread, studies.theory)
+STUDIES = (studies.study, studies.search, tune.tune, studies.spread, studies.theory)
 
 # the help of a verb is its docstring up to the form feed (\f)
 for verb in (*PIPELINE, *STUDIES, reproduce.reproduce, reference.reference, tools.score, tools.transport):

@@ -57,6 +57,7 @@ class Space(StrEnum):
 
     wide = "wide"
     narrow = "narrow"
+    tuning = "tuning"
 
 
 def numbers(text: str, kind: type, what: str) -> list[Any]:

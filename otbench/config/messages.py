@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Callable
 
 from pydantic import ValidationError
 
 from otbench.config.parts import Override, Rating, Search, Spread, Theory
 from otbench.config.run import Run, StudyConfig
+from otbench.utils.validation import dotted, first_fault
 
 
 def sentence(
@@ -24,26 +24,8 @@ def sentence(
     Returns:
         The sentence, which names the key.
     """
-    first = error.errors()[0]
-    # of a key that is wrong itself pydantic says so by a last part of its own
-    key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "studies"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        fields = (known or _fields)(first["loc"])
-        message = f"there is no such key; keys are {', '.join(fields)}"
-    elif first["type"] == "missing":
-        message = "this key is missing"
-    elif first["type"] != "value_error":
-        message = f"{message} (got {_short(first['input'])})"
-    return f"{where}, key '{key}': {message}"
-
-
-def _short(value: object) -> str:
-    """A value on one line, cut where it is long."""
-    short = reprlib.Repr()
-    short.maxlevel, short.maxdict, short.maxlist = 3, 6, 6
-    short.maxstring, short.maxother, short.maxlong = 80, 80, 40
-    return " ".join(short.repr(value).split())
+    place, message = first_fault(error, known or _fields)
+    return f"{where}, key '{dotted(place) or 'studies'}': {message}"
 
 
 def _fields(place: tuple[int | str, ...]) -> list[str]:

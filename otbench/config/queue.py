@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from otbench.config.fields import STRICT, Name, Options, Rows, Seeds, Snapshots, Steps, distinct
-from otbench.config.messages import sentence
 from otbench.config.parts import check_names
 from otbench.config.run import KINDS, Run, StudyName
-from otbench.errors import OtbenchError
 from otbench.provenance import digest
 from otbench.registry import dataset_names, models_of
+from otbench.utils.validation import read_yaml
 
 
 class Part(BaseModel):
@@ -143,21 +142,7 @@ def read_queue(path: Path) -> Queue:
     Raises:
         OtbenchError: Where the file cannot be read or is wrong; one sentence says why.
     """
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Queue(**values)
-    except OSError as error:
-        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise OtbenchError(f"{path} is no text in UTF-8 (byte {error.start})") from error
-    except yaml.YAMLError as error:
-        raise OtbenchError(f"{path} is not valid YAML ({' '.join(str(error).split())})") from error
-    except ValidationError as error:
-        raise OtbenchError(sentence(error, str(path), _fields)) from error
-    except TypeError as error:
-        raise OtbenchError(f"{path}: expected a mapping of keys to values") from error
+    return read_yaml(path, Queue, _fields)
 
 
 def _fields(place: tuple[int | str, ...]) -> list[str]:

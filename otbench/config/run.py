@@ -29,6 +29,7 @@ from otbench.config.fields import (
     none,
 )
 from otbench.config.parts import Override, Rating, Search, Spread, Theory, check_names
+from otbench.config.tuning import TunedByDataset, TunedModel
 from otbench.errors import OtbenchError
 from otbench.registry import OF_IMAGES, THEORIES, dataset_names, models_of
 from otbench.utils.bounds import FILE_NAME_MOST
@@ -60,6 +61,9 @@ class StudyConfig(BaseModel):
     snapshots: Snapshots = Field([1.0], description="fractions of the budget at which models are measured")
     samples: Rows = Field(2500, description="samples drawn of every replica")
     overrides: list[Override] = Field([], description="options in place of the papers' values")
+    tuned: TunedByDataset = Field(
+        {}, description="files that `otbench tune` wrote; their options stand over those of overrides"
+    )
     features: list[Literal["classifier", "inception"]] = Field(
         ["classifier"], description="networks whose features images are compared in"
     )
@@ -82,7 +86,32 @@ class StudyConfig(BaseModel):
         return distinct(value, "a name")
 
     def options(self, model: str, dataset: str | None = None) -> dict[str, Any]:
-        """Options of a model in place of its paper's values; later overrides win.
+        """Options of a model in place of its paper's values; tuned ones stand over the base.
+
+        Args:
+            model: Name of the model.
+            dataset: Name of the data set; None for the overrides of all data sets.
+
+        Returns:
+            Name of the option -> value.
+        """
+        won = self.tuning_of(model, dataset)
+        return self.base(model, dataset) | (won.set if won else {})
+
+    def tuning_of(self, model: str, dataset: str | None) -> TunedModel | None:
+        """What tuning found for a model.
+
+        Args:
+            model: Name of the model.
+            dataset: Name of the data set; None for none, which nothing is tuned on.
+
+        Returns:
+            The options that won and how; None where the model has its base.
+        """
+        return self.tuned[dataset].models.get(model) if dataset in self.tuned else None
+
+    def base(self, model: str, dataset: str | None = None) -> dict[str, Any]:
+        """Options of a model without tuning; later overrides win.
 
         Args:
             model: Name of the model.

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from otbench.errors import OtbenchError
 from otbench.models.base import Config, Model
 from otbench.registry import GROUPS, KINDS, model_files
+from otbench.utils.validation import dotted, first_fault
 
 
 def _module(file: str) -> dict[str, type[Model]]:
@@ -90,7 +91,5 @@ def configure(name: str, options: dict | None = None, kind: str | None = None) -
     try:
         return model.Config(**{**model.names[name], **(options or {})})
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "options"
-        fields = ", ".join(model.Config.model_fields) or "none"
-        raise OtbenchError(f"model {name}, option '{key}': {first['msg']} (options are: {fields})") from error
+        place, message = first_fault(error, lambda _: model.Config.model_fields, "option")
+        raise OtbenchError(f"model {name}, option '{dotted(place) or 'options'}': {message}") from error

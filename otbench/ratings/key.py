@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from otbench.errors import OtbenchError
 from otbench.utils.files import read_json
+from otbench.utils.validation import first_fault
 
 FORMAT = "otbench-rating-key-1"
 SESSION = r"^[0-9a-f]{12}$"
@@ -122,7 +123,6 @@ def reason(error: Exception) -> str:
     """
     if not isinstance(error, ValidationError):
         return "it is nested too deeply"
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = [f"{part + 1}" if isinstance(part, int) else str(part)[:40] for part in first["loc"]]
-    location = " ".join(place) or "the whole"
-    return f"{location}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+    place, message = first_fault(error)
+    location = " ".join(f"{part + 1}" if isinstance(part, int) else str(part)[:40] for part in place) or "the whole"
+    return f"{location}: {message[:1].lower()}{message[1:]}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from otbench.errors import OtbenchError
 from otbench.registry import ON_CPU, THEORIES
+from otbench.utils.validation import dotted, first_fault
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -59,12 +60,8 @@ def configure(name: str, options: dict[str, Any]) -> BaseModel:
     try:
         return schema(**options)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            message = f"there is no such option; options are {', '.join(schema.model_fields)}"
-        raise OtbenchError(f"theory {name}, option '{key}': {message}") from error
+        place, message = first_fault(error, lambda _: schema.model_fields, "option")
+        raise OtbenchError(f"theory {name}, option '{dotted(place)}': {message}") from error
 
 
 def compute(

@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from otbench.data import load
+from otbench.utils.records import read_record
 from tests.conftest import ROOT
 from tests.disks import disk, read_only
 from tests.test_workflow import set_up, snakemake, timeless
@@ -18,8 +20,12 @@ pytestmark = pytest.mark.faults
 
 
 def fit(folder: Path, *words: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "otbench", "fit", "gan", "--data", "grid-pyomt", "--out", str(folder), *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return otbench("fit", "gan", "--data", "grid-pyomt", "--out", folder, *words)
+
+
+def otbench(*words: str | Path) -> subprocess.CompletedProcess:
+    """The command in a process of its own."""
+    return subprocess.run([sys.executable, "-m", "otbench", *map(str, words)], cwd=ROOT, capture_output=True, text=True)
 
 
 def test_a_fit_on_a_disk_that_fills(tmp_path):
@@ -71,16 +77,17 @@ def test_a_run_in_a_folder_that_may_not_be_written_to(root, tmp_path):
 
 def test_data_that_change_under_a_run_are_noticed(root, tmp_path):
     set_up(root, tmp_path)
-    assert snakemake(tmp_path, "--configfile", "own.yaml", "--until", "draw").returncode == 0
-    data = tmp_path / "results" / "small" / "data" / "ring-pyomt.npz"
-    times = data.stat().st_mtime_ns
-    made = subprocess.run(
-        [sys.executable, "-m", "otbench", "data", "ring", "--name", "ring-pyomt", "--out", str(data)],
-        cwd=ROOT,
-        capture_output=True,
-    )
-    assert made.returncode == 0
+    assert snakemake(tmp_path, "--configfile", "own.yaml").returncode == 0
+    small = tmp_path / "results" / "small"
+    data, table = small / "data" / "ring-pyomt.npz", small / "metrics" / "ring-pyomt" / "real.csv"
+    samples = small / "samples" / "ring-pyomt" / "real.npz"
+    before, times = load(str(data)).digest(), data.stat().st_mtime_ns
+    assert read_record(table)["samples"]["data"] == before
+    assert otbench("data", "ring", "--name", "ring-pyomt", "--out", data).returncode == 0
+    after = load(str(data)).digest()
     os.utime(data, ns=(times, times))  # nothing tells Snakemake
-    done = snakemake(tmp_path, "--configfile", "own.yaml")
-    log = (tmp_path / "results" / "small" / "logs" / "measure" / "ring-pyomt" / "real.log").read_text()
-    assert done.returncode == 1 and "it changed since" in log and "Traceback" not in log
+    alone = otbench("measure", "--data", data, "--samples", samples, "--out", tmp_path / "t.csv")
+    assert before != after and alone.returncode == 2 and "it changed since" in alone.stderr
+    assert snakemake(tmp_path, "--configfile", "own.yaml").returncode == 0
+    for path in table.parent.glob("*.csv"):
+        assert read_record(path)["samples"]["data"] == after, path

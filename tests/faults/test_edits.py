@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from otbench.config.run import Run
 from otbench.data import load
@@ -86,7 +87,9 @@ def expected(run: Run, model: str, folder: Path) -> pd.DataFrame:
 
 def check(where: Path, config: dict, kept: Path) -> None:
     """Every number of the gathered table is that of the config, and no cell is lacking."""
-    run = Run(**config)
+    merged = yaml.safe_load((where / "config" / "config.yaml").read_text())
+    update_config(merged, config)  # as Snakemake does with the default config and the one that is named
+    run = Run(**merged)
     table = pd.read_csv(where / "results" / "small" / "metrics.csv")
     assert json.loads((where / "results/small/run.json").read_text())["config"] == run.model_dump(mode="json")
     assert set(table["model"]) == set(run.sections["mode-collapse"].models) and set(table["status"]) == {"ok"}

@@ -136,7 +136,7 @@ def test_score_features_takes_unequal_numbers_and_prd_equal_subsets_of_them(gene
     assert (found["prd_f8"], found["prd_f1_8"]) == f_pair(*prd(real[rows], generated, 3))
     assert found["fid"] == pytest.approx(fid(real, generated), abs=1e-9)
     assert found["kid"] == pytest.approx(kid(real, generated, 3, 5)[0], rel=1e-9)
-    settings = "subset_seed=3;clusters=20;angles=1001;runs=10;batch=100"
+    settings = "subset_seed=3;clusters=20;angles=1001;runs=10;batch=100;steps=50"
     assert found["protocol"]["prd_f8"] == f"features=given;width=4;n_real=40;n_generated=40;{settings}"
     assert found["protocol"]["kid"].endswith("n_real=90;n_generated=40;subsets=5;subset_size=40;seed=3")
 
@@ -175,7 +175,7 @@ GOOD = np.zeros((30, 3))
         (GOOD, np.full((30, 3), "a"), "generated: expected real numbers, got dtype"),
         (GOOD, np.zeros((30, 3), complex), "generated: expected real numbers, got dtype complex128"),
         (GOOD, np.zeros((5, 3)), "generated: expected at least 20 rows, got 5"),
-        (GOOD, np.full((30, 3), 1e200), "generated: expected values up to 1e\\+50, got 1e\\+200"),
+        (GOOD, np.full((30, 3), 1e200), "generated: expected values of magnitude up to 3.76e\\+75, got 1e\\+200"),
         (np.vstack([GOOD, [[0, np.nan, np.inf]]]), GOOD, "real: 1 of 31 rows hold NaN or infinite values"),
         (np.zeros((30, 0)), GOOD, "real: expected an array of shape"),
     ],

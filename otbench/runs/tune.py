@@ -1,0 +1,221 @@
+"""Equal tuning: every trainable model of a study gets the same number of draws at the study's budget; the best is kept.
+
+A draw is a trial of `otbench search` in the space `tuning`, with a seed that no comparison has; draw 0 is what the
+config asks for without tuning. Images are selected on validation images; points by the share of high quality and the
+reverse KL divergence against the known law. Test data select nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otbench.config.run import Run
+from otbench.config.tuning import Tuned, TunedModel, tuning_ranges
+from otbench.errors import OtbenchError
+from otbench.fingerprints import fit_version, measure_version
+from otbench.provenance import digest
+from otbench.utils.threads import THREADS
+
+if TYPE_CHECKING:
+    import pandas
+
+#: seed of weights and of the options drawn; the comparisons have 0, 1, 2 ...
+SEED = 1000
+SELECT = {"images": ["fid_validation"], "points": ["high_quality", "reverse_kl"]}
+"""The metrics that select, by kind of data; the least mean rank wins."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What is tuned: the trainable models of one study of a run on one data set.
+
+    draws: of every model, the base among them; work: folder of the trials, which are kept.
+    """
+
+    run: Run
+    dataset: str
+    draws: int
+    work: Path
+
+    @property
+    def models(self) -> list[str]:
+        """The models of the study that have anything to tune."""
+        from otbench.models import find
+
+        kind, section = self.run.kind(self.dataset), self.run.section(self.dataset)
+        fields = {model: list(find(model, kind).Config.model_fields) for model in section.models}
+        return [model for model in section.models if tuning_ranges(model, kind, fields[model])]
+
+    def table(self, model: str, draw: int) -> Path:
+        """Where the table of one draw lies, .csv; its name changes with whatever changes the draw."""
+        section, kind = self.run.section(self.dataset), self.run.kind(self.dataset)
+        asked = {"base": section.base(model, self.dataset), "steps": section.steps, "samples": section.samples}
+        versions = [fit_version(model, kind), measure_version()]
+        return self.work / self.dataset / f"{model}-{draw}-{digest([asked, versions, SEED])}.csv"
+
+    def words(self, model: str, draw: int) -> list[str]:
+        """The words after `otbench search` for one draw."""
+        section = self.run.section(self.dataset)
+        words = [model, "--data", str(self.data), "--space", "tuning", "--trials", f"{draw}:{draw + 1}"]
+        words += ["--steps", str(section.steps), "--samples", str(section.samples), "--seed", str(SEED)]
+        words += ["--options", json.dumps(section.base(model, self.dataset), sort_keys=True)]
+        words += ["--device", self.run.device, "--out", str(self.table(model, draw))]
+        return words + (["--features", str(self.features)] if self.run.kind(self.dataset) == "images" else [])
+
+    @property
+    def data(self) -> Path:
+        """The data set's file, made where it is not there."""
+        return self.work / "data" / f"{self.dataset}.npz"
+
+    @property
+    def features(self) -> Path:
+        """The folder of what images are compared in."""
+        return self.work / "features" / self.dataset
+
+
+def tune(tuning: Tuning, cores: int, tell: Callable[[str], None]) -> Tuned:
+    """Train and measure every draw of every model, some at once, and choose.
+
+    Args:
+        tuning: What is tuned. Draws whose tables are there are not made again.
+        cores: Draws made at once, one thread each.
+        tell: Is given a line for every draw that ends.
+
+    Returns:
+        What won, for every model.
+
+    Raises:
+        OtbenchError: Where a draw could not be made at all; those that were stay.
+    """
+    _prepare(tuning)
+    jobs = [(model, draw) for draw in range(tuning.draws) for model in tuning.models]
+    waiting = [job for job in jobs if not tuning.table(*job).exists()]
+    done = len(jobs) - len(waiting)
+    tell(f"{tuning.dataset}: {len(tuning.models)} models x {tuning.draws} draws, {done} of {len(jobs)} are there")
+    with ThreadPoolExecutor(cores) as pool:
+        for at, (job, error) in enumerate(
+            zip(waiting, pool.map(lambda job: _make(tuning, *job), waiting), strict=True)
+        ):
+            tell(f"{done + at + 1}/{len(jobs)} {job[0]}, draw {job[1]}{': ' + error if error else ''}")
+    lacking = [job for job in jobs if not tuning.table(*job).exists()]
+    if lacking:
+        model, draw = lacking[0]
+        raise OtbenchError(f"{len(lacking)} draws could not be made, the first draw {draw} of {model}")
+    section, kind = tuning.run.section(tuning.dataset), tuning.run.kind(tuning.dataset)
+    found = {model: choose(_trials(tuning, model), kind, section.samples, tuning.data) for model in tuning.models}
+    return Tuned(
+        study=tuning.run.study_of[tuning.dataset],
+        dataset=tuning.dataset,
+        steps=section.steps,
+        samples=section.samples,
+        seed=SEED,
+        selected_by=SELECT[kind],
+        models=found,
+    )
+
+
+def _call(words: list[str]) -> str:
+    """Run a verb in a process of one thread; returns its last line on standard error where it fails."""
+    environment = os.environ | dict.fromkeys(THREADS, "1")
+    done = subprocess.run([sys.executable, "-m", "otbench", *words], env=environment, capture_output=True, text=True)
+    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no message"])[-1]
+
+
+def _make(tuning: Tuning, model: str, draw: int) -> str:
+    return _call(["search", *tuning.words(model, draw)])
+
+
+def _prepare(tuning: Tuning) -> None:
+    """Make the data set and, of images, its features, where they are not there."""
+    (tuning.work / tuning.dataset).mkdir(parents=True, exist_ok=True)
+    tuning.data.parent.mkdir(exist_ok=True)
+    wanted = [(tuning.data, ["data", tuning.dataset, "--out", str(tuning.data)])]
+    if tuning.run.kind(tuning.dataset) == "images":
+        words = ["features", "--data", str(tuning.data), "--out", str(tuning.features), "--device", tuning.run.device]
+        wanted.append((tuning.features / "features.json", words))
+    for path, words in wanted:
+        if not path.exists() and (error := _call(words)):
+            raise OtbenchError(f"{path} could not be made: {error}")
+
+
+def _trials(tuning: Tuning, model: str) -> pandas.DataFrame:
+    import pandas
+
+    from otbench.studies.search import read_search
+
+    return pandas.concat([read_search(tuning.table(model, draw)) for draw in range(tuning.draws)], ignore_index=True)
+
+
+def choose(trials: pandas.DataFrame, kind: str, samples: int, data: Path | str) -> TunedModel:
+    """The draw of one model that wins: that of the least mean rank by the metrics that select.
+
+    Args:
+        trials: Rows of `otbench search`, of one model, trials from 0 up.
+        kind: `points` or `images`.
+        samples: Samples that were measured.
+        data: The data set, a name or a file; says what a perfect sampler scores.
+
+    Returns:
+        The winner; the base, draw 0, where no draw could be measured. Of equal draws the first.
+    """
+    names = SELECT[kind]
+    last = trials[(trials["snapshot"] == trials["snapshot"].max()) & trials["metric"].isin(names)]
+    values = last.pivot(index="trial", columns="metric", values="value")[names]
+    options = last.drop_duplicates("trial").set_index("trial")["options"].map(json.loads)
+    good = values.dropna()
+    best = 0
+    if len(good):
+        shortfall = good - _ideal(names, samples, data) if kind == "points" else good
+        best = int((shortfall.abs() if kind == "points" else shortfall).rank().mean(axis=1).idxmin())
+    base = options[0]
+    chosen = {name: value for name, value in options[best].items() if base.get(name, ...) != value}
+    return TunedModel(
+        set=chosen,
+        trial=best,
+        draws=len(values),
+        ok=len(good),
+        scores=_rounded(values.loc[best]),
+        base=_rounded(values.loc[0]),
+    )
+
+
+def _ideal(names: list[str], samples: int, data: Path | str) -> Any:
+    """What a perfect sampler scores: a share of high quality above it is no merit."""
+    import pandas
+
+    from otbench.data import load
+    from otbench.metrics.measure import floors
+
+    ideal = floors(load(str(data)), samples)
+    return pandas.Series({name: ideal[name] for name in names})
+
+
+def _rounded(values: pandas.Series) -> dict[str, float | None]:
+    return {name: None if value != value else float(f"{value:.4g}") for name, value in values.items()}
+
+
+def write_tuned(tuned: Tuned, path: Path, command: str) -> None:
+    """Write what won as YAML, whole or not at all.
+
+    Args:
+        tuned: What won.
+        path: The file, .yaml.
+        command: The command line that made it, for the file's first line.
+    """
+    import yaml
+
+    from otbench.utils.files import atomic_write
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = f"# Written by `{command}`; do not edit (docs/tuning.md).\n"
+    text += yaml.safe_dump(tuned.model_dump(mode="json"), sort_keys=False, width=110)
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
