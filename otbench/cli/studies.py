@@ -66,10 +66,12 @@ def study(
 def search(
     model: str,
     data: DataArgument,
-    features: Annotated[Path, typer.Option(help="The folder that `features` made of the data set.")],
     out: Out,
+    features: Annotated[Path | None, typer.Option(help="Of images: the folder that `features` made.")] = None,
     space: Annotated[Space, typer.Option(help="Ranges that the options are drawn from.")] = Space.wide,
-    trials: Annotated[str, typer.Option(help="Trials FIRST:END; trial 0 of the wide space has the defaults.")] = "0:10",
+    trials: Annotated[
+        str, typer.Option(help="Trials FIRST:END; 0 has the defaults, but in the narrow space.")
+    ] = "0:10",
     steps: Annotated[str, typer.Option(help="Budget of each trial in discriminator updates, or 'paper'.")] = "paper",
     snapshots: Annotated[str, typer.Option(help="Fractions of the budget at which it is measured.")] = "1",
     samples: Annotated[int, typer.Option(help="Samples that are measured.", min=20, max=ROWS_MOST)] = 10_000,
@@ -78,18 +80,18 @@ def search(
     weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
 ) -> None:
-    """Train a model with randomly drawn options (Lucic et al. 2018) and write the distances reached, as CSV.
+    """Train a model with randomly drawn options (Lucic et al. 2018, or for tuning) and write what they reach, as CSV.
 
     Example: otbench search ns-gan --data digits.npz --features features/digits --trials 0:10 --out search.csv
 
     \f
     Args:
         model: Name of the model.
-        data: Name or file of a data set of images.
-        features: Folder that `features` made of the data set.
+        data: Name or file of a data set; of images but in the space of tuning.
         out: Table to write, .csv; a record goes beside it.
+        features: Folder that `features` made of the data set; of images alone.
         space: Ranges that the options are drawn from.
-        trials: Trials `FIRST:END`; trial 0 of the wide space has the defaults.
+        trials: Trials `FIRST:END`; trial 0 has the defaults, but in the narrow space.
         steps: Budget of each trial in discriminator updates, or `paper`.
         snapshots: Fractions of the budget at which a trial is measured, separated by commas.
         samples: Samples that are measured.
@@ -114,16 +116,21 @@ def search(
     except ValueError as error:
         raise OtbenchError(f"--snapshots: {error}") from None
     each = Budget(budget(steps), marks, samples, mapping(options), seed, where)
-    reference = open_features(features, values, weights, where)
+    if features is None and values.kind == "images":
+        raise OtbenchError("--features: images are compared in features; name the folder that `otbench features` made")
+    reference = open_features(features, values, weights, where) if features and values.kind == "images" else None
     table = run(model, values, reference, space.value, span(trials), each, out)
     asked = {"model": model, "dataset": values.name, "data": values.digest(), "space": space.value}
     asked |= {"trials": trials.replace(":", "-"), "steps": each.steps or "paper", "snapshots": marks}
     asked |= {"samples": samples, "options": each.options, "seed": seed, "features": _weights(reference)}
     versions = {"fit_version": fit_version(model, values.kind), "study_version": study_version("search")}
     write_record(out, asked | versions | {"measure_version": measure_version()})
-    good = table[(table["metric"] == "fid") & table["value"].notna()]
-    best = f"least Frechet distance {good['value'].min():.4g}" if len(good) else "none could be measured"
-    typer.echo(f"{model} on {values.name}, {space.value}: trials {trials}, {best}, in {out}")
+    good = table[table["value"].notna()].groupby("metric")["value"]
+    reached = "; ".join(
+        f"{name} {span['min']:.4g} to {span['max']:.4g}" for name, span in good.agg(["min", "max"]).iterrows()
+    )
+    reached = reached or "none could be measured"
+    typer.echo(f"{model} on {values.name}, {space.value}: trials {trials}; {reached}; in {out}")
 
 
 def spread(

@@ -8,8 +8,10 @@ start above the papers' lowest ones, for all models alike.
 
 from __future__ import annotations
 
+import random
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -17,6 +19,11 @@ from otbench.config.fields import STRICT, Count, Count0, Name, Options, Seed, St
 from otbench.config.search_spaces import RANGES, Between, OneOf, Range
 from otbench.registry import ROOT
 from otbench.utils.validation import read_yaml
+
+TUNING = "tuning"
+"""Name of the space of these ranges, beside those of Lucic et al."""
+SELECT = {"images": ["fid_validation"], "points": ["high_quality", "reverse_kl"]}
+"""The metrics that select, by kind of data; the least mean rank wins. None is of test data."""
 
 #: what every model has, where it has the option at all
 IMAGES: dict[str, Range] = {
@@ -77,7 +84,7 @@ OWN_POINTS: dict[str, dict[str, Range]] = {
 FIXED: dict[str, tuple[str, ...]] = {"wgan": ("rate", "beta1")}
 
 
-def tuning_ranges(model: str, kind: str, options: list[str]) -> dict[str, Range]:
+def tuning_ranges(model: str, kind: str, options: Collection[str]) -> dict[str, Range]:
     """The ranges that a model is tuned over.
 
     Args:
@@ -90,12 +97,25 @@ def tuning_ranges(model: str, kind: str, options: list[str]) -> dict[str, Range]
     """
     common, own = (IMAGES, OWN_IMAGES) if kind == "images" else (POINTS, OWN_POINTS)
     fixed = FIXED.get(model, ()) if kind == "points" else ()
-    stacked = {key: value for key, value in _TWO_RATES.items() if kind == "images" and "gan" in model}
-    return {
-        key: value
-        for key, value in (common | stacked | own.get(model, {})).items()
-        if key in options and key not in fixed
-    }
+    two_rates = _TWO_RATES if kind == "images" else {}
+    ranges = common | two_rates | own.get(model, {})
+    return {key: value for key, value in ranges.items() if key in options and key not in fixed}
+
+
+def draw_options(ranges: dict[str, Range], model: str, draw: int, seed: int) -> dict[str, Any]:
+    """The options of a draw; draw 0 has none and is the base.
+
+    Args:
+        ranges: What is drawn from.
+        model: Name of the model.
+        draw: Number of the draw.
+        seed: Of the stream; the same model, draw and seed give the same options, however many draws there are.
+
+    Returns:
+        Option to its value.
+    """
+    stream = random.Random(f"otbench/{seed}/{TUNING}/{model}/{draw}")
+    return {name: span.draw(stream) for name, span in ranges.items()} if draw else {}
 
 
 class TunedModel(BaseModel):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otbench.config.run import Run
-from otbench.config.tuning import Tuned, TunedModel, tuning_ranges
+from otbench.config.tuning import SELECT, TUNING, Tuned, TunedModel, tuning_ranges
 from otbench.errors import OtbenchError
 from otbench.fingerprints import fit_version, measure_version
 from otbench.provenance import digest
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 #: seed of weights and of the options drawn; the comparisons have 0, 1, 2 ...
 SEED = 1000
-SELECT = {"images": ["fid_validation"], "points": ["high_quality", "reverse_kl"]}
-"""The metrics that select, by kind of data; the least mean rank wins."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +48,37 @@ class Tuning:
         """The models of the study that have anything to tune."""
         from otbench.models import find
 
-        kind, section = self.run.kind(self.dataset), self.run.section(self.dataset)
-        fields = {model: list(find(model, kind).Config.model_fields) for model in section.models}
-        return [model for model in section.models if tuning_ranges(model, kind, fields[model])]
+        kind, models = self.run.kind(self.dataset), self.run.section(self.dataset).models
+        fields = {model: find(model, kind).Config.model_fields for model in models}
+        return [model for model in models if tuning_ranges(model, kind, fields[model])]
 
     def table(self, model: str, draw: int) -> Path:
-        """Where the table of one draw lies, .csv; its name changes with whatever changes the draw."""
+        """Where the table of one draw lies; its name changes with whatever changes the draw.
+
+        Args:
+            model: Name of the model.
+            draw: Number of the draw.
+
+        Returns:
+            Path, .csv.
+        """
         section, kind = self.run.section(self.dataset), self.run.kind(self.dataset)
         asked = {"base": section.base(model, self.dataset), "steps": section.steps, "samples": section.samples}
         versions = [fit_version(model, kind), measure_version()]
         return self.work / self.dataset / f"{model}-{draw}-{digest([asked, versions, SEED])}.csv"
 
     def words(self, model: str, draw: int) -> list[str]:
-        """The words after `otbench search` for one draw."""
+        """The words after `otbench search` for one draw.
+
+        Args:
+            model: Name of the model.
+            draw: Number of the draw.
+
+        Returns:
+            The words.
+        """
         section = self.run.section(self.dataset)
-        words = [model, "--data", str(self.data), "--space", "tuning", "--trials", f"{draw}:{draw + 1}"]
+        words = [model, "--data", str(self.data), "--space", TUNING, "--trials", f"{draw}:{draw + 1}"]
         words += ["--steps", str(section.steps), "--samples", str(section.samples), "--seed", str(SEED)]
         words += ["--options", json.dumps(section.base(model, self.dataset), sort_keys=True)]
         words += ["--device", self.run.device, "--out", str(self.table(model, draw))]

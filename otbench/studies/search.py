@@ -1,11 +1,11 @@
-"""The search of Lucic et al. 2018: a model trained with randomly drawn options, and the distance that each reaches."""
+"""A model trained with randomly drawn options, and what each draw reaches: Lucic et al. 2018, and tuning."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from otbench.config.search_spaces import RANGES, SPACES, options_of
+from otbench.config.tuning import SELECT, TUNING, draw_options, tuning_ranges
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.provenance import digest
@@ -44,7 +45,7 @@ class Budget:
 
 
 def search(
-    model: str, data: DataSet, features: Features, space: str, trials: Iterable[int], budget: Budget, out: Path
+    model: str, data: DataSet, features: Features | None, space: str, trials: Iterable[int], budget: Budget, out: Path
 ) -> pandas.DataFrame:
     """Training and measurement of a model with the options of each trial.
 
@@ -53,8 +54,8 @@ def search(
     Args:
         model: Name of the model.
         data: Data set to train on.
-        features: Features of its real images.
-        space: Ranges that the options are drawn from, wide or narrow.
+        features: Features of its real images; None for points.
+        space: Ranges that the options are drawn from: wide or narrow, of Lucic et al., or tuning.
         trials: Numbers of the trials, from 0 up.
         budget: What every trial gets.
         out: Where the table is written, .csv.
@@ -67,23 +68,22 @@ def search(
     """
     import pandas
 
-    if space not in SPACES:
-        raise OtbenchError(f"search: no space is called '{space}', expected {' or '.join(SPACES)}")
-    if model not in RANGES[space]:
-        raise OtbenchError(f"search: model {model} has no ranges to search, expected one of {', '.join(RANGES[space])}")
+    drawn = _options(model, data.kind, space, budget.seed)
     trials = list(trials)
     if not trials or min(trials) < 0:
         raise OtbenchError(f"search: trials must be numbers from 0 up, got {trials}")
-    base = [digest({"budget": vars(budget), "data": data.digest(), "features": features.info, "space": space})]
+    info = features.info if features else None
+    base = [digest({"budget": vars(budget), "data": data.digest(), "features": info, "space": space})]
+    metrics = SELECT[data.kind] if space == TUNING else METRICS
     rows: list[dict[str, Any]] = []
     for trial in trials:
-        options = budget.options | options_of(model, space, trial, budget.seed)
+        options = budget.options | drawn(trial)
         path = out.parent / f".{out.stem}-{trial}-{digest([*base, model, options])[:12]}.json"
         measured = _kept(path)
         if measured is None:
             measured = [
                 _row(model, data, space, trial, options, score)
-                for score in _trial(model, data, features, options, budget)
+                for score in _trial(model, data, features, options, budget, metrics)
             ]
             write_json(path, measured)
         rows += measured
@@ -92,6 +92,24 @@ def search(
     for left in out.parent.glob(f".{out.stem}-*.json"):
         left.unlink()
     return table
+
+
+def _options(model: str, kind: str, space: str, seed: int) -> Callable[[int], dict[str, Any]]:
+    """The function from the number of a trial to its options; raises OtbenchError where nothing can be drawn."""
+    if space == TUNING:
+        from otbench.models import find
+
+        ranges = tuning_ranges(model, kind, find(model, kind).Config.model_fields)
+        if not ranges:
+            raise OtbenchError(f"search: model {model} has no options to tune")
+        return lambda trial: draw_options(ranges, model, trial, seed)
+    if space not in SPACES:
+        raise OtbenchError(f"search: no space is called '{space}', expected {', '.join(SPACES)} or {TUNING}")
+    if kind != "images":
+        raise OtbenchError(f"search: the space {space} is of models of images; points are searched in {TUNING}")
+    if model not in RANGES[space]:
+        raise OtbenchError(f"search: model {model} has no ranges to search, expected one of {', '.join(RANGES[space])}")
+    return lambda trial: options_of(model, space, trial, seed)
 
 
 def _kept(path: Path) -> list[dict[str, Any]] | None:
@@ -109,7 +127,12 @@ def _row(
 
 
 def _trial(
-    model: str, data: DataSet, features: Features, options: dict[str, Any], budget: Budget
+    model: str,
+    data: DataSet,
+    features: Features | None,
+    options: dict[str, Any],
+    budget: Budget,
+    metrics: list[str],
 ) -> Iterator[dict[str, Any]]:
     """Scores of one configuration, trained and measured at every snapshot; no value where it diverges or fails."""
     from otbench.models import configure, find
@@ -138,7 +161,7 @@ def _trial(
             samples = _drawn(drawn, budget.samples, generator(budget.seed, "samples"))
             status = "ok" if samples is not None else "failed"
         common = {"seed": budget.seed, "snapshot": mark, "status": status, "seconds": round(cell["seconds"], 3)}
-        for name, value, text in _scores(data, samples, features, budget.device):
+        for name, value, text in _scores(data, samples, features, budget.device, metrics):
             # the distance from images of one colour can be infinite, and JSON has no infinity
             yield common | {"metric": name, "value": value if math.isfinite(value) else None, "protocol": text}
 
@@ -157,15 +180,15 @@ def _drawn(model: Any, n: int, stream: Any) -> np.ndarray | None:
 
 
 def _scores(
-    data: DataSet, samples: np.ndarray | None, features: Features, device: str
+    data: DataSet, samples: np.ndarray | None, features: Features | None, device: str, metrics: list[str]
 ) -> Iterator[tuple[str, float, str]]:
     from otbench.metrics.measure import expected, measure
 
     if samples is None:
-        for name, text in expected(data, 0, True, features, METRICS):
+        for name, text in expected(data, 0, True, features, metrics):
             yield name, math.nan, text
         return
-    for score in measure(data, samples, 0, METRICS, features, None, None, True, device):
+    for score in measure(data, samples, 0, metrics, features, None, None, True, device):
         yield score.metric, score.value, score.protocol
 
 

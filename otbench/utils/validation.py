@@ -43,7 +43,14 @@ def first_fault(
 
 
 def dotted(place: Place) -> str:
-    """A place as one word: `studies.images.steps`."""
+    """A place as one word.
+
+    Args:
+        place: Keys and indices.
+
+    Returns:
+        Such as `studies.images.steps`.
+    """
     return ".".join(str(part) for part in place)
 
 

@@ -138,7 +138,7 @@ def test_a_trial_that_diverges_is_counted(quarters, features, tmp_path):
     ("model", "space", "trials", "said"),
     [
         ("ae-ot", "wide", [0], "model ae-ot has no ranges to search, expected one of mm-gan"),
-        ("vae", "broad", [0], "no space is called 'broad', expected wide or narrow"),
+        ("vae", "broad", [0], "no space is called 'broad', expected wide, narrow or tuning"),
         ("vae", "wide", [-1], "trials must be numbers from 0 up"),
     ],
 )
