@@ -172,7 +172,8 @@ def _drawn(model: Any, n: int, stream: Any) -> np.ndarray | None:
     from otbench.training.fit import work_failed
 
     try:
-        return as_bytes(check_samples(model.draw(n, [stream]), n, model.data)[0])
+        samples = check_samples(model.draw(n, [stream]), n, model.data)[0]
+        return as_bytes(samples) if model.data.kind == "images" else samples.cpu().numpy()
     except Exception as error:
         if not work_failed(error):
             raise
