@@ -9,7 +9,8 @@ import torch
 
 from otbench.errors import OtbenchError
 from otbench.theory import compute, configure
-from otbench.theory.scaling import floor_table, generation, slope
+from otbench.theory.scaling import floor_table, slope
+from otbench.theory.scaling.generation import _extended, scored, thinned
 from otbench.theory.scaling.problem import Codes, floor, peak
 from otbench.transport import TransportMap, solve
 from otbench.transport.sources import named
@@ -91,14 +92,14 @@ def test_draws_have_the_moments_and_the_shares():
 def test_thinning_keeps_the_shares():
     mode = np.repeat([2, 0, 1], [80, 160, 240])
     x = np.arange(480.0)[:, None]
-    kept = generation.thinned(x, mode, 30)
+    kept = thinned(x, mode, 30)
     assert np.array_equal(np.bincount(mode[kept[:, 0].astype(int)]), [10, 15, 5])
 
 
 def test_scores_of_the_law_and_of_a_collapse():
     codes, random = Codes.made(4, 3, 0), np.random.default_rng(0)
     held, true = codes.draw(200, random), codes.draw(3200, random)
-    good, bad = (generation.scored(codes, held, x) for x in (true, np.tile(codes.centres[:1], (3200, 1))))
+    good, bad = (scored(codes, held, x) for x in (true, np.tile(codes.centres[:1], (3200, 1))))
     assert good["reverse_kl"] < 1e-4 and bad["reverse_kl"] == pytest.approx(-np.log(codes.weights[0]))
     assert good["spread"] == pytest.approx(1, abs=0.05) and bad["spread"] == 0
     # One point for all: W2^2 is the mean squared distance of the held-out points to it.
@@ -110,7 +111,7 @@ def test_extension_of_one_mode_stays_in_its_hull():
     target = np.random.default_rng(0).random((20, 2))
     from otbench.transport import AngleRule
 
-    samples, kept = generation._extended(solve(target), AngleRule(np.inf), 100, np.random.default_rng(0))
+    samples, kept = _extended(solve(target), AngleRule(np.inf), 100, np.random.default_rng(0))
     assert samples.shape == (100, 2) and kept == 1
     assert (samples >= target.min(0)).all() and (samples <= target.max(0)).all()
 

@@ -129,7 +129,7 @@ def tables(findings: Findings) -> list[Table]:
     answers = findings.tables["known"]
     rows = table(
         f"{NAME}_known",
-        "RealFeatures answers",
+        "Known answers",
         text("known_table"),
         answers,
         "case",
