@@ -55,6 +55,9 @@ class StudyConfig(BaseModel):
     seeds: Annotated[Seeds | None, BeforeValidator(none)] = Field(
         None, description="one replica each; default: the run's"
     )
+    together: Annotated[Count0 | None, BeforeValidator(none)] = Field(
+        None, description="replicas trained at once; default: the run's"
+    )
     steps: Steps = Field(
         description="budget of every model in discriminator updates or batches, or 'paper' for each paper's own"
     )
@@ -288,6 +291,18 @@ class Run(BaseModel):
             The study's seeds, else the run's.
         """
         return self.section(dataset).seeds or self.seeds
+
+    def together_of(self, dataset: str) -> int:
+        """Replicas trained at once.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Their number; 0: all on a GPU, one on a CPU.
+        """
+        together = self.section(dataset).together
+        return self.together if together is None else together
 
     @property
     def datasets(self) -> list[str]:

@@ -35,7 +35,7 @@ def planned(run: Run, dataset: str, model: str, drawn: dict[str, Any] | None = N
         section.marks,
         section.options(model, dataset),
         run.device,
-        run.together,
+        run.together_of(dataset),
         run.precision,
         run.capture,
         run.deterministic,

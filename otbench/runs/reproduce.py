@@ -170,7 +170,11 @@ def _again(
     section, path = run.section(dataset), layout(run).data(dataset)
     data = load(str(path))
     training = Options(
-        device, run.together, run.capture and device != "cpu", run.precision, deterministic=run.deterministic
+        device,
+        run.together_of(dataset),
+        run.capture and device != "cpu",
+        run.precision,
+        deterministic=run.deterministic,
     )
     table = make_cell(
         data,

@@ -142,7 +142,7 @@ def training_options(dataset, model):
             section.marks,
             section.options(model, dataset),
             RUN.device,
-            RUN.together,
+            RUN.together_of(dataset),
             RUN.precision,
             RUN.capture,
             RUN.deterministic,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import plots, point_plots
@@ -11,9 +10,6 @@ from otbench.report.figures.base import FigureSpec, protocol_of
 from otbench.report.labels import points_in
 from otbench.report.summary import summarise
 from otbench.runs.formats import REAL
-
-if TYPE_CHECKING:
-    pass
 
 
 def figure_specs(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:

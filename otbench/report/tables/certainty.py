@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.labels import metric_label
@@ -15,9 +14,6 @@ from otbench.report.tables.rankings import ranking_table
 from otbench.statistics.best import AgainstBest
 from otbench.statistics.power import MOST, POWER
 from otbench.statistics.scales import EFFECTS
-
-if TYPE_CHECKING:
-    pass
 
 
 def statistics_tables(comparison: Comparison, dataset: str) -> list[Table]:

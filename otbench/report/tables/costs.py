@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.labels import UNITS, metric_label
 from otbench.report.summary import Summary, summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
-
-if TYPE_CHECKING:
-    pass
 
 
 def cost_tables(comparison: Comparison, dataset: str) -> list[Table]:

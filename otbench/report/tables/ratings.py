@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from otbench.report.comparison import Comparison
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
-
-if TYPE_CHECKING:
-    pass
 
 INTERVALS = (
     "Wilson: 95 % interval of independent answers. Over raters and images: 95 % interval of other raters and other "

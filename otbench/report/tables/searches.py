@@ -7,7 +7,6 @@ replacement, which is an unbiased estimate of what k fresh trials find. Its band
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,9 +15,6 @@ from otbench.report.comparison import Comparison
 from otbench.report.labels import NETWORKS, metric_label
 from otbench.report.results import network_of
 from otbench.report.tables.base import Cell, Column, Row, Table
-
-if TYPE_CHECKING:
-    pass
 
 SPACES = {"wide": "Wide ranges", "narrow": "Narrow ranges"}
 RULES = {"test": "best on test (the study's rule)", "validation": "chosen on validation"}

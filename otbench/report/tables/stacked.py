@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from otbench.report.comparison import Comparison
 from otbench.report.recipes.published import Published
 from otbench.report.recipes.stacked import MODES
 from otbench.report.summary import summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured
 from otbench.report.tables.images import NOT_RUN, quoted, said_of_runs
-
-if TYPE_CHECKING:
-    pass
 
 PUBLISHED = "stacked-mnist"
 """The data set that the published figures are of."""
