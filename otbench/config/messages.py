@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from otbench.config.parts import Override, Rating, Search, Spread, Theory
+from otbench.config.parts import LeaveOut, Override, Rating, Search, Spread, Theory
 from otbench.config.run import Run, StudyConfig
 from otbench.utils.validation import dotted, first_fault
 
@@ -35,4 +35,7 @@ def _fields(place: tuple[int | str, ...]) -> list[str]:
     for name, part in (("search", Search), ("spread", Spread), ("rating", Rating), ("theory", Theory)):
         if name in place:
             return list(part.model_fields)
-    return list(Override.model_fields if "overrides" in place else StudyConfig.model_fields)
+    for name, part in (("overrides", Override), ("leave_out", LeaveOut)):
+        if name in place:
+            return list(part.model_fields)
+    return list(StudyConfig.model_fields)

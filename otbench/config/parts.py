@@ -33,6 +33,14 @@ class Override(BaseModel):
     set: Options = Field(description="options of those models, by name")
 
 
+class LeaveOut(BaseModel):
+    """Models that are not trained on some data sets of a study, be it that the budget is too small for them there."""
+
+    model_config = STRICT
+    models: list[Name] = Field(min_length=1, description="models that are left out")
+    datasets: list[Name] = Field(min_length=1, description="data sets on which they are")
+
+
 class Search(BaseModel):
     """A search over options (Lucic et al. 2018): how many draws each model gets, and what each draw is trained for."""
 

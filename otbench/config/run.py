@@ -28,7 +28,7 @@ from otbench.config.fields import (
     distinct,
     none,
 )
-from otbench.config.parts import Override, Rating, Search, Spread, Theory, check_names
+from otbench.config.parts import LeaveOut, Override, Rating, Search, Spread, Theory, check_names
 from otbench.config.tuning import TunedByDataset, TunedModel
 from otbench.errors import OtbenchError
 from otbench.registry import OF_IMAGES, THEORIES, dataset_names, models_of
@@ -52,6 +52,7 @@ class StudyConfig(BaseModel):
         {}, description="data sets that are folders of images: name -> PATH or PATH@SIZE"
     )
     models: list[Name] = Field(min_length=1, description="models by name (otbench list models)")
+    leave_out: list[LeaveOut] = Field([], description="models that are not trained on some of the data sets")
     seeds: Annotated[Seeds | None, BeforeValidator(none)] = Field(
         None, description="one replica each; default: the run's"
     )
@@ -129,6 +130,18 @@ class StudyConfig(BaseModel):
                 chosen.update(override.set)
         return chosen
 
+    def models_on(self, dataset: str) -> list[str]:
+        """The models that are trained on a data set.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Their names, in the order of the study.
+        """
+        absent = {model for part in self.leave_out if dataset in part.datasets for model in part.models}
+        return [model for model in self.models if model not in absent]
+
     @property
     def rated(self) -> list[str]:
         """The models of the study whose samples people rate."""
@@ -201,6 +214,7 @@ class Run(BaseModel):
                 check_names(override.datasets, data, f"study {study}: unknown data set")
             check_names(section.datasets, data, f"study {study}: unknown data set")
             check_names(section.models, models, f"study {study}: unknown model")
+            _left_out_known(study, section, data, models)
             if section.search:
                 check_names(
                     section.search.datasets, section.datasets, f"study {study}: search on a data set it has not,"
@@ -312,7 +326,7 @@ class Run(BaseModel):
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """Every (data set, model) of the run: one job of each kind."""
-        return [(dataset, model) for dataset in self.datasets for model in self.section(dataset).models]
+        return [(dataset, model) for dataset in self.datasets for model in self.section(dataset).models_on(dataset)]
 
     def seed_groups(self, dataset: str) -> list[str]:
         """Seeds of each job that trains a model on a data set.
@@ -346,7 +360,7 @@ class Run(BaseModel):
             for section in self.sections.values()
             for dataset in (section.spread.datasets if section.spread else ())
             for model in section.spread.models
-            if dataset in section.datasets and model in section.models
+            if dataset in section.datasets and model in section.models_on(dataset)
         ]
 
     @property
@@ -413,6 +427,16 @@ class Run(BaseModel):
     def folder(self) -> Path:
         """The folder of the run's results."""
         return Path(self.results) / self.run
+
+
+def _left_out_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:
+    """Raise ValueError where a study leaves out what nobody has, or all that it has."""
+    for part in section.leave_out:
+        check_names(part.datasets, data, f"study {study}: leave_out: unknown data set")
+        check_names(part.models, models, f"study {study}: leave_out: unknown model")
+    for dataset in section.datasets:
+        if not section.models_on(dataset):
+            raise ValueError(f"study {study}: leave_out leaves no model on {dataset}")
 
 
 def _parts_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:

@@ -46,7 +46,7 @@ def write(run: Run, data: dict[str, DataSet], table: pd.DataFrame, outdated: Con
     for name, values in data.items():
         arrays = scatter if values.kind == "points" else gallery
         arrays |= _real(name, values)
-        for model in run.section(name).models:
+        for model in run.section(name).models_on(name):
             path = layout(run).samples(name, model)
             ok_cells = {(seed, mark) for dataset, who, seed, mark in cells if (dataset, who) == (name, model)}
             if path.exists() and path not in outdated and ok_cells:

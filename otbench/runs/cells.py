@@ -106,7 +106,9 @@ def check_cell(run: Run, dataset: str, model: str, seed: int) -> None:
     where = f"run {run.run}: there is no cell {dataset}/{model}/{seed}"
     if dataset not in run.datasets:
         raise OtbenchError(f"{where}, as its data sets are {', '.join(run.datasets)}")
-    if model not in run.section(dataset).models:
-        raise OtbenchError(f"{where}, as its models on {dataset} are {', '.join(run.section(dataset).models)}")
+    if model not in run.section(dataset).models_on(dataset):
+        raise OtbenchError(
+            f"{where}, as its models on {dataset} are {', '.join(run.section(dataset).models_on(dataset))}"
+        )
     if seed not in run.seeds_of(dataset):
         raise OtbenchError(f"{where}, as its seeds on {dataset} are {', '.join(map(str, run.seeds_of(dataset)))}")

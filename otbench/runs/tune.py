@@ -48,7 +48,7 @@ class Tuning:
         """The models of the study that have anything to tune."""
         from otbench.models import find
 
-        kind, models = self.run.kind(self.dataset), self.run.section(self.dataset).models
+        kind, models = self.run.kind(self.dataset), self.run.section(self.dataset).models_on(self.dataset)
         fields = {model: find(model, kind).Config.model_fields for model in models}
         return [model for model in models if tuning_ranges(model, kind, fields[model])]
 

@@ -320,13 +320,23 @@ REFUSED = {
     "a file twice": [GOOD, GOOD],
 }
 
+EXPECTED = {
+    "a very deep path": "a path of 4015 characters that begins 'small/metrics/a/a.*expected at most 1024 bytes, 255 between slashes",
+    "a very long name": "a path of 314 characters that begins 'small/metrics/aaa.*expected at most 1024 bytes, 255 between slashes",
+    "a file and a folder of one name": "'metrics/a' as a file and as a folder; expected one of them",
+    "a folder and a file of one name": "'metrics/a' as a file and as a folder; expected one of them",
+    "a file twice": "'config.json' twice; expected every file once",
+}
+"""What the message says, where it is not that the file is none of the run's."""
+
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_does_not_belong_to_the_run_is_refused(what, made, tmp_path):
     archive.pack(made, tmp_path / "out", **ROOM)
     forged(tmp_path / "out", *REFUSED[what])
     there = run_in(tmp_path / "there")
-    with pytest.raises(OtbenchError, match=r"expected files of run small alone. Nothing was unpacked$"):
+    expected = EXPECTED.get(what, "expected files of run small alone")
+    with pytest.raises(OtbenchError, match=rf"{expected}\. Nothing was unpacked$"):
         archive.unpack(there, tmp_path / "out")
     assert not (tmp_path / "there").exists()
 
