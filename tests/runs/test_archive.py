@@ -320,9 +320,10 @@ REFUSED = {
     "a file twice": [GOOD, GOOD],
 }
 
+MOST = "expected at most 1024 bytes, 255 between slashes"
 EXPECTED = {
-    "a very deep path": "a path of 4015 characters that begins 'small/metrics/a/a.*expected at most 1024 bytes, 255 between slashes",
-    "a very long name": "a path of 314 characters that begins 'small/metrics/aaa.*expected at most 1024 bytes, 255 between slashes",
+    "a very deep path": f"a path of 4015 characters that begins 'small/metrics/a/a.*{MOST}",
+    "a very long name": f"a path of 314 characters that begins 'small/metrics/aaa.*{MOST}",
     "a file and a folder of one name": "'metrics/a' as a file and as a folder; expected one of them",
     "a folder and a file of one name": "'metrics/a' as a file and as a folder; expected one of them",
     "a file twice": "'config.json' twice; expected every file once",
