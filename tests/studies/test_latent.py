@@ -132,7 +132,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> dict:
     """A fit of two seeds, the first of which diverged, behind `open_fit`."""
     cells = [{"seed": 3, "snapshot": 1.0, "status": "diverged"}, {"seed": 4, "snapshot": 0.5, "status": "ok"}]
     summary = {"model": "ae-ot", "cells": [*cells, {"seed": 4, "snapshot": 1.0, "status": "ok"}]}
-    summary |= {"code_version": "1", "config_hash": "2"}
+    summary |= {"data": "0123", "code_version": "1", "config_hash": "2"}
     opened = SimpleNamespace(model=Fake())
     monkeypatch.setattr("otbench.training.saved.open_fit", lambda fit, data: (summary, lambda *cell: opened.model))
     return {"summary": summary, "opened": opened}
