@@ -20,15 +20,13 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        f"{FOLDER}/report.html",
-        f"{FOLDER}/complete",
+        AT.report,
+        AT.complete,
 
 
 # Where a job failed for good, the report is rendered from what there is, and counts the rest as missing.
 onerror:
-    if exists(f"{FOLDER}/config.json") and not (
-        fresh(f"{FOLDER}/report.html") or fresh(f"{FOLDER}/logs/verdict.log")
-    ):
+    if exists(AT.config) and not (fresh(AT.report) or fresh(AT.log("verdict"))):
         shell(
             f"otbench gather {quote(FOLDER)} && otbench report {quote(FOLDER)} --published {quote(PUBLISHED_TABLE)}"
             f" {reference_option()} && otbench status {quote(FOLDER)} --config {CONFIG} || true"

@@ -35,6 +35,63 @@ class Layout:
         """Path of the description of the run and of what made it."""
         return self.folder / "run.json"
 
+    @property
+    def csv(self) -> Path:
+        """Path of the tidy table as text."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def arrays(self) -> tuple[Path, ...]:
+        """Paths of the points, images and curves that figures show."""
+        return tuple(self.folder / f"{name}.npz" for name in ("scatter", "gallery", "curves", "latent"))
+
+    @property
+    def further(self) -> tuple[Path, ...]:
+        """Paths of losses, repeated measurements and ratings."""
+        return tuple(self.folder / name for name in ("losses.parquet", "spread.csv", "bias.csv", "ratings.json"))
+
+    @property
+    def searches(self) -> Path:
+        """Path of the table of all searches."""
+        return self.folder / "search.csv"
+
+    @property
+    def report(self) -> Path:
+        """Path of the report, a page."""
+        return self.folder / "report.html"
+
+    @property
+    def markdown(self) -> Path:
+        """Path of the report as text."""
+        return self.folder / "report.md"
+
+    @property
+    def complete(self) -> Path:
+        """Path of the sign that every cell of the run is ok."""
+        return self.folder / "complete"
+
+    def log(self, job: str) -> Path:
+        """Path of a job's log.
+
+        Args:
+            job: Verb and what it works on, between slashes: `fit/ring/gan`.
+
+        Returns:
+            Path, .log.
+        """
+        return self.folder / "logs" / f"{job}.log"
+
+    def benchmark(self, job: str) -> Path:
+        """Path of what a job cost.
+
+        Args:
+            job: Verb and what it works on, as in `log`.
+
+        Returns:
+            Path, .tsv.
+        """
+        return self.folder / "benchmarks" / f"{job}.tsv"
+
     def data(self, dataset: str) -> Path:
         """Path of a data set.
 
@@ -79,6 +136,31 @@ class Layout:
             Path of the folder.
         """
         return self.folder / "fit" / dataset / model
+
+    def part(self, dataset: str, model: str, seeds: str) -> Path:
+        """Folder of the fits of some of a model's seeds, where each job trains some.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+            seeds: The seeds, as `0-1-2`.
+
+        Returns:
+            Path of the folder.
+        """
+        return self.fit(dataset, model) / f"part-{seeds}"
+
+    def weights(self, dataset: str, model: str) -> Path:
+        """Path of a model's weights, of all seeds.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Path, .safetensors.
+        """
+        return self.fit(dataset, model) / "weights.safetensors"
 
     def fit_summary(self, dataset: str, model: str) -> Path:
         """Path of the description of a fit and how it went.

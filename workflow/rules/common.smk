@@ -16,6 +16,7 @@ from otbench.registry import ON_CPU
 from otbench.config.run import PLAIN
 from otbench.runs import stale
 from otbench.runs.check import check_reference, checked
+from otbench.runs.layout import layout
 from otbench.utils import locks
 from otbench.utils.paths import PUBLISHED, REFERENCE
 from snakemake.exceptions import WorkflowError
@@ -29,6 +30,8 @@ except OtbenchError as error:
     raise WorkflowError(str(error)) from None
 
 FOLDER = str(RUN.folder)
+# every path of the run; of a rule, with wildcards in place of names
+AT = layout(RUN)
 
 # What is on disk and not what this config asks for is made again, whatever times the files have and whatever is left of
 # Snakemake's records; jobs on a cluster are told by the call that started them.
@@ -110,7 +113,7 @@ def weights_state(dataset):
 
 def features_of(dataset):
     """The file that says which features the data set's images are compared in; none for points."""
-    return [f"{FOLDER}/features/{dataset}/features.json"] if RUN.kind(dataset) == "images" else []
+    return [AT.feature_info(dataset)] if RUN.kind(dataset) == "images" else []
 
 
 def weights_option(dataset):
@@ -124,7 +127,7 @@ def features_option(dataset):
     if not features_of(dataset):
         return ""
     weights = RUN.section(dataset).inception_weights
-    return shlex.join(feature_words(f"{FOLDER}/features/{dataset}", RUN.device, weights))
+    return shlex.join(feature_words(AT.features(dataset), RUN.device, weights))
 
 
 def extractors_of(dataset):
@@ -153,27 +156,27 @@ def training_options(dataset, model):
 
 def latent_of():
     """The latent study of every image data set on which AE-OT is trained."""
-    return [f"{FOLDER}/studies/latent/{dataset}.npz" for dataset in RUN.latents]
+    return [AT.latent(dataset) for dataset in RUN.latents]
 
 
 def metrics_of():
     """The metrics of every model on every data set."""
-    return [f"{FOLDER}/metrics/{dataset}/{model}.csv" for dataset, model in RUN.pairs]
+    return [AT.metrics(dataset, model) for dataset, model in RUN.pairs]
 
 
 def searches_of():
     """The trials of every search."""
-    return [f"{FOLDER}/search/{dataset}/{model}-{space}-{trials}.csv" for dataset, model, space, trials in RUN.searches]
+    return [AT.search(dataset, model, space, trials) for dataset, model, space, trials in RUN.searches]
 
 
 def searched():
     """The table of all searches, where the run has any."""
-    return {"search": f"{FOLDER}/search.csv"} if RUN.searches else {}
+    return {"search": AT.searches} if RUN.searches else {}
 
 
 def spread_of():
     """The repeated measurements of every model that they are asked of."""
-    return [f"{FOLDER}/spread/{dataset}/{model}.csv" for dataset, model in RUN.spreads]
+    return [AT.spread(dataset, model) for dataset, model in RUN.spreads]
 
 
 def spread_options(dataset):
@@ -181,7 +184,7 @@ def spread_options(dataset):
     section = RUN.section(dataset)
     asked = section.spread
     metrics = "".join(f" --metric {name}" for name in asked.metrics or ())
-    known = f" --features {FOLDER}/features/{dataset}{weights_option(dataset)}" if features_of(dataset) else ""
+    known = f" --features {AT.features(dataset)}{weights_option(dataset)}" if features_of(dataset) else ""
     return (
         f"--n {section.samples} --draws {asked.draws} --subsets {asked.subsets}{metrics}{known} --device {RUN.device}"
     )
@@ -189,12 +192,12 @@ def spread_options(dataset):
 
 def sessions_of():
     """The rating session of every data set that has one."""
-    return [f"{FOLDER}/ratings/{dataset}/key.json" for dataset in RUN.rated]
+    return [AT.ratings(dataset) / "key.json" for dataset in RUN.rated]
 
 
 def answers_of():
     """What raters answered so far: files that `otbench rate import` writes, inputs once they are there."""
-    return [path for path in (f"{FOLDER}/ratings/{dataset}/answers.csv" for dataset in RUN.rated) if exists(path)]
+    return [path for path in (AT.ratings(dataset) / "answers.csv" for dataset in RUN.rated) if exists(path)]
 
 
 def rating_options(dataset):
@@ -210,7 +213,7 @@ def rating_options(dataset):
 
 def theories_of():
     """What the studies of the theory find."""
-    return [f"{FOLDER}/theory/{name}.npz" for name in RUN.theories]
+    return [AT.theory(name) for name in RUN.theories]
 
 
 def device_of(theory):
@@ -236,5 +239,5 @@ def weights_of(folder):
 
 def parts_of(wildcards, file):
     """A file of every part that a model's seeds are trained in."""
-    folder = f"{FOLDER}/fit/{wildcards.dataset}/{wildcards.model}"
+    folder = AT.fit(wildcards.dataset, wildcards.model)
     return [f"{folder}/part-{seeds}/{file}" for seeds in RUN.seed_groups(wildcards.dataset)]

@@ -3,9 +3,9 @@
 
 rule config:
     output:
-        f"{FOLDER}/config.json",
+        AT.config,
     log:
-        f"{FOLDER}/logs/config.log",
+        AT.log("config"),
     localrule: True
     params:
         # a function's value is taken as it is, braces in it too
@@ -16,7 +16,7 @@ rule config:
 
 rule gather:
     input:
-        config=lambda wildcards: refresh(f"{FOLDER}/config.json"),
+        config=lambda wildcards: refresh(AT.config),
         metrics=metrics_of(),
         latent=latent_of(),
         search=searches_of(),
@@ -25,13 +25,13 @@ rule gather:
         answers=answers_of(),
     output:
         **searched(),
-        table=f"{FOLDER}/metrics.parquet",
-        csv=f"{FOLDER}/metrics.csv",
-        run=f"{FOLDER}/run.json",
-        pictures=multiext(f"{FOLDER}/", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"),
-        further=multiext(f"{FOLDER}/", "losses.parquet", "spread.csv", "bias.csv", "ratings.json"),
+        table=AT.table,
+        csv=AT.csv,
+        run=AT.summary,
+        pictures=list(AT.arrays),
+        further=list(AT.further),
     log:
-        f"{FOLDER}/logs/gather.log",
+        AT.log("gather"),
     params:
         code=fingerprints.report_version(),
         folder=subpath(output.table, parent=True),
@@ -42,20 +42,20 @@ rule gather:
 rule render:
     input:
         **searched(),
-        table=f"{FOLDER}/metrics.parquet",
-        run=f"{FOLDER}/run.json",
-        pictures=multiext(f"{FOLDER}/", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"),
-        further=multiext(f"{FOLDER}/", "losses.parquet", "spread.csv", "bias.csv", "ratings.json"),
+        table=AT.table,
+        run=AT.summary,
+        pictures=list(AT.arrays),
+        further=list(AT.further),
         theory=theories_of(),
         published=PUBLISHED_TABLE,
     output:
-        report(f"{FOLDER}/report.html", caption="../report/report.rst", category="Report"),
-        markdown=f"{FOLDER}/report.md",
-        tables=directory(f"{FOLDER}/tables"),
-        figures=directory(f"{FOLDER}/figures"),
-        sheets=directory(f"{FOLDER}/sheets"),
+        report(AT.report, caption="../report/report.rst", category="Report"),
+        markdown=AT.markdown,
+        tables=directory(AT.folder / "tables"),
+        figures=directory(AT.folder / "figures"),
+        sheets=directory(AT.folder / "sheets"),
     log:
-        f"{FOLDER}/logs/render.log",
+        AT.log("render"),
     params:
         code=fingerprints.report_version(),
         folder=subpath(input.table, parent=True),
@@ -67,12 +67,12 @@ rule render:
 # The run succeeds where all its cells are ok under the config of this call; its report is there in any case.
 rule verdict:
     input:
-        table=f"{FOLDER}/metrics.parquet",
-        report=f"{FOLDER}/report.html",
+        table=AT.table,
+        report=AT.report,
     output:
-        f"{FOLDER}/complete",
+        AT.complete,
     log:
-        f"{FOLDER}/logs/verdict.log",
+        AT.log("verdict"),
     localrule: True
     params:
         folder=subpath(input.table, parent=True),
@@ -88,7 +88,7 @@ rule report:
         f"{RUN.results}/logs/report.log",
     localrule: True
     params:
-        folder=lambda wildcards: FOLDER if exists(f"{FOLDER}/metrics.parquet") else RUN.reference,
+        folder=lambda wildcards: FOLDER if exists(AT.table) else RUN.reference,
         published=PUBLISHED_TABLE,
         reference=reference_option(),
     shell:

@@ -3,9 +3,9 @@
 
 rule data:
     output:
-        f"{FOLDER}/data/{{dataset}}.npz",
+        AT.data("{dataset}"),
     log:
-        f"{FOLDER}/logs/data/{{dataset}}.log",
+        AT.log("data/{dataset}"),
     threads: 1
     params:
         code=fingerprints.data_version(),
@@ -19,11 +19,11 @@ rule data:
 # Images are compared in the features of a network: here it is trained, or read, and the real images' features are kept.
 rule features:
     input:
-        f"{FOLDER}/data/{{dataset}}.npz",
+        AT.data("{dataset}"),
     output:
-        f"{FOLDER}/features/{{dataset}}/features.json",
+        AT.feature_info("{dataset}"),
     log:
-        f"{FOLDER}/logs/features/{{dataset}}.log",
+        AT.log("features/{dataset}"),
     threads: 1
     resources:
         gpu=lambda wildcards: int(RUN.device == "cuda"),
@@ -40,15 +40,15 @@ rule features:
 
 rule fit:
     input:
-        lambda wildcards: refresh(f"{FOLDER}/data/{wildcards.dataset}.npz"),
+        lambda wildcards: refresh(AT.data(wildcards.dataset)),
     output:
-        summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/fit.json",
-        weights=weights_of(f"{FOLDER}/fit/{{dataset}}/{{model}}"),
-        losses=f"{FOLDER}/fit/{{dataset}}/{{model}}/losses.csv",
+        summary=AT.fit_summary("{dataset}", "{model}"),
+        weights=weights_of(AT.fit("{dataset}", "{model}")),
+        losses=AT.losses("{dataset}", "{model}"),
     log:
-        f"{FOLDER}/logs/fit/{{dataset}}/{{model}}.log",
+        AT.log("fit/{dataset}/{model}"),
     benchmark:
-        f"{FOLDER}/benchmarks/fit/{{dataset}}/{{model}}.tsv"
+        AT.benchmark("fit/{dataset}/{model}")
     threads: 1
     resources:
         gpu=lambda wildcards: int(RUN.device == "cuda"),
@@ -68,13 +68,13 @@ rule fit:
 # Where a job trains some of the seeds (`seeds_per_job`), the same of those, and then all of them in one folder.
 use rule fit as fit_part with:
     output:
-        summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/part-{{seeds}}/fit.json",
-        weights=weights_of(f"{FOLDER}/fit/{{dataset}}/{{model}}/part-{{seeds}}"),
-        losses=f"{FOLDER}/fit/{{dataset}}/{{model}}/part-{{seeds}}/losses.csv",
+        summary=AT.part("{dataset}", "{model}", "{seeds}") / "fit.json",
+        weights=weights_of(AT.part("{dataset}", "{model}", "{seeds}")),
+        losses=AT.part("{dataset}", "{model}", "{seeds}") / "losses.csv",
     log:
-        f"{FOLDER}/logs/fit/{{dataset}}/{{model}}/{{seeds}}.log",
+        AT.log("fit/{dataset}/{model}/{seeds}"),
     benchmark:
-        f"{FOLDER}/benchmarks/fit/{{dataset}}/{{model}}/{{seeds}}.tsv"
+        AT.benchmark("fit/{dataset}/{model}/{seeds}")
     params:
         out=subpath(output.summary, parent=True),
         code=lambda wildcards: fingerprints.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
@@ -87,11 +87,11 @@ rule join:
         summaries=lambda wildcards: parts_of(wildcards, "fit.json"),
         weights=lambda wildcards: parts_of(wildcards, "weights.safetensors"),
     output:
-        summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/fit.json",
-        weights=weights_of(f"{FOLDER}/fit/{{dataset}}/{{model}}"),
-        losses=f"{FOLDER}/fit/{{dataset}}/{{model}}/losses.csv",
+        summary=AT.fit_summary("{dataset}", "{model}"),
+        weights=weights_of(AT.fit("{dataset}", "{model}")),
+        losses=AT.losses("{dataset}", "{model}"),
     log:
-        f"{FOLDER}/logs/join/{{dataset}}/{{model}}.log",
+        AT.log("join/{dataset}/{model}"),
     threads: 1
     params:
         folders=lambda wildcards, input: " ".join(str(Path(path).parent) for path in input.summaries),
@@ -111,13 +111,13 @@ else:
 
 rule draw:
     input:
-        data=f"{FOLDER}/data/{{dataset}}.npz",
-        summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/fit.json",
-        weights=f"{FOLDER}/fit/{{dataset}}/{{model}}/weights.safetensors",
+        data=AT.data("{dataset}"),
+        summary=AT.fit_summary("{dataset}", "{model}"),
+        weights=AT.weights("{dataset}", "{model}"),
     output:
-        f"{FOLDER}/samples/{{dataset}}/{{model}}.npz",
+        AT.samples("{dataset}", "{model}"),
     log:
-        f"{FOLDER}/logs/draw/{{dataset}}/{{model}}.log",
+        AT.log("draw/{dataset}/{model}"),
     threads: 1
     params:
         fit=subpath(input.summary, parent=True),
@@ -129,14 +129,14 @@ rule draw:
 
 rule measure:
     input:
-        data=f"{FOLDER}/data/{{dataset}}.npz",
-        samples=f"{FOLDER}/samples/{{dataset}}/{{model}}.npz",
+        data=AT.data("{dataset}"),
+        samples=AT.samples("{dataset}", "{model}"),
         features=lambda wildcards: features_of(wildcards.dataset),
     output:
-        table=f"{FOLDER}/metrics/{{dataset}}/{{model}}.csv",
-        curves=f"{FOLDER}/metrics/{{dataset}}/{{model}}.curves.npz",
+        table=AT.metrics("{dataset}", "{model}"),
+        curves=AT.curves("{dataset}", "{model}"),
     log:
-        f"{FOLDER}/logs/measure/{{dataset}}/{{model}}.log",
+        AT.log("measure/{dataset}/{model}"),
     threads: 1
     resources:
         gpu=lambda wildcards: int(RUN.device == "cuda" and RUN.kind(wildcards.dataset) == "images"),
@@ -154,15 +154,15 @@ rule measure:
 # Drawn and measured again and again: how much of a figure's variance is the seed's, the sample's, the metric's.
 rule spread:
     input:
-        data=f"{FOLDER}/data/{{dataset}}.npz",
-        summary=f"{FOLDER}/fit/{{dataset}}/{{model}}/fit.json",
-        weights=f"{FOLDER}/fit/{{dataset}}/{{model}}/weights.safetensors",
+        data=AT.data("{dataset}"),
+        summary=AT.fit_summary("{dataset}", "{model}"),
+        weights=AT.weights("{dataset}", "{model}"),
         features=lambda wildcards: features_of(wildcards.dataset),
     output:
-        table=f"{FOLDER}/spread/{{dataset}}/{{model}}.csv",
-        bias=f"{FOLDER}/spread/{{dataset}}/{{model}}.bias.csv",
+        table=AT.spread("{dataset}", "{model}"),
+        bias=AT.bias("{dataset}", "{model}"),
     log:
-        f"{FOLDER}/logs/spread/{{dataset}}/{{model}}.log",
+        AT.log("spread/{dataset}/{model}"),
     threads: 1
     resources:
         gpu=lambda wildcards: int(RUN.device == "cuda"),
@@ -180,14 +180,14 @@ rule spread:
 # A blind session for raters; what they answer comes in through `otbench rate import`.
 rule rate:
     input:
-        data=f"{FOLDER}/data/{{dataset}}.npz",
+        data=AT.data("{dataset}"),
         samples=lambda wildcards: expand(
-            f"{FOLDER}/samples/{wildcards.dataset}/{{model}}.npz", model=RUN.section(wildcards.dataset).rated
+            AT.samples(wildcards.dataset, "{model}"), model=RUN.section(wildcards.dataset).rated
         ),
     output:
-        multiext(f"{FOLDER}/ratings/{{dataset}}/", "key.json", "rate.html", "sheet.pdf", "form.csv"),
+        multiext(f"{AT.ratings('{dataset}')}/", "key.json", "rate.html", "sheet.pdf", "form.csv"),
     log:
-        f"{FOLDER}/logs/rate/{{dataset}}.log",
+        AT.log("rate/{dataset}"),
     threads: 1
     params:
         folder=subpath(output[0], parent=True),
@@ -201,13 +201,13 @@ rule rate:
 # A path through AE-OT's singular set and the embedding of images and codes: they need the fitted model itself.
 rule latent:
     input:
-        data=f"{FOLDER}/data/{{dataset}}.npz",
-        summary=f"{FOLDER}/fit/{{dataset}}/ae-ot/fit.json",
-        weights=f"{FOLDER}/fit/{{dataset}}/ae-ot/weights.safetensors",
+        data=AT.data("{dataset}"),
+        summary=AT.fit_summary("{dataset}", "ae-ot"),
+        weights=AT.weights("{dataset}", "ae-ot"),
     output:
-        f"{FOLDER}/studies/latent/{{dataset}}.npz",
+        AT.latent("{dataset}"),
     log:
-        f"{FOLDER}/logs/latent/{{dataset}}.log",
+        AT.log("latent/{dataset}"),
     threads: 1
     params:
         fit=subpath(input.summary, parent=True),
@@ -219,12 +219,12 @@ rule latent:
 # The study's search: one job trains and measures some trials of a model, each with options drawn at random.
 rule search:
     input:
-        data=lambda wildcards: refresh(f"{FOLDER}/data/{wildcards.dataset}.npz"),
-        features=f"{FOLDER}/features/{{dataset}}/features.json",
+        data=lambda wildcards: refresh(AT.data(wildcards.dataset)),
+        features=AT.feature_info("{dataset}"),
     output:
-        f"{FOLDER}/search/{{dataset}}/{{model}}-{{space}}-{{trials}}.csv",
+        AT.search("{dataset}", "{model}", "{space}", "{trials}"),
     log:
-        f"{FOLDER}/logs/search/{{dataset}}/{{model}}-{{space}}-{{trials}}.log",
+        AT.log("search/{dataset}/{model}-{space}-{trials}"),
     threads: 1
     resources:
         gpu=lambda wildcards: int(RUN.device == "cuda"),

@@ -3,13 +3,11 @@
 
 rule theory:
     input:
-        lambda wildcards: [
-            f"{FOLDER}/data/{dataset}.npz" for dataset in [RUN.theories[wildcards.theory].dataset] if dataset
-        ],
+        lambda wildcards: [AT.data(dataset) for dataset in [RUN.theories[wildcards.theory].dataset] if dataset],
     output:
-        f"{FOLDER}/theory/{{theory}}.npz",
+        AT.theory("{theory}"),
     log:
-        f"{FOLDER}/logs/theory/{{theory}}.log",
+        AT.log("theory/{theory}"),
     threads: 1
     resources:
         gpu=lambda wildcards: int(device_of(wildcards.theory) == "cuda"),
