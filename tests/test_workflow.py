@@ -27,6 +27,8 @@ SECTION = {"datasets": ["ring-pyomt"], "models": ["real", "noise"], "steps": 10,
 LAST = {"gather", "render", "verdict", "all"}
 #: parts of the default's studies that a test of something else does without
 BARE = {"search": None, "spread": None, "rating": None}
+#: the default's choices for its own data sets and budget
+OWN = {"leave_out": [], "overrides": [], "tuned": None, "together": None}
 
 
 def small(**change: object) -> dict:
@@ -34,7 +36,7 @@ def small(**change: object) -> dict:
     return {
         "run": "small",
         "seeds": [0, 1],
-        "studies": {"mode-collapse": {**SECTION, "spread": None, **change}, "images": None, "stacked": None},
+        "studies": {"mode-collapse": {**SECTION, **OWN, "spread": None, **change}, "images": None, "stacked": None},
         "theory": None,
     }
 
@@ -144,7 +146,7 @@ def test_a_model_added_runs_that_model_alone(finished):
 def test_an_edit_reruns_what_it_touches(file, expected, finished):
     path = finished / "otbench" / file
     before = path.read_text()
-    path.write_text(before + "\n# an edit\n")
+    path.write_text(before + "\nEDITED = True\n")
     try:
         counted = jobs(snakemake(finished, "-n", "--configfile", "own.yaml"))
     finally:
