@@ -58,18 +58,18 @@ def gather(run: Run) -> dict[str, Any]:
     table = table.sort_values(KEY, kind="stable").reset_index(drop=True)
     summary = describe(run, data, fits)
     summary |= {"stale": _outdated_cells(run, outdated), "lacking": _lacking(run, outdated)}
-    for suffix in (".csv", ".parquet"):
-        write_table(table, folder / f"metrics{suffix}")
+    for path in (at.csv, at.table):
+        write_table(table, path)
     arrays.write(run, data, table, outdated)
     losses.write(run, outdated)
     write_json(folder / "ratings.json", ratings)
     if run.searches:
-        write_search(_searched(run, outdated), folder / "search.csv")
-    summary["table_sha256"] = file_digest(folder / "metrics.parquet")
-    write_json(folder / "run.json", summary)
+        write_search(_searched(run, outdated), at.searches)
+    summary["table_sha256"] = file_digest(at.table)
+    write_json(at.summary, summary)
     if (table["status"] == "missing").any():
         # older than whatever it was made of, so that the workflow makes what is missing and gathers again
-        os.utime(folder / "metrics.parquet", (1, 1))
+        os.utime(at.table, (1, 1))
     return summary
 
 

@@ -81,7 +81,7 @@ def _check_asked(run: Run, dataset: str, model: str, fitted: dict[str, Any]) -> 
 
     Other code is no reason: what it changes is what is compared.
     """
-    samples = run.folder / "samples" / dataset / f"{model}.npz"
+    samples = layout(run).samples(dataset, model)
     reason = stale.fit_mismatch(run, dataset, model, fitted, code=False)
     reason = reason or (stale.samples_mismatch(run, dataset, model, read_info(samples), code=False))
     if reason:
@@ -131,7 +131,7 @@ def parsed(cell: str) -> tuple[str, str, int]:
 def _fitted(run: Run, dataset: str, model: str) -> dict[str, Any]:
     """Content of fit.json; the processor, where it does not say it, as the run was gathered on."""
     then = read_object(layout(run).fit_summary(dataset, model), ["cells"], "what `otbench fit` writes")
-    gathered = run.folder / "run.json"
+    gathered = layout(run).summary
     if "machine" not in then and gathered.exists():
         then["machine"] = read_object(gathered).get("machine")
     return then

@@ -16,6 +16,7 @@ from otbench.errors import OtbenchError, WorkFailed
 from otbench.provenance import code_version
 from otbench.runs import archive, stale
 from otbench.runs.check import checked
+from otbench.runs.layout import layout
 from otbench.utils import locks
 from otbench.utils.files import read_object, read_yaml
 from otbench.utils.interrupt import Stop, stoppable
@@ -184,16 +185,17 @@ def _make_data(run: Run, command: list[str], ends: float, stop: Stop) -> int | N
     """
     from otbench.data import load
 
-    folder = run.folder
-    names = {name for name in run.datasets if (folder / "fit" / name).exists() or (folder / "features" / name).exists()}
-    if any((folder / "theory").glob("*.npz")):
-        open_ = [part for name, part in run.theories.items() if not (folder / "theory" / f"{name}.npz").exists()]
+    at = layout(run)
+    fits = {name: run.folder / "fit" / name for name in run.datasets}
+    names = {name for name in run.datasets if fits[name].exists() or at.features(name).exists()}
+    if any((run.folder / "theory").glob("*.npz")):
+        open_ = [part for name, part in run.theories.items() if not at.theory(name).exists()]
         names |= {part.dataset for part in open_ if part.dataset}
-    paths = [path for name in sorted(names) if not (path := folder / "data" / f"{name}.npz").exists()]
+    paths = [path for name in sorted(names) if not (path := at.data(name)).exists()]
     # targets come before the options, which take several words
     ended = _snakemake(run, [*command[:3], *map(str, paths), *command[3:]], ends, stop) if paths else 0
     for path in paths if ended == 0 else ():
-        used = {read_object(fit).get("data") for fit in (folder / "fit" / path.stem).rglob("fit.json")}
+        used = {read_object(fit).get("data") for fit in fits[path.stem].rglob("fit.json")}
         if used <= {load(str(path)).digest()}:
             os.utime(path, (1, 1))
     return ended
@@ -232,7 +234,7 @@ def _lacking(run: Run) -> list[tuple[str, str]]:
     """Every (data set, extractor) whose features of real images do not exist, while the extractor does."""
     from otbench.features.store import read_info
 
-    folders = {name: run.folder / "features" / name for name in run.datasets}
+    folders = {name: layout(run).features(name) for name in run.datasets}
     made = {name: read_info(folder) for name, folder in folders.items() if (folder / "features.json").exists()}
     each = [(dataset, name) for dataset, info in made.items() for name in info["extractors"]]
     return [(dataset, name) for dataset, name in each if not (folders[dataset] / f"{name}.npz").exists()]
@@ -241,9 +243,7 @@ def _lacking(run: Run) -> list[tuple[str, str]]:
 def _opens_features(run: Run, dataset: str, coming: set[Path]) -> bool:
     """Whether a job to come opens the features of a data set, and none makes them all anew before."""
     folders = {run.folder / name / dataset for name in OF_FEATURES}
-    return run.folder / "features" / dataset / "features.json" not in coming and any(
-        path.parent in folders for path in coming
-    )
+    return layout(run).feature_info(dataset) not in coming and any(path.parent in folders for path in coming)
 
 
 def _extraction(run: Run, dataset: str, name: str) -> list[str]:

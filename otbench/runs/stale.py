@@ -119,7 +119,7 @@ def metrics_mismatch(run: Run, dataset: str, model: str, data: str | None = None
     Returns:
         A phrase as of `fit_mismatch`; empty where nothing differs.
     """
-    record = read_record(run.folder / "metrics" / dataset / f"{model}.csv")
+    record = read_record(layout(run).metrics(dataset, model))
     if record is None:
         return NO_RECORD
     expected = {"run": run.run, "study": run.study_of[dataset], "measure_version": measure_version()}
@@ -142,7 +142,7 @@ def spread_mismatch(run: Run, dataset: str, model: str, data: str | None = None)
     Returns:
         A phrase as of `fit_mismatch`; empty where nothing differs.
     """
-    record, section = read_record(run.folder / "spread" / dataset / f"{model}.csv"), run.section(dataset)
+    record, section = read_record(layout(run).spread(dataset, model)), run.section(dataset)
     if record is None or section.spread is None:
         return NO_RECORD
     expected = {"n": section.samples, "draws": section.spread.draws, "subsets": section.spread.subsets}
@@ -193,7 +193,7 @@ def _features_mismatch(run: Run, dataset: str, record: dict[str, Any]) -> str:
     was, asked = record.get("features") or {}, run.section(dataset).features
     if sorted(was) != sorted(asked):
         return f"measured with features {', '.join(sorted(was)) or 'none'}, asked {', '.join(sorted(asked))}"
-    now = _dict(run.folder / "features" / dataset / "features.json").get("extractors")
+    now = _dict(layout(run).feature_info(dataset)).get("extractors")
     for name, extractor in now.items() if isinstance(now, dict) else ():
         if name in was and extractor.get("weights") != was[name]:
             return f"measured with features of {name} {was[name]}, the network is {extractor.get('weights')}"
@@ -223,16 +223,15 @@ def stale_files(run: Run, data: dict[str, str | None]) -> dict[Path, str]:
 
 def _compared(run: Run, data: dict[str, str | None]) -> Iterator[tuple[Path, str]]:
     """Every file of the run's cells and studies that may exist, and how it differs from what is asked."""
-    folder = run.folder
     for dataset, model in run.pairs:
         data_digest = data.get(dataset)
         for path, _ in _fits(run, dataset, model):
             yield path, fit_mismatch(run, dataset, model, _dict(path), data_digest) if path.exists() else ""
         path = layout(run).samples(dataset, model)
         yield path, samples_mismatch(run, dataset, model, _info(path), data_digest) if path.exists() else ""
-        yield folder / "metrics" / dataset / f"{model}.csv", metrics_mismatch(run, dataset, model, data_digest)
+        yield layout(run).metrics(dataset, model), metrics_mismatch(run, dataset, model, data_digest)
     for dataset, model in run.spreads:
-        yield folder / "spread" / dataset / f"{model}.csv", spread_mismatch(run, dataset, model, data.get(dataset))
+        yield layout(run).spread(dataset, model), spread_mismatch(run, dataset, model, data.get(dataset))
     for job in run.searches:
         yield layout(run).search(*job), search_mismatch(run, job, data.get(job[0]))
     for dataset in run.latents:
@@ -243,7 +242,7 @@ def _compared(run: Run, data: dict[str, str | None]) -> Iterator[tuple[Path, str
 
 def _fits(run: Run, dataset: str, model: str) -> list[tuple[Path, list[int]]]:
     """Paths of a model's fits, of all seeds and of those that one job trains, with the seeds of each."""
-    folder = run.folder / "fit" / dataset / model
+    folder = layout(run).fit(dataset, model)
     parts = [
         (folder / f"part-{group}" / "fit.json", list(map(int, group.split("-")))) for group in run.seed_groups(dataset)
     ]
@@ -285,14 +284,14 @@ def _data(run: Run) -> Iterator[tuple[Path, str]]:
     from otbench.data import read_name
 
     for dataset in run.datasets:
-        path = run.folder / "data" / f"{dataset}.npz"
+        path = layout(run).data(dataset)
         if path.exists() and (name := read_name(path)) != dataset:
             yield path, f"it holds data set {name}"
 
 
 def _features(run: Run) -> Iterator[tuple[Path, str]]:
     for dataset in run.datasets:
-        path = run.folder / "features" / dataset / "features.json"
+        path = layout(run).feature_info(dataset)
         if run.kind(dataset) == "images" and path.exists():
             there, asked = sorted(_dict(path).get("extractors") or {}), sorted(run.section(dataset).features)
             if there != asked:
@@ -301,15 +300,15 @@ def _features(run: Run) -> Iterator[tuple[Path, str]]:
 
 def _gathered(run: Run) -> Iterator[tuple[Path, str]]:
     """Files that are made of all cells: the run's config, the gathered table, and the sign that all cells are ok."""
-    folder, expected = run.folder, config_digest(run)
-    config, table, complete = folder / "config.json", folder / "metrics.parquet", folder / "complete"
+    at, expected = layout(run), config_digest(run)
+    config, table, complete = at.config, at.table, at.complete
     if config.exists() and _config_digest(_dict(config)) != expected:
         yield config, "it is another config"
-    if table.exists() and (reason := gathered_mismatch(run, _dict(folder / "run.json"))):
+    if table.exists() and (reason := gathered_mismatch(run, _dict(at.summary))):
         yield table, reason
     if complete.exists() and complete.read_text(encoding="utf-8", errors="replace").strip() != expected:
         yield complete, "it is of another config"
-        yield folder / "report.html", "it may be of another config"
+        yield at.report, "it may be of another config"
 
 
 def gathered_mismatch(run: Run, info: dict[str, Any]) -> str:
@@ -324,7 +323,7 @@ def gathered_mismatch(run: Run, info: dict[str, Any]) -> str:
     """
     if info.get("config_hash") != config_digest(run):
         return "gathered under another config"
-    if info.get("table_sha256") != file_digest(run.folder / "metrics.parquet"):
+    if info.get("table_sha256") != file_digest(layout(run).table):
         return "run.json is of another table"
     return "it lacks what was missing or stale" if info.get("stale") or info.get("lacking") else ""
 
@@ -340,7 +339,7 @@ def seeds_measured(run: Run, dataset: str, model: str) -> set[int]:
     Returns:
         Seeds of the run.
     """
-    record = read_record(run.folder / "metrics" / dataset / f"{model}.csv")
+    record = read_record(layout(run).metrics(dataset, model))
     if record is None or metrics_mismatch(run, dataset, model):
         return set()
     cells = record["samples"].get("cells", [])
@@ -370,7 +369,7 @@ def _info(path: Path) -> dict[str, Any] | None:
 
 def _small_digest(run: Run, dataset: str) -> str | None:
     """Digest of a data set's file; None where it does not exist or is large."""
-    path = run.folder / "data" / f"{dataset}.npz"
+    path = layout(run).data(dataset)
     try:
         status = path.stat()
     except OSError:

@@ -354,7 +354,7 @@ def test_a_run_in_two_slices_on_two_machines_has_the_tables_of_one_in_one_piece(
     assert archive.partial(third) == samples
     assert slices._make_ready(third, command, FOREVER, slices.Stop()) == 0 and all(map(Path.exists, samples))
     with open(tmp_path / "third" / "otbench" / "metrics" / "__init__.py", "a") as file:
-        file.write("# changed\n")
+        file.write("CHANGED = True\n")
     assert slices._make_ready(third, command, FOREVER, slices.Stop()) == 0 and not any(map(Path.exists, samples))
     counted = jobs(snakemake(tmp_path / "third", *dry))
     assert {name: counted[name] for name in ("fit", "draw", "measure")} == {"fit": 2, "draw": 2, "measure": 2}
