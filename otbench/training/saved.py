@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from otbench.models import configure, find
 from otbench.models.base import Model
 from otbench.training.summary import read_summary
 from otbench.utils.bounds import snapshot_text
+from otbench.utils.records import file_digest
 
 
 def mark_of(summary: dict[str, Any]) -> str:
@@ -38,11 +38,7 @@ def check_weights(path: Path, summary: dict[str, Any]) -> None:
     Raises:
         OtbenchError: Where they cannot be read, or have another checksum.
     """
-    try:
-        with open(path, "rb") as file:
-            checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise OtbenchError(f"cannot read the weights in {path}: {error.strerror or error}") from error
+    checksum = file_digest(path)
     if checksum != summary.get("weights_sha256", checksum):
         raise OtbenchError(f"cannot read the weights in {path}: they are damaged, or of another fit; fit again")
 
