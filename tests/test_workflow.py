@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from otbench.config.run import KINDS
 from otbench.config.search_spaces import SEARCHED
+from otbench.config.study import KINDS
 from otbench.data import load
 from otbench.metrics import METRICS, applicable
 from otbench.ratings.answers import merge
