@@ -1,4 +1,4 @@
-"""Few points, the line and uneven clusters: fault 21, where the stochastic steps left cells empty or missed the tolerance."""
+"""Few points, the line, uneven clusters: fault 21, where stochastic steps left cells empty or missed the tolerance."""
 
 import numpy as np
 import pytest
