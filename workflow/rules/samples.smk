@@ -47,8 +47,6 @@ rule fit:
         losses=f"{FOLDER}/fit/{{dataset}}/{{model}}/losses.csv",
     log:
         f"{FOLDER}/logs/fit/{{dataset}}/{{model}}.log",
-    benchmark:
-        f"{FOLDER}/benchmarks/fit/{{dataset}}/{{model}}.tsv"
     threads: 1
     resources:
         gpu=lambda wildcards: int(RUN.device == "cuda"),
@@ -73,8 +71,6 @@ use rule fit as fit_part with:
         losses=f"{FOLDER}/fit/{{dataset}}/{{model}}/part-{{seeds}}/losses.csv",
     log:
         f"{FOLDER}/logs/fit/{{dataset}}/{{model}}/{{seeds}}.log",
-    benchmark:
-        f"{FOLDER}/benchmarks/fit/{{dataset}}/{{model}}/{{seeds}}.tsv"
     params:
         out=subpath(output.summary, parent=True),
         code=lambda wildcards: fingerprints.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),
