@@ -21,8 +21,9 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
+from otbench.utils.arrays import DAMAGED, read_arrays
 from otbench.utils.bounds import SEED_MOST, SNAPSHOT_DECIMALS, SNAPSHOT_LEAST
-from otbench.utils.files import DAMAGED, atomic_write, read_arrays
+from otbench.utils.files import atomic_write
 
 STATUSES = ("ok", "diverged", "failed", "missing")
 #: key of a run's info: only those samples are there that figures show (`otbench slice`); its value is `measure_version`

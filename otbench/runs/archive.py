@@ -26,9 +26,11 @@ from otbench.data.samples import THINNED
 from otbench.errors import OtbenchError
 from otbench.fingerprints import measure_version
 from otbench.provenance import code_version
+from otbench.utils.arrays import DAMAGED
 from otbench.utils.bounds import FILE_NAME_MOST, PATH_MOST
-from otbench.utils.files import DAMAGED, atomic_write, read_object, remove_stale, temporary_prefix, write_json
+from otbench.utils.files import atomic_write, read_object, write_json
 from otbench.utils.progress import Bar
+from otbench.utils.temporary import remove_stale, temporary_prefix
 
 MANIFEST = "manifest.json"
 FORMAT = "otbench-slice-2"

@@ -12,7 +12,8 @@ from typing import Any
 
 from otbench.config.run import Run
 from otbench.errors import OtbenchError
-from otbench.utils.files import DAMAGED, read_json
+from otbench.utils.arrays import DAMAGED
+from otbench.utils.files import read_json
 
 #: bytes of a data set's file that is small enough to be read before every run
 SMALL = 8 * 2**20

@@ -18,7 +18,7 @@ from otbench.data.samples import read_samples, write_samples
 from otbench.errors import OtbenchError
 from otbench.runs import archive
 from otbench.runs import archive as parcel
-from otbench.utils import files
+from otbench.utils import temporary
 from otbench.utils.files import write_json
 from tests.test_workflow import small
 
@@ -113,8 +113,8 @@ def test_what_a_killed_unpacking_left_in_the_run_goes(made, tmp_path, monkeypatc
     parcel.pack(made, tmp_path / "out", **ROOM)
     there = run_in(tmp_path / "there")
     with monkeypatch.context() as patch:
-        patch.setattr(files, "start_of", lambda pid: "an earlier process of this number")
-        left = there.folder / f"{files.temporary_prefix('.slice')}abc" / "small"
+        patch.setattr(temporary, "start_of", lambda pid: "an earlier process of this number")
+        left = there.folder / f"{temporary.temporary_prefix('.slice')}abc" / "small"
     left.mkdir(parents=True)
     (left / "config.json").write_text("{}")
     assert parcel.unpack(there, tmp_path / "out") == 8
