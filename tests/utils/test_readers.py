@@ -22,8 +22,8 @@ from otbench.data.samples import read_samples
 from otbench.errors import OtbenchError
 from otbench.features.classifier import load_classifier
 from otbench.metrics.table import read_table
-from otbench.runs.archive import _thinned_under
 from otbench.runs.check import read
+from otbench.runs.parcel import thinned_under
 from otbench.theory.findings import read_findings
 from otbench.training.summary import read_summary
 from otbench.transport.map import load as load_map
@@ -128,7 +128,7 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], Any]]] = {
     "array": ("f.npz", NPZ, lambda path: read_array(path, "target")),
     "map": ("f.npz", NPZ, load_map),
     "findings": ("f.npz", NPZ, read_findings),
-    "thinned": ("f.npz", NPZ, _thinned_under),
+    "thinned": ("f.npz", NPZ, thinned_under),
     "safetensors": ("f.safetensors", weights(), load_classifier),
 } | {
     ending: (f"f.{ending}", picture(ending), lambda path: decoded(path.read_bytes(), str(path)))
