@@ -21,7 +21,7 @@ from otbench.runs.parcel import record_path
 from otbench.runs.unpack import unpack
 from otbench.utils import temporary
 from otbench.utils.files import write_json
-from tests.test_workflow import small
+from tests.workflow import small
 
 #: so few steps that a seed is trained within the minute between checkpoints on a slow machine too
 STUDY = {"datasets": ["grid-pyomt"], "models": ["gan", "real"], "steps": 500, "samples": 200, "snapshots": [0.5, 1.0]}

@@ -32,7 +32,7 @@ from otbench.utils import locks
 from tests.cluster.test_slurm import tables
 from tests.runs import test_archive
 from tests.runs.test_archive import ROOM, STUDY, content_of, inside
-from tests.test_workflow import copy, jobs, small, snakemake
+from tests.workflow import copy, jobs, small, snakemake
 
 #: the fixture of a run half done
 made = test_archive.made
