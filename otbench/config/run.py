@@ -273,8 +273,8 @@ class Run(BaseModel):
             if section.inception_weights:
                 paths[f"studies.{name}.inception_weights"] = section.inception_weights
         for name, part in self.theories.items():
-            if isinstance(mesh := part.set.get("mesh"), str):
-                paths[f"theory.{name}.set.mesh"] = mesh
+            if part.mesh is not None:
+                paths[f"theory.{name}.set.mesh"] = part.mesh
         return paths
 
     @property
