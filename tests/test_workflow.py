@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -114,6 +115,26 @@ def test_report_renders_again_without_training(finished):
     done = snakemake(finished, "report", "--configfile", "own.yaml")
     assert done.returncode == 0 and page.exists(), done.stderr[-2000:]
     assert "fit" not in jobs(snakemake(finished, "-n", "report", "--configfile", "own.yaml"))
+
+
+def test_the_report_follows_the_table_of_the_reference_results(finished):
+    """Fault 17: inputs outside the run that nothing looked at; a copy of the same table is the same input."""
+    table = finished / "results" / "reference" / "metrics.parquet"
+    table.parent.mkdir()
+    try:
+        shutil.copy(finished / "results" / "small" / "metrics.parquet", table)
+        assert set(jobs(snakemake(finished, "-n", "--configfile", "own.yaml"))) == LAST - {"gather"} | {"total"}
+    finally:
+        shutil.rmtree(table.parent)
+    assert jobs(snakemake(finished, "-n", "--configfile", "own.yaml")) == {}
+
+
+def test_a_fit_has_no_benchmark_of_a_process_that_waits(finished):
+    """Fault 16: Snakemake measured the process that waits for the warm one; fit.json has what the work took."""
+    assert not (finished / "results" / "small" / "benchmarks").exists()
+    fitted = json.loads((finished / "results" / "small" / "fit" / "ring-pyomt" / "noise" / "fit.json").read_text())
+    last = [cell for cell in fitted["cells"] if cell["snapshot"] == 1.0]
+    assert len(last) == 2 and all(cell["certificate"]["peak_memory"] > 16 * 2**20 for cell in last)
 
 
 def test_report_of_a_fresh_clone_comes_from_the_reference_results(root, finished, tmp_path):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import yaml
 
+from otbench.fingerprints import theory_version
 from otbench.registry import THEORIES
+from otbench.theory.findings import Findings
+from otbench.utils.records import file_digest
 from tests.workflow import BARE, copy, jobs, set_up, small, snakemake
 
 
@@ -20,6 +24,39 @@ def test_a_wrong_config_is_refused_before_anything_runs(root, tmp_path):
     text = done.stdout + done.stderr
     assert done.returncode != 0 and "modles': there is no such key" in text and "Traceback" not in text
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("Run=x", "config, key 'Run': there is no such key; keys are run, results, studies"),
+        ("nosuch=1", "config, key 'nosuch': there is no such key; keys are run, results, studies"),
+        ("studies=3", "config, key 'studies': Input should be a valid dictionary (got 3)"),
+        ("seeds=[0", "config, key 'seeds': Input should be a valid list (got '[0')"),
+    ],
+)
+def test_odd_keys_and_values_of_the_command_line_are_refused(word, said, root, tmp_path):
+    """C17."""
+    set_up(root, tmp_path)
+    done = snakemake(tmp_path, "-n", "--configfile", "own.yaml", "--config", word)
+    text = done.stdout + done.stderr
+    assert done.returncode != 0 and said in text and "Traceback" not in text
+
+
+def test_a_mesh_that_changed_is_read_again(root, tmp_path):
+    """Fault 17."""
+    set_up(root, tmp_path)
+    left_out = dict.fromkeys(THEORIES)
+    theory = left_out | {"folding": {"set": {"mesh": "ball.stl"}}}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(small() | {"theory": theory}))
+    (tmp_path / "ball.stl").write_text("a mesh")
+    path = tmp_path / "results" / "small" / "theory" / "folding.npz"
+    path.parent.mkdir(parents=True)
+    info = {"asked": {"mesh": "ball.stl"}, "seed": 0, "theory_version": theory_version("folding"), "data": ""}
+    Findings("folding", info=info | {"mesh": file_digest(tmp_path / "ball.stl")}).write(path)
+    assert "theory" not in jobs(snakemake(tmp_path, "-n", "--configfile", "own.yaml"))
+    (tmp_path / "ball.stl").write_text("another")
+    assert jobs(snakemake(tmp_path, "-n", "--configfile", "own.yaml"))["theory"] == 1
 
 
 def test_a_config_file_does_not_write_elsewhere(root, tmp_path):

@@ -17,8 +17,10 @@ from otbench.config.run import PLAIN
 from otbench.runs import stale
 from otbench.runs.check import check_reference, checked
 from otbench.runs.layout import layout
+from otbench.runs.on_disk import SMALL
 from otbench.utils import locks
 from otbench.utils.paths import PUBLISHED, REFERENCE
+from otbench.utils.records import file_digest
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -104,10 +106,14 @@ def contents_of(dataset):
 
 
 def state_of(path):
-    """What changes where a file outside the run does: its size and time of change; nothing where there is no path."""
-    if not path:
-        return ""
-    return f"{os.path.getsize(path)} {os.stat(path).st_mtime_ns}" if exists(path) else "missing"
+    """What changes where a file outside the run does; nothing where there is no path.
+
+    Of a small file it is its content, so that a copy counts as the same; of a large one its size and time of change.
+    """
+    if not path or not os.path.isfile(path):
+        return "missing" if path else ""
+    status = os.stat(path)
+    return file_digest(path) if status.st_size <= SMALL else f"{status.st_size} {status.st_mtime_ns}"
 
 
 def weights_state(dataset):
