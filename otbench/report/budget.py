@@ -146,10 +146,10 @@ def _needs(run: RunResults, study: Recipe, dataset: str, model: str, verdict: st
         needed = {ONE_SEED: "two seeds or more", NO_SNAPSHOT: f"a snapshot at or before {FROM:.0%} of the budget"}
         return needed.get(change.why, change.why)
     unit, steps = "updates" if study.kind == "points" else "training steps", run.steps(dataset, model)
-    budget = f"{steps:,.0f} {unit}" if steps > 1 else "this budget"
+    budget = f"{steps:,.0f} {unit}" if steps > 1 else f"the {unit} it had"
     return {
         LEARNING: f"more than {budget}",
-        WORSENING: f"less than {budget}, or other options: it was better at {since:.0%} of the budget",
+        WORSENING: f"fewer than {budget}, or other options: it was better at {since:.0%} of the budget",
         NOT_ABOVE: f"more than {budget}, or other options",
     }[verdict]
 
