@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
+from otbench.report.budget import Budget, budgets, left_out
+from otbench.report.floors import floor
 from otbench.report.labels import INCEPTION, NETWORKS, metric_label, points_in
 from otbench.report.recipes.base import Recipe, RowSpec
 from otbench.report.recipes.mode_collapse import RECIPE
@@ -151,6 +154,54 @@ class Comparison:
             if place.model not in self.unranked and (dataset, place.model) in self.run.cells
         ]
 
+    def budgets(self, dataset: str, run: RunResults | None = None) -> dict[str, Budget]:
+        """The verdict on the budget of every row of the data set.
+
+        Args:
+            dataset: Name of the data set.
+            run: The run, or the reference; default: the run.
+
+        Returns:
+            Model -> verdict, which the run remembers.
+        """
+        run = self.run if run is None else run
+        key = ("budgets", self.study.name, dataset)
+        if key not in run.memo:
+            run.memo[key] = budgets(run, self.study, dataset, self.controls)
+        return run.memo[key]
+
+    def compared(self, dataset: str, run: RunResults | None = None) -> list[str]:
+        """Models that best marks, ties, ranks and answers are about: the ranked ones whose budget is not too small.
+
+        Args:
+            dataset: Name of the data set.
+            run: The run, or the reference; default: the run.
+
+        Returns:
+            Names of the models, in the study's order.
+        """
+        found = self.budgets(dataset, run)
+        models = [place.model for place in self.rows(dataset) if place.model not in self.unranked]
+        return [model for model in models if model in found and found[model].compared]
+
+    def left_out(
+        self, dataset: str, models: Collection[str] | None = None, run: RunResults | None = None, said: str = ""
+    ) -> list[str]:
+        """Sentences on the ranked models that are not compared, and on those whose budget nothing can be said of.
+
+        Args:
+            dataset: Name of the data set.
+            models: Those to name; default: all.
+            run: The run, or the reference; default: the run.
+            said: What stands before a sentence.
+
+        Returns:
+            At most two sentences.
+        """
+        names = [place.model for place in self.rows(dataset) if place.model not in self.unranked]
+        titles = {model: self.title(model) for model in names if models is None or model in models}
+        return left_out(self.budgets(dataset, run), titles, said)
+
     def families(self, dataset: str) -> list[tuple[str, str, list[str]]]:
         """Parts that a figure of all ranked models is drawn in.
 
@@ -179,7 +230,7 @@ class Comparison:
         return parts
 
     def standing(self, dataset: str, metric: str) -> AgainstBest | None:
-        """This run's ranked models on the data set beside the best of them.
+        """This run's compared models on the data set beside the best of them.
 
         Args:
             dataset: Name of the data set.
@@ -190,8 +241,8 @@ class Comparison:
         """
         key = ("standing", dataset, metric)
         if key not in self.run.memo:
-            summaries = {model: summarise(self.run, dataset, model, metric) for model in self.generative(dataset)}
-            self.run.memo[key] = standing(summaries, metric)
+            summaries = {model: summarise(self.run, dataset, model, metric) for model in self.compared(dataset)}
+            self.run.memo[key] = standing(summaries, metric, floor(self.run, dataset, metric))
         return self.run.memo[key]
 
     def key(self, dataset: str, metric: str, features: str = "") -> str:

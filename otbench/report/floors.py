@@ -31,6 +31,44 @@ def floor(run: RunResults, dataset: str, metric: str) -> float:
     )
 
 
+def within(values: np.ndarray, ideal: float, direction: str) -> np.ndarray:
+    """Values held to what a perfect sampler is expected to reach.
+
+    Args:
+        values: Values of a metric.
+        ideal: What a perfect sampler reaches; NaN where it is not known.
+        direction: The better side, `lower` or `higher`.
+
+    Returns:
+        The values, those beyond the ideal set to it.
+    """
+    if math.isnan(ideal):
+        return values
+    return np.minimum(values, ideal) if direction == "higher" else np.maximum(values, ideal)
+
+
+def mirrored(values: tuple[float, ...], ideal: float, direction: str) -> tuple[float, ...]:
+    """Values by whose order models are compared: those of a mean beyond the ideal fall short by as much instead.
+
+    A model that exceeds a perfect sampler is not better than it: its law is narrower, or its counts follow the
+    training points.
+
+    Args:
+        values: Values of one model over seeds.
+        ideal: What a perfect sampler reaches; NaN where it is not known.
+        direction: The better side, `lower` or `higher`.
+
+    Returns:
+        The same values, or 2 ideal - value of each.
+    """
+    if not values or math.isnan(ideal) or not np.all(np.isfinite(values)):
+        return values
+    beyond = float(np.mean(values)) - ideal
+    if (beyond if direction == "higher" else -beyond) <= 0:
+        return values
+    return tuple(2 * ideal - value for value in values)
+
+
 def _count(name: str, protocol: str) -> int:
     match = re.search(rf"\b{name}=(\d+)", protocol)
     return int(match[1]) if match else 0

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from otbench.report.floors import mirrored
 from otbench.report.labels import counted, metric_label, points_in, scale_of
 from otbench.report.results import RunResults
 from otbench.statistics import intervals
@@ -247,12 +248,14 @@ def told_apart(first: Summary, second: Summary, level: float = 0.05) -> bool | N
     return bool(difference / math.sqrt(sum(parts)) > t.ppf(1 - level / 2, freedom))
 
 
-def standing(summaries: dict[str, Summary], metric: str) -> AgainstBest | None:
+def standing(summaries: dict[str, Summary], metric: str, ideal: float = math.nan) -> AgainstBest | None:
     """The best model and the others beside it.
 
     Args:
         summaries: Model -> its summary of the metric.
         metric: Metric as measured, with `@network` where it has features.
+        ideal: What a perfect sampler reaches; a mean beyond it counts as one that falls short by as much. Estimates and
+            intervals stay those that were measured.
 
     Returns:
         The comparison; None where no model has a value or neither direction of the metric is better.
@@ -262,8 +265,21 @@ def standing(summaries: dict[str, Summary], metric: str) -> AgainstBest | None:
         return None
     samples = [summary.samples for summary in summaries.values() if summary.n]
     fewest = min((summary for summary in samples if summary), default=None) if all(samples) else None
-    values = {model: summary.values for model, summary in summaries.items()}
-    return against_best(values, direction, scale_of(metric), fewest, counted(metric))
+    values = {model: mirrored(summary.values, ideal, direction) for model, summary in summaries.items()}
+    found = against_best(values, direction, scale_of(metric), fewest, counted(metric))
+    if found is None:
+        return None
+    shown = {
+        model: replace(one, estimate=summaries[model].mean, interval=_mirror(one.interval, ideal))
+        for model, one in found.models.items()
+        if values[model] != summaries[model].values
+    }
+    return replace(found, models=found.models | shown)
+
+
+def _mirror(interval: Interval, ideal: float) -> Interval:
+    """The interval on the other side of the ideal."""
+    return Interval(2 * ideal - interval.high, 2 * ideal - interval.low) if interval.known else interval
 
 
 def of_samples(summary: Summary, metric: str) -> Interval:

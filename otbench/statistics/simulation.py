@@ -1,6 +1,7 @@
-"""How often the comparison with the best errs, and what it finds: the tables of docs/statistics.md, from fixed seeds.
+"""How often the comparison with the best and the verdict on a budget err, and what they find: the tables of
+docs/statistics.md, from fixed seeds.
 
-    python -m otbench.statistics.simulation            # prints both tables; a few minutes
+    python -m otbench.statistics.simulation            # prints the tables; a few minutes
 
 Values are normal on the scale of the comparison. Every figure has its own random numbers, seeded by its settings, so
 that it comes out the same alone as in the table.
@@ -17,6 +18,7 @@ import numpy as np
 from otbench.statistics.best import LEVEL, adjusted
 from otbench.statistics.holm import holm
 from otbench.statistics.moderation import Moderated, moderate
+from otbench.statistics.settled import LEAST, changes, half_width
 
 RUNS = 2000
 SEEDS, MODELS = (2, 3, 5, 10), (6, 31)
@@ -28,6 +30,7 @@ DEVIATIONS: dict[str, Callable[[int], np.ndarray]] = {
     "standard deviations log-normal, factor e": lambda k: np.exp(np.random.default_rng(1).normal(size=k)),
 }
 """What the models' standard deviations may be -> their values, of k models."""
+SETTLED_SEEDS = (2, 3, 5)
 METHODS = ("this comparison", "one pooled variance", "Welch's tests, Holm")
 
 
@@ -110,6 +113,72 @@ def power(variation: float, ratio: float, models: int, seeds: int, method: str =
     return float(worse(values, method)[:, 1:].mean())
 
 
+def moving(change: float, deviations: np.ndarray, seeds: int, least: float, name: str, runs: int = RUNS) -> float:
+    """Share of rows whose change is called one, where every row changes by as much.
+
+    Args:
+        change: True change of every row on the scale; 0 for rows that have settled.
+        deviations: Standard deviations of the models' values over seeds (k,), the same at both snapshots.
+        seeds: Number of seeds.
+        least: Smallest change that matters.
+        name: What the random numbers are seeded by.
+        runs: Number of simulated data sets.
+
+    Returns:
+        Share in [0, 1]: of rows called still learning or worsening; of those still learning where `change` is not 0.
+    """
+    apart = _draw(np.full(len(deviations), change), math.sqrt(2) * deviations, seeds, runs, name)
+    bound = np.maximum(half_width(apart.var(-1, ddof=1), seeds), least)
+    means = apart.mean(-1)
+    return float((means > bound).mean() if change else (np.abs(means) > bound).mean())
+
+
+def above(gain: float, variation: float, models: int, seeds: int, runs: int = 200) -> float:
+    """Share of rows that count as better than a control, where all of them are by as much.
+
+    Args:
+        gain: True gain over the control on the scale.
+        variation: Standard deviation of the models' and the control's values over seeds.
+        models: Number of models.
+        seeds: Number of seeds.
+        runs: Number of simulated data sets.
+
+    Returns:
+        Share in [0, 1].
+    """
+    ends = _draw(np.full(models, gain), np.full(models, variation), seeds, runs, f"above/{gain}/{models}/{seeds}")
+    control = _draw(np.zeros(1), np.full(1, variation), seeds, runs, f"control/{gain}/{models}/{seeds}")[:, 0]
+    counted = 0
+    for values, other in zip(ends, control, strict=True):
+        rows = {str(at): dict(enumerate(map(float, row))) for at, row in enumerate(values)}
+        counted += sum(
+            not one.below for one in changes(rows, rows, {"noise": list(other)}, "higher", "identity").values()
+        )
+    return counted / (runs * models)
+
+
+def settled_rows(runs: int = RUNS) -> dict[tuple[str, str], list[str]]:
+    """How often a change is called one: where there is none, whatever its size, and where there is one.
+
+    Args:
+        runs: Number of simulated data sets.
+
+    Returns:
+        (standard deviations, ratio) -> share in per cent, for 6 models and 2, 3 and 5 seeds.
+    """
+    rows = {
+        (spread, "1"): [percent(moving(0.0, deviations(6), n, 0.0, f"{spread}/{n}", runs)) for n in SETTLED_SEEDS]
+        for spread, deviations in DEVIATIONS.items()
+    }
+    for variation in VARIATIONS:
+        for ratio in (1.25, 1.5, 2.0):
+            rows[f"{variation:.0%} of each", f"{ratio:g}"] = [
+                percent(moving(math.log(ratio), np.full(6, variation), n, LEAST, f"{variation}/{ratio}/{n}", runs))
+                for n in SETTLED_SEEDS
+            ]
+    return rows
+
+
 def percent(share: float) -> str:
     """Format a share as the tables print it.
 
@@ -172,11 +241,13 @@ def table(heads: tuple[str, ...], rows: dict[tuple[str, str], list[str]]) -> str
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     counts = tuple(f"{k} models, {n} seeds" for k in MODELS for n in SEEDS)
     print(table(("Standard deviations", "Method", *counts), error_rows()))
     print()
     print(table(("Variation", "Ratio", *counts, "Welch, Holm: 31 models, 3 seeds"), power_rows()))
+    print()
+    print(table(("Standard deviations", "Ratio", *(f"{n} seeds" for n in SETTLED_SEEDS)), settled_rows()))
 
 
 if __name__ == "__main__":

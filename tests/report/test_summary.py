@@ -179,9 +179,9 @@ def test_table_forms_by_hand(hand: RunResults) -> None:
     assert gan["modes_this_run_n"] == "3"
     assert (float(gan["modes_this_run_sd"]), float(gan["modes_this_run_low"])) == (2.0, 20.0)
     assert float(gan["high_quality_this_run"]) == pytest.approx(0.93)  # raw numbers, not per cent
-    assert "| GAN | 3 | 22.0 ± 1.2 | **93.00 ± 2.08** |" in to_markdown(table)
+    assert "| GAN | 3 | unknown | 22.0 ± 1.2 | **93.00 ± 2.08** |" in to_markdown(table)
     latex = to_tex(table)
-    assert r"GAN & 3 & 22.0 $\pm$ 1.2 & \textbf{93.00 $\pm$ 2.08} \\" in latex
+    assert r"GAN & 3 & unknown & 22.0 $\pm$ 1.2 & \textbf{93.00 $\pm$ 2.08} \\" in latex
     assert r"\toprule" in latex and r"\cmidrule(lr){3-3}" in latex
     assert r"\textless{}script\textgreater{}x\textless{}/script\textgreater{} \& 100\%\_\$" in latex
     assert "1/4 ok, 1 diverged, 2 missing" in latex

@@ -44,11 +44,18 @@ def answers(comparison: Comparison, dataset: str) -> list[Answer]:
     for name, question in comparison.study.questions.items():
         metric = comparison.main_key(dataset, name)
         stands = comparison.standing(dataset, metric)
+        network = metric.partition("@")[2]
+        question = f"{question}, {NETWORKS.get(network, network)}" if network else question
         if stands is not None:
-            network = metric.partition("@")[2]
-            question = f"{question}, {NETWORKS.get(network, network)}" if network else question
             rows.append(_answer(comparison, dataset, metric, question, stands))
+        elif any(summarise(comparison.run, dataset, model, metric).n for model in comparison.generative(dataset)):
+            real = _real(comparison, dataset, metric)
+            rows.append(Answer(question, (NONE,), (), "–", real, "no row's budget was enough (below)", "–"))
     return rows
+
+
+NONE = "none"
+"""What stands for a winner where no row is compared."""
 
 
 def how(comparisons: list[Comparison]) -> str:
@@ -78,21 +85,24 @@ def how(comparisons: list[Comparison]) -> str:
 
 def _answer(comparison: Comparison, dataset: str, metric: str, question: str, stands: AgainstBest) -> Answer:
     winners = [stands.best, *stands.undecided]
-    summaries = {model: summarise(comparison.run, dataset, model, metric) for model in comparison.generative(dataset)}
+    summaries = {model: summarise(comparison.run, dataset, model, metric) for model in comparison.compared(dataset)}
     best = summaries[stands.best]
-    exact = [
-        model for model in comparison.generative(dataset) if model in winners and summaries[model].mean == best.mean
-    ]
+    exact = [model for model in summaries if model in winners and summaries[model].mean == best.mean]
     real = summarise(comparison.run, dataset, "real", metric)
     return Answer(
         question=question,
         winners=tuple(comparison.title(model) for model in exact),
         tied=tuple(comparison.title(model) for model in winners if model not in exact),
         value=metric_label(metric).number(best.mean, best.error),
-        real=metric_label(metric).number(real.mean, real.error) if real.n else "not measured",
+        real=_real(comparison, dataset, metric),
         sure=_sure(metric, best, stands, real) + _warning(comparison, dataset, metric, winners[0]),
         cost=_cost(comparison, dataset, winners),
     )
+
+
+def _real(comparison: Comparison, dataset: str, metric: str) -> str:
+    real = summarise(comparison.run, dataset, "real", metric)
+    return metric_label(metric).number(real.mean, real.error) if real.n else "not measured"
 
 
 def _warning(comparison: Comparison, dataset: str, metric: str, winner: str) -> str:

@@ -26,6 +26,7 @@ from otbench.report.tables import certainty, costs, ledger, ratings, searches, s
 from otbench.report.tables import images as image_tables
 from otbench.report.tables import papers as paper_tables
 from otbench.report.tables.base import Cell, Row, Table
+from otbench.report.tables.budget import budget_table
 from otbench.report.tables.comparison import comparison_tables
 from otbench.report.tables.controls import WRONG, controls_table
 from otbench.report.tables.run import cells_table, certificates_table, elsewhere_table, protocols_table
@@ -47,11 +48,12 @@ FOLDED = ("ledger", "cells", "protocols")
 
 @dataclass(frozen=True)
 class DatasetPage:
-    """What the page shows of one data set."""
+    """What the page shows of one data set; apart: sentences on the rows that the answers leave out."""
 
     name: str
     title: str
     answers: list[Answer]
+    apart: list[str]
     paid: list[str]
     tables: list[Table]
     controls: Table | None
@@ -123,6 +125,7 @@ class Contents:
     parts: list[StudyPage]
     theory: list[Chapter]
     uncomputed: list[str]
+    budget: Table | None
     certificates: Table | None
     ledger: Table | None
     agreement: str
@@ -147,7 +150,7 @@ class Contents:
         for section in self.sections:
             tables += [*section.tables, section.controls, section.elsewhere]
         tables += [table for chapter in self.theory for table in chapter.tables]
-        tables += [self.certificates, self.ledger, self.incomplete, self.cells, self.protocols]
+        tables += [self.budget, self.certificates, self.ledger, self.incomplete, self.cells, self.protocols]
         return [table for table in tables if table is not None and (table.rows or table is self.incomplete)]
 
 
@@ -174,6 +177,7 @@ def part(comparison: Comparison, out: Path) -> StudyPage:
                 name=dataset,
                 title=comparison.run.title("datasets", dataset),
                 answers=board,
+                apart=comparison.left_out(dataset),
                 paid=[_paid(comparison, dataset, answer) for answer in board],
                 tables=tables,
                 controls=controls_table(comparison, dataset),
@@ -215,6 +219,7 @@ def contents(parts: list[StudyPage], theory: list[Chapter], uncomputed: list[str
         parts,
         theory,
         uncomputed,
+        budget_table(comparisons),
         certificates_table(comparisons),
         ledger.ledger_table(comparisons),
         ledger.said(ledger.entries(comparisons)),

@@ -70,6 +70,7 @@ def _answers(found: Contents, comparisons: list[Comparison]) -> Iterator[str]:
                 texts = [md(text) for text in (answer.value, answer.real, answer.sure, cost)]
                 lines.append(md_row([md(answer.question), *named, *texts]))
             yield "\n".join(lines)
+            yield from map(md, section.apart)
     yield md(how(comparisons))
 
 
@@ -140,6 +141,8 @@ def _floors(parts: list[StudyPage]) -> Iterator[str]:
 
 def _cells(run: RunResults, found: Contents) -> Iterator[str]:
     yield "## The run as a whole"
+    if found.budget:
+        yield to_markdown(found.budget)
     if found.certificates:
         yield to_markdown(found.certificates)
     if found.incomplete.rows:

@@ -61,6 +61,7 @@ class Recipe:
     must_see: metric -> the controls that it is there to rank below held-out real data. alarms: metrics that are only to
     tell a memoriser from held-out data -> the side on which held-out data stand. inner: metrics of a model's own parts,
     which controls do not have.
+    budget_metrics: those that decide whether a row had settled; they are measured at every snapshot.
     empty_rows: whether a row without any number is shown. ceiling: (model, metric) of a published figure that is better
     than true samples reach. why_ceiling, why_floor, why_memoriser: paragraphs for the page.
     """
@@ -86,6 +87,7 @@ class Recipe:
     must_see: dict[str, frozenset[str]] = field(default_factory=dict)
     copy_alarms: dict[str, str] = field(default_factory=dict)
     internal_metrics: tuple[str, ...] = ()
+    budget_metrics: tuple[str, ...] = ()
     empty_rows: bool = True
     ceiling: tuple[str, str] = ("", "")
     why_ceiling: str = ""

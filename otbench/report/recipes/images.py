@@ -232,6 +232,7 @@ RECIPE = Recipe(
     citations=CITATIONS,
     must_see=MUST_SEE,
     copy_alarms={"memorised": "lower", "data_copying": "higher"},
+    budget_metrics=("fid",),
     internal_metrics=("l2", "l2_train", "l2_before", "l2_before_train"),
     empty_rows=False,
     why_floor=WHY_FLOOR,

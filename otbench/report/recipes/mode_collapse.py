@@ -137,6 +137,7 @@ RECIPE = Recipe(
     other_setup=OTHER_SETUP,
     citations=CITATIONS,
     must_see=MUST_SEE,
+    budget_metrics=("high_quality", "reverse_kl"),
     ceiling=("ae-ot", "high_quality"),
     why_ceiling=WHY_ABOVE_CEILING,
     why_floor=WHY_FLOOR,

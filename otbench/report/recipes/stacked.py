@@ -113,6 +113,7 @@ RECIPE = Recipe(
         "excellence_proxy": frozenset({"noise"}),
     },
     copy_alarms={"memorised": "lower"},
+    budget_metrics=("fid",),
     internal_metrics=("l2",),
     empty_rows=False,
     why_floor=WHY_FLOOR,

@@ -116,7 +116,11 @@ class Table:
 ABSENT = Cell("–", {}, kind="absent")
 
 
-def measured(summary: Summary, metric: str, strong: bool = False, undecided: bool = False) -> Cell:
+APART = "‡"
+"""Mark of a figure that is not compared, as its row's budget was not enough; in tables over several data sets."""
+
+
+def measured(summary: Summary, metric: str, strong: bool = False, undecided: bool = False, apart: bool = False) -> Cell:
     """The cell of a metric over seeds: mean ± standard error, or why there is none.
 
     Args:
@@ -124,6 +128,7 @@ def measured(summary: Summary, metric: str, strong: bool = False, undecided: boo
         metric: Name of the metric.
         strong: Whether the model is the best.
         undecided: Whether these seeds leave open that the model is worse than the best; adds `n.s.`.
+        apart: Whether the model is not compared, as its budget was not enough; adds APART.
 
     Returns:
         The cell, with mean, sd, standard error, bootstrap interval and n as raw numbers.
@@ -132,7 +137,8 @@ def measured(summary: Summary, metric: str, strong: bool = False, undecided: boo
     raw |= {"_low": summary.interval.low, "_high": summary.interval.high, "_n": summary.n}
     if summary.n:
         text = metric_label(metric).number(summary.mean, summary.error)
-        return Cell(f"{text} n.s." if undecided else text, raw, strong=strong, hint=hint(summary, metric))
+        text += f" {APART}" if apart else " n.s." if undecided else ""
+        return Cell(text, raw, strong=strong, hint=hint(summary, metric))
     if not summary.expected:
         return Cell("–", raw, kind="absent")
     if summary.other:

@@ -134,18 +134,20 @@ def ties_table(comparison: Comparison, dataset: str) -> Table | None:
         Column("resolve", "to resolve it", "Seeds a model"),
     )
     caption = (
-        "Every ranked model is compared with the best one on the scale of the metric, with variances drawn together "
-        "over models. p is simultaneous: of models as good as the best, any is called worse in about 5 % of cases "
-        "(docs/statistics.md has the simulated rates, which are higher with two seeds or where the models' variances "
-        "differ much). A row is a model that is not significantly worse with these seeds, which does not mean as good. "
+        "Every ranked model whose budget was enough is compared with the best one on the scale of the metric, with "
+        "variances drawn together over models. p is simultaneous: of models as good as the best, any is called worse "
+        "in about 5 % of cases (docs/statistics.md has the simulated rates, which are higher with two seeds or where "
+        "the models' variances differ much). A row is a model that is not significantly worse with these seeds, which "
+        "does not mean as good. "
         f"To resolve: seeds a model that would tell the two apart with a power of {100 * POWER:.0f} %, if the true "
         "difference and deviations are those seen; few seeds tell these only roughly. "
         f"{comparison.said(dataset, [], own=True)}"
     )
     title = f"{comparison.run.title('datasets', dataset)}: what these seeds leave open"
     names = ", ".join(comparison.title(model) for model in dict.fromkeys(single))
-    notes = (f"Not tested for some metric, as there are fewer than two seeds: {names}.",) if single else ()
-    return Table(f"{dataset}_ties", title, caption, columns, tuple(rows), notes, row_head="Metric")
+    notes = [f"Not tested for some metric, as there are fewer than two seeds: {names}."] if single else []
+    notes += comparison.left_out(dataset)
+    return Table(f"{dataset}_ties", title, caption, columns, tuple(rows), tuple(notes), row_head="Metric")
 
 
 SCALES = {"log": "logarithm: ratios", "logit": "logit: odds ratios", "identity": "as it is: differences"}

@@ -15,22 +15,24 @@ from otbench.report.summary import Summary, standing, summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured, seeds
 
 BEST = (
-    "Bold: the best generative model by its mean; n.s.: not significantly worse than it with these seeds, at 5 % over "
+    "Bold: the best generative model by its mean, or by its distance from what a perfect sampler reaches where that is "
+    "known; n.s.: not significantly worse than it with these seeds, at 5 % over "
     "all models compared, which does not mean as good."
 )
 
 
-def best_of(summaries: dict[str, Summary], metric: str) -> tuple[str | None, list[str]]:
+def best_of(summaries: dict[str, Summary], metric: str, ideal: float = math.nan) -> tuple[str | None, list[str]]:
     """The best model by its mean, and the others that are not significantly worse.
 
     Args:
         summaries: Model -> the metric over its seeds.
         metric: Name of the metric.
+        ideal: What a perfect sampler reaches; NaN where it is not known.
 
     Returns:
         Names; None and an empty list where no model has a value or the metric has no better side.
     """
-    result = standing(summaries, metric)
+    result = standing(summaries, metric, ideal)
     return (result.best, result.undecided) if result else (None, [])
 
 
@@ -71,6 +73,8 @@ def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> 
     here = {label: run for label, run in comparison.runs.items() if any(where == dataset for where, _ in run.cells)}
     for label, run in here.items():
         fillers.append((Column(f"seeds_{_key(label)}", label, "Seeds"), _seeds(run, dataset)))
+    for label, run in here.items():
+        fillers.append((Column(f"budget_{_key(label)}", label, "Budget", align="l"), _budget(comparison, run, dataset)))
     for metric in metrics:
         name, group = metric.partition("@")[0], comparison.short(metric)
         if any(key == metric for _, key in beside):
@@ -80,10 +84,15 @@ def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> 
             fillers.append((column, _measured(comparison, run, dataset, metric, models)))
     rows = [_row(comparison, place, fillers) for place in places]
     if not comparison.study.empty_rows:
-        rows = [row for row in rows if any(cell.kind != "absent" for cell in row.cells[len(here) :])]
+        rows = [row for row in rows if any(cell.kind != "absent" for cell in row.cells[2 * len(here) :])]
     rows += _floor_row(comparison, dataset, [column for column, _ in fillers], metrics)
     caption = f"Mean ± standard error over seeds. {comparison.said(dataset, metrics)} {BEST}"
-    notes = _notes(comparison, dataset, metrics, beside)
+    notes = [
+        sentence
+        for label, run in here.items()
+        for sentence in comparison.left_out(dataset, models, run, "" if run is comparison.run else _capital(label))
+    ]
+    notes += _notes(comparison, dataset, metrics, beside)
     name = f"{dataset}_{columns.name}"
     title = f"{comparison.run.title('datasets', dataset)}: {comparison.study.table_titles.get(name, columns.title)}"
     return Table(name, title, caption, tuple(column for column, _ in fillers), tuple(rows), tuple(notes))
@@ -97,6 +106,18 @@ def _row(comparison: Comparison, place: RowSpec, fillers: list[tuple[Column, Cal
 def _seeds(run: RunResults, dataset: str) -> Callable[[str], Cell]:
     def fill(model: str) -> Cell:
         return seeds(summarise(run, dataset, model, "seconds"))
+
+    return fill
+
+
+def _budget(comparison: Comparison, run: RunResults, dataset: str) -> Callable[[str], Cell]:
+    found = comparison.budgets(dataset, run)
+
+    def fill(model: str) -> Cell:
+        one = found.get(model)
+        if one is None:
+            return ABSENT
+        return Cell(one.said, {"": one.verdict}, kind="" if one.compared else "trouble", hint=one.why)
 
     return fill
 
@@ -122,9 +143,9 @@ def _published(beside: dict[tuple[str, str], Published], metric: str) -> Callabl
 def _measured(
     comparison: Comparison, run: RunResults, dataset: str, metric: str, rows: set[str]
 ) -> Callable[[str], Cell]:
-    models = [model for where, model in run.cells if where == dataset and model in rows - comparison.unranked]
+    models = [model for model in comparison.compared(dataset, run) if model in rows]
     measurements = {model: summarise(run, dataset, model, metric) for model in models}
-    best, equal = best_of(measurements, metric)
+    best, equal = best_of(measurements, metric, floor(run, dataset, metric))
 
     def fill(model: str) -> Cell:
         summary = summarise(run, dataset, model, metric)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from otbench.report.comparison import Comparison
 from otbench.report.labels import NETWORKS, metric_label
 from otbench.report.recipes.images import TABLES_3_AND_4
 from otbench.report.recipes.published import Published
 from otbench.report.results import RunResults
 from otbench.report.summary import Summary, difference, summarise
-from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured
+from otbench.report.tables.base import ABSENT, APART, Cell, Column, Row, Table, measured
 from otbench.report.tables.comparison import BEST, best_of
 
 OWNER = "ae-ot"
@@ -147,7 +149,27 @@ def distance_table(comparison: Comparison, network: str) -> Table | None:
         f"{label}, lower is better; WGAN-GP and DRAGAN are rows of the study that these tables quote. Mean ± standard "
         f"error over seeds. {said_of_runs(comparison)} {BEST}"
     )
-    return Table(f"images_fid_{network}", title, caption, tuple(columns), tuple(rows))
+    notes = [note for dataset in names for note in left_out(comparison, dataset, models)]
+    return Table(f"images_fid_{network}", title, caption, tuple(columns), tuple(rows), tuple(notes))
+
+
+def left_out(comparison: Comparison, dataset: str, models: Collection[str]) -> list[str]:
+    """Notes of a table over several data sets on the rows that are not compared, of every run.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+        models: Models of the table's rows.
+
+    Returns:
+        Sentences that begin with the data set, and the reference's with its name.
+    """
+    title, notes = comparison.dataset_title(dataset), []
+    for run in comparison.runs.values():
+        said = title if run is comparison.run else f"{title}, reference"
+        sentences = comparison.left_out(dataset, models, run, said)
+        notes += [f"{APART} {text}" if ": not compared" in text else text for text in sentences]
+    return notes
 
 
 def _place(cells: dict[str, Cell], model: str, column: Column) -> Cell:
@@ -161,10 +183,11 @@ def _distances(comparison: Comparison, run: RunResults, dataset: str, key: str, 
     """The cells of all models; all of them are ranked, or the papers' rows alone."""
     models = [model for where, model in run.cells if where == dataset]
     frechet = {model: summarise(run, dataset, model, key) for model in models}
-    ranked = [model for model in frechet if model not in comparison.unranked and (every or model in TABLES_3_AND_4)]
+    ranked = [model for model in comparison.compared(dataset, run) if every or model in TABLES_3_AND_4]
     best, equal = best_of({model: frechet[model] for model in ranked}, key)
+    found = comparison.budgets(dataset, run)
     return {
-        model: measured(summary, key, strong=model == best, undecided=model in equal)
+        model: measured(summary, key, model == best, model in equal, not found[model].compared)
         for model, summary in frechet.items()
     }
 

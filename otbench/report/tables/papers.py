@@ -14,7 +14,7 @@ from otbench.report.results import RunResults
 from otbench.report.summary import summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured
 from otbench.report.tables.comparison import BEST, best_of
-from otbench.report.tables.images import NOT_RUN, quoted, said_of_runs
+from otbench.report.tables.images import NOT_RUN, left_out, quoted, said_of_runs
 
 WAE, AE_OT_GAN = ("WAE", "Table 1"), ("AE-OT-GAN", "Table 1")
 KINDS = ("standard", "ResNet")
@@ -74,6 +74,7 @@ def wae_table(comparison: Comparison, network: str) -> Table | None:
     )
     title = f"WAE Table 1: distance and sharpness, {NETWORKS[network]}"
     notes = doubts(records) if any(column.label == "published" for column in columns) else []
+    notes += [note for dataset in names for note in left_out(comparison, dataset, WAE_ROWS)]
     return Table(f"images_wae_{network}", title, caption, tuple(columns), tuple(rows), tuple(notes))
 
 
@@ -148,6 +149,7 @@ def ae_ot_gan_table(comparison: Comparison, network: str) -> Table | None:
     )
     title = f"AE-OT-GAN Table 1: standard networks and ResNets, {NETWORKS[network]}"
     notes = doubts(records) if any(column.label == "published" for column in columns) else []
+    notes += [note for dataset in names for note in left_out(comparison, dataset, models)]
     return Table(f"images_ae_ot_gan_{network}", title, caption, tuple(columns), tuple(rows), tuple(notes))
 
 
@@ -207,10 +209,13 @@ def _cells(
     among: list[str] | None = None,
 ) -> dict[str, Cell]:
     """The cell of every model, the best one among `among` (default: these) marked; controls are not ranked."""
-    ranked = [model for model in among or models if model not in comparison.unranked]
+    found, compared = comparison.budgets(dataset, run), comparison.compared(dataset, run)
+    ranked = [model for model in among or models if model in compared]
     best, equal = best_of({model: summarise(run, dataset, model, metric) for model in ranked}, metric)
     return {
-        model: measured(summarise(run, dataset, model, metric), metric, strong=model == best, undecided=model in equal)
+        model: measured(
+            summarise(run, dataset, model, metric), metric, model == best, model in equal, not found[model].compared
+        )
         if (dataset, model) in run.cells
         else NOT_RUN
         for model in models

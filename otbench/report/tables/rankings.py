@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otbench.report.comparison import Comparison
+from otbench.report.floors import floor, mirrored
 from otbench.report.labels import NETWORKS, metric_label
 from otbench.report.summary import summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table
@@ -93,14 +94,16 @@ def _ranking(comparison: Comparison, name: str) -> Ranking | None:
 
 
 def _means(comparison: Comparison, keys: dict[str, str]) -> dict[str, dict[str, float]]:
-    """Model -> data set -> mean over seeds."""
+    """Model -> data set -> mean over seeds, where its budget lets it be compared; see `floors.mirrored`."""
     by_model: dict[str, dict[str, float]] = {}
     for dataset, key in keys.items():
+        ideal, direction = floor(comparison.run, dataset, key), metric_label(key).direction
+        compared = comparison.compared(dataset)
         for model in comparison.generative(dataset):
             summary = summarise(comparison.run, dataset, model, key)
             means = by_model.setdefault(model, {})
-            if summary.n and not math.isnan(summary.mean):
-                means[dataset] = summary.mean
+            if model in compared and summary.n and not math.isnan(summary.mean):
+                means[dataset] = float(np.mean(mirrored(summary.values, ideal, direction)))
     return by_model
 
 

@@ -84,7 +84,8 @@ def selection_table(comparison: Comparison, dataset: str, network: str) -> Table
         rule: {model: _over_seeds(run, dataset, model, picks[rule]) for model, picks in followed.items()}
         for rule in RULES
     }
-    best = {rule: best_of(summaries, metric) for rule, summaries in values.items()}
+    compared = [model for model in comparison.compared(dataset) if model in followed]
+    best = {rule: best_of({model: held[model] for model in compared}, metric) for rule, held in values.items()}
     blocks = {place.model: comparison.study.blocks[place.block] for place in comparison.rows(dataset)}
     rows = []
     for model, picks in followed.items():
@@ -113,9 +114,8 @@ def selection_table(comparison: Comparison, dataset: str, network: str) -> Table
         f"ones. Mean ± standard error over seeds. {comparison.said(dataset, [metric])} {BEST}"
     )
     title = f"{run.title('datasets', dataset)}: which snapshot is shown, {NETWORKS[network]}"
-    return Table(
-        f"{dataset}_selection_{network}", title, caption, tuple(columns), tuple(rows), tuple(_notes(comparison, best))
-    )
+    notes = [*_notes(comparison, best), *comparison.left_out(dataset, followed)]
+    return Table(f"{dataset}_selection_{network}", title, caption, tuple(columns), tuple(rows), tuple(notes))
 
 
 def selection_tables(comparison: Comparison, dataset: str) -> list[Table]:

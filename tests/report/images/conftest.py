@@ -60,8 +60,8 @@ def best(model: str) -> float:
 
 
 def quality(model: str, snapshot: float) -> float:
-    """How good a model is made to be, in [0, 1]; controls are the same throughout."""
-    return best(model) * (1 if model in CONTROLS else 0.3 + 0.7 * snapshot**0.4)
+    """How good a model is made to be, in [0, 1]: settled at 0.3 of the budget, controls throughout."""
+    return best(model) * (1 if model in CONTROLS else 0.3 + 0.7 * min(1.0, snapshot / 0.3) ** 0.4)
 
 
 def scores(model: str, q: float, network: str, noise: np.random.Generator) -> dict[str, float]:
