@@ -215,6 +215,7 @@ class Run(BaseModel):
             check_names(section.datasets, data, f"study {study}: unknown data set")
             check_names(section.models, models, f"study {study}: unknown model")
             _left_out_known(study, section, data, models)
+            _tuned_known(study, section, data, models)
             if section.search:
                 check_names(
                     section.search.datasets, section.datasets, f"study {study}: search on a data set it has not,"
@@ -437,6 +438,22 @@ def _left_out_known(study: str, section: StudyConfig, data: list[str], models: t
     for dataset in section.datasets:
         if not section.models_on(dataset):
             raise ValueError(f"study {study}: leave_out leaves no model on {dataset}")
+
+
+def _tuned_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:
+    """Raise ValueError where what was tuned is another study's or of what nobody has.
+
+    Known names outside the study are passed over, so that a config with other models or data sets than the one below
+    it need not take `tuned` away.
+    """
+    for dataset, tuned in section.tuned.items():
+        if (tuned.study, tuned.dataset) != (study, dataset):
+            raise ValueError(
+                f"study {study}: tuned: expected what was tuned for this study on {dataset}, got study {tuned.study} on"
+                f" {tuned.dataset}"
+            )
+        check_names([dataset], data, f"study {study}: tuned: unknown data set")
+        check_names(list(tuned.models), models, f"study {study}: tuned: unknown model")
 
 
 def _parts_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:
