@@ -17,7 +17,7 @@ from otbench.runs.cells import cell, planned
 from otbench.training.fit import fit
 from otbench.training.trainer import Options
 from tests.runs.test_reproduce import make_run
-from tests.test_workflow import copy, snakemake
+from tests.workflow import copy, snakemake
 
 
 @pytest.mark.parametrize("program", ["/usr/bin/otbench", "/lib/otbench/__main__.py"])

@@ -38,7 +38,7 @@ def start(parent: int) -> None:
     Args:
         parent: Id of the process that it ends with.
     """
-    from otbench.utils.files import make_temporary_folder
+    from otbench.utils.temporary import make_temporary_folder
 
     path = str(make_temporary_folder("otbench") / "warm")
     command = [sys.executable, "-m", "otbench.cli.server", path, str(parent)]

@@ -10,7 +10,7 @@ import numpy as np
 from otbench.errors import OtbenchError
 from otbench.transport.map import load
 from otbench.transport.solve import solve
-from otbench.utils.files import read_arrays
+from otbench.utils.arrays import read_arrays
 
 
 def run(

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from otbench.config.parts import LeaveOut, Override, Rating, Search, Spread, Theory
-from otbench.config.run import Run, StudyConfig
+from otbench.config.run import Run
+from otbench.config.study import StudyConfig
 from otbench.utils.validation import dotted, first_fault
 
 

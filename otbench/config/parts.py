@@ -139,6 +139,12 @@ class Theory(BaseModel):
         mesh = value.get("mesh")
         return {**value, "mesh": expanded(mesh)} if isinstance(mesh, str) else value
 
+    @property
+    def mesh(self) -> str | None:
+        """Path of the mesh that the study reads; None where it reads none."""
+        mesh = self.set.get("mesh")
+        return mesh if isinstance(mesh, str) else None
+
 
 def check_names(values: list[str], names: list[str] | tuple[str, ...], what: str) -> None:
     """Check that every value is a known name.

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from otbench.config.fields import STRICT, Name, Options, Rows, Seeds, Snapshots, Steps, distinct
 from otbench.config.parts import check_names
-from otbench.config.run import KINDS, Run, StudyName
+from otbench.config.run import Run
+from otbench.config.study import KINDS, StudyName
 from otbench.provenance import digest
 from otbench.registry import dataset_names, models_of
 from otbench.utils.validation import read_yaml

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Container
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
@@ -16,141 +16,23 @@ from otbench.config.fields import (
     STRICT,
     Count,
     Count0,
-    Folder,
     Name,
     PathText,
-    Rows,
     Seconds,
     Seeds,
-    Snapshots,
-    Steps,
     Yes,
     distinct,
     none,
 )
-from otbench.config.parts import LeaveOut, Override, Rating, Search, Spread, Theory, check_names
-from otbench.config.tuning import TunedByDataset, TunedModel
+from otbench.config.parts import Theory, check_names
+from otbench.config.study import KINDS, StudyConfig, StudyName, left_out_known, parts_known, tuned_known
 from otbench.errors import OtbenchError
 from otbench.registry import OF_IMAGES, THEORIES, dataset_names, models_of
 from otbench.utils.bounds import FILE_NAME_MOST
 from otbench.utils.paths import PUBLISHED, REFERENCE, folder_and_side
 
-StudyName = Literal["mode-collapse", "images", "stacked"]
-
 #: paths that need no quotes in a shell, and are no option
 PLAIN = r"[\w./~][\w./+=@%:~-]*"
-#: kind of the data that each study is about
-KINDS: dict[str, str] = {"mode-collapse": "points", "images": "images", "stacked": "images"}
-
-
-class StudyConfig(BaseModel):
-    """One study of a run: a comparison of models on data sets of one kind, under one budget."""
-
-    model_config = STRICT
-    datasets: list[Name] = Field(min_length=1, description="data sets by name (otbench list datasets)")
-    folders: dict[Name, Folder] = Field(
-        {}, description="data sets that are folders of images: name -> PATH or PATH@SIZE"
-    )
-    models: list[Name] = Field(min_length=1, description="models by name (otbench list models)")
-    leave_out: list[LeaveOut] = Field([], description="models that are not trained on some of the data sets")
-    seeds: Annotated[Seeds | None, BeforeValidator(none)] = Field(
-        None, description="one replica each; default: the run's"
-    )
-    together: Annotated[Count0 | None, BeforeValidator(none)] = Field(
-        None, description="replicas trained at once; default: the run's"
-    )
-    steps: Steps = Field(
-        description="budget of every model in discriminator updates or batches, or 'paper' for each paper's own"
-    )
-    snapshots: Snapshots = Field([1.0], description="fractions of the budget at which models are measured")
-    samples: Rows = Field(2500, description="samples drawn of every replica")
-    overrides: list[Override] = Field([], description="options in place of the papers' values")
-    tuned: TunedByDataset = Field(
-        {}, description="files that `otbench tune` wrote; their options stand over those of overrides"
-    )
-    features: list[Literal["classifier", "inception"]] = Field(
-        ["classifier"], description="networks whose features images are compared in"
-    )
-    inception_weights: Annotated[PathText | None, BeforeValidator(none)] = Field(
-        None, description="file of Inception's weights; default: torch-fidelity's"
-    )
-    search: Annotated[Search | None, BeforeValidator(none)] = Field(
-        None, description="a search over the options of some models"
-    )
-    spread: Annotated[Spread | None, BeforeValidator(none)] = Field(
-        None, description="drawing and measuring some models again, to split the variance"
-    )
-    rating: Annotated[Rating | None, BeforeValidator(none)] = Field(
-        None, description="a session in which people rate images by eye"
-    )
-
-    @field_validator("datasets", "models", "features")
-    @classmethod
-    def _names_once(cls, value: list[str]) -> list[str]:
-        return distinct(value, "a name")
-
-    def options(self, model: str, dataset: str | None = None) -> dict[str, Any]:
-        """Options of a model in place of its paper's values; tuned ones stand over the base.
-
-        Args:
-            model: Name of the model.
-            dataset: Name of the data set; None for the overrides of all data sets.
-
-        Returns:
-            Name of the option -> value.
-        """
-        won = self.tuning_of(model, dataset)
-        return self.base(model, dataset) | (won.set if won else {})
-
-    def tuning_of(self, model: str, dataset: str | None) -> TunedModel | None:
-        """What tuning found for a model.
-
-        Args:
-            model: Name of the model.
-            dataset: Name of the data set; None for none, which nothing is tuned on.
-
-        Returns:
-            The options that won and how; None where the model has its base.
-        """
-        return self.tuned[dataset].models.get(model) if dataset in self.tuned else None
-
-    def base(self, model: str, dataset: str | None = None) -> dict[str, Any]:
-        """Options of a model without tuning; later overrides win.
-
-        Args:
-            model: Name of the model.
-            dataset: Name of the data set; None for the overrides of all data sets.
-
-        Returns:
-            Name of the option -> value.
-        """
-        chosen: dict[str, Any] = {}
-        for override in self.overrides:
-            if model in override.models and (not override.datasets or dataset in override.datasets):
-                chosen.update(override.set)
-        return chosen
-
-    def models_on(self, dataset: str) -> list[str]:
-        """The models that are trained on a data set.
-
-        Args:
-            dataset: Name of the data set.
-
-        Returns:
-            Their names, in the order of the study.
-        """
-        absent = {model for part in self.leave_out if dataset in part.datasets for model in part.models}
-        return [model for model in self.models if model not in absent]
-
-    @property
-    def rated(self) -> list[str]:
-        """The models of the study whose samples people rate."""
-        return [model for model in (self.rating.models if self.rating else ()) if model in self.models]
-
-    @property
-    def marks(self) -> list[float]:
-        """The snapshots in order; the end of the budget is always among them."""
-        return sorted({*self.snapshots, 1.0})
 
 
 class Run(BaseModel):
@@ -214,15 +96,15 @@ class Run(BaseModel):
                 check_names(override.datasets, data, f"study {study}: unknown data set")
             check_names(section.datasets, data, f"study {study}: unknown data set")
             check_names(section.models, models, f"study {study}: unknown model")
-            _left_out_known(study, section, data, models)
-            _tuned_known(study, section, data, models)
+            left_out_known(study, section, data, models)
+            tuned_known(study, section, data, models)
             if section.search:
                 check_names(
                     section.search.datasets, section.datasets, f"study {study}: search on a data set it has not,"
                 )
                 if kind != "images":
                     raise ValueError(f"study {study} compares points; a search is for images")
-            _parts_known(study, section, data, models)
+            parts_known(study, section, data, models)
             if section.folders and kind != "images":
                 raise ValueError(f"study {study} compares points; folders hold images")
             if clash := set(section.folders) & {*dataset_names("points"), *dataset_names("images")}:
@@ -392,8 +274,8 @@ class Run(BaseModel):
             if section.inception_weights:
                 paths[f"studies.{name}.inception_weights"] = section.inception_weights
         for name, part in self.theories.items():
-            if isinstance(mesh := part.set.get("mesh"), str):
-                paths[f"theory.{name}.set.mesh"] = mesh
+            if part.mesh is not None:
+                paths[f"theory.{name}.set.mesh"] = part.mesh
         return paths
 
     @property
@@ -430,51 +312,8 @@ class Run(BaseModel):
         return Path(self.results) / self.run
 
 
-def _left_out_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:
-    """Raise ValueError where a study leaves out what nobody has, or all that it has."""
-    for part in section.leave_out:
-        check_names(part.datasets, data, f"study {study}: leave_out: unknown data set")
-        check_names(part.models, models, f"study {study}: leave_out: unknown model")
-    for dataset in section.datasets:
-        if not section.models_on(dataset):
-            raise ValueError(f"study {study}: leave_out leaves no model on {dataset}")
-
-
-def _tuned_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:
-    """Raise ValueError where what was tuned is another study's or of what nobody has.
-
-    Known names outside the study are passed over, so that a config with other models or data sets than the one below
-    it need not take `tuned` away.
-    """
-    for dataset, tuned in section.tuned.items():
-        if (tuned.study, tuned.dataset) != (study, dataset):
-            raise ValueError(
-                f"study {study}: tuned: expected what was tuned for this study on {dataset}, got study {tuned.study} on"
-                f" {tuned.dataset}"
-            )
-        check_names([dataset], data, f"study {study}: tuned: unknown data set")
-        check_names(list(tuned.models), models, f"study {study}: tuned: unknown model")
-
-
-def _parts_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:
-    """Raise ValueError where repeated measurement or rating names an unknown model or data set.
-
-    Known names outside the study are passed over, so that a config with other models or data sets than the one below
-    it need not repeat these parts.
-    """
-    for what, part in (("spread", section.spread), ("rating", section.rating)):
-        if part:
-            check_names(part.datasets, data, f"study {study}: {what}: unknown data set")
-            check_names(part.models, models, f"study {study}: {what}: unknown model")
-    if section.rating:
-        check_names(section.rating.along, models, f"study {study}: rating: unknown model")
-        if KINDS[study] != "images":
-            raise ValueError(f"study {study} compares points; people rate images")
-
-
-if (
-    __name__ == "__main__"
-):  # the schema, for editors: python -m otbench.config.run > workflow/schemas/config.schema.yaml
+if __name__ == "__main__":
+    # the schema, for editors: python -m otbench.config.run > workflow/schemas/config.schema.yaml
     import yaml
 
     print(yaml.safe_dump(Run.model_json_schema(), sort_keys=False), end="")

@@ -18,7 +18,8 @@ from otbench.data import roots
 from otbench.data.base import SPLITS, DataSet, Mixture
 from otbench.errors import OtbenchError
 from otbench.registry import DATASET_GROUPS, KINDS, dataset_files, dataset_names
-from otbench.utils.files import DAMAGED, atomic_write, read_npz
+from otbench.utils.arrays import DAMAGED, read_npz
+from otbench.utils.files import atomic_write
 
 __all__ = ["DataSet", "Mixture", "list_datasets", "load", "save"]
 

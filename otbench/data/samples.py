@@ -21,8 +21,9 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
+from otbench.utils.arrays import DAMAGED, read_arrays
 from otbench.utils.bounds import SEED_MOST, SNAPSHOT_DECIMALS, SNAPSHOT_LEAST
-from otbench.utils.files import DAMAGED, atomic_write, read_arrays
+from otbench.utils.files import atomic_write
 
 STATUSES = ("ok", "diverged", "failed", "missing")
 #: key of a run's info: only those samples are there that figures show (`otbench slice`); its value is `measure_version`
@@ -284,14 +285,19 @@ def _rows(arrays: dict[str, np.ndarray], count: int, path: Path) -> tuple[np.nda
             )
     if seed.dtype.kind not in "iu":
         raise OtbenchError(f"{path}: seed is {seed.dtype}, expected whole numbers")
-    if seed.size and not (-SEED_MOST <= int(seed.min()) and int(seed.max()) <= SEED_MOST):
-        raise OtbenchError(f"{path}: seed holds {int(seed.max())}, expected whole numbers up to {SEED_MOST}")
+    if seed.size and (wrong := _seed_out_of_range(int(seed.min()), int(seed.max()))) is not None:
+        raise OtbenchError(f"{path}: seed holds {wrong}, expected whole numbers from {-SEED_MOST} to {SEED_MOST}")
     if snapshot.dtype.kind not in "fiu" or not ((snapshot >= SNAPSHOT_LEAST) & (snapshot <= 1)).all():
         raise OtbenchError(
             f"{path}: snapshot is not a number above 0 and up to 1 in every row, expected fractions of the budget"
         )
     snapshot = np.round(np.broadcast_to(snapshot, (count,)).astype(np.float64), SNAPSHOT_DECIMALS)
     return np.broadcast_to(seed, (count,)).astype(np.int64), snapshot
+
+
+def _seed_out_of_range(*seeds: int) -> int | None:
+    """The first of the seeds that tables cannot hold; None where they can hold all."""
+    return next((seed for seed in seeds if not -SEED_MOST <= seed <= SEED_MOST), None)
 
 
 def _reconstructions(arrays: dict[str, np.ndarray], samples: np.ndarray, path: Path) -> dict[int, np.ndarray]:
@@ -309,6 +315,10 @@ def _reconstructions(arrays: dict[str, np.ndarray], samples: np.ndarray, path: P
     if seed.shape != (len(images),) or seed.dtype.kind not in "iu":
         raise OtbenchError(
             f"{path}: reconstruction_seed is {seed.dtype} {seed.shape}, expected whole numbers ({len(images)},)"
+        )
+    if seed.size and (wrong := _seed_out_of_range(int(seed.min()), int(seed.max()))) is not None:
+        raise OtbenchError(
+            f"{path}: reconstruction_seed holds {wrong}, expected whole numbers from {-SEED_MOST} to {SEED_MOST}"
         )
     return {int(value): images[seed == value] for value in np.unique(seed)}
 
@@ -335,7 +345,7 @@ def _check_cell(cell: Any, where: str) -> tuple[int, float]:
     try:
         key = _key(cell)
         float(cell.get("seconds") or 0)
-        if abs(key[0]) > SEED_MOST:
+        if _seed_out_of_range(key[0]) is not None:
             raise ValueError(f"seed {key[0]}")
         numbers = dict(cell.get("certificate") or {}).values()
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

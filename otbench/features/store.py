@@ -20,7 +20,8 @@ import numpy as np
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted, Extractor
-from otbench.utils.files import atomic_write, read_json, read_npz, write_json
+from otbench.utils.arrays import read_npz
+from otbench.utils.files import atomic_write, read_json, write_json
 from otbench.utils.protocol import protocol
 
 FORMAT = 1

@@ -10,6 +10,7 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
+from otbench.utils.interrupt import Interrupted
 
 POINTS, IMAGES = ("points",), ("images",)
 BOTH = POINTS + IMAGES
@@ -176,6 +177,38 @@ class Score:
     metric: str
     value: float
     protocol: str
+
+
+Refusals = dict[tuple[str, str], str]
+"""Why a metric could not be computed, by metric and protocol."""
+
+
+def scored(name: str, protocol: str, value: Callable[[], float], refused: Refusals | None = None) -> Score:
+    """Score of a metric; where the metric cannot be computed, the other metrics need not suffer.
+
+    Args:
+        name: Name of the metric.
+        protocol: Protocol of the score.
+        value: Function that computes the value.
+        refused: Is given why the metric could not be computed; None where that is an error.
+
+    Returns:
+        The score, NaN where the metric could not be computed.
+
+    Raises:
+        Exception: What the metric raises, where there is no `refused`, or where it was a wish to stop.
+    """
+    try:
+        return Score(name, value(), protocol)
+    except Interrupted:
+        raise
+    except Exception as error:
+        if refused is None:
+            raise
+        lines = str(error).strip().splitlines()
+        message = lines[0] if lines else "no message"
+        refused[name, protocol] = message if isinstance(error, OtbenchError) else f"{type(error).__name__}: {message}"
+        return Score(name, float("nan"), protocol)
 
 
 def check_rows(values: np.ndarray, name: str, least: int = 1) -> np.ndarray:

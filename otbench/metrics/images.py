@@ -6,6 +6,7 @@ precision, recall, density, coverage) take seeded subsets of as many as both sid
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.metrics import prd
-from otbench.metrics.base import Score, Setting
+from otbench.metrics.base import Refusals, Score, Setting, scored
 from otbench.metrics.registry import METRICS
 from otbench.metrics.views import ImageView, PixelView
 from otbench.utils.protocol import protocol
@@ -74,6 +75,7 @@ def measure_images(
     curves: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
     last: bool = True,
     device: str = "cpu",
+    refused: Refusals | None = None,
 ) -> list[Score]:
     """Scores of images under the metrics `names`, one per metric and extractor.
 
@@ -87,12 +89,14 @@ def measure_images(
         curves: Is given each extractor's PRD curve (precision, recall), where PRD is among the metrics.
         last: Whether it is the last snapshot.
         device: Device to compute on, as in `otbench.metrics.measure`.
+        refused: Is given why a metric could not be computed, as in `otbench.metrics.measure`.
 
     Returns:
         The scores, in the order of `chosen`.
 
     Raises:
-        OtbenchError: Where the images have another shape or type, or are fewer than 20.
+        OtbenchError: Where the images have another shape or type, or are fewer than 20, or, without `refused`, a
+            metric cannot be computed of them.
     """
     if samples.shape[1:] != dataset.shape or samples.dtype != np.uint8 or len(samples) < prd.CLUSTERS:
         raise OtbenchError(
@@ -110,8 +114,8 @@ def measure_images(
             view, start, info = pixels, PIXELS, {}
         else:
             view, start, info = views[extractor], extractors[extractor].protocol, extractors[extractor].info
-        value = METRICS[name].of_images(view)
-        scores.append(Score(name, value, protocol_of(name, extractor, start, dataset, len(samples), info)))
+        text = protocol_of(name, extractor, start, dataset, len(samples), info)
+        scores.append(scored(name, text, partial(METRICS[name].of_images, view), refused))
     if curves is not None:
         curves |= {name: view.curve for name, view in views.items() if "curve" in vars(view)}
     return scores

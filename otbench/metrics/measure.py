@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import numpy as np
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.metrics import images, prd
-from otbench.metrics.base import Score, Setting, check_rows
+from otbench.metrics.base import Refusals, Score, Setting, check_rows, scored
 from otbench.metrics.registry import METRICS, applicable
 from otbench.metrics.views import PointView
 from otbench.utils.protocol import protocol
@@ -123,6 +124,7 @@ def measure(
     curves: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
     last: bool = True,
     device: str = "cpu",
+    refused: Refusals | None = None,
 ) -> list[Score]:
     """Scores of samples under every metric that applies.
 
@@ -138,20 +140,23 @@ def measure(
         last: False for a snapshot before the last, which gets the cheap metrics alone.
         device: Where distances, clusters, kernels and roots are computed: `cpu` for NumPy and scikit-learn, else a
             device of `otbench.metrics.torch_backend`, where scores are the same to rounding and so is the protocol.
+        refused: Is given why a metric could not be computed, whose score is then NaN; None where that is an error.
 
     Returns:
         The scores, in registry order.
 
     Raises:
         OtbenchError: Where samples have a wrong shape, are fewer than 20 or not finite, a metric is unknown or needs
-            features of images that are not given, or the device is not there.
+            features of images that are not given, the device is not there, or, without `refused`, a metric cannot be
+            computed of these samples.
     """
     check_device(device)
     if dataset.kind == "images":
         extractors = list(features.extractors) if features else []
         names = applicable(dataset, metrics, extractors, reconstructions is not None, last)
         check_features(dataset, features, metrics)
-        return images.measure_images(dataset, samples, seed, names, features, reconstructions, curves, last, device)
+        options = (features, reconstructions, curves, last, device, refused)
+        return images.measure_images(dataset, samples, seed, names, *options)
     names = applicable(dataset, metrics, last=last)
     samples = check_rows(samples, "samples", MIN_POINTS)
     if samples.shape[1:] != dataset.shape:
@@ -159,7 +164,8 @@ def measure(
             f"samples have {samples.shape[1]} columns, expected {dataset.shape[0]} as in data set {dataset.name}"
         )
     view = PointView(dataset, samples, seed, device)
-    scores = [Score(name, METRICS[name].of_points(view), _protocol_of(name, dataset, len(samples))) for name in names]
+    protocols = {name: _protocol_of(name, dataset, len(samples)) for name in names}
+    scores = [scored(name, protocols[name], partial(METRICS[name].of_points, view), refused) for name in names]
     if curves is not None and "curve" in vars(view):
         curves["coordinates"] = view.curve
     return scores

@@ -2,7 +2,7 @@
 
 A cell that is not ok yields a row for every metric it should have had, with its status and NaN, so that it is counted
 and never vanishes. A cell of a run that is ok but holds values that are not finite, or too few points, is marked
-failed, and the log says why.
+failed, and so is the row of a metric that cannot be computed of a cell; the log says why.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from otbench.data.base import DataSet
 from otbench.data.samples import STATUSES, THINNED, Cell, SampleFile, read_info, read_samples
 from otbench.errors import OtbenchError
 from otbench.fingerprints import measure_version
-from otbench.metrics.base import PAIR_IMAGES, Score, pair_size
+from otbench.metrics.base import PAIR_IMAGES, Refusals, Score, pair_size
 from otbench.metrics.cost import COSTS
 from otbench.metrics.measure import check_device, check_features, expected, measure
 from otbench.metrics.registry import METRICS
@@ -58,7 +58,7 @@ def measure_file(
 ) -> pandas.DataFrame:
     """Measure every cell of a samples file: all metrics at the file's last snapshot, the cheap ones before.
 
-    A bad cell in a run's own file becomes rows of status failed.
+    A bad cell in a run's own file becomes rows of status failed, a metric that cannot be computed of it one such row.
 
     Args:
         dataset: Data set that the samples are measured against.
@@ -140,15 +140,18 @@ class _Table:
         if cell.status == "ok":
             curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
             reconstructions = self.file.reconstructions.get(cell.seed) if last else None
-            options = (self.seed, self.metrics, self.features, reconstructions, curves, last, self.device)
+            where = f"{self.file.path}, seed {cell.seed}, snapshot {cell.snapshot:g}"
+            refused: Refusals | None = None if self.file.info is None else {}
+            options = (self.seed, self.metrics, self.features, reconstructions, curves, last, self.device, refused)
             try:
                 scores = measure(self.dataset, cell.samples, *options)
             except OtbenchError as error:
-                message = f"{self.file.path}, seed {cell.seed}, snapshot {cell.snapshot:g}: {error}"
                 if self.file.info is None:
-                    raise type(error)(message) from error
-                log.warning(message)
+                    raise type(error)(f"{where}: {error}") from error
+                log.warning(f"{where}: {error}")
             else:
+                for (name, text), why in (refused or {}).items():
+                    log.warning(f"{where}: {name} ({text}): {why}")
                 for extractor, curve in curves.items() if last else ():
                     for name, values in zip(("precision", "recall"), curve, strict=True):
                         self.curves[f"{extractor}/{cell.seed}/{name}"] = values

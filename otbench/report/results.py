@@ -21,7 +21,8 @@ from otbench.studies.search import COLUMNS as SEARCHED
 from otbench.studies.search import read_search
 from otbench.studies.spread import BIAS, SPREAD, read_spread
 from otbench.theory.findings import Findings, read_findings
-from otbench.utils.files import read_json, read_npz, read_parquet
+from otbench.utils.arrays import read_npz
+from otbench.utils.files import read_json, read_parquet
 
 FIRST_STUDY = "mode-collapse"
 """The study of a run that names none: runs from before there were several."""

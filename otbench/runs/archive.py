@@ -1,22 +1,15 @@
-"""Files of a run that travel between machines, as parts of a compressed tar file: pack and unpack.
-
-The parts, one after another, are a tar file (`cat part-*.tar.xz | tar xJ`); manifest.json says what they are.
-"""
+"""Files of a run that travel to another machine, as parts of a compressed tar file: pack."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import lzma
 import os
-import re
 import tarfile
 import tempfile
-from base64 import urlsafe_b64encode
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,26 +19,24 @@ from otbench.data.samples import THINNED
 from otbench.errors import OtbenchError
 from otbench.fingerprints import measure_version
 from otbench.provenance import code_version
-from otbench.utils.bounds import FILE_NAME_MOST, PATH_MOST
-from otbench.utils.files import DAMAGED, atomic_write, read_object, remove_stale, temporary_prefix, write_json
+from otbench.runs.parcel import (
+    FIT,
+    FOLDERS,
+    FORMAT,
+    MANIFEST,
+    PARTS,
+    RECORDS,
+    WEIGHTS,
+    check_folder,
+    record_path,
+    thinned_under,
+)
+from otbench.utils.files import atomic_write, read_object, write_json
 from otbench.utils.progress import Bar
 
-MANIFEST = "manifest.json"
-FORMAT = "otbench-slice-2"
-TEXTS = ("run", "code_version", "measure_version")
-#: a part's place and the beginning of its checksum: a parcel is written beside the one before and never over it
-PART = r"part-\d\d+-[0-9a-f]{12}\.tar\.xz"
-PARTS = "part-*.tar.xz"
 #: temporary files of a slice that was killed while it wrote a part
 HALF = ".part-*.xz"
 MIB = 2**20
-#: subfolders of a run's folder that travel, and Snakemake's records of them
-FOLDERS = ("metrics", "samples", "spread", "search", "studies", "theory", "ratings", "features", "fit")
-RECORDS = ".snakemake"
-FIT = ("fit.json", "losses.csv")
-WEIGHTS = "weights.safetensors"
-#: filter of extraction, from Python 3.11.4 on; members that are no file in the run's folder are refused before
-SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 #: bytes of small files that are compressed together
 TOGETHER = 4 * MIB
 #: weights hardly compress: a file larger than the room divided by this share is not tried
@@ -139,7 +130,7 @@ def _chosen(run: Run) -> tuple[list[str], list[str]]:
     needed, spare = ["config.json"] * (run.folder / "config.json").exists(), []
     for path in sorted(path for name in FOLDERS for path in (run.folder / name).rglob("*")):
         name = path.relative_to(run.folder).as_posix()
-        if path.is_symlink() or not path.is_file() or (_record(str(path), "incomplete")).exists():
+        if path.is_symlink() or not path.is_file() or (record_path(str(path), "incomplete")).exists():
             continue
         if _resumes(name):
             done = path.parent.parent / FIT[0]  # a checkpoint older than its fit is of no use any more
@@ -184,17 +175,7 @@ def partial(run: Run) -> list[Path]:
     Returns:
         Paths, sorted.
     """
-    return [path for path in sorted((run.folder / "samples").glob("*/*.npz")) if _thinned_under(path) is not None]
-
-
-def _thinned_under(samples: Path) -> str | None:
-    """Version of the measuring under which a samples file was thinned; None where it holds all samples."""
-    try:
-        with np.load(samples, allow_pickle=False) as file:
-            version = json.loads(str(file["info"])).get(THINNED)
-    except (*DAMAGED, TypeError, RecursionError):  # what is no samples file is refused by those that read the samples
-        return None
-    return None if version is None else str(version)
+    return [path for path in sorted((run.folder / "samples").glob("*/*.npz")) if thinned_under(path) is not None]
 
 
 def _made_again(name: str) -> bool:
@@ -231,7 +212,7 @@ def _compressed(run: Run, names: list[str], thin: bool) -> bytes:
         # those of weights stay when these are deleted: without them Snakemake compares no parameters
         records = [name, f"{name.removesuffix(FIT[0])}{WEIGHTS}"] if path.name == FIT[0] else [name]
         for record in records:
-            file = _record(str(run.folder / record), "metadata")
+            file = record_path(str(run.folder / record), "metadata")
             if file.exists():
                 _add(buffer, f"{run.run}/{RECORDS}/{record}", file.read_bytes(), file.stat().st_mtime)
     return lzma.compress(buffer.getvalue(), preset=1)
@@ -263,147 +244,3 @@ def _thinned(path: Path) -> bytes:
         thin = Path(folder) / path.name
         write_samples(thin, file.samples[chosen], file.seed[chosen], file.snapshot[chosen], info, again)
         return thin.read_bytes()
-
-
-def _record(path: str, kind: str) -> Path:
-    """Path of Snakemake's record of a file: the file's path in base64, cut where a file's name must end."""
-    name, most = urlsafe_b64encode(path.encode()).decode(), os.pathconf(".", "PC_NAME_MAX") - 1
-    cut = [name[start : start + most] for start in range(0, len(name), most)]
-    return Path(RECORDS, kind, *(f"@{part}" for part in cut[:-1]), cut[-1])
-
-
-# ---------------------------------------------------------------------- unpacking
-
-
-def check_folder(run: Run, folder: Path) -> dict[str, Any] | None:
-    """Manifest of a folder, checked.
-
-    Args:
-        run: The run that the folder must belong to.
-        folder: Folder of parts.
-
-    Returns:
-        Content of manifest.json; None where nothing was packed yet.
-
-    Raises:
-        OtbenchError: The manifest is damaged, of another run, or missing beside parts.
-    """
-    path = folder / MANIFEST
-    if not path.exists():
-        if any(folder.glob(PARTS)):
-            raise OtbenchError(
-                f"{folder} holds parts, but no {MANIFEST}; expected all that `otbench slice` wrote, or an empty folder"
-            )
-        return None
-    manifest = read_object(path, what="what `otbench slice` writes")
-    try:
-        good = manifest["format"] == FORMAT and all(isinstance(manifest[name], str) for name in TEXTS)
-        good &= all(re.fullmatch(PART, part["name"]) and part["sha256"] for part in manifest["parts"])
-    except (KeyError, TypeError):
-        good = False
-    if not good:
-        raise OtbenchError(f"{path}: expected what `otbench slice` writes, in format {FORMAT}")
-    if manifest["run"] != run.run:
-        raise OtbenchError(f"{folder} holds run {manifest['run']}, expected {run.run}: one folder for each run")
-    return manifest
-
-
-def unpack(run: Run, folder: Path) -> int:
-    """Put what is packed in a folder into the run's folder; files that are there stay as they are.
-
-    Args:
-        run: The run.
-        folder: Folder of parts.
-
-    Returns:
-        Number of files that were not there yet.
-
-    Raises:
-        OtbenchError: A part is missing or damaged, or holds anything that does not belong to this run; nothing is
-            written then.
-    """
-    manifest = check_folder(run, folder)
-    if manifest is None:
-        return 0
-    content = b"".join(_part(folder / part["name"], part["sha256"]) for part in manifest["parts"])
-    try:
-        names = [_checked(member, run, folder) for member in _members(content)]
-        _check_places(names, folder)
-    except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
-        raise OtbenchError(f"{folder}: its parts are no tar file, compressed with xz ({error})") from error
-    run.folder.mkdir(parents=True, exist_ok=True)
-    # without this folder Snakemake takes the records for those of an old release, and looks through them all
-    Path(RECORDS, "incomplete").mkdir(parents=True, exist_ok=True)
-    written = 0
-    remove_stale(run.folder)
-    with tempfile.TemporaryDirectory(dir=run.folder, prefix=temporary_prefix(".slice")) as where:
-        for name, member in zip(names, _members(content, where), strict=True):
-            record = name.startswith(f"{RECORDS}/")
-            record_file = _record(str(run.folder / name.removeprefix(f"{RECORDS}/")), "metadata")
-            target = record_file if record else run.folder / name
-            if target.exists() or (name.startswith("samples/") and _outdated(Path(where) / member.name)):
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if record:  # it may be on another disk than the results
-                with atomic_write(target) as temporary:
-                    temporary.write_bytes((Path(where) / member.name).read_bytes())
-            else:
-                os.replace(Path(where) / member.name, target)
-            written += 1
-    return written
-
-
-def _outdated(samples: Path) -> bool:
-    """Whether a samples file holds a part of the samples and a newer measuring would measure it again."""
-    return _thinned_under(samples) not in (None, measure_version())
-
-
-def _part(path: Path, expected: str) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise OtbenchError(f"{path} is damaged: its content does not have the checksum in {MANIFEST}")
-    return content
-
-
-def _members(content: bytes, where: str | None = None) -> Iterator[tarfile.TarInfo]:
-    """Members of a compressed tar file, one after another; each is extracted into `where`, if that is given."""
-    with lzma.open(io.BytesIO(content)) as file, tarfile.open(fileobj=file, mode="r|") as tar:
-        for member in tar:
-            if where is not None:
-                tar.extract(member, where, **SAFELY)
-            yield member
-
-
-def _checked(member: tarfile.TarInfo, run: Run, folder: Path) -> str:
-    """Path of a member in the run's folder; raises OtbenchError where it is none of what travels."""
-    parts = PurePosixPath(member.name).parts
-    inner = parts[2:] if parts[1:2] == (RECORDS,) else parts[1:]
-    allowed = inner[:1] == ("config.json",) or (len(inner) > 1 and inner[0] in FOLDERS)
-    if not (member.isreg() and parts[:1] == (run.run,) and allowed and ".." not in parts):
-        kind = "a file" if member.isreg() else "a link or the like"
-        raise OtbenchError(
-            f"{folder} holds {kind} '{member.name}'; expected files of run {run.run} alone. Nothing was unpacked"
-        )
-    if len(os.fsencode(member.name)) > PATH_MOST or max(len(os.fsencode(part)) for part in parts) > FILE_NAME_MOST:
-        raise OtbenchError(
-            f"{folder} holds a file with a path of {len(member.name)} characters that begins '{member.name[:60]}';"
-            f" expected at most {PATH_MOST} bytes, {FILE_NAME_MOST} between slashes. Nothing was unpacked"
-        )
-    return "/".join(parts[1:])
-
-
-def _check_places(names: list[str], folder: Path) -> None:
-    """Raise OtbenchError where a path is there twice, or as a file and as a folder."""
-    files = set(names)
-    if len(files) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise OtbenchError(f"{folder} holds '{twice}' twice; expected every file once. Nothing was unpacked")
-    for name in names:
-        for parent in PurePosixPath(name).parents:
-            if str(parent) in files:
-                raise OtbenchError(
-                    f"{folder} holds '{parent}' as a file and as a folder; expected one of them. Nothing was unpacked"
-                )

@@ -17,7 +17,8 @@ from otbench.data.samples import as_bytes, read_samples
 from otbench.errors import OtbenchError
 from otbench.runs.formats import REAL, RECONSTRUCTION, REFERENCE
 from otbench.runs.layout import layout
-from otbench.utils.files import atomic_write, read_npz
+from otbench.utils.arrays import read_npz
+from otbench.utils.files import atomic_write
 
 #: points of each model in a scatter figure
 POINTS = 2500

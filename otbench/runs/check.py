@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from otbench.config.messages import sentence
-from otbench.config.run import KINDS, Run, StudyConfig
+from otbench.config.run import Run
+from otbench.config.study import KINDS, StudyConfig
 from otbench.errors import OtbenchError
 from otbench.runs.layout import Layout
 from otbench.utils.files import read_yaml

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from otbench.config.queue import Cell, Queue
-from otbench.config.run import KINDS
+from otbench.config.study import KINDS
 from otbench.models import find
 from otbench.runs.queue import done
 from otbench.utils.files import read_json, read_parquet

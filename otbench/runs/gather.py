@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from otbench.config.run import KINDS, Run, StudyConfig
+from otbench.config.run import Run
+from otbench.config.study import KINDS, StudyConfig
 from otbench.data import load
 from otbench.data.base import DataSet
 from otbench.metrics.measure import expected

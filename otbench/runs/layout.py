@@ -81,17 +81,6 @@ class Layout:
         """
         return self.folder / "logs" / f"{job}.log"
 
-    def benchmark(self, job: str) -> Path:
-        """Path of what a job cost.
-
-        Args:
-            job: Verb and what it works on, as in `log`.
-
-        Returns:
-            Path, .tsv.
-        """
-        return self.folder / "benchmarks" / f"{job}.tsv"
-
     def data(self, dataset: str) -> Path:
         """Path of a data set.
 

@@ -23,7 +23,8 @@ from otbench.provenance import digest
 from otbench.runs import arrays
 from otbench.runs.gather import KEY, describe, missing
 from otbench.runs.queue import done
-from otbench.utils.files import atomic_write, read_json, read_npz, write_json
+from otbench.utils.arrays import read_npz
+from otbench.utils.files import atomic_write, read_json, write_json
 
 MADE = ("config_hash", "fit_version", "measure_version")
 """Keys of cell.json that the seeds of a row share."""

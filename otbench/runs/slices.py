@@ -17,6 +17,8 @@ from otbench.provenance import code_version
 from otbench.runs import archive, stale
 from otbench.runs.check import checked
 from otbench.runs.layout import layout
+from otbench.runs.parcel import MANIFEST, check_folder
+from otbench.runs.unpack import unpack
 from otbench.utils import locks
 from otbench.utils.files import read_object, read_yaml
 from otbench.utils.interrupt import Stop, stoppable
@@ -139,7 +141,7 @@ def _earlier(run: Run, out: Path, source: Path | None) -> dict[str, Any] | None:
     Raises OtbenchError where `source` is none that can be gone on from, and where `out` holds another parcel, which
     this slice would replace without reading it.
     """
-    there = archive.check_folder(run, out)
+    there = check_folder(run, out)
     if source is not None and source.resolve() == out.resolve():
         return there
     if there:
@@ -147,17 +149,15 @@ def _earlier(run: Run, out: Path, source: Path | None) -> dict[str, Any] | None:
             f"{out} holds what an earlier slice of run {run.run} packed; expected --from {out}, to go on from it, or"
             " another folder for --out"
         )
-    before = archive.check_folder(run, source) if source is not None else None
+    before = check_folder(run, source) if source is not None else None
     if source is not None and before is None:
-        raise OtbenchError(
-            f"--from {source}: there is no {archive.MANIFEST}; expected a folder that a slice packed into"
-        )
+        raise OtbenchError(f"--from {source}: there is no {MANIFEST}; expected a folder that a slice packed into")
     return before
 
 
 def _unpack(run: Run, source: Path, before: dict[str, Any]) -> None:
     """Unpack what an earlier slice packed, and say so."""
-    print(f"unpacked {archive.unpack(run, source)} files of run {run.run} from {source}", flush=True)
+    print(f"unpacked {unpack(run, source)} files of run {run.run} from {source}", flush=True)
     if before["code_version"] != code_version():
         change = f"they are of code {before['code_version']}, this is {code_version()}"
         print(f"{change}: what the change touches is made again", flush=True)

@@ -2,7 +2,8 @@
 
 Every file of a run says what it was made with: `fit.json` and the `info` of samples what the fit was asked for (budget,
 options, snapshots, precision), the digest of its data and of its code; the tables of metrics, of repeated measurements
-and of searches have a record of the same beside them (`utils.records`). This module compares it with the config,
+and of searches have a record of the same beside them (`utils.records`), and studies of the theory have it in their
+`info`. This module compares it with the config,
 whatever times the files have and whatever Snakemake remembers of them. Stale files are not gathered; they are made
 again.
 
@@ -13,23 +14,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from otbench.config.run import Run
-from otbench.errors import OtbenchError
-from otbench.fingerprints import fit_version, measure_version, study_version
+from otbench.fingerprints import fit_version, measure_version, study_version, theory_version
 from otbench.provenance import digest
 from otbench.runs.layout import layout
-from otbench.utils.files import read_json
+from otbench.runs.on_disk import read_dict, read_info_or_none, read_theory_info, small_digest
 from otbench.utils.records import file_digest, read_record
 
 NO_RECORD = "nothing says what it was made with"
 #: keys of a config that say where a run lies, which a copy of its folder changes
 PLACES = ("results", "allow")
-#: bytes of a data set's file that is small enough to be read before every run
-SMALL = 8 * 2**20
 #: keys of what a fit was asked for, as messages name them
 ASKED = ("steps", "options", "snapshots", "precision")
 
@@ -178,6 +175,28 @@ def search_mismatch(run: Run, job: tuple[str, str, str, str], data: str | None =
     return _different(record, expected, "searched") or _features_mismatch(run, dataset, record)
 
 
+def theory_mismatch(run: Run, name: str, info: dict[str, Any], data: str | None = None) -> str:
+    """Difference between what a study of the theory was made with and what the run asks for.
+
+    Args:
+        run: The run.
+        name: Name of the study.
+        info: The `info` of its findings.
+        data: Digest of the study's data set as it is now; None where it has none or that is not known.
+
+    Returns:
+        A phrase as of `fit_mismatch`; empty where nothing differs.
+    """
+    if "asked" not in info:
+        return NO_RECORD
+    part = run.theories[name]
+    expected = {"asked": part.set, "seed": part.seed, "theory_version": theory_version(name)}
+    expected |= {"data": data} if data else {}
+    # a mesh that is gone is missed where it is read
+    expected |= {"mesh": file_digest(Path(part.mesh))} if part.mesh and Path(part.mesh).is_file() else {}
+    return _different(info, expected, "computed")
+
+
 def _different(record: dict[str, Any], expected: dict[str, Any], verb: str) -> str:
     for name, value in expected.items():
         was, now = record.get(name), json.loads(json.dumps(value))
@@ -193,7 +212,7 @@ def _features_mismatch(run: Run, dataset: str, record: dict[str, Any]) -> str:
     was, asked = record.get("features") or {}, run.section(dataset).features
     if sorted(was) != sorted(asked):
         return f"measured with features {', '.join(sorted(was)) or 'none'}, asked {', '.join(sorted(asked))}"
-    now = _dict(layout(run).feature_info(dataset)).get("extractors")
+    now = read_dict(layout(run).feature_info(dataset)).get("extractors")
     for name, extractor in now.items() if isinstance(now, dict) else ():
         if name in was and extractor.get("weights") != was[name]:
             return f"measured with features of {name} {was[name]}, the network is {extractor.get('weights')}"
@@ -226,9 +245,9 @@ def _compared(run: Run, data: dict[str, str | None]) -> Iterator[tuple[Path, str
     for dataset, model in run.pairs:
         data_digest = data.get(dataset)
         for path, _ in _fits(run, dataset, model):
-            yield path, fit_mismatch(run, dataset, model, _dict(path), data_digest) if path.exists() else ""
+            yield path, fit_mismatch(run, dataset, model, read_dict(path), data_digest) if path.exists() else ""
         path = layout(run).samples(dataset, model)
-        yield path, samples_mismatch(run, dataset, model, _info(path), data_digest) if path.exists() else ""
+        yield path, samples_mismatch(run, dataset, model, read_info_or_none(path), data_digest) if path.exists() else ""
         yield layout(run).metrics(dataset, model), metrics_mismatch(run, dataset, model, data_digest)
     for dataset, model in run.spreads:
         yield layout(run).spread(dataset, model), spread_mismatch(run, dataset, model, data.get(dataset))
@@ -236,7 +255,7 @@ def _compared(run: Run, data: dict[str, str | None]) -> Iterator[tuple[Path, str
         yield layout(run).search(*job), search_mismatch(run, job, data.get(job[0]))
     for dataset in run.latents:
         path = layout(run).latent(dataset)
-        info = _info(path) if path.exists() else None
+        info = read_info_or_none(path) if path.exists() else None
         yield path, fit_mismatch(run, dataset, "ae-ot", info, data.get(dataset))
 
 
@@ -263,16 +282,17 @@ def to_make(run: Run) -> dict[Path, str]:
     """
     if not run.folder.is_dir():
         return {}
-    reasons = stale_files(run, {dataset: _small_digest(run, dataset) for dataset in run.datasets})
-    parts = (_lacking_seeds(run), _data(run), _features(run), _gathered(run))
+    data = {dataset: small_digest(run, dataset) for dataset in run.datasets}
+    reasons = stale_files(run, data)
+    parts = (_lacking_seeds(run), _data(run), _features(run), _gathered(run), _theories(run, data))
     return {**reasons, **{path: reason for part in parts for path, reason in part if path not in reasons}}
 
 
 def _lacking_seeds(run: Run) -> Iterator[tuple[Path, str]]:
     for dataset, model in run.pairs:
         samples = layout(run).samples(dataset, model)
-        there = [(path, seeds, _dict(path).get("seeds")) for path, seeds in _fits(run, dataset, model)]
-        cells = (_info(samples) or {}).get("cells", []) if samples.exists() else []
+        there = [(path, seeds, read_dict(path).get("seeds")) for path, seeds in _fits(run, dataset, model)]
+        cells = (read_info_or_none(samples) or {}).get("cells", []) if samples.exists() else []
         there.append((samples, run.seeds_of(dataset), [cell["seed"] for cell in cells]))
         for path, seeds, present in there:
             lacking = [seed for seed in seeds if seed not in (present if isinstance(present, list) else [])]
@@ -293,18 +313,27 @@ def _features(run: Run) -> Iterator[tuple[Path, str]]:
     for dataset in run.datasets:
         path = layout(run).feature_info(dataset)
         if run.kind(dataset) == "images" and path.exists():
-            there, asked = sorted(_dict(path).get("extractors") or {}), sorted(run.section(dataset).features)
+            there, asked = sorted(read_dict(path).get("extractors") or {}), sorted(run.section(dataset).features)
             if there != asked:
                 yield path, f"it has features {', '.join(there)}, asked {', '.join(asked)}"
+
+
+def _theories(run: Run, data: dict[str, str | None]) -> Iterator[tuple[Path, str]]:
+    for name, part in run.theories.items():
+        path = layout(run).theory(name)
+        if path.exists() and (
+            reason := theory_mismatch(run, name, read_theory_info(path), data.get(part.dataset or ""))
+        ):
+            yield path, reason
 
 
 def _gathered(run: Run) -> Iterator[tuple[Path, str]]:
     """Files that are made of all cells: the run's config, the gathered table, and the sign that all cells are ok."""
     at, expected = layout(run), config_digest(run)
     config, table, complete = at.config, at.table, at.complete
-    if config.exists() and _config_digest(_dict(config)) != expected:
+    if config.exists() and _config_digest(read_dict(config)) != expected:
         yield config, "it is another config"
-    if table.exists() and (reason := gathered_mismatch(run, _dict(at.summary))):
+    if table.exists() and (reason := gathered_mismatch(run, read_dict(at.summary))):
         yield table, reason
     if complete.exists() and complete.read_text(encoding="utf-8", errors="replace").strip() != expected:
         yield complete, "it is of another config"
@@ -344,44 +373,3 @@ def seeds_measured(run: Run, dataset: str, model: str) -> set[int]:
         return set()
     cells = record["samples"].get("cells", [])
     return {cell["seed"] for cell in cells} & set(run.seeds_of(dataset))
-
-
-# ---------------------------------------------------------------------- reading
-
-
-def _dict(path: Path) -> dict[str, Any]:
-    """JSON object in a file; empty where the file is missing, damaged or holds another value."""
-    try:
-        value = read_json(path)
-    except OtbenchError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _info(path: Path) -> dict[str, Any] | None:
-    from otbench.data.samples import read_info
-
-    try:
-        return read_info(path)
-    except OtbenchError:
-        return None
-
-
-def _small_digest(run: Run, dataset: str) -> str | None:
-    """Digest of a data set's file; None where it does not exist or is large."""
-    path = layout(run).data(dataset)
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return _digest(path, status.st_mtime_ns) if status.st_size <= SMALL else None
-
-
-@cache
-def _digest(path: Path, changed: int) -> str | None:
-    from otbench.data import load
-
-    try:
-        return load(str(path)).digest()
-    except OtbenchError:
-        return None

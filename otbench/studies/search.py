@@ -163,7 +163,9 @@ def _trial(
         common = {"seed": budget.seed, "snapshot": mark, "status": status, "seconds": round(cell["seconds"], 3)}
         for name, value, text in _scores(data, samples, features, budget.device, metrics):
             # the distance from images of one colour can be infinite, and JSON has no infinity
-            yield common | {"metric": name, "value": value if math.isfinite(value) else None, "protocol": text}
+            stated = "failed" if status == "ok" and math.isnan(value) else status
+            kept = value if math.isfinite(value) else None
+            yield common | {"metric": name, "value": kept, "protocol": text, "status": stated}
 
 
 def _drawn(model: Any, n: int, stream: Any) -> np.ndarray | None:
@@ -189,8 +191,11 @@ def _scores(
         for name, text in expected(data, 0, True, features, metrics):
             yield name, math.nan, text
         return
-    for score in measure(data, samples, 0, metrics, features, None, None, True, device):
+    refused: dict[tuple[str, str], str] = {}
+    for score in measure(data, samples, 0, metrics, features, device=device, refused=refused):
         yield score.metric, score.value, score.protocol
+    for (name, text), why in refused.items():
+        print(f"failed: {name} ({text}): {why}", file=sys.stderr, flush=True)
 
 
 def write_search(table: pandas.DataFrame, path: Path) -> None:

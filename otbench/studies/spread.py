@@ -8,6 +8,7 @@ also give the Frechet distance at several n (Chong and Forsyth 2020, Effectively
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,7 +128,11 @@ def _measured(
     from otbench.metrics.measure import measure
 
     for subset in range(subsets):
-        for score in measure(data, samples, subset, metrics, features, device=device):
+        refused: dict[tuple[str, str], str] = {}
+        scores = measure(data, samples, subset, metrics, features, device=device, refused=refused)
+        for (name, text), why in refused.items():
+            print(f"failed: {name} ({text}): {why}", file=sys.stderr, flush=True)
+        for score in scores:
             yield {"subset": subset, "metric": score.metric, "protocol": score.protocol, "value": score.value}
 
 

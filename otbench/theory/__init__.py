@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -77,13 +78,16 @@ def compute(
         device: Where to compute; studies in `registry.ON_CPU` run on the CPU in any case.
 
     Returns:
-        Findings, whose info holds options, dataset, seed, device, seconds, code_version, versions and machine.
+        Findings, whose info holds asked (the options that were given), theory_version, data and mesh (digests),
+        options, dataset, seed, device, seconds, code_version, versions and machine.
 
     Raises:
         OtbenchError: Where options are invalid, or where a study of images is given none.
     """
+    from otbench.fingerprints import theory_version
     from otbench.provenance import code_version, machine, versions
     from otbench.theory.findings import Findings
+    from otbench.utils.records import file_digest
 
     study, chosen = module(name), configure(name, options or {})
     if study.DATA and (data is None or data.kind != "images"):
@@ -92,7 +96,12 @@ def compute(
     device = "cpu" if name in ON_CPU else device
     began = time.perf_counter()
     findings = study.compute(chosen, data if study.DATA else None, seed, device)
+    mesh = getattr(chosen, "mesh", None)
     info = {
+        "asked": options or {},
+        "theory_version": theory_version(name),
+        "data": data.digest() if study.DATA and data else "",
+        "mesh": file_digest(Path(mesh)) if mesh else "",
         "options": chosen.model_dump(mode="json"),
         "dataset": data.title if study.DATA and data else "",
         "seed": seed,

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from otbench.errors import OtbenchError
-from otbench.utils.files import atomic_write, read_npz
+from otbench.utils.arrays import read_npz
+from otbench.utils.files import atomic_write
 
 Fact = bool | int | float | str
 

@@ -16,9 +16,9 @@ from otbench.errors import OtbenchError, WorkFailed
 from otbench.models.base import Model
 from otbench.training.fit import message_of, work_failed
 from otbench.training.saved import open_fit
+from otbench.utils.arrays import check_memory
 from otbench.utils.bounds import ROWS_MOST
 from otbench.utils.devices import configure_torch, resolve_device
-from otbench.utils.files import check_memory
 from otbench.utils.rng import generator
 
 #: what samples.npz carries of fit.json, so that each score knows where it comes from

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 
-from otbench.utils.files import make_temporary_folder
+from otbench.utils.temporary import make_temporary_folder
 
 SOURCE = r"""
 #include <math.h>

@@ -14,7 +14,8 @@ from otbench.transport.duality import dual, wasserstein
 from otbench.transport.envelope import Envelope
 from otbench.transport.sampling import highest_pairs, sampled
 from otbench.transport.sources import from_arrays
-from otbench.utils.files import atomic_write, read_npz
+from otbench.utils.arrays import read_npz
+from otbench.utils.files import atomic_write
 
 
 @dataclass(frozen=True)

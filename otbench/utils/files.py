@@ -3,111 +3,18 @@
 from __future__ import annotations
 
 import json
-import lzma
 import os
-import re
-import shutil
-import struct
 import tempfile
-import time
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from hashlib import sha256
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.utils.owners import host_name, is_running, start_of
+from otbench.utils.temporary import remove_stale, temporary_prefix
 
 if TYPE_CHECKING:
-    import numpy
     import pandas
-
-# All that NumPy and zipfile raise on a file that is no archive or was changed: RuntimeError for a member that is
-# marked as encrypted or packed in an unknown way, MemoryError for a header that claims more than there is.
-DAMAGED = (
-    OSError,
-    ValueError,
-    KeyError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-)
-
-
-#: in the name of what is temporary: a sign, the host, the process and its start; random letters and an ending follow
-_TEMPORARY = re.compile(
-    r".*-tmp-(?P<host>[0-9a-f]{6})-(?P<pid>[0-9]{1,10})-(?P<start>[0-9a-f]{6})-[a-z0-9_]+(\..*)?", re.DOTALL
-)
-#: seconds without a change after which a temporary file of another host's process counts as left behind
-STALE = 3600.0
-
-
-def temporary_prefix(name: str) -> str:
-    """Beginning of the names of this process's temporary files and folders, by which `remove_stale` knows them.
-
-    Args:
-        name: What the names begin with; of it 40 characters are used.
-
-    Returns:
-        Prefix with the host, the process and its start.
-    """
-    return f"{name[:40]}-tmp-{_short(host_name())}-{os.getpid()}-{_short(start_of(os.getpid()))}-"
-
-
-def _short(text: str | None) -> str:
-    return sha256(str(text).encode()).hexdigest()[:6]
-
-
-def make_temporary_folder(name: str) -> Path:
-    """New folder among the system's temporary ones; those that ended processes left under this name are removed.
-
-    Args:
-        name: What the folder's name begins with.
-
-    Returns:
-        Path of the folder.
-    """
-    remove_stale(tempfile.gettempdir(), f"{name}-tmp-")
-    return Path(tempfile.mkdtemp(prefix=temporary_prefix(name)))
-
-
-def remove_stale(folder: str | Path, beginning: str = ".") -> None:
-    """Remove from a folder what interrupted processes left there under names of `temporary_prefix`; nothing else.
-
-    What a process of this host was writing goes once the process has ended, what one of another host was writing once
-    nothing has changed it for an hour. Another user's stays, and so does what cannot be removed.
-
-    Args:
-        folder: Folder to look in.
-        beginning: Beginning of the names that are looked at.
-    """
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            match = _TEMPORARY.fullmatch(entry.name) if entry.name.startswith(beginning) else None
-            if match is None:
-                continue
-            with suppress(OSError):
-                status = entry.stat(follow_symlinks=False)
-                if status.st_uid != os.geteuid() or not _is_stale(status.st_mtime, **match.groupdict()):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                else:
-                    os.unlink(entry.path)
-
-
-def _is_stale(changed: float, host: str, pid: str, start: str) -> bool:
-    if host != _short(host_name()):
-        return time.time() - changed > STALE
-    return not is_running(int(pid)) or _short(start_of(int(pid))) != start
 
 
 @contextmanager
@@ -345,83 +252,3 @@ def read_parquet(path: str | Path) -> pandas.DataFrame:
         if isinstance(error, OSError) and error.strerror:
             raise OtbenchError(f"cannot read {path}: {error.strerror}") from error
         raise OtbenchError(f"{path} is not a parquet table ({' '.join(str(error).split())})") from error
-
-
-def read_arrays(path: str | Path, what: str = "an .npz of plain arrays") -> numpy.ndarray | dict[str, numpy.ndarray]:
-    """Array that np.save wrote, or arrays of np.savez; nothing in the file is executed.
-
-    Args:
-        path: Where the arrays lie, .npy or .npz.
-        what: What is expected there, for messages.
-
-    Returns:
-        The array of an .npy; of an .npz the arrays by name.
-
-    Raises:
-        OtbenchError: The file is missing, damaged, too large for the memory, or holds Python objects.
-    """
-    import numpy as np
-
-    try:
-        _check_size(Path(path))
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content
-        with content:
-            # what is in the archive but no array comes as bytes
-            return {key: value for key in content.files if isinstance(value := content[key], np.ndarray)}
-    except FileNotFoundError as error:
-        raise OtbenchError(f"cannot read {path}: there is no such file") from error
-    except DAMAGED as error:
-        reason = "it holds Python objects or is no NumPy file" if "pickle" in str(error) else error
-        raise OtbenchError(f"{path} is damaged, truncated or not {what} ({reason})") from error
-
-
-def read_npz(path: str | Path, what: str = "an .npz of plain arrays") -> dict[str, numpy.ndarray]:
-    """Arrays of an `.npz`.
-
-    Args:
-        path: Where the arrays lie, .npz.
-        what: What is expected there, for messages.
-
-    Returns:
-        Arrays by name.
-
-    Raises:
-        OtbenchError: The file is missing, damaged, a single array (.npy), or holds Python objects.
-    """
-    arrays = read_arrays(path, what)
-    if not isinstance(arrays, dict):
-        raise OtbenchError(f"{path} holds one array (.npy), expected {what}")
-    return arrays
-
-
-def _check_size(path: Path) -> None:
-    """Raise OtbenchError where an `.npz` says that it expands to more than the memory that is left."""
-    if not zipfile.is_zipfile(path):
-        return  # np.load maps a header's claim to bytes that are there, or fails
-    with zipfile.ZipFile(path) as archive:
-        check_memory(sum(member.file_size for member in archive.infolist()), f"{path} expands")
-
-
-def check_memory(size: int, what: str) -> None:
-    """Check that this process can have some memory.
-
-    Args:
-        size: Size in bytes.
-        what: Subject and verb that begin an error's message, such as `PATH expands`.
-
-    Raises:
-        OtbenchError: The size is more than the memory that is left.
-    """
-    import psutil
-
-    left = psutil.virtual_memory().available
-    with suppress(ImportError, OSError, ValueError):
-        import resource
-
-        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if limit != resource.RLIM_INFINITY:
-            left = min(left, limit - psutil.Process().memory_info().vms)
-    if size > left:
-        raise OtbenchError(f"{what} to {size / 2**20:,.0f} MiB, and {max(left, 0) / 2**20:,.0f} MiB of memory are left")

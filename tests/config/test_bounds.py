@@ -12,7 +12,8 @@ import yaml
 from pydantic import BaseModel
 
 from otbench.config.parts import Rating, Search, Spread, Theory
-from otbench.config.run import Run, StudyConfig
+from otbench.config.run import Run
+from otbench.config.study import StudyConfig
 from otbench.errors import OtbenchError
 from otbench.runs.check import check_reference, checked, read
 from otbench.utils.bounds import NAME_MOST, SEED_MOST, WHOLE_MOST, check_snapshots, snapshot_text

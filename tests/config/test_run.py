@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from otbench.config.run import KINDS, Run, StudyConfig
+from otbench.config.run import Run
+from otbench.config.study import KINDS, StudyConfig
 from otbench.errors import OtbenchError
 from otbench.fingerprints import fit_version
 from otbench.models import find, models

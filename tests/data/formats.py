@@ -9,6 +9,7 @@ import re
 import struct
 import tarfile
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,6 +48,17 @@ def picture(path: Path, pixels: np.ndarray) -> None:
     """Write (h, w) or (h, w, 3) uint8 pixels in the format that the name says."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
+
+
+def deep_png(pixels: np.ndarray) -> bytes:
+    """A PNG of (h, w, channels) uint16 pixels, of one to four channels; Pillow writes but the first kind."""
+    height, width, channels = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    parts = {b"IHDR": struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0), b"IDAT": zlib.compress(rows)}
+    parts[b"IEND"] = b""
+    chunks = (struct.pack(">I", len(v)) + k + v + struct.pack(">I", zlib.crc32(k + v)) for k, v in parts.items())
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def family(seed: int = 0, counts: tuple[int, int] = (12, 5), side: int = 3) -> dict[str, np.ndarray]:

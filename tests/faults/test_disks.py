@@ -14,7 +14,7 @@ from otbench.data import load
 from otbench.utils.records import read_record
 from tests.conftest import ROOT
 from tests.disks import disk, read_only
-from tests.test_workflow import set_up, snakemake, timeless
+from tests.workflow import set_up, snakemake, timeless
 
 pytestmark = pytest.mark.faults
 

@@ -18,7 +18,7 @@ from otbench.data import load
 from otbench.metrics.table import measure_file
 from otbench.training.draw import draw
 from otbench.training.fit import fit
-from tests.test_workflow import set_up, small, snakemake
+from tests.workflow import set_up, small, snakemake
 
 MODELS = ("real", "noise", "memoriser", "gan")
 WIDTHS = ({"width": 4, "maxout": 2}, {"width": 8, "maxout": 2})

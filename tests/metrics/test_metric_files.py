@@ -1,7 +1,9 @@
 """Samples files and the tidy table: round trips, bad cells, bad files."""
 
+import dataclasses
 import json
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ import pytest
 
 from otbench.data.samples import read_samples, write_samples
 from otbench.errors import OtbenchError
-from otbench.metrics import cheap, measure
+from otbench.metrics import METRICS, cheap, measure
 from otbench.metrics.table import COLUMNS, check_table, measure_file, read_table, write_table
 
 
@@ -65,6 +67,11 @@ BAD = {
     "samples are <U1, expected real numbers": lambda path: save(path, samples=np.full((40, 2), "a")),
     "seed has shape": lambda path: save(path, samples=SAMPLES, seed=np.zeros(3, int)),
     "seed is float64, expected whole numbers": lambda path: save(path, samples=SAMPLES, seed=1.5),
+    # a seed below the least was named by the largest; beyond int64 too
+    f"seed holds -{2**53}, expected whole numbers from -{2**53 - 1} to {2**53 - 1}": lambda path: save(
+        path, samples=SAMPLES, seed=np.array([-(2**53), *range(39)])
+    ),
+    f"seed holds {2**64 - 1}, expected": lambda path: save(path, samples=SAMPLES, seed=np.uint64(2**64 - 1)),
     "snapshot is not a number above 0": lambda path: save(path, samples=SAMPLES, snapshot=np.linspace(0, 1, 40)),
     "1 of 40 samples hold NaN": lambda path: save(path, samples=np.where(np.arange(80).reshape(40, 2), 0.0, np.nan)),
     "40 of 40 samples hold NaN or infinite": lambda path: save(path, samples=np.full((40, 2), 1e300)),
@@ -170,6 +177,7 @@ def test_reconstructions_round_trip_by_seed(tmp_path):
         ({"reconstructions": IMAGES / 255, "reconstruction_seed": np.zeros(40, int)}, "reconstructions are float64"),
         ({"reconstructions": IMAGES, "reconstruction_seed": np.zeros(3, int)}, r"seed is int64 \(3,\), expected whole"),
         ({"reconstructions": IMAGES, "reconstruction_seed": np.zeros(40)}, r"seed is float64 \(40,\), expected whole"),
+        ({"reconstructions": IMAGES, "reconstruction_seed": np.full(40, -(2**60))}, f"seed holds -{2**60}, expected"),
     ],
 )
 def test_bad_reconstructions_are_refused_by_name(tmp_path, arrays, sentence):
@@ -314,3 +322,34 @@ def test_a_set_without_modes_has_no_rows_before_the_last_snapshot(tmp_path, mode
     write_samples(path, np.tile(modeless.train[:50], (2, 1)), 0, np.repeat([0.5, 1.0], 50))
     table = measure_file(modeless, path, "r")
     assert set(table.snapshot) == {1.0} and len(table) == 7
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OtbenchError("prd: too few"), r"prd_f8 \(.*\): prd: too few"),
+        (np.linalg.LinAlgError("singular"), r"prd_f8 \(.*\): LinAlgError: singular"),
+        (ZeroDivisionError(), r"prd_f8 \(.*\): ZeroDivisionError: no message"),
+    ],
+)
+def test_a_metric_that_refuses_fails_its_row_alone(error, said, tmp_path, grid, points, monkeypatch, caplog):
+    """Fault 18: it discarded its cell."""
+
+    def refuse(view):
+        raise error
+
+    cells = [{"seed": seed, "snapshot": 1.0, "status": "ok", "seconds": 1.0} for seed in (0, 1)]
+    write_samples(tmp_path / "gan.npz", np.tile(points, (2, 1)), np.repeat([0, 1], 200), 1.0, run_info(cells))
+    before = measure_file(grid, tmp_path / "gan.npz", "r")
+    monkeypatch.setitem(METRICS, "prd_f8", dataclasses.replace(METRICS["prd_f8"], of_points=refuse))
+    table = measure_file(grid, tmp_path / "gan.npz", "r")
+    failed = table["metric"] == "prd_f8"
+    assert failed.sum() == 2 and set(table[failed]["status"]) == {"failed"} and table[failed]["value"].isna().all()
+    pd.testing.assert_frame_equal(table[~failed], before[~failed])
+    assert (table["protocol"] == before["protocol"]).all()
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2 and re.search(f"gan.npz, seed 1, snapshot 1: {said}$", messages[1])
+    # a user's own samples: what was asked for cannot be had
+    np.save(tmp_path / "mine.npy", points)
+    with pytest.raises(type(error)):
+        measure_file(grid, tmp_path / "mine.npy", "r")

@@ -13,7 +13,7 @@ from scipy.special import exp1
 from scipy.stats import multivariate_normal, truncnorm
 
 from otbench.models import find
-from otbench.models.images.wae import EDGE, SCALES, covariance, factor, mmd, moments, truncated
+from otbench.models.images.shared.wae import EDGE, SCALES, covariance, factor, mmd, moments, truncated
 from otbench.training.trainer import Options, Trainer
 from tests.models.conftest import four_pictures
 from tests.models.small_images import batches, build, close, loud, slopes, taken

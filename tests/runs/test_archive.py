@@ -17,10 +17,11 @@ from otbench.config.run import Run
 from otbench.data.samples import read_samples, write_samples
 from otbench.errors import OtbenchError
 from otbench.runs import archive
-from otbench.runs import archive as parcel
-from otbench.utils import files
+from otbench.runs.parcel import record_path
+from otbench.runs.unpack import unpack
+from otbench.utils import temporary
 from otbench.utils.files import write_json
-from tests.test_workflow import small
+from tests.workflow import small
 
 #: so few steps that a seed is trained within the minute between checkpoints on a slow machine too
 STUDY = {"datasets": ["grid-pyomt"], "models": ["gan", "real"], "steps": 500, "samples": 200, "snapshots": [0.5, 1.0]}
@@ -63,7 +64,7 @@ def made(tmp_path, monkeypatch) -> Run:
     table = run.folder / "metrics" / "grid-pyomt" / "real.csv"
     table.parent.mkdir(parents=True)
     table.write_text("seed\n0\n1\n")
-    record = archive._record(str(run.folder / "fit/grid-pyomt/real/weights.safetensors"), "metadata")
+    record = record_path(str(run.folder / "fit/grid-pyomt/real/weights.safetensors"), "metadata")
     record.parent.mkdir(parents=True)
     record.write_text("{}")
     return run
@@ -95,7 +96,7 @@ def test_what_is_needed_travels_and_nothing_else(made, tmp_path):
 def test_a_run_unpacked_is_the_run_packed(made, tmp_path):
     archive.pack(made, tmp_path / "out", **ROOM)
     there = run_in(tmp_path / "there")
-    assert archive.unpack(there, tmp_path / "out") == 8
+    assert unpack(there, tmp_path / "out") == 8
     for name in inside(tmp_path / "out"):
         name = name.removeprefix("small/")
         if not name.startswith(".snakemake"):
@@ -104,20 +105,20 @@ def test_a_run_unpacked_is_the_run_packed(made, tmp_path):
             assert abs(one.stat().st_mtime - other.stat().st_mtime) < 1e-5, (
                 "the order of changes decides what is redone"
             )
-    known = archive._record(str(there.folder / "fit/grid-pyomt/real/weights.safetensors"), "metadata")
+    known = record_path(str(there.folder / "fit/grid-pyomt/real/weights.safetensors"), "metadata")
     assert known.read_text() == "{}"
     assert not list(there.folder.glob(".slice-*"))
 
 
 def test_what_a_killed_unpacking_left_in_the_run_goes(made, tmp_path, monkeypatch):
-    parcel.pack(made, tmp_path / "out", **ROOM)
+    archive.pack(made, tmp_path / "out", **ROOM)
     there = run_in(tmp_path / "there")
     with monkeypatch.context() as patch:
-        patch.setattr(files, "start_of", lambda pid: "an earlier process of this number")
-        left = there.folder / f"{files.temporary_prefix('.slice')}abc" / "small"
+        patch.setattr(temporary, "start_of", lambda pid: "an earlier process of this number")
+        left = there.folder / f"{temporary.temporary_prefix('.slice')}abc" / "small"
     left.mkdir(parents=True)
     (left / "config.json").write_text("{}")
-    assert parcel.unpack(there, tmp_path / "out") == 8
+    assert unpack(there, tmp_path / "out") == 8
     assert not [path for path in there.folder.iterdir() if path.name.startswith(".")]
 
 
@@ -126,7 +127,7 @@ def test_files_that_are_there_stay(made, tmp_path):
     table = made.folder / "metrics" / "grid-pyomt" / "real.csv"
     table.write_text("seed\n7\n")
     (made.folder / "fit/grid-pyomt/gan/.resume-0/1.pt").unlink()
-    assert archive.unpack(made, tmp_path / "out") == 1
+    assert unpack(made, tmp_path / "out") == 1
     assert table.read_text() == "seed\n7\n"
 
 
@@ -156,7 +157,7 @@ def test_what_is_half_written_or_of_no_use_any_more_stays(made, tmp_path):
     late = made.folder / "fit/grid-pyomt/gan/fit.json"
     late.write_text("{}")
     os.utime(late, (2e9, 2e9))
-    marked = archive._record(str(made.folder / "metrics/grid-pyomt/real.csv"), "incomplete")
+    marked = record_path(str(made.folder / "metrics/grid-pyomt/real.csv"), "incomplete")
     marked.parent.mkdir()
     marked.touch()
     archive.pack(made, tmp_path / "out", **ROOM)
@@ -173,15 +174,15 @@ def test_samples_are_thinned_to_what_figures_show_where_all_of_them_do_not_fit(m
     said = archive.pack(made, tmp_path / "out", part_size=0.05, parts=2)
     assert said["thinned"] and "small/features/digits/classifier.npz" not in inside(tmp_path / "out")
     there = run_in(tmp_path / "there")
-    archive.unpack(there, tmp_path / "out")
+    unpack(there, tmp_path / "out")
     thin = read_samples(there.folder / "samples/grid-pyomt/real.npz")
     np.testing.assert_array_equal(thin.samples, np.concatenate([before.samples[:2500], before.samples[3000:5500]]))
     np.testing.assert_array_equal(thin.seed, np.repeat([0, 1], 2500))
     assert thin.info == before.info | {"thinned": archive.measure_version()}, "it says what it is"
     assert len(read_samples(path).samples) == 6000 and archive.partial(made) == [], "those here stay whole"
-    monkeypatch.setattr(archive, "measure_version", lambda: "another")
+    monkeypatch.setattr("otbench.runs.unpack.measure_version", lambda: "another")
     later = run_in(tmp_path / "later")
-    archive.unpack(later, tmp_path / "out")
+    unpack(later, tmp_path / "out")
     assert (later.folder / "config.json").exists()
     assert not (later.folder / "samples").exists(), "a new way of measuring must not measure a part of the samples"
 
@@ -189,16 +190,16 @@ def test_samples_are_thinned_to_what_figures_show_where_all_of_them_do_not_fit(m
 def test_that_samples_are_thinned_is_not_lost_when_they_are_packed_again(made, tmp_path, monkeypatch):
     archive.pack(made, tmp_path / "first", part_size=0.05, parts=2)
     second = run_in(tmp_path / "second")
-    archive.unpack(second, tmp_path / "first")
+    unpack(second, tmp_path / "first")
     said = archive.pack(second, tmp_path / "next", **ROOM)
     samples = Path("samples/grid-pyomt/real.npz")
     assert said["thinned"] and archive.partial(second) == [second.folder / samples]
     third = run_in(tmp_path / "third")
-    archive.unpack(third, tmp_path / "next")
+    unpack(third, tmp_path / "next")
     assert (third.folder / samples).read_bytes() == (second.folder / samples).read_bytes()
-    monkeypatch.setattr(archive, "measure_version", lambda: "another")
+    monkeypatch.setattr("otbench.runs.unpack.measure_version", lambda: "another")
     later = run_in(tmp_path / "later")
-    archive.unpack(later, tmp_path / "next")
+    unpack(later, tmp_path / "next")
     assert not (later.folder / samples).exists() and (later.folder / "metrics/grid-pyomt/real.csv").exists()
 
 
@@ -247,7 +248,7 @@ def test_what_fails_while_a_parcel_is_written_leaves_the_one_before_whole(fails_
     monkeypatch.chdir(tmp_path)
     assert content_of(out) == before
     there = run_in(tmp_path / "there")
-    assert archive.unpack(there, out) == 8 and (there.folder / "config.json").read_bytes() == b"{}"
+    assert unpack(there, out) == 8 and (there.folder / "config.json").read_bytes() == b"{}"
 
 
 def test_what_a_killed_slice_left_is_deleted_by_the_next(made, tmp_path):
@@ -256,7 +257,7 @@ def test_what_a_killed_slice_left_is_deleted_by_the_next(made, tmp_path):
     for name in ("part-00-0123456789ab.tar.xz", "part-07.tar.xz", ".part-00-0123456789ab.tar-x1_y2.xz"):
         (out / name).write_bytes(b"x")
     (out / "note.txt").write_text("mine")
-    assert archive.unpack(run_in(tmp_path / "there"), out) == 8, "the manifest says what counts"
+    assert unpack(run_in(tmp_path / "there"), out) == 8, "the manifest says what counts"
     again = archive.pack(made, out, **ROOM)
     assert again == said, "equal content has equal names"
     assert set(content_of(out)) == {"manifest.json", "note.txt", *(part["name"] for part in said["parts"])}
@@ -338,7 +339,7 @@ def test_what_does_not_belong_to_the_run_is_refused(what, made, tmp_path):
     there = run_in(tmp_path / "there")
     expected = EXPECTED.get(what, "expected files of run small alone")
     with pytest.raises(OtbenchError, match=rf"{expected}\. Nothing was unpacked$"):
-        archive.unpack(there, tmp_path / "out")
+        unpack(there, tmp_path / "out")
     assert not (tmp_path / "there").exists()
 
 
@@ -388,11 +389,11 @@ def test_what_is_damaged_or_foreign_is_refused_in_one_sentence(what, made, tmp_p
     damage(tmp_path / "out")
     there = run_in(tmp_path / "there")
     with pytest.raises(OtbenchError, match=sentence) as caught:
-        archive.unpack(there, tmp_path / "out")
+        unpack(there, tmp_path / "out")
     assert not (tmp_path / "there").exists() and "\n" not in str(caught.value)
 
 
 def test_an_empty_folder_is_a_beginning(made, tmp_path):
-    assert archive.unpack(made, tmp_path / "none") == 0
+    assert unpack(made, tmp_path / "none") == 0
     (tmp_path / "empty").mkdir()
-    assert archive.unpack(made, tmp_path / "empty") == 0
+    assert unpack(made, tmp_path / "empty") == 0

@@ -11,7 +11,7 @@ from otbench.data.base import DataSet
 from otbench.data.samples import write_samples
 from otbench.errors import OtbenchError
 from otbench.runs import arrays
-from otbench.utils.files import read_npz
+from otbench.utils.arrays import read_npz
 
 STUDIES = {
     "mode-collapse": {"datasets": ["grid"], "models": ["gan"], "steps": 10},

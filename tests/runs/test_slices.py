@@ -27,11 +27,12 @@ from otbench.errors import OtbenchError
 from otbench.features.store import make_features
 from otbench.metrics.reference import open_features
 from otbench.runs import archive, slices
+from otbench.runs.unpack import unpack
 from otbench.utils import locks
 from tests.cluster.test_slurm import tables
 from tests.runs import test_archive
 from tests.runs.test_archive import ROOM, STUDY, content_of, inside
-from tests.test_workflow import copy, jobs, small, snakemake
+from tests.workflow import copy, jobs, small, snakemake
 
 #: the fixture of a run half done
 made = test_archive.made
@@ -338,7 +339,7 @@ def test_a_run_in_two_slices_on_two_machines_has_the_tables_of_one_in_one_piece(
 
     place(plain, tmp_path / "third", monkeypatch)
     third = slices.configured(Path("own.yaml"), [])
-    archive.unpack(third, packed)
+    unpack(third, packed)
     command = [*words_of_snakemake(), "own.yaml", "--config", "lean=True"]
     assert slices._make_data(third, command, FOREVER, slices.Stop()) == 0
     locks.release(third.folder)

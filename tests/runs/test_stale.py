@@ -15,12 +15,14 @@ from typer.testing import CliRunner
 from otbench.cli.app import app
 from otbench.config.run import Run
 from otbench.errors import WorkFailed
+from otbench.fingerprints import theory_version
 from otbench.report.status import problem, said, status
 from otbench.runs import reproduce, stale
 from otbench.runs.cells import planned
 from otbench.runs.gather import gather
+from otbench.theory.findings import Findings
 from otbench.utils.files import write_json
-from otbench.utils.records import read_record, record_path
+from otbench.utils.records import file_digest, read_record, record_path
 
 STUDY = {"datasets": ["ring-pyomt"], "models": ["real", "noise"], "steps": 4, "samples": 100}
 
@@ -179,3 +181,35 @@ def test_three_hundred_cells_are_compared_within_a_second(results):
     for _ in range(75):  # two models of two seeds
         assert stale.to_make(run) == {}
     assert time.process_time() - began < 1
+
+
+def ball(path: Path, subdivisions: int) -> None:
+    pytest.importorskip("trimesh").creation.icosphere(subdivisions=subdivisions).export(path)
+
+
+def test_a_study_of_the_theory_is_made_again_where_options_seed_code_or_mesh_differ(tmp_path, monkeypatch):
+    """Faults 3 and 17: nothing compared a study with the config, nor a mesh with what it was."""
+    ball(tmp_path / "ball.stl", 1)
+    tiny = {"solids": [], "points": 20, "starts": 2, "steps": 2, "times": [0, 1], "mesh": str(tmp_path / "ball.stl")}
+
+    def run_with(seed: int = 3, **change: object) -> Run:
+        given = {"folding": {"set": tiny | change, "seed": seed}}
+        return Run.model_validate(run_in(tmp_path).model_dump() | {"theory": given})
+
+    path = run_with().folder / "theory" / "folding.npz"
+    path.parent.mkdir(parents=True)
+    info = {"asked": tiny, "seed": 3, "theory_version": theory_version("folding"), "data": ""}
+    info["mesh"] = file_digest(tmp_path / "ball.stl")
+    Findings("folding", info=info).write(path)
+    assert stale.to_make(run_with()) == {}
+    assert stale.to_make(run_with(seed=4)) == {path: "computed with seed 3, asked 4"}
+    assert stale.to_make(run_with(points=30))[path].startswith("computed with asked {")
+    monkeypatch.setattr(stale, "theory_version", lambda name: "1.0+abc")
+    assert "computed with theory version" in stale.to_make(run_with())[path]
+    monkeypatch.undo()
+    ball(tmp_path / "ball.stl", 2)
+    assert stale.to_make(run_with())[path].startswith(f"computed with mesh {info['mesh'][:20]}")
+    (tmp_path / "ball.stl").unlink()
+    assert stale.to_make(run_with()) == {}, "a mesh that is gone is missed where it is read"
+    path.write_bytes(b"broken")
+    assert stale.to_make(run_with()) == {path: "nothing says what it was made with"}

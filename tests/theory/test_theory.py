@@ -16,7 +16,9 @@ from otbench.report.tables.base import to_csv
 from otbench.report.theory import parts
 from otbench.runs.check import checked, read
 from otbench.theory.findings import Findings, read_findings
+from otbench.utils.records import file_digest
 from tests.conftest import ROOT, otbench, smoke
+from tests.theory.test_folding import TINY as TINY_FOLDING
 
 
 def test_findings_come_back_as_they_were(tmp_path):
@@ -89,3 +91,14 @@ def test_a_table_from_a_frame():
     assert [cell.text for cell in table.rows[0].cells] == ["0.512", "yes", "a"]
     assert table.rows[1].cells[0].kind == "absent" and table.rows[1].cells[1].text == "no"
     assert to_csv(table).splitlines()[1] == "W1,,0.51234,yes,a"
+
+
+def test_findings_say_what_was_asked_and_the_mesh_that_was_read(tmp_path):
+    """Fault 17."""
+    pytest.importorskip("rtree")
+    mesh = tmp_path / "ball.stl"
+    pytest.importorskip("trimesh").creation.icosphere(subdivisions=1).export(mesh)
+    asked = TINY_FOLDING | {"solids": [], "mesh": str(mesh)}
+    info = theory.compute("folding", asked, seed=3).info
+    assert info["asked"] == asked and info["seed"] == 3 and info["data"] == ""
+    assert info["theory_version"] == theory_version("folding") and info["mesh"] == file_digest(mesh)

@@ -1,4 +1,4 @@
-"""Few points and the line: fault 21, where the stochastic steps left cells empty or missed the tolerance."""
+"""Few points, the line, uneven clusters: fault 21, where stochastic steps left cells empty or missed the tolerance."""
 
 import numpy as np
 import pytest
@@ -99,3 +99,13 @@ def test_more_cells_than_can_be_worked_on_are_left_alone():
     with pytest.raises(ValueError, match="more cells than can be worked on"):
         info = {"device": "cpu", "seconds": 0.0}
         refined(np.zeros((60_000, 64)), np.full(60_000, 1), named("cube", 64), np.zeros(60_000), info, 0.05, 0)
+
+
+@pytest.mark.parametrize("n", [50, pytest.param(500, marks=pytest.mark.slow)])
+def test_two_clusters_of_which_one_is_24_times_as_large(n):
+    """Fault 21: 500 points in 16 dimensions ended at an error of 0.077."""
+    y = np.random.default_rng(0).standard_normal((n, 16))
+    y[: n // 25, 0] += 6
+    numbers = solve(y).certificate()
+    assert numbers["map_tolerance_met"] == 1 and numbers["map_mean_cell_error"] < 0.05
+    assert numbers["map_empty_cells"] == 0

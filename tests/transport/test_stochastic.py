@@ -269,7 +269,7 @@ def test_threads_do_not_change_the_answer():
 
 def test_progress_bar_is_shown(capsys):
     solve(np.random.default_rng(2).standard_normal((50, 4)), tolerance=0.2, progress=True)
-    assert "cell error" in capsys.readouterr().out
+    assert "cell error" in capsys.readouterr().err
 
 
 def test_triton_kernel_in_the_interpreter():

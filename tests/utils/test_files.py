@@ -19,17 +19,10 @@ import torch
 from safetensors.torch import save
 
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.utils import files
-from otbench.utils.files import (
-    atomic_write,
-    make_temporary_folder,
-    read_json,
-    read_npz,
-    remove_stale,
-    temporary_prefix,
-    write_json,
-    write_text,
-)
+from otbench.utils import temporary
+from otbench.utils.arrays import read_npz
+from otbench.utils.files import atomic_write, read_json, write_json, write_text
+from otbench.utils.temporary import make_temporary_folder, remove_stale, temporary_prefix
 from tests.conftest import ROOT
 from tests.disks import disk, read_only
 
@@ -104,7 +97,7 @@ with atomic_write(sys.argv[1]) as path:
 """
 FOLDER = """
 import sys, tempfile, time
-from otbench.utils.files import make_temporary_folder
+from otbench.utils.temporary import make_temporary_folder
 tempfile.tempdir = sys.argv[1]
 (make_temporary_folder("otbench") / "inside").write_text("x")
 print("made", flush=True)
@@ -147,17 +140,17 @@ def test_what_a_killed_write_left_goes_with_the_next_write_in_its_folder(tmp_pat
 
 def test_what_another_host_writes_goes_an_hour_after_its_last_change(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(files, "host_name", lambda: "elsewhere")
+        patch.setattr(temporary, "host_name", lambda: "elsewhere")
         left = tmp_path / f"{temporary_prefix('.part-00')}abc.tar.xz"
         folder = tmp_path / f"{temporary_prefix('.slice')}abc"
     left.write_text("half")
     (folder / "inside").mkdir(parents=True)
     for path in (left, folder):
-        age(path, files.STALE - 100)
+        age(path, temporary.STALE - 100)
     remove_stale(tmp_path)
     assert names(tmp_path) == {left.name, folder.name}
     for path in (left, folder):
-        age(path, files.STALE + 100)
+        age(path, temporary.STALE + 100)
     remove_stale(tmp_path)
     assert not names(tmp_path)
 
@@ -165,7 +158,7 @@ def test_what_another_host_writes_goes_an_hour_after_its_last_change(tmp_path, m
 def test_nothing_but_what_was_left_is_removed(tmp_path, monkeypatch):
     mine = temporary_prefix(".file")
     with monkeypatch.context() as patch:
-        patch.setattr(files, "start_of", lambda pid: "an earlier process of this number")
+        patch.setattr(temporary, "start_of", lambda pid: "an earlier process of this number")
         stale = temporary_prefix(".file")
     assert stale[:-7] == mine[:-7] and stale != mine
     (tmp_path / "target").mkdir()

@@ -22,13 +22,14 @@ from otbench.data.samples import read_samples
 from otbench.errors import OtbenchError
 from otbench.features.classifier import load_classifier
 from otbench.metrics.table import read_table
-from otbench.runs.archive import _thinned_under
 from otbench.runs.check import read
+from otbench.runs.parcel import thinned_under
 from otbench.theory.findings import read_findings
 from otbench.training.summary import read_summary
 from otbench.transport.map import load as load_map
-from otbench.utils import files
-from otbench.utils.files import read_json, read_npz, read_object, read_parquet, read_yaml
+from otbench.utils import arrays
+from otbench.utils.arrays import read_npz
+from otbench.utils.files import read_json, read_object, read_parquet, read_yaml
 
 DEEP = "[" * 100_000
 WRONG = {"list": "[]", "null": "null", "text": '"x"', "number": "3", "nothing": "", "deep": DEEP, "utf-16": "\ufeff{}"}
@@ -127,7 +128,7 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], Any]]] = {
     "array": ("f.npz", NPZ, lambda path: read_array(path, "target")),
     "map": ("f.npz", NPZ, load_map),
     "findings": ("f.npz", NPZ, read_findings),
-    "thinned": ("f.npz", NPZ, _thinned_under),
+    "thinned": ("f.npz", NPZ, thinned_under),
     "safetensors": ("f.safetensors", weights(), load_classifier),
 } | {
     ending: (f"f.{ending}", picture(ending), lambda path: decoded(path.read_bytes(), str(path)))
@@ -213,5 +214,5 @@ def test_any_arrays(tmp_path, reader, arrays, extra):
 def test_the_memory_left_is_less_than_what_a_petabyte_takes():
     """Fault 6: samples of 1e13."""
     with pytest.raises(OtbenchError, match="it comes to 1,073,741,824 MiB, and .* MiB of memory are left"):
-        files.check_memory(2**50, "it comes")
-    files.check_memory(1, "it comes")
+        arrays.check_memory(2**50, "it comes")
+    arrays.check_memory(1, "it comes")

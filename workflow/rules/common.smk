@@ -103,12 +103,26 @@ def contents_of(dataset):
     return folder.contents(source.removeprefix(FOLDER_OF_IMAGES))
 
 
-def weights_state(dataset):
-    """Size and time of change of the file of Inception's weights that the config names; nothing where it names none."""
-    path = RUN.section(dataset).inception_weights
+def state_of(path):
+    """What changes where a file outside the run does: its size and time of change; nothing where there is no path."""
     if not path:
         return ""
     return f"{os.path.getsize(path)} {os.stat(path).st_mtime_ns}" if exists(path) else "missing"
+
+
+def weights_state(dataset):
+    """The state of the file of Inception's weights that the config names; nothing where it names none."""
+    return state_of(RUN.section(dataset).inception_weights)
+
+
+def mesh_state(theory):
+    """The state of the mesh that the config names for a study of the theory; nothing where it names none."""
+    return state_of(RUN.theories[theory].mesh)
+
+
+def reference_state():
+    """The state of the table of the reference results, which the report compares with."""
+    return state_of(Path(RUN.reference) / "metrics.parquet")
 
 
 def features_of(dataset):

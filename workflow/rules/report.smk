@@ -60,6 +60,7 @@ rule render:
         code=fingerprints.report_version(),
         folder=subpath(input.table, parent=True),
         reference=reference_option(),
+        compared=reference_state(),
     shell:
         "otbench report {params.folder} --published {input.published} {params.reference} > {log} 2>&1"
 

@@ -47,8 +47,6 @@ rule fit:
         losses=AT.losses("{dataset}", "{model}"),
     log:
         AT.log("fit/{dataset}/{model}"),
-    benchmark:
-        AT.benchmark("fit/{dataset}/{model}")
     threads: 1
     resources:
         gpu=lambda wildcards: int(RUN.device == "cuda"),
@@ -73,8 +71,6 @@ use rule fit as fit_part with:
         losses=AT.part("{dataset}", "{model}", "{seeds}") / "losses.csv",
     log:
         AT.log("fit/{dataset}/{model}/{seeds}"),
-    benchmark:
-        AT.benchmark("fit/{dataset}/{model}/{seeds}")
     params:
         out=subpath(output.summary, parent=True),
         code=lambda wildcards: fingerprints.fit_version(wildcards.model, RUN.kind(wildcards.dataset)),

@@ -17,6 +17,7 @@ rule theory:
         code=lambda wildcards: fingerprints.theory_version(wildcards.theory),
         data=lambda wildcards, input: f"--data {input[0]}" if input else "",
         options=lambda wildcards: json.dumps(RUN.theories[wildcards.theory].set, sort_keys=True),
+        mesh=lambda wildcards: mesh_state(wildcards.theory),
         seed=lambda wildcards: RUN.theories[wildcards.theory].seed,
         device=lambda wildcards: device_of(wildcards.theory),
     shell:

@@ -15,7 +15,7 @@ from otbench.data.base import DataSet
 from otbench.data.images.decode import load_images, read_from
 from otbench.data.images.publisher import Checksums
 from otbench.errors import OtbenchError
-from otbench.utils.files import DAMAGED
+from otbench.utils.arrays import DAMAGED
 
 NAMES = {
     "celeba": "CelebA, centre crop of 160 brought to 64x64 as in Lucic et al.; from your own copy.",

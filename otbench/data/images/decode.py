@@ -14,8 +14,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from otbench.errors import OtbenchError
 from otbench.utils.progress import Bar
 
-#: modes of Pillow with one channel, and with more than eight bits a channel
-GREY, DEEP = ("1", "L", "LA"), ("I", "F", "I;16", "I;16B", "I;16L")
+#: modes of Pillow with one channel, and with up to eight bits a channel: what has more would be cut off when it is
+#: brought to RGB; of 16 bits in RGB Pillow itself takes the upper eight
+GREY = ("1", "L", "LA")
+SHALLOW = {*GREY, "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 CHUNK = 500
 
 
@@ -61,7 +63,7 @@ def decoded(content: bytes, where: str) -> Image.Image:
     ) as error:  # each of Pillow's formats has errors of its own for a damaged file, TypeError among them
         reason = " ".join(str(error).split()) or type(error).__name__
         raise OtbenchError(f"{where}: the picture cannot be read ({reason})") from error
-    if picture.mode in DEEP:
+    if picture.mode not in SHALLOW:
         raise OtbenchError(f"{where}: expected 8 bits a channel, found a picture of mode {picture.mode}")
     return picture
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from otbench.report.comparison import Comparison
-from otbench.report.figures import image_grids, image_plots, latent_plots, plots, search_figures
+from otbench.report.figures import dot_plots, image_grids, image_plots, latent_plots, price_plots, search_figures
 from otbench.report.figures.base import FigureSpec, protocol_of
 from otbench.report.figures.stacked_figures import stacked_figures
 from otbench.report.labels import NETWORKS
@@ -108,7 +108,7 @@ def _measured(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
                 f"All models, {features}",
                 caption + comparison.said(dataset, keys),
                 "svg",
-                partial(plots.dots, comparison, dataset, keys),
+                partial(dot_plots.dots, comparison, dataset, keys),
             )
         floor = f"fid_reconstruction@{network}"
         names = [place.model for place in comparison.rows(dataset) if place.model not in comparison.study.unranked]
@@ -182,7 +182,7 @@ def _followed(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
             "Quality against cost",
             caption + comparison.said(dataset, keys),
             "svg",
-            partial(plots.cost, comparison, dataset, keys),
+            partial(price_plots.cost, comparison, dataset, keys),
         )
 
 

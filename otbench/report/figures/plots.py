@@ -1,11 +1,9 @@
-"""The plots: each function draws one figure from a comparison and returns it."""
+"""Curves against training steps, and what plots share: each function that draws returns one figure."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import marks
@@ -90,7 +88,7 @@ def _curve_axes(row: list[Axes], comparison: Comparison, dataset: str, metric: s
         row[0].set_ylim(0, 1.06 * (comparison.run.info["datasets"][dataset].get("modes") or row[0].get_ylim()[1]))
         row[0].yaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     elif metric.startswith("reverse_kl"):
-        _log_axis(row[0])
+        log_axis(row[0])
 
 
 def curve_groups(comparison: Comparison, dataset: str) -> list[tuple[str, list[str]]]:
@@ -175,8 +173,12 @@ def _levels_legend(comparison: Comparison, dataset: str, metrics: list[str]) -> 
     return handles
 
 
-def _log_axis(axes: Axes) -> None:
-    """Make y logarithmic with plain numbers."""
+def log_axis(axes: Axes) -> None:
+    """Make y logarithmic with plain numbers.
+
+    Args:
+        axes: Panel to set.
+    """
     axes.set_yscale("log")
     plain(axes.yaxis, *axes.get_ylim())
 
@@ -201,77 +203,6 @@ def plain(axis: Axis, low: float, high: float, wide: float = 30, narrow: float =
     axis.set_minor_formatter(NullFormatter())
 
 
-def dots(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
-    """Published, reference and this run as dots with standard errors, a row a model, a panel a metric.
-
-    Args:
-        comparison: Study of a run.
-        dataset: Name of the data set.
-        metrics: Metrics of the panels.
-
-    Returns:
-        The figure.
-    """
-    import matplotlib.pyplot as plt
-
-    places = [place for place in comparison.rows(dataset) if _any_value(comparison, dataset, place.model, metrics)]
-    figure, panels = plt.subplots(
-        1,
-        len(metrics),
-        figsize=(plotting.WIDTH, 1.15 + 0.22 * len(places)),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    beside = comparison.published_for(dataset)
-    series = (["published"] if beside else []) + list(comparison.runs)
-    offsets = dict(zip(series, np.linspace(-0.24, 0.24, len(series)) if len(series) > 1 else [0.0], strict=True))
-    for axes, metric in zip(panels[0], metrics, strict=True):
-        scale = metric_label(metric).factor
-        for height, place in enumerate(places):
-            record = beside.get((place.model, metric))
-            if record is not None:
-                error = float(record.error) * scale if record.error is not None else 0.0
-                at = (float(record.value) * scale, height + offsets["published"], error)
-                _dot(axes, at, "published", record.certain, metric)
-            for label, run in comparison.runs.items():
-                summary = summarise(run, dataset, place.model, metric)
-                if summary.n and math.isfinite(summary.mean):
-                    at = (summary.mean * scale, height + offsets[label], summary.error * scale)
-                    _dot(axes, at, label, True, metric)
-                elif summary.n:
-                    axes.text(0.98, height, "∞", transform=axes.get_yaxis_transform(), ha="right", va="center")
-        ideal = floor(comparison.run, dataset, metric)
-        if math.isfinite(ideal):
-            axes.axvline(ideal * scale, color=plotting.GREY, linestyle=":", linewidth=1)
-        _metric_axis(axes, comparison, metric)
-    for axes in panels[0]:
-        for height in range(1, len(places)):
-            block = places[height].block != places[height - 1].block
-            axes.axhline(
-                height - 0.5, color="#AAAAAA" if block else "#E9E9E9", linewidth=0.7 if block else 0.5, zorder=0
-            )
-        axes.tick_params(axis="y", length=0)
-    panels[0][0].set_yticks(range(len(places)), [comparison.title(place.model) for place in places])
-    panels[0][0].set_ylim(len(places) - 0.4, -0.6)
-    quoted = any(metric in metrics for _, metric in beside)
-    ideal = comparison.study.kind == "points" or any(
-        math.isfinite(floor(comparison.run, dataset, metric)) for metric in metrics
-    )
-    figure.legend(
-        handles=_dot_legend(comparison, quoted, ideal), loc="outside lower center", ncols=5, handletextpad=0.4
-    )
-    return figure
-
-
-def _any_value(comparison: Comparison, dataset: str, model: str, metrics: list[str]) -> bool:
-    beside = comparison.published_for(dataset)
-    quoted = any((model, metric) in beside for metric in metrics)
-    return quoted or any(
-        summarise(run, dataset, model, metric).n for run in comparison.runs.values() for metric in metrics
-    )
-
-
 def heading(comparison: Comparison, metric: str) -> str:
     """The metric's label, broken in two where it names a reference.
 
@@ -283,155 +214,6 @@ def heading(comparison: Comparison, metric: str) -> str:
         Label of an axis or panel.
     """
     return comparison.study.short.get(metric, "").replace(", ", ",\n") or comparison.short(metric)
-
-
-_DOTS = {"published": (marks.PUBLISHED, "s"), "reference": (marks.REFERENCE, "D"), "this run": (marks.RUN, "o")}
-
-
-def _dot(axes: Axes, at: tuple[float, float, float], label: str, certain: bool, metric: str) -> None:
-    colour, marker = _DOTS[label]
-    value, height, error = at
-    error = error if math.isfinite(error) else 0.0
-    left = min(error, value * 0.9) if metric.startswith(LOGARITHMIC) else error
-    axes.errorbar(
-        value,
-        height,
-        xerr=[[max(left, 0.0)], [error]],
-        fmt=marker,
-        color=colour,
-        markersize=3.8,
-        markerfacecolor=colour if certain else "white",
-        markeredgewidth=0.8,
-        elinewidth=0.9,
-    )
-
-
-def _metric_axis(axes: Axes, comparison: Comparison, metric: str) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.set_title(heading(comparison, metric))
-    axes.grid(axis="y", visible=False)
-    if metric.startswith(LOGARITHMIC):
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(numticks=5))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _dot_legend(comparison: Comparison, published: bool, ideal: bool) -> list[object]:
-    from matplotlib.lines import Line2D
-
-    def handle(label: str, text: str, hollow: bool = False) -> Line2D:
-        colour, marker = _DOTS[label]
-        face = "white" if hollow else colour
-        return Line2D([], [], color=colour, marker=marker, linestyle="", markerfacecolor=face, label=text)
-
-    handles = [handle("published", "published"), handle("published", "published, uncertain", True)] if published else []
-    handles += [handle(label, label) for label in comparison.runs]
-    line = Line2D([], [], color=plotting.GREY, linestyle=":", linewidth=1, label="perfect sampler")
-    return [*handles, line] if ideal else handles
-
-
-def cost(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
-    """Quality against seconds of training, a panel a metric, a labelled point a model.
-
-    Where there are many models, each family has a column of panels, with the others in grey.
-
-    Args:
-        comparison: Study of a run.
-        dataset: Name of the data set.
-        metrics: Metrics of quality.
-
-    Returns:
-        The figure.
-    """
-    import matplotlib.pyplot as plt
-
-    families, every = comparison.families(dataset), comparison.generative(dataset)
-    if len(families) == 1:
-        shape, size = (1, len(metrics)), (plotting.WIDTH, 2.9)
-    else:
-        shape, size = (len(metrics), len(families)), (plotting.WIDTH, 1.2 + 1.75 * len(metrics))
-    shared = {} if len(families) == 1 else {"sharex": True, "sharey": "row"}
-    figure, panels = plt.subplots(*shape, figsize=size, squeeze=False, layout="constrained", **shared)
-    for at, metric in enumerate(metrics):
-        for axes, (_, title, models) in zip(
-            panels[at] if len(families) > 1 else [panels[0][at]], families, strict=True
-        ):
-            for model in every:
-                _priced(axes, comparison, dataset, metric, model, quiet=model not in models)
-            _price_axis(axes, comparison, dataset, metric)
-            if at == 0:
-                axes.set_title(title.replace("; ", ",\n").replace(" (", "\n("), fontsize=7 if title else None)
-            if len(families) > 1:
-                axes.label_outer()
-    groups = [panels[0]] if len(families) == 1 else list(panels.T)
-    for group in groups:
-        legend: dict[str, object] = {}
-        for axes in group:
-            handles = zip(*axes.get_legend_handles_labels()[::-1], strict=True)
-            legend |= dict(sorted(handles, key=lambda item: item[0].islower()))
-        if len(families) == 1:
-            figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=5, handletextpad=0.3)
-        else:
-            group[-1].legend(
-                legend.values(),
-                legend.keys(),
-                loc="upper center",
-                bbox_to_anchor=(0.5, -0.28),
-                fontsize=6,
-                handletextpad=0.3,
-                labelspacing=0.3,
-            )
-    return figure
-
-
-def _price_axis(axes: Axes, comparison: Comparison, dataset: str, metric: str) -> None:
-    scale, ideal = metric_label(metric).factor, floor(comparison.run, dataset, metric)
-    real = summarise(comparison.run, dataset, "real", metric).mean
-    if math.isfinite(real):
-        axes.axhline(real * scale, color=marks.REAL, linestyle="-", linewidth=1, label="held-out real")
-    if math.isfinite(ideal):
-        axes.axhline(ideal * scale, color=plotting.GREY, linestyle=":", linewidth=1, label="perfect sampler")
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    if axes.get_xlim()[1] < 30 * axes.get_xlim()[0]:
-        plain(axes.xaxis, *axes.get_xlim(), narrow=4)
-    axes.set_xlabel("Training, s")
-    axes.set_ylabel(comparison.short(metric))
-    if metric.startswith((*LOGARITHMIC, "w2")):
-        _log_axis(axes)
-
-
-def _priced(axes: Axes, comparison: Comparison, dataset: str, metric: str, model: str, quiet: bool) -> None:
-    """A model's point with its errors; quiet: a small grey one without."""
-    spent = summarise(comparison.run, dataset, model, "seconds")
-    summary, mark, scale = (
-        summarise(comparison.run, dataset, model, metric),
-        marks.mark(model),
-        metric_label(metric).factor,
-    )
-    if not (spent.n and spent.mean > 0 and summary.n and math.isfinite(summary.mean)):
-        return
-    if quiet:
-        axes.plot(
-            spent.mean, summary.mean * scale, "o", color=plotting.LIGHT, markersize=3, markeredgewidth=0, zorder=1
-        )
-        return
-    errors = [value if math.isfinite(value) else 0.0 for value in (spent.error, summary.error * scale)]
-    axes.errorbar(
-        spent.mean,
-        summary.mean * scale,
-        xerr=errors[0],
-        yerr=errors[1],
-        fmt=mark.marker,
-        color=mark.colour,
-        markersize=8 if mark.marker in "*X" else 5.5,
-        markeredgewidth=0.4,
-        markeredgecolor="white",
-        elinewidth=0.8,
-        label=comparison.title(model),
-    )
 
 
 def absent(run: RunResults, dataset: str, model: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from otbench.report.comparison import Comparison
-from otbench.report.figures import plots, point_plots
+from otbench.report.figures import dot_plots, plots, point_plots, price_plots
 from otbench.report.figures.base import FigureSpec, protocol_of
 from otbench.report.labels import points_in
 from otbench.report.summary import summarise
@@ -41,7 +41,7 @@ def figure_specs(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
         caption += f"Dotted: what a perfect sampler is expected to reach. {protocol_of(comparison, dataset, headline)}"
         title = "Published, reference and this run" if comparison.published_for(dataset) else "All models"
         yield FigureSpec(
-            f"{dataset}_compare", title, caption + note, "svg", lambda: plots.dots(comparison, dataset, headline)
+            f"{dataset}_compare", title, caption + note, "svg", lambda: dot_plots.dots(comparison, dataset, headline)
         )
     curved = [metric for metric in ("modes", "reverse_kl") if metric in headline]
     if curved and plots.curve_groups(comparison, dataset):
@@ -75,7 +75,7 @@ def figure_specs(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
             "Quality against cost",
             caption + note,
             "svg",
-            lambda: plots.cost(comparison, dataset, priced),
+            lambda: price_plots.cost(comparison, dataset, priced),
         )
 
 

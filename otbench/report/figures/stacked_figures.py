@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from otbench.report.comparison import Comparison
-from otbench.report.figures import plots
+from otbench.report.figures import dot_plots
 from otbench.report.figures.base import FigureSpec
 from otbench.report.recipes.stacked import MODES, NAME
 
@@ -27,5 +27,5 @@ def stacked_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec
         caption = "Bars are standard errors over seeds (published: as the papers give them; hollow: figure or set-up "
         caption += "uncertain). Models of one set-up are to be compared with one another. "
         title = "Modes of 1,000 and reverse KL"
-        make = partial(plots.dots, comparison, dataset, keys)
+        make = partial(dot_plots.dots, comparison, dataset, keys)
         yield FigureSpec(f"{dataset}_modes", title, caption + comparison.said(dataset, keys), "svg", make)

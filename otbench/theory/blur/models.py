@@ -16,8 +16,8 @@ from otbench.models.images.ae_controls import AEGaussian
 from otbench.models.images.ae_ot import AEOT
 from otbench.models.images.autoencoder import AutoencoderConfig, coders
 from otbench.models.images.shared.base import Coding
+from otbench.models.images.shared.wae import mmd
 from otbench.models.images.vae import gaussian
-from otbench.models.images.wae import mmd
 from otbench.models.inputs import Normal, Real
 from otbench.training.trainer import Options as Training
 from otbench.training.trainer import Trainer, key

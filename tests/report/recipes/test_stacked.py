@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from otbench.config.run import KINDS
+from otbench.config.study import KINDS
 from otbench.models import find
 from otbench.report.recipes import recipe
 from otbench.report.recipes.published import Published, read_published

@@ -1,0 +1,87 @@
+"""The smoke run end to end."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from otbench.config.run import KINDS
+from otbench.config.search_spaces import SEARCHED
+from otbench.metrics import METRICS
+from otbench.ratings.answers import merge
+from otbench.ratings.key import read_key
+from otbench.registry import THEORIES, models_of
+from tests.workflow import LAST, copy, jobs, snakemake
+
+
+@pytest.fixture(scope="module")
+def smoked(root, tmp_path_factory) -> Path:
+    """The smoke run, done."""
+    where = tmp_path_factory.mktemp("smoke")
+    copy(root, where)
+    done = snakemake(where, "--configfile", "config/smoke.yaml")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return where
+
+
+@pytest.mark.slow
+def test_smoke_run_has_every_model_and_metric(smoked):
+    folder = smoked / "results" / "smoke"
+    table = pd.read_parquet(folder / "metrics.parquet")
+    from otbench.models import models
+
+    assert set(table["model"]) == set(models()) and set(table["status"]) <= {"ok"}
+    assert set(table["study"]) == set(KINDS)
+    for kind in set(KINDS.values()):
+        rows = table[table["study"].isin([study for study in KINDS if KINDS[study] == kind])]
+        assert set(rows["model"]) == set(models_of(kind))
+        measured = {name for name, metric in METRICS.items() if kind in metric.kinds} - {"energy"}  # a GPU's
+        assert measured <= set(rows["metric"]), f"not measured: {measured - set(rows['metric'])}"
+    page = (folder / "report.html").read_text()
+    for name in THEORIES:
+        assert (folder / "theory" / f"{name}.npz").exists() and f'id="theory-{name}"' in page
+    for name in ("report.html", "metrics.csv", "run.json", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"):
+        assert (folder / name).stat().st_size > 0
+    searched = pd.read_csv(folder / "search.csv")
+    assert set(searched["model"]) == set(SEARCHED) and set(searched["space"]) == {"wide", "narrow"}
+    assert list((folder / "figures").glob("*.png")) and list((folder / "tables").glob("*.tex"))
+    assert list((folder / "sheets").rglob("*.png"))
+    page = re.sub(r"<a [^>]*>|http://www.w3.org\S*", "", (folder / "report.html").read_text())
+    assert not re.search(r"https?://", page), "it needs no network; pictures in base64 may hold any four letters"
+
+
+@pytest.mark.slow
+def test_answers_of_raters_are_an_input_of_the_report_alone(smoked, tmp_path):
+    folder = smoked / "results" / "smoke"
+    session = folder / "ratings" / "digits"
+    for name in ("rate.html", "sheet.pdf", "form.csv"):
+        assert (session / name).stat().st_size > 0
+    key = json.loads((session / "key.json").read_text())
+    for rater, fooled in (("Ann", "otvae"), ("Bo", "vae")):
+        answers = [
+            {
+                "item": one["item"],
+                "answer": "real" if one["kind"] != "model" or one["model"] == fooled else "generated",
+                "milliseconds": 900,
+            }
+            for one in key["items"]
+        ]
+        said = {"format": "otbench-ratings-1", "session": key["session"], "rater": rater, "answers": answers}
+        said |= {"started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:05:00Z"}
+        path = tmp_path / f"{rater}.json"
+        path.write_text(json.dumps(said))
+        merge([path], read_key(session), session)
+    assert set(jobs(snakemake(smoked, "-n", "--configfile", "config/smoke.yaml"))) - {"total"} == LAST
+    done = snakemake(smoked, "--configfile", "config/smoke.yaml")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    table = pd.read_csv(folder / "metrics.csv").query("metric == 'excellence'")
+    rates = table.groupby("model")["value"].mean()
+    assert rates["otvae"] == rates["vae"] == 0.5 and rates["noise"] == 0, "each rater was fooled by one model"
+    assert table["protocol"].str.contains("raters=2").all() and (table["status"] == "ok").all()
+    assert len(table[table["model"] == "otvae"]) == 2 * 2, "two seeds at two snapshots"
+    page = (folder / "report.html").read_text()
+    assert "Ann" in page and "Krippendorff" in page
