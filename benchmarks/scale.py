@@ -38,11 +38,11 @@ DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll")
 
 def configured(cells: int, per_job: int | None) -> dict:
     """The config of a run of about this many cells."""
-    default = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    models = default["studies"]["mode-collapse"]["models"]
+    models = yaml.safe_load((ROOT / "config" / "all.yaml").read_text())["studies"]["mode-collapse"]["models"]
     seeds = list(range(math.ceil(cells / len(models) / len(DATASETS))))
     points = {"datasets": list(DATASETS), "models": models, "steps": 100, "snapshots": [1.0], "samples": 100}
-    studies = {"mode-collapse": {**points, "spread": None}, "images": None, "stacked": None}
+    bare = {"spread": None, "leave_out": [], "overrides": [], "tuned": None, "together": None}
+    studies = {"mode-collapse": points | bare, "images": None, "stacked": None}
     return {"run": f"cells-{cells}", "seeds": seeds, "seeds_per_job": per_job, "studies": studies, "theory": None}
 
 

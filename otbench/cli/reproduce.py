@@ -22,7 +22,7 @@ def reproduce(
 
     Status 0: bitwise equal; or, where code, versions or machine differ, every value within its interval. Else 1.
 
-    Example: otbench reproduce results/default grid/gan/0
+    Example: otbench reproduce results/default ring/gan/0
 
     \f
     Args:

@@ -12,7 +12,7 @@ from otbench.errors import OtbenchError
 
 
 def tune(
-    config: Annotated[Path, typer.Argument(help="The run's config file.")],
+    config: Annotated[Path, typer.Argument(help="The run's config file, laid over config/config.yaml.")],
     dataset: Annotated[str, typer.Option(help="Data set of the config whose models are tuned.")],
     out: Annotated[Path, typer.Option(help="What to write, .yaml; name it in the study's `tuned`.")],
     draws: Annotated[int, typer.Option(min=1, help="Draws of every model, its values without tuning among them.")] = 8,
@@ -27,7 +27,7 @@ def tune(
 
     \f
     Args:
-        config: The run's config file, .yaml.
+        config: The run's config file, .yaml, laid over config/config.yaml as Snakemake does.
         dataset: Data set of the config whose models are tuned.
         out: What to write, .yaml.
         draws: Draws of every model, its values without tuning among them.
@@ -37,11 +37,11 @@ def tune(
     Raises:
         OtbenchError: Where the config has no such data set, or nothing on it can be tuned.
     """
-    from otbench.runs.check import read
+    from otbench.runs.slices import configured
     from otbench.runs.tune import Tuning, write_tuned
     from otbench.runs.tune import tune as choose
 
-    run = read(config)
+    run = configured(config, [])
     if dataset not in run.datasets:
         raise OtbenchError(f"{config} has no data set '{dataset}', expected one of {', '.join(run.datasets)}")
     tuning = Tuning(run, dataset, draws, work)

@@ -25,7 +25,7 @@ from otbench.config.fields import (
     none,
 )
 from otbench.config.parts import Theory, check_names
-from otbench.config.study import KINDS, StudyConfig, StudyName, left_out_known, parts_known
+from otbench.config.study import KINDS, StudyConfig, StudyName, left_out_known, parts_known, tuned_known
 from otbench.errors import OtbenchError
 from otbench.registry import OF_IMAGES, THEORIES, dataset_names, models_of
 from otbench.utils.bounds import FILE_NAME_MOST
@@ -97,6 +97,7 @@ class Run(BaseModel):
             check_names(section.datasets, data, f"study {study}: unknown data set")
             check_names(section.models, models, f"study {study}: unknown model")
             left_out_known(study, section, data, models)
+            tuned_known(study, section, data, models)
             if section.search:
                 check_names(
                     section.search.datasets, section.datasets, f"study {study}: search on a data set it has not,"

@@ -158,6 +158,31 @@ def left_out_known(study: str, section: StudyConfig, data: list[str], models: tu
             raise ValueError(f"study {study}: leave_out leaves no model on {dataset}")
 
 
+def tuned_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:
+    """Check that what was tuned is of this study, and of data sets and models that there are.
+
+    Known names outside the study are passed over, so that a config with other models or data sets than the one below
+    it need not take `tuned` away.
+
+    Args:
+        study: Name of the study.
+        section: Its config.
+        data: Names of the data sets that it may have.
+        models: Names of the models that it may have.
+
+    Raises:
+        ValueError: Where a file is of another study or names what nobody has.
+    """
+    for dataset, tuned in section.tuned.items():
+        if (tuned.study, tuned.dataset) != (study, dataset):
+            raise ValueError(
+                f"study {study}: tuned: expected what was tuned for this study on {dataset}, got study {tuned.study} on"
+                f" {tuned.dataset}"
+            )
+        check_names([dataset], data, f"study {study}: tuned: unknown data set")
+        check_names(list(tuned.models), models, f"study {study}: tuned: unknown model")
+
+
 def parts_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:
     """Check the repeated measurement and the rating of a study.
 

@@ -15,9 +15,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from otbench.config.fields import STRICT, Count, Count0, Name, Options, Seed, Steps, none
+from otbench.config.fields import STRICT, Count, Count0, Name, Options, Seed, Steps, distinct, none
 from otbench.config.search_spaces import RANGES, Between, OneOf, Range
 from otbench.registry import ROOT
+from otbench.utils.paths import expanded
 from otbench.utils.validation import read_yaml
 
 TUNING = "tuning"
@@ -79,9 +80,15 @@ OWN_POINTS: dict[str, dict[str, Range]] = {
     "unrolled-gan": {"unrolled": OneOf((1, 5))},
     "ae-ot": {"threshold": Between(0.2, 1.5)},
     "ae-ot-10k": {"threshold": Between(0.2, 1.5)},
+    "ae-ot-pyomt": {"threshold": Between(0.2, 1.5)},
 }
-#: options that `otbench tune` leaves at the base although the model has them: the clipped WGAN in the plane has no Adam
-FIXED: dict[str, tuple[str, ...]] = {"wgan": ("rate", "beta1")}
+FIXED: dict[str, dict[str, tuple[str, ...]]] = {
+    # the clipped WGAN in the plane has no Adam
+    "points": {"wgan": ("rate", "beta1")},
+    # nothing of it is trained
+    "images": {"untrained": ("latent",)},
+}
+"""Options that `otbench tune` leaves at the base although the model has them, by kind of data."""
 
 
 def tuning_ranges(model: str, kind: str, options: Collection[str]) -> dict[str, Range]:
@@ -96,7 +103,7 @@ def tuning_ranges(model: str, kind: str, options: Collection[str]) -> dict[str, 
         Option to its range; empty where nothing of the model can be tuned.
     """
     common, own = (IMAGES, OWN_IMAGES) if kind == "images" else (POINTS, OWN_POINTS)
-    fixed = FIXED.get(model, ()) if kind == "points" else ()
+    fixed = FIXED[kind].get(model, ())
     two_rates = _TWO_RATES if kind == "images" else {}
     ranges = common | two_rates | own.get(model, {})
     return {key: value for key, value in ranges.items() if key in options and key not in fixed}
@@ -160,12 +167,12 @@ def read_tuned(path: Path) -> Tuned:
 
 def _by_dataset(value: object) -> object:
     """Files as what they hold, by data set; what is a mapping already stays."""
-    if isinstance(value, str):
-        value = [value]
-    if isinstance(value, list):
-        files = [read_tuned(_place(str(path))) for path in value]
-        return {one.dataset: one for one in files}
-    return none(value) or {}
+    value = none(value) or {}
+    if isinstance(value, dict):
+        return value
+    files = [read_tuned(_place(expanded(str(path)))) for path in (value if isinstance(value, list) else [value])]
+    distinct([file.dataset for file in files], "a data set")
+    return {file.dataset: file for file in files}
 
 
 def _place(path: str) -> Path:
@@ -174,5 +181,8 @@ def _place(path: str) -> Path:
     return there if not here.exists() and there.exists() else here
 
 
-TunedByDataset = Annotated[dict[Name, Tuned], BeforeValidator(_by_dataset)]
+TunedByDataset = Annotated[
+    dict[Name, Tuned],
+    BeforeValidator(_by_dataset, json_schema_input_type=list[str] | str | dict[Name, Tuned] | None),
+]
 """Data set -> what was tuned on it; given as the names of files, kept as what they hold, so that a run says it all."""

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otbench.config.run import Run
-from otbench.config.tuning import SELECT, TUNING, Tuned, TunedModel, tuning_ranges
+from otbench.config.tuning import SELECT, TUNING, Tuned, TunedModel, draw_options, tuning_ranges
+from otbench.data.roots import FOLDER as FOLDER_OF_IMAGES
 from otbench.errors import OtbenchError
 from otbench.fingerprints import fit_version, measure_version
 from otbench.provenance import digest
@@ -52,8 +53,45 @@ class Tuning:
         fields = {model: find(model, kind).Config.model_fields for model in models}
         return [model for model in models if tuning_ranges(model, kind, fields[model])]
 
+    def options(self, model: str, draw: int) -> dict[str, Any]:
+        """The options of one draw: the base, and over it those drawn.
+
+        Args:
+            model: Name of the model.
+            draw: Number of the draw.
+
+        Returns:
+            Option to its value.
+        """
+        from otbench.models import find
+
+        kind = self.run.kind(self.dataset)
+        ranges = tuning_ranges(model, kind, find(model, kind).Config.model_fields)
+        base = self.run.section(self.dataset).base(model, self.dataset)
+        return base | draw_options(ranges, model, draw, SEED)
+
+    def made(self, model: str, draw: int) -> bool:
+        """Whether the table of one draw is there, with the options that the ranges give now.
+
+        Args:
+            model: Name of the model.
+            draw: Number of the draw.
+
+        Returns:
+            Whether it need not be made.
+        """
+        from otbench.studies.search import read_search
+
+        if not (path := self.table(model, draw)).exists():
+            return False
+        try:
+            options = set(read_search(path)["options"])
+        except OtbenchError:
+            return False
+        return options == {json.dumps(self.options(model, draw), sort_keys=True)}
+
     def table(self, model: str, draw: int) -> Path:
-        """Where the table of one draw lies; its name changes with whatever changes the draw.
+        """Where the table of one draw lies; its name changes with the budget, the base and the code.
 
         Args:
             model: Name of the model.
@@ -82,7 +120,28 @@ class Tuning:
         words += ["--steps", str(section.steps), "--samples", str(section.samples), "--seed", str(SEED)]
         words += ["--options", json.dumps(section.base(model, self.dataset), sort_keys=True)]
         words += ["--device", self.run.device, "--out", str(self.table(model, draw))]
-        return words + (["--features", str(self.features)] if self.run.kind(self.dataset) == "images" else [])
+        if self.run.kind(self.dataset) == "images":
+            words += ["--features", str(self.features), *self.weights]
+        return words
+
+    @property
+    def source(self) -> list[str]:
+        """The words after `otbench data`: the data set as the run has it."""
+        folders, run = self.run.section(self.dataset).folders, self.run
+        what = f"{FOLDER_OF_IMAGES}{folders[self.dataset]}" if self.dataset in folders else self.dataset
+        words = [what, "--name", self.dataset, "--out", str(self.data)]
+        return words + (["--root", run.data_root] if run.data_root else []) + ["--unverified"] * run.unverified
+
+    @property
+    def extractor(self) -> str:
+        """The network whose features images are compared in: one, the first that the study names."""
+        return self.run.section(self.dataset).features[0]
+
+    @property
+    def weights(self) -> list[str]:
+        """Inception's weights as an option; nothing where they are not needed or not named."""
+        path = self.run.section(self.dataset).inception_weights
+        return ["--weights", path] if path and self.extractor == "inception" else []
 
     @property
     def data(self) -> Path:
@@ -111,7 +170,7 @@ def tune(tuning: Tuning, cores: int, tell: Callable[[str], None]) -> Tuned:
     """
     _prepare(tuning)
     jobs = [(model, draw) for draw in range(tuning.draws) for model in tuning.models]
-    waiting = [job for job in jobs if not tuning.table(*job).exists()]
+    waiting = [job for job in jobs if not tuning.made(*job)]
     done = len(jobs) - len(waiting)
     tell(f"{tuning.dataset}: {len(tuning.models)} models x {tuning.draws} draws, {done} of {len(jobs)} are there")
     with ThreadPoolExecutor(cores) as pool:
@@ -119,7 +178,7 @@ def tune(tuning: Tuning, cores: int, tell: Callable[[str], None]) -> Tuned:
             zip(waiting, pool.map(lambda job: _make(tuning, *job), waiting), strict=True)
         ):
             tell(f"{done + at + 1}/{len(jobs)} {job[0]}, draw {job[1]}{': ' + error if error else ''}")
-    lacking = [job for job in jobs if not tuning.table(*job).exists()]
+    lacking = [job for job in waiting if not tuning.made(*job)]
     if lacking:
         model, draw = lacking[0]
         raise OtbenchError(f"{len(lacking)} draws could not be made, the first draw {draw} of {model}")
@@ -151,9 +210,10 @@ def _prepare(tuning: Tuning) -> None:
     """Make the data set and, of images, its features, where they are not there."""
     (tuning.work / tuning.dataset).mkdir(parents=True, exist_ok=True)
     tuning.data.parent.mkdir(exist_ok=True)
-    wanted = [(tuning.data, ["data", tuning.dataset, "--out", str(tuning.data)])]
+    wanted = [(tuning.data, ["data", *tuning.source])]
     if tuning.run.kind(tuning.dataset) == "images":
         words = ["features", "--data", str(tuning.data), "--out", str(tuning.features), "--device", tuning.run.device]
+        words += ["--extractor", tuning.extractor, *tuning.weights]
         wanted.append((tuning.features / "features.json", words))
     for path, words in wanted:
         if not path.exists() and (error := _call(words)):

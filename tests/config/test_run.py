@@ -14,7 +14,7 @@ from otbench.config.run import Run
 from otbench.config.study import KINDS, StudyConfig
 from otbench.errors import OtbenchError
 from otbench.fingerprints import fit_version
-from otbench.models import models
+from otbench.models import find, models
 from otbench.registry import model_files, models_of
 from otbench.runs.check import checked, read
 
@@ -201,6 +201,8 @@ def test_a_study_may_have_seeds_of_its_own_and_be_left_out():
     assert run.seeds_of("grid") == [3, 4] and list(run.sections) == ["mode-collapse"]
 
 
+#: configs that have every study and model, those that search, and those whose leave_out is the default's or their own
+WHOLE, SEARCHING, INHERITS = {"all", "paper", "smoke"}, {"all", "paper", "smoke", "reference-search"}, {"config", "all"}
 SHIPPED = sorted(path.stem for path in (Path(__file__).parents[2] / "config").glob("*.yaml") if path.stem != "queue")
 
 
@@ -210,13 +212,43 @@ def test_shipped_configs_are_valid_on_top_of_the_default(root, name):
     update_config(values, yaml.safe_load((root / "config" / f"{name}.yaml").read_text()))
     run = checked(values)
     search = run.sections["images"].search if "images" in run.sections else None
-    narrow = {"config": {"width": 16}, "smoke": {"width": 4}}.get(name, {})
+    narrow = {"all": {"width": 16}, "smoke": {"width": 4}}.get(name, {})
     assert search is None or search.set == narrow, "trials have narrow networks where digits are searched alone"
-    whole = set(run.sections) == set(KINDS)
-    assert whole == (name in ("config", "paper", "smoke"))
-    for kind in set(KINDS.values()) if whole else ():
+    assert (search is not None) == (name in SEARCHING)
+    assert (set(run.sections) == set(KINDS)) == (name in WHOLE)
+    for kind in set(KINDS.values()) if name in WHOLE else ():
         chosen = {m for study, section in run.sections.items() if KINDS[study] == kind for m in section.models}
         assert chosen == set(models_of(kind)), "every model is in every scale"
+        trained = {model for dataset, model in run.pairs if run.kind(dataset) == kind}
+        assert trained == chosen, "and is left out of one data set at most, not of all"
+    assert name in INHERITS or not left_out(run), "a config says itself what its data sets do without"
+
+
+def left_out(run: Run) -> set[tuple[str, str]]:
+    """(data set, model) of what the studies of a run leave out."""
+    every = {(dataset, m) for section in run.sections.values() for dataset in section.datasets for m in section.models}
+    return every - set(run.pairs)
+
+
+def test_the_default_is_a_choice_of_all(root):
+    default, whole = (read(root / "config" / f"{name}.yaml") for name in ("config", "all"))
+    assert set(default.sections) == {"mode-collapse", "images"} and default.theories == whole.theories
+    for name, section in default.sections.items():
+        other = whole.sections[name]
+        assert set(section.models) < set(other.models) and section.datasets == other.datasets
+        assert (section.steps, section.marks, section.samples) == (other.steps, other.marks, other.samples)
+    # the rows of the argument: GANs and what mends them, VAEs, transport, and all controls
+    points = {"gan", "pacgan2", "wgan-gp", "ae-ot", "ae-ot-10k"}
+    images = {"ns-gan", "wgan-gp", "vae", "wae-mmd", "wae-gan", "ae", "ae-ot", "otvae", "ae-ot-gan", "glann"}
+    controls = {model for kind in set(KINDS.values()) for model in models_of(kind) if find(model, kind).control}
+    assert points <= set(default.sections["mode-collapse"].models)
+    assert images <= set(default.sections["images"].models)
+    assert controls <= {model for section in default.sections.values() for model in section.models}
+    trained = {model for _, model in default.pairs}
+    assert trained == {model for section in default.sections.values() for model in section.models}
+    assert {model for dataset, model in left_out(default)} == set(default.sections["mode-collapse"].models) & {
+        model for dataset, model in left_out(whole)
+    }
 
 
 def test_a_config_file_that_is_no_yaml_gets_a_sentence(tmp_path):
