@@ -265,6 +265,11 @@ def _model(name: str, study: str, section: StudyConfig, fits: dict[tuple[str, st
         "parameters": fitted.get("parameters", {}),
         "steps": fitted.get("steps"),
         "paper_steps": {dataset: model.paper_budget(dataset) for dataset in section.datasets},
+        "tuned": {
+            dataset: found.model_dump(mode="json")
+            for dataset in section.datasets
+            if name in section.models_on(dataset) and (found := section.tuning_of(name, dataset))
+        },
     }
 
 

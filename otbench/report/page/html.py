@@ -27,6 +27,7 @@ from otbench.report.tables import images as image_tables
 from otbench.report.tables import papers as paper_tables
 from otbench.report.tables.base import Cell, Row, Table
 from otbench.report.tables.budget import budget_table
+from otbench.report.tables.tuning import tuning_table
 from otbench.report.tables.comparison import comparison_tables
 from otbench.report.tables.controls import WRONG, controls_table
 from otbench.report.tables.run import cells_table, certificates_table, elsewhere_table, protocols_table
@@ -220,6 +221,7 @@ def contents(parts: list[StudyPage], theory: list[Chapter], uncomputed: list[str
         theory,
         uncomputed,
         budget_table(comparisons),
+        tuning_table(comparisons),
         certificates_table(comparisons),
         ledger.ledger_table(comparisons),
         ledger.said(ledger.entries(comparisons)),
