@@ -13,7 +13,7 @@ from otbench.models.images.shared.penalty import slopes as slopes_of
 from otbench.training.trainer import Options, Trainer
 from tests.models.small_images import batches, build, close, loud, slopes, sp, taken
 
-#: default values of Lucic et al.: rate, beta1, batch normalisation, updates of the discriminator a step of the generator
+#: default values of Lucic et al.: rate, beta1, batch normalisation, discriminator updates a step of the generator
 STUDY = {
     "mm-gan": (5e-5, 0.0, True, 1),
     "ns-gan": (5e-5, 0.0, True, 1),
