@@ -1,4 +1,4 @@
-"""What makes each GAN of the study that model: losses and gradients against formulas written out by hand."""
+"""What makes each GAN of Lucic et al. that model: losses and gradients against formulas written out by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from otbench.models.images.shared.penalty import slopes as slopes_of
 from otbench.training.trainer import Options, Trainer
 from tests.models.small_images import batches, build, close, loud, slopes, sp, taken
 
-#: the study's default values: rate, beta1, batch normalisation, updates of the discriminator for one of the generator
+#: default values of Lucic et al.: rate, beta1, batch normalisation, discriminator updates a step of the generator
 STUDY = {
     "mm-gan": (5e-5, 0.0, True, 1),
     "ns-gan": (5e-5, 0.0, True, 1),

@@ -1,4 +1,4 @@
-"""The search: ranges as the study of Lucic et al. has them, trials that can be repeated, files that can be resumed."""
+"""The search: ranges as Lucic et al. have them, trials that can be repeated, files that can be resumed."""
 
 from __future__ import annotations
 

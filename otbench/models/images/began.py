@@ -39,7 +39,7 @@ class BEGAN(Alternating):
 
     names = {"began": {}}
     title = "BEGAN"
-    paper = "Berthelot et al. 2017, section 3.3; Lucic et al. 2018, tables 1 and 2 (the study's default values)"
+    paper = "Berthelot et al. 2017, section 3.3; Lucic et al. 2018, tables 1 and 2 (its default values)"
     Config = BEGANConfig
 
     def build(self) -> None:

@@ -40,7 +40,7 @@ class DRAGAN(Alternating):
 
     names = {"dragan": {}}
     title = "DRAGAN"
-    paper = "Kodali et al. 2017, algorithm 1; Lucic et al. 2018, tables 1 and 2 (the study's default values)"
+    paper = "Kodali et al. 2017, algorithm 1; Lucic et al. 2018, tables 1 and 2 (its default values)"
     Config = DRAGANConfig
 
     def inputs(self, shape: tuple[int, int]) -> dict[str, Input]:

@@ -28,7 +28,7 @@ class LSGAN(Alternating):
 
     names = {"lsgan": {}}
     title = "LSGAN"
-    paper = "Mao et al. 2017, equation 9; Lucic et al. 2018, tables 1 and 2 (the study's default values)"
+    paper = "Mao et al. 2017, equation 9; Lucic et al. 2018, tables 1 and 2 (its default values)"
     Config = LSGANConfig
 
     def scores(self, images: Tensor) -> Tensor:

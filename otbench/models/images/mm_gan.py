@@ -18,7 +18,7 @@ class MMGAN(Alternating):
 
     names = {"mm-gan": {}}
     title = "MM GAN"
-    paper = "Goodfellow et al. 2014, equation 1; Lucic et al. 2018, tables 1 and 2 (the study's default values)"
+    paper = "Goodfellow et al. 2014, equation 1; Lucic et al. 2018, tables 1 and 2 (its default values)"
 
     def discriminate(self, batch: dict[str, Tensor], generated: Tensor) -> Losses:
         """L_D."""

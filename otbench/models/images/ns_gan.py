@@ -17,7 +17,7 @@ class NSGAN(Alternating):
 
     names = {"ns-gan": {}}
     title = "NS GAN"
-    paper = "Goodfellow et al. 2014; Lucic et al. 2018, table 2 (the study's default values)"
+    paper = "Goodfellow et al. 2014; Lucic et al. 2018, table 2 (its default values)"
 
     def discriminate(self, batch: dict[str, Tensor], generated: Tensor) -> Losses:
         """L_D."""

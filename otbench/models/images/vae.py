@@ -97,7 +97,7 @@ class VAE(Variational):
 
     names = {"vae": {}}
     title = "VAE"
-    paper = "Kingma and Welling 2014; Lucic et al. 2018, table 2 (the study's default values)"
+    paper = "Kingma and Welling 2014; Lucic et al. 2018, table 2 (its default values)"
     Config = VAEConfig
 
     def build(self) -> None:

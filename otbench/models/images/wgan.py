@@ -79,7 +79,7 @@ class WGAN(Clipped, Adversarial):
 
     names = {"wgan": {}}
     title = "WGAN"
-    paper = "Arjovsky et al. 2017; Lucic et al. 2018, table 2 (the study's default values)"
+    paper = "Arjovsky et al. 2017; Lucic et al. 2018, table 2 (its default values)"
     Config = WGANConfig
 
     def stages(self) -> list[Stage]:

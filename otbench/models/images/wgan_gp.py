@@ -34,7 +34,7 @@ class WGANGP(Alternating):
 
     names = {"wgan-gp": {}}
     title = "WGAN-GP"
-    paper = "Gulrajani et al. 2017, algorithm 1; Lucic et al. 2018, tables 1 and 2 (the study's default values)"
+    paper = "Gulrajani et al. 2017, algorithm 1; Lucic et al. 2018, tables 1 and 2 (its default values)"
     Config = WGANGPConfig
     own_noise = True
 

@@ -35,9 +35,9 @@ def search_figures(comparison: Comparison) -> Iterator[FigureSpec]:
         note = f"Trials without a value ({lost}) count as the worst distance that was reached. " if lost else ""
         caption = (
             f"{metric_label(f'fid@{network}').label}, {comparison.dataset_title(dataset)}: "
-            "expected best of k trials drawn at random "
-            "from all trials; bands: 90 % of bootstraps over the trials. Above, the study's rule: trial and snapshot "
-            "with the least distance to the test images. Below, those chosen on validation images; the distance shown "
+            "expected best of k trials drawn at random from all trials; bands: 90 % of bootstraps over the trials. "
+            "Above, the rule of Lucic et al.: trial and snapshot with the least distance to the test images. "
+            "Below, those chosen on validation images; the distance shown "
             f"is still that to the test images. {note}{_budget(comparison)}"
         )
         yield FigureSpec(

@@ -146,8 +146,8 @@ def distance_table(comparison: Comparison, network: str) -> Table | None:
     where = "all data sets" if len(names) > 1 else comparison.dataset_title(names[0])
     title = f"AE-OT Tables 3 and 4: {label}, {where}"
     caption = (
-        f"{label}, lower is better; WGAN-GP and DRAGAN are rows of the study that these tables quote. Mean ± standard "
-        f"error over seeds. {said_of_runs(comparison)} {BEST}"
+        f"{label}, lower is better; WGAN-GP and DRAGAN are rows of Lucic et al., whom these tables quote. Mean ± "
+        f"standard error over seeds. {said_of_runs(comparison)} {BEST}"
     )
     notes = [note for dataset in names for note in left_out(comparison, dataset, models)]
     return Table(f"images_fid_{network}", title, caption, tuple(columns), tuple(rows), tuple(notes))

@@ -17,7 +17,7 @@ from otbench.report.results import network_of
 from otbench.report.tables.base import Cell, Column, Row, Table
 
 SPACES = {"wide": "Wide ranges", "narrow": "Narrow ranges"}
-RULES = {"test": "best on test (the study's rule)", "validation": "chosen on validation"}
+RULES = {"test": "best on test (the rule of Lucic et al.)", "validation": "chosen on validation"}
 BOOTSTRAPS, LEVEL, SEED = 1000, 0.9, 0
 """Resamples of the trials, the share of them that a band holds, and the seed that draws them."""
 
@@ -194,8 +194,8 @@ def search_table(comparison: Comparison, dataset: str, network: str) -> Table:
         Column("options", "Options of the best on test", align="l"),
     )
     caption = (
-        "Every trial has options drawn at random from the ranges of the study of Lucic et al.; the first of the wide "
-        "ones has the model's defaults. By the study's rule trial and snapshot are chosen on the test images that the "
+        "Every trial has options drawn at random from the ranges of Lucic et al.; the first of the wide "
+        "ones has the model's defaults. By their rule trial and snapshot are chosen on the test images that the "
         f"distance is measured on; the honest choice is made on validation images. {_budget(comparison)}"
     )
     title = f"Search over options, {comparison.dataset_title(dataset)}, {NETWORKS[network]}"

@@ -16,7 +16,7 @@ from otbench.report.summary import Summary, counts_of, of_seeds
 from otbench.report.tables.base import Cell, Column, Row, Table, measured, seeds
 from otbench.report.tables.comparison import BEST, best_of
 
-RULES = {"last": "last", "validation": "chosen on validation", "test": "best on test (the study's rule)"}
+RULES = {"last": "last", "validation": "chosen on validation", "test": "best on test (the rule of Lucic et al.)"}
 """Rule -> what its column is called."""
 OPTIMISM = {"optimism": "chosen on validation − best", "optimism_last": "last − best"}
 
@@ -109,7 +109,7 @@ def selection_table(comparison: Comparison, dataset: str, network: str) -> Table
     caption = (
         "The distance is to the test images under every rule. “Chosen on validation” is the snapshot nearest to "
         "validation images, which the distance shown does not use; “best on test” is the least of all snapshots, as "
-        "the study of Lucic et al. reports it, and so for no seed above the others. Choices and differences are made "
+        "Lucic et al. report it, and so for no seed above the others. Choices and differences are made "
         "seed by seed. A seed that diverged has no last snapshot, but the two other rules may choose from its earlier "
         f"ones. Mean ± standard error over seeds. {comparison.said(dataset, [metric])} {BEST}"
     )

@@ -87,7 +87,7 @@ def test_it_is_said_where_the_rule_decides_the_best() -> None:
     (table,) = selection_tables(comparison, "digits")
     assert table.notes == (
         "The rule decides which model has the least mean: NS GAN (last); WGAN (chosen on validation); "
-        "WGAN (best on test (the study's rule)).",
+        "WGAN (best on test (the rule of Lucic et al.)).",
     )
     alone = run.table[run.table["snapshot"] == 1]
     assert not selection_tables(
