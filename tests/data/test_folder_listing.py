@@ -134,3 +134,13 @@ def test_what_measuring_needs_is_asked_of_a_folder(tmp_path):
     with pytest.raises(OtbenchError, match="expected every picture in one of several folders, the classes"):
         check(str(place), 15, labelled=True)
     check(str(tmp_path / "nowhere"), 200, labelled=True)
+
+
+def test_what_systems_put_beside_pictures_is_no_picture_and_no_class(tmp_path):
+    """A6."""
+    place = lay(tmp_path / "mac", [f"{kind}/{name}" for kind in ("cat", "dog") for name in NAMES])
+    for name in ("cat/.DS_Store", "cat/._00.png", "__MACOSX/cat/._00.png", "dog/Thumbs.db", ".cache/a.png"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(b"x")
+    data = load(f"folder:{place}@8")
+    assert data.classes == ("cat", "dog") and len(everything(data)) == 30

@@ -30,7 +30,7 @@ from otbench.training.summary import read_summary
 from otbench.transport.map import load as load_map
 from otbench.utils import arrays
 from otbench.utils.arrays import read_npz
-from otbench.utils.files import read_json, read_object, read_parquet, read_yaml
+from otbench.utils.files import read_columns, read_json, read_object, read_parquet, read_yaml
 
 DEEP = "[" * 100_000
 WRONG = {"list": "[]", "null": "null", "text": '"x"', "number": "3", "nothing": "", "deep": DEEP, "utf-16": "\ufeff{}"}
@@ -221,3 +221,18 @@ def test_the_memory_left_is_less_than_what_a_petabyte_takes():
     with pytest.raises(OtbenchError, match="it comes to 1,073,741,824 MiB, and .* MiB of memory are left"):
         arrays.check_memory(2**50, "it comes")
     arrays.check_memory(1, "it comes")
+
+
+def test_a_table_that_a_spreadsheet_saved_again_is_read_or_named(tmp_path):
+    """C20: a mark of UTF-8, ends of lines of Windows and quotes are read; semicolons and other columns are named."""
+    path, text = tmp_path / "t.csv", 'model,value\n"a",1.5\n'
+    for content in (text.encode(), b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()):
+        path.write_bytes(content)
+        assert read_columns(path, ["model", "value"], {"model": "str"}).to_dict("list") == {
+            "model": ["a"],
+            "value": [1.5],
+        }
+    for content in (text.replace(",", ";").encode(), text.encode("utf-16"), "model,värde\n".encode("latin-1")):
+        path.write_bytes(content)
+        with pytest.raises(OtbenchError, match="t.csv: (expected the columns model, value, got|it is no table)"):
+            read_columns(path, ["model", "value"], {"model": "str"})
