@@ -27,11 +27,11 @@ from otbench.report.tables import images as image_tables
 from otbench.report.tables import papers as paper_tables
 from otbench.report.tables.base import Cell, Row, Table
 from otbench.report.tables.budget import budget_table
-from otbench.report.tables.tuning import tuning_table
 from otbench.report.tables.comparison import comparison_tables
 from otbench.report.tables.controls import WRONG, controls_table
 from otbench.report.tables.run import cells_table, certificates_table, elsewhere_table, protocols_table
 from otbench.report.tables.stacked import stacked_tables
+from otbench.report.tables.tuning import tuning_table
 from otbench.report.theory import Chapter
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ class Contents:
     theory: list[Chapter]
     uncomputed: list[str]
     budget: Table | None
+    tuning: Table | None
     certificates: Table | None
     ledger: Table | None
     agreement: str
@@ -151,7 +152,15 @@ class Contents:
         for section in self.sections:
             tables += [*section.tables, section.controls, section.elsewhere]
         tables += [table for chapter in self.theory for table in chapter.tables]
-        tables += [self.budget, self.certificates, self.ledger, self.incomplete, self.cells, self.protocols]
+        tables += [
+            self.budget,
+            self.tuning,
+            self.certificates,
+            self.ledger,
+            self.incomplete,
+            self.cells,
+            self.protocols,
+        ]
         return [table for table in tables if table is not None and (table.rows or table is self.incomplete)]
 
 

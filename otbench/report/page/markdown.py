@@ -143,6 +143,8 @@ def _cells(run: RunResults, found: Contents) -> Iterator[str]:
     yield "## The run as a whole"
     if found.budget:
         yield to_markdown(found.budget)
+    if found.tuning:
+        yield to_markdown(found.tuning)
     if found.certificates:
         yield to_markdown(found.certificates)
     if found.incomplete.rows:

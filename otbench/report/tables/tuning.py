@@ -39,12 +39,13 @@ def tuning_table(comparisons: list[Comparison]) -> Table | None:
         Column("options", "Options that won", align="l"),
     )
     caption = (
-        "Every model of a study that has anything to tune gets the same number of draws at the study's budget; draw 0 is "
-        "its values without tuning. Draws are selected on validation images, or in the plane by high quality and reverse "
-        "KL against the known law, with a seed that no comparison has; scores are of that one seed, so the best of them "
-        "flatters itself. Options that are not named are as before tuning. docs/tuning.md has the ranges."
+        "Every model of a study that has anything to tune gets the same number of draws at the study's budget; draw 0 "
+        "is its values without tuning. Draws are selected on validation images, or in the plane by high quality and "
+        "reverse KL against the known law, with a seed that no comparison has; scores are of that one seed, so the "
+        "best of them flatters itself. Options that are not named are as before tuning. docs/tuning.md has the ranges."
     )
-    return Table("tuning", "How the values of every row were chosen", caption, columns, tuple(rows), row_head="Data set")
+    title = "How the values of every row were chosen"
+    return Table("tuning", title, caption, columns, tuple(rows), row_head="Data set")
 
 
 def _row(comparison: Comparison, dataset: str, model: str, found: dict | None) -> Row:
