@@ -245,7 +245,7 @@ def test_wrong_keys_and_answers_are_named(folder: Path, made: Session) -> None:
         ({"items": whole["items"][1:]}, "item 1: its number is 2"),
         ({"items": [*whole["items"][: repeat["item"] - 1], repeat | {"of": repeat["item"]}]}, "no earlier showing"),
         ({"session": "x"}, "session: string should match"),
-        ({"more": 1}, "more: extra inputs"),
+        ({"more": 1}, "more: there is no such key"),
     ):
         write_json(folder / "key.json", whole | change)
         with pytest.raises(OtbenchError, match=said):
