@@ -154,13 +154,14 @@ def _needs(run: RunResults, study: Recipe, dataset: str, model: str, verdict: st
     }[verdict]
 
 
-def left_out(found: dict[str, Budget], titles: dict[str, str], said: str = "") -> list[str]:
+def left_out(found: dict[str, Budget], titles: dict[str, str], said: str = "", unknown: bool = True) -> list[str]:
     """Sentences on the rows that are not compared, and on those whose budget nothing can be said of.
 
     Args:
         found: Model -> verdict.
         titles: Title of every model that would be ranked, in order; others are not named.
         said: What stands before a sentence, such as the name of a data set.
+        unknown: Whether to name rows whose budget nothing can be said of.
 
     Returns:
         At most two sentences.
@@ -179,7 +180,7 @@ def left_out(found: dict[str, Budget], titles: dict[str, str], said: str = "") -
     if groups:
         kinds = [f"{verdict}: {', '.join(groups[verdict])}" for verdict in LEFT_OUT if verdict in groups]
         sentences.append(f"{start}{'not' if said else 'Not'} compared, {'; '.join(kinds)}.")
-    if reasons:
+    if reasons and unknown:
         texts = [f"{', '.join(names)} ({why})" for why, names in reasons.items()]
         nothing = f"{'nothing' if said else 'Nothing'} can be said of the budget of"
         sentences.append(f"{start}{nothing} {'; '.join(texts)}.")

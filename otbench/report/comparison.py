@@ -185,7 +185,12 @@ class Comparison:
         return [model for model in models if model in found and found[model].compared]
 
     def left_out(
-        self, dataset: str, models: Collection[str] | None = None, run: RunResults | None = None, said: str = ""
+        self,
+        dataset: str,
+        models: Collection[str] | None = None,
+        run: RunResults | None = None,
+        said: str = "",
+        unknown: bool = True,
     ) -> list[str]:
         """Sentences on the ranked models that are not compared, and on those whose budget nothing can be said of.
 
@@ -194,13 +199,14 @@ class Comparison:
             models: Those to name; default: all.
             run: The run, or the reference; default: the run.
             said: What stands before a sentence.
+            unknown: Whether to name rows whose budget nothing can be said of.
 
         Returns:
             At most two sentences.
         """
         names = [place.model for place in self.rows(dataset) if place.model not in self.unranked]
         titles = {model: self.title(model) for model in names if models is None or model in models}
-        return left_out(self.budgets(dataset, run), titles, said)
+        return left_out(self.budgets(dataset, run), titles, said, unknown)
 
     def families(self, dataset: str) -> list[tuple[str, str, list[str]]]:
         """Parts that a figure of all ranked models is drawn in.

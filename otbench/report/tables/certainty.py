@@ -146,7 +146,7 @@ def ties_table(comparison: Comparison, dataset: str) -> Table | None:
     title = f"{comparison.run.title('datasets', dataset)}: what these seeds leave open"
     names = ", ".join(comparison.title(model) for model in dict.fromkeys(single))
     notes = [f"Not tested for some metric, as there are fewer than two seeds: {names}."] if single else []
-    notes += comparison.left_out(dataset)
+    notes += comparison.left_out(dataset, unknown=False)
     return Table(f"{dataset}_ties", title, caption, columns, tuple(rows), tuple(notes), row_head="Metric")
 
 

@@ -84,8 +84,7 @@ def selection_table(comparison: Comparison, dataset: str, network: str) -> Table
         rule: {model: _over_seeds(run, dataset, model, picks[rule]) for model, picks in followed.items()}
         for rule in RULES
     }
-    compared = [model for model in comparison.compared(dataset) if model in followed]
-    best = {rule: best_of({model: held[model] for model in compared}, metric) for rule, held in values.items()}
+    best = {rule: best_of(summaries, metric) for rule, summaries in values.items()}
     blocks = {place.model: comparison.study.blocks[place.block] for place in comparison.rows(dataset)}
     rows = []
     for model, picks in followed.items():
@@ -111,11 +110,13 @@ def selection_table(comparison: Comparison, dataset: str, network: str) -> Table
         "validation images, which the distance shown does not use; “best on test” is the least of all snapshots, as "
         "Lucic et al. report it, and so for no seed above the others. Choices and differences are made "
         "seed by seed. A seed that diverged has no last snapshot, but the two other rules may choose from its earlier "
-        f"ones. Mean ± standard error over seeds. {comparison.said(dataset, [metric])} {BEST}"
+        "ones. All rows are compared, whatever the verdict on their budget: that is of the last snapshot, this table "
+        f"of the choice. Mean ± standard error over seeds. {comparison.said(dataset, [metric])} {BEST}"
     )
     title = f"{run.title('datasets', dataset)}: which snapshot is shown, {NETWORKS[network]}"
-    notes = [*_notes(comparison, best), *comparison.left_out(dataset, followed)]
-    return Table(f"{dataset}_selection_{network}", title, caption, tuple(columns), tuple(rows), tuple(notes))
+    return Table(
+        f"{dataset}_selection_{network}", title, caption, tuple(columns), tuple(rows), tuple(_notes(comparison, best))
+    )
 
 
 def selection_tables(comparison: Comparison, dataset: str) -> list[Table]:
