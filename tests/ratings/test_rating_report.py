@@ -78,7 +78,7 @@ def test_the_table_says_the_rates(comparison: Comparison) -> None:
 
 
 def proxy(model: str, snapshot: float) -> str:
-    return f"{95 * (best(model) * (0.3 + 0.7 * snapshot**0.4)) ** 1.5:.1f}"
+    return f"{95 * (best(model) * (0.3 + 0.7 * min(1.0, snapshot / 0.3) ** 0.4)) ** 1.5:.1f}"
 
 
 def test_raters_stand_in_a_table_and_their_names_stay_text(comparison: Comparison) -> None:
