@@ -239,7 +239,7 @@ def check_table(frame: pandas.DataFrame, name: str) -> pandas.DataFrame:
     for column, dtype in NUMBERS.items():
         try:
             frame = frame.astype({column: dtype})
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise OtbenchError(f"{name}: column {column} holds something that is no number ({error})") from error
     _expect(frame["status"].isin(STATUSES), frame, "status", name, f"one of {', '.join(STATUSES)}")
     _expect((frame["snapshot"] > 0) & (frame["snapshot"] <= 1), frame, "snapshot", name, "above 0 and up to 1")

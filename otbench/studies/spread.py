@@ -185,6 +185,6 @@ def read_spread(path: Path, columns: list[str]) -> pandas.DataFrame:
     for name in set(columns) - TEXTS:
         try:
             table[name] = pandas.to_numeric(table[name])
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise OtbenchError(f"{path}: column {name} holds something that is no number ({error})") from error
     return table
