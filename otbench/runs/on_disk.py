@@ -72,6 +72,25 @@ def read_theory_info(path: Path) -> dict[str, Any]:
     return info if isinstance(info, dict) else {}
 
 
+def read_latent_info(path: Path) -> dict[str, Any]:
+    """What a latent study was made with.
+
+    Args:
+        path: Where the study lies, .npz.
+
+    Returns:
+        The study's `info`; empty where the file is missing or damaged.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            info = json.loads(str(file["info"]))
+    except (*DAMAGED, TypeError, RecursionError):
+        return {}
+    return info if isinstance(info, dict) else {}
+
+
 def small_digest(run: Run, dataset: str) -> str | None:
     """Digest of a data set's file that is small enough to be read before every run.
 

@@ -21,7 +21,13 @@ from otbench.config.run import Run
 from otbench.fingerprints import fit_version, measure_version, study_version, theory_version
 from otbench.provenance import digest
 from otbench.runs.layout import layout
-from otbench.runs.on_disk import read_dict, read_info_or_none, read_theory_info, small_digest
+from otbench.runs.on_disk import (
+    read_dict,
+    read_info_or_none,
+    read_latent_info,
+    read_theory_info,
+    small_digest,
+)
 from otbench.utils.records import file_digest, read_record
 
 NO_RECORD = "nothing says what it was made with"
@@ -255,7 +261,7 @@ def _compared(run: Run, data: dict[str, str | None]) -> Iterator[tuple[Path, str
         yield layout(run).search(*job), search_mismatch(run, job, data.get(job[0]))
     for dataset in run.latents:
         path = layout(run).latent(dataset)
-        info = read_info_or_none(path) if path.exists() else None
+        info = read_latent_info(path) if path.exists() else None
         yield path, fit_mismatch(run, dataset, "ae-ot", info, data.get(dataset))
 
 
