@@ -15,7 +15,7 @@ from otbench.config.run import Run
 from otbench.config.study import KINDS, StudyName
 from otbench.provenance import digest
 from otbench.registry import dataset_names, models_of
-from otbench.utils.validation import read_yaml
+from otbench.utils.validation import read_form
 
 
 class Part(BaseModel):
@@ -143,7 +143,7 @@ def read_queue(path: Path) -> Queue:
     Raises:
         OtbenchError: Where the file cannot be read or is wrong; one sentence says why.
     """
-    return read_yaml(path, Queue, _fields)
+    return read_form(path, Queue, _fields)
 
 
 def _fields(place: tuple[int | str, ...]) -> list[str]:

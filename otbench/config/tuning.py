@@ -19,7 +19,7 @@ from otbench.config.fields import STRICT, Count, Count0, Name, Options, Seed, St
 from otbench.config.search_spaces import RANGES, Between, OneOf, Range
 from otbench.registry import ROOT
 from otbench.utils.paths import expanded
-from otbench.utils.validation import read_yaml
+from otbench.utils.validation import read_form
 
 TUNING = "tuning"
 """Name of the space of these ranges, beside those of Lucic et al."""
@@ -162,7 +162,7 @@ def read_tuned(path: Path) -> Tuned:
     Raises:
         OtbenchError: Where it is missing, damaged or holds something else.
     """
-    return read_yaml(path, Tuned)
+    return read_form(path, Tuned)
 
 
 def _by_dataset(value: object) -> object:

@@ -11,6 +11,19 @@ from otbench.errors import OtbenchError
 FOLDER = "folder:"
 
 
+def source_of(dataset: str, folders: dict[str, str]) -> str:
+    """What `otbench data` is asked for.
+
+    Args:
+        dataset: Name of the data set.
+        folders: Data sets that are folders of images: name to PATH or PATH@SIZE.
+
+    Returns:
+        The name of a known data set, or the prefix and the folder.
+    """
+    return f"{FOLDER}{folders[dataset]}" if dataset in folders else dataset
+
+
 def data_root(root: str | Path | None = None) -> Path:
     """Where image files lie.
 

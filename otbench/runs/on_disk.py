@@ -62,13 +62,7 @@ def read_theory_info(path: Path) -> dict[str, Any]:
     Returns:
         The `info` of the findings; empty where the file is missing or damaged.
     """
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            info = json.loads(str(file["told"]))["info"]
-    except (*DAMAGED, TypeError, RecursionError):
-        return {}
+    info = _entry(path, "told").get("info")
     return info if isinstance(info, dict) else {}
 
 
@@ -81,14 +75,19 @@ def read_latent_info(path: Path) -> dict[str, Any]:
     Returns:
         The study's `info`; empty where the file is missing or damaged.
     """
+    return _entry(path, "info")
+
+
+def _entry(path: Path, name: str) -> dict[str, Any]:
+    """JSON object in an entry of an .npz; empty where the file is missing, damaged or holds another value."""
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as file:
-            info = json.loads(str(file["info"]))
+            value = json.loads(str(file[name]))
     except (*DAMAGED, TypeError, RecursionError):
         return {}
-    return info if isinstance(info, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def small_digest(run: Run, dataset: str) -> str | None:

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otbench.config.run import Run
-from otbench.config.tuning import SELECT, TUNING, Tuned, TunedModel, draw_options, tuning_ranges
-from otbench.data.roots import FOLDER as FOLDER_OF_IMAGES
+from otbench.config.tuning import SELECT, TUNING, Tuned, TunedModel, draw_options
+from otbench.data.roots import source_of
 from otbench.errors import OtbenchError
 from otbench.fingerprints import fit_version, measure_version
 from otbench.provenance import digest
+from otbench.studies.search import ranges_of, read_search
 from otbench.utils.threads import THREADS
 
 if TYPE_CHECKING:
@@ -47,11 +48,8 @@ class Tuning:
     @property
     def models(self) -> list[str]:
         """The models of the study that have anything to tune."""
-        from otbench.models import find
-
         kind, models = self.run.kind(self.dataset), self.run.section(self.dataset).models_on(self.dataset)
-        fields = {model: find(model, kind).Config.model_fields for model in models}
-        return [model for model in models if tuning_ranges(model, kind, fields[model])]
+        return [model for model in models if ranges_of(model, kind)]
 
     def options(self, model: str, draw: int) -> dict[str, Any]:
         """The options of one draw: the base, and over it those drawn.
@@ -63,10 +61,7 @@ class Tuning:
         Returns:
             Option to its value.
         """
-        from otbench.models import find
-
-        kind = self.run.kind(self.dataset)
-        ranges = tuning_ranges(model, kind, find(model, kind).Config.model_fields)
+        ranges = ranges_of(model, self.run.kind(self.dataset))
         base = self.run.section(self.dataset).base(model, self.dataset)
         return base | draw_options(ranges, model, draw, SEED)
 
@@ -80,8 +75,6 @@ class Tuning:
         Returns:
             Whether it need not be made.
         """
-        from otbench.studies.search import read_search
-
         if not (path := self.table(model, draw)).exists():
             return False
         try:
@@ -127,9 +120,9 @@ class Tuning:
     @property
     def source(self) -> list[str]:
         """The words after `otbench data`: the data set as the run has it."""
-        folders, run = self.run.section(self.dataset).folders, self.run
-        what = f"{FOLDER_OF_IMAGES}{folders[self.dataset]}" if self.dataset in folders else self.dataset
-        words = [what, "--name", self.dataset, "--out", str(self.data)]
+        run = self.run
+        source = source_of(self.dataset, run.section(self.dataset).folders)
+        words = [source, "--name", self.dataset, "--out", str(self.data)]
         return words + (["--root", run.data_root] if run.data_root else []) + ["--unverified"] * run.unverified
 
     @property
@@ -174,10 +167,9 @@ def tune(tuning: Tuning, cores: int, tell: Callable[[str], None]) -> Tuned:
     done = len(jobs) - len(waiting)
     tell(f"{tuning.dataset}: {len(tuning.models)} models x {tuning.draws} draws, {done} of {len(jobs)} are there")
     with ThreadPoolExecutor(cores) as pool:
-        for at, (job, error) in enumerate(
-            zip(waiting, pool.map(lambda job: _make(tuning, *job), waiting), strict=True)
-        ):
-            tell(f"{done + at + 1}/{len(jobs)} {job[0]}, draw {job[1]}{': ' + error if error else ''}")
+        errors = pool.map(lambda job: _call(["search", *tuning.words(*job)]), waiting)
+        for at, ((model, draw), error) in enumerate(zip(waiting, errors, strict=True), done + 1):
+            tell(f"{at}/{len(jobs)} {model}, draw {draw}{': ' + error if error else ''}")
     lacking = [job for job in waiting if not tuning.made(*job)]
     if lacking:
         model, draw = lacking[0]
@@ -202,10 +194,6 @@ def _call(words: list[str]) -> str:
     return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no message"])[-1]
 
 
-def _make(tuning: Tuning, model: str, draw: int) -> str:
-    return _call(["search", *tuning.words(model, draw)])
-
-
 def _prepare(tuning: Tuning) -> None:
     """Make the data set and, of images, its features, where they are not there."""
     (tuning.work / tuning.dataset).mkdir(parents=True, exist_ok=True)
@@ -222,8 +210,6 @@ def _prepare(tuning: Tuning) -> None:
 
 def _trials(tuning: Tuning, model: str) -> pandas.DataFrame:
     import pandas
-
-    from otbench.studies.search import read_search
 
     return pandas.concat([read_search(tuning.table(model, draw)) for draw in range(tuning.draws)], ignore_index=True)
 

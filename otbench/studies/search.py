@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from otbench.config.search_spaces import RANGES, SPACES, options_of
+from otbench.config.search_spaces import RANGES, SPACES, Range, options_of
 from otbench.config.tuning import SELECT, TUNING, draw_options, tuning_ranges
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
@@ -94,12 +94,28 @@ def search(
     return table
 
 
+def ranges_of(model: str, kind: str) -> dict[str, Range]:
+    """The ranges that a model is tuned over.
+
+    Args:
+        model: Name of the model.
+        kind: `points` or `images`.
+
+    Returns:
+        Option to its range; empty where nothing of the model can be tuned.
+
+    Raises:
+        OtbenchError: Where there is no such model.
+    """
+    from otbench.models import find
+
+    return tuning_ranges(model, kind, find(model, kind).Config.model_fields)
+
+
 def _options(model: str, kind: str, space: str, seed: int) -> Callable[[int], dict[str, Any]]:
     """The function from the number of a trial to its options; raises OtbenchError where nothing can be drawn."""
     if space == TUNING:
-        from otbench.models import find
-
-        ranges = tuning_ranges(model, kind, find(model, kind).Config.model_fields)
+        ranges = ranges_of(model, kind)
         if not ranges:
             raise OtbenchError(f"search: model {model} has no options to tune")
         return lambda trial: draw_options(ranges, model, trial, seed)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from otbench.errors import OtbenchError
+from otbench.utils.files import read_yaml
 
 Place = tuple[int | str, ...]
 """Where in nested values something stands: keys and indices."""
@@ -54,7 +55,7 @@ def dotted(place: Place) -> str:
     return ".".join(str(part) for part in place)
 
 
-def read_yaml(path: Path, form: type[BaseModel], known: Callable[[Place], Iterable[str]] | None = None) -> Any:
+def read_form(path: Path, form: type[BaseModel], known: Callable[[Place], Iterable[str]] | None = None) -> Any:
     """Read a YAML file and check it.
 
     Args:
@@ -68,16 +69,8 @@ def read_yaml(path: Path, form: type[BaseModel], known: Callable[[Place], Iterab
     Raises:
         OtbenchError: Where the file is missing, no YAML, or does not fit the form; in one sentence that names the key.
     """
-    import yaml
-
     try:
-        return form(**yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise OtbenchError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise OtbenchError(f"{path} is no text in UTF-8 (byte {error.start})") from error
-    except yaml.YAMLError as error:
-        raise OtbenchError(f"{path} is not valid YAML ({' '.join(str(error).split())})") from error
+        return form(**read_yaml(path))
     except ValidationError as error:
         place, message = first_fault(error, known)
         raise OtbenchError(f"{path}, key '{dotted(place)}': {message}") from error

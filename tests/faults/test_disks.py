@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +11,7 @@ import pytest
 
 from otbench.data import load
 from otbench.utils.records import read_record
-from tests.conftest import ROOT
+from tests.conftest import otbench
 from tests.disks import disk, read_only
 from tests.workflow import set_up, snakemake, timeless
 
@@ -21,11 +20,6 @@ pytestmark = pytest.mark.faults
 
 def fit(folder: Path, *words: str) -> subprocess.CompletedProcess:
     return otbench("fit", "gan", "--data", "grid-pyomt", "--out", folder, *words)
-
-
-def otbench(*words: str | Path) -> subprocess.CompletedProcess:
-    """The command in a process of its own."""
-    return subprocess.run([sys.executable, "-m", "otbench", *map(str, words)], cwd=ROOT, capture_output=True, text=True)
 
 
 def test_a_fit_on_a_disk_that_fills(tmp_path):

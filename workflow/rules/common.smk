@@ -10,6 +10,7 @@ from shlex import quote
 from otbench import fingerprints
 from otbench.cli import server
 from otbench.commands import feature_words, fit_options
+from otbench.data import roots
 from otbench.data.roots import FOLDER as FOLDER_OF_IMAGES
 from otbench.errors import OtbenchError
 from otbench.registry import ON_CPU
@@ -92,7 +93,7 @@ def reference_option():
 def source_of(dataset):
     """What `otbench data` is asked for: a known name, or a folder of images."""
     folders = RUN.section(dataset).folders if dataset in RUN.study_of else {}
-    return f"{FOLDER_OF_IMAGES}{folders[dataset]}" if dataset in folders else dataset
+    return roots.source_of(dataset, folders)
 
 
 def contents_of(dataset):
