@@ -141,7 +141,7 @@ def write_extracted(
 
     Returns:
         `told` with what the features were computed from and of: weights, resizer, numbers of images, protocol, and the
-        classifier's threshold and accuracies.
+        classifier's accuracies.
     """
     rows = np.random.default_rng(seed).permutation(len(data.train))[: TRAIN_ROWS[extractor.name]]
     reference, held_out = extractor.extract(data.reference), extractor.extract(data.held_out)
@@ -152,8 +152,6 @@ def write_extracted(
         "n": {"reference": len(reference.features), "held_out": len(held_out.features), "train": len(rows)},
     }
     if extractor.name == "classifier":
-        # at least this share passes, so the confidence is that of a real image and no interpolation between two
-        told["threshold"] = float(np.quantile(held_out.confidence, 1 - REAL_PASS, method="lower"))
         told["accuracy"] = _accuracy(reference, data.labels_of("reference"))
         told["accuracy_held_out"] = _accuracy(held_out, data.labels_of("held_out"))
     told["protocol"] = protocol_start(extractor.name, told)
@@ -247,7 +245,3 @@ def _arrays(path: Path, key: str) -> dict[str, np.ndarray]:
     if str(arrays["key"]) != key:
         raise OtbenchError(f"{path}: its key is {arrays['key']}, expected {key}: make the folder again")
     return arrays
-
-
-REAL_PASS = 0.95
-"""Share of held-out real images that pass for excellent: it fixes the confidence that counts."""

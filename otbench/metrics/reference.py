@@ -15,7 +15,7 @@ from otbench.errors import OtbenchError
 from otbench.features.base import Extracted, Extractor
 from otbench.features.store import _arrays, _key, opener, protocol_start, read_info
 from otbench.metrics import frechet
-from otbench.metrics.memorisation import nearest
+from otbench.metrics.memorisation import cell_of, cells, nearest
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,21 @@ class RealFeatures:
     def reference_distance(self) -> np.ndarray:
         """Distance (n,) of each reference feature to the nearest training one."""
         return nearest(self.train, self.reference.features, self.device)
+
+    @cached_property
+    def held_out_distance(self) -> np.ndarray:
+        """Distance (n,) of each held-out feature to the nearest training one."""
+        return nearest(self.train, self.held_out.features, self.device)
+
+    @cached_property
+    def cells(self) -> np.ndarray:
+        """Centres (k, d) of the partition of the training features."""
+        return cells(self.train, len(self.reference.features))
+
+    @cached_property
+    def reference_cell(self) -> np.ndarray:
+        """Cell (n,) of each reference feature."""
+        return cell_of(self.cells, self.reference.features)
 
 
 @dataclass(frozen=True)

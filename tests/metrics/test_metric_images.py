@@ -8,6 +8,8 @@ import pytest
 import scipy.linalg
 import torch
 from scipy.spatial.distance import cdist
+from scipy.stats import mannwhitneyu
+from sklearn.cluster import KMeans
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
@@ -23,7 +25,6 @@ INFO = {
     "weights": "0123456789ab",
     "resizer": "none",
     "accuracy": 0.96875,
-    "threshold": 0.6,
     "classes": CLASSES,
     "protocol": "features=classifier-01234567;accuracy=0.9688",
     "n": {"reference": 150, "held_out": 90, "train": 300},
@@ -206,13 +207,19 @@ def test_prd_by_the_definition(dataset, features, generated, scores, arrays):
 def test_memorisation_is_measured_against_the_training_features(dataset, features, scores, arrays):
     (real, generated, train), _ = arrays
     near = [cdist(x, train).min(axis=1) for x in (real, generated)]
-    wins = (near[1][:, None] > near[0]).sum() - 150 * 150 / 2
-    assert scores["data_copying"].value == pytest.approx(wins / math.sqrt(150 * 150 * 301 / 12), abs=1e-6)
+    centres = KMeans(3, n_init=1, random_state=0).fit(train).cluster_centers_  # a cell for every 50 test images
+    cell = [cdist(x, centres).argmin(axis=1) for x in (real, generated)]
+    parts = [[distance[at == k] for distance, at in zip(near, cell, strict=True)] for k in range(3)]
+    parts = [(test, made) for test, made in parts if min(len(test), len(made)) >= 20]
+    assert len(parts) >= 2
+    z = [mannwhitneyu(made, test).statistic - len(made) * len(test) / 2 for test, made in parts]
+    z = [x / math.sqrt(len(t) * len(m) * (len(t) + len(m) + 1) / 12) for x, (t, m) in zip(z, parts, strict=True)]
+    wanted = np.average(z, weights=[len(test) for test, _ in parts])
+    assert scores["data_copying"].value == pytest.approx(wanted, abs=1e-6)
     assert scores["memorised"].value == np.mean(near[1] < np.quantile(near[0], 0.05))
     copies = {s.metric: s.value for s in measure(dataset, dataset.train[:150], 2, None, features)}
     assert copies["memorised"] == 1
-    # every copy is nearer than every test image: U = 0
-    assert copies["data_copying"] == pytest.approx(-math.sqrt(3 * 150 * 150 / 301))
+    assert copies["data_copying"] < -5
 
 
 def test_what_the_classifier_sees(dataset, features, scores, arrays):
@@ -222,7 +229,15 @@ def test_what_the_classifier_sees(dataset, features, scores, arrays):
     assert scores["reverse_kl"].value == pytest.approx(sum(a * math.log(a / b) for a, b in zip(p, q, strict=True) if a))
     logits = arrays[1][1].astype(np.float64)
     surest = np.max(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), axis=1)
-    assert scores["excellence_proxy"].value == np.mean(surest >= 0.6) and 0 < np.mean(surest >= 0.6) < 1
+    held_out = Projection().extract(dataset.held_out)
+    train = Projection().extract(dataset.train).features
+    far = [cdist(x, train).min(axis=1) for x in (held_out.features, arrays[0][1])]
+    # the least number k such that the k surest and the k nearest held-out images have 95 % of all in common
+    surely, nearly = np.sort(held_out.confidence)[::-1], np.sort(far[0])
+    passed = [np.mean((held_out.confidence >= c) & (far[0] <= d)) for c, d in zip(surely, nearly, strict=True)]
+    k = np.argmax(np.array(passed) >= 0.95)
+    wanted = np.mean((surest >= surely[k]) & (far[1] <= nearly[k]))
+    assert scores["excellence_proxy"].value == wanted and 0 < wanted < 1
     one_class = dataset.test[real == 1][np.arange(40) % (real == 1).sum()]
     found = {s.metric: s.value for s in measure(dataset, one_class, 0, ["modes", "reverse_kl"], features)}
     assert found == {"modes": 1, "reverse_kl": pytest.approx(-math.log((real == 1).mean()))}
@@ -248,7 +263,7 @@ def test_protocols_name_the_extractor_and_its_accuracy(dataset, features, scores
     assert told["prd_f8"] == "n_real=150;n_generated=150;split=test;clusters=20;angles=1001;runs=10;batch=100;steps=50"
     assert told["recall"] == "n_real=150;n_generated=150;split=test;k=3"
     assert told["memorised"] == "n_train=300;n_real=150;n_generated=150;split=test;quantile=0.05"
-    assert told["excellence_proxy"] == "n_generated=150;real_pass=0.95;confidence=0.6000"
+    assert told["excellence_proxy"] == "n_generated=150;n_train=300;real_pass=0.95;likeness=nearest"
     assert told["modes"] == "n_generated=150;classes=4"
     wanted = expected(dataset, 150, features=features, reconstructs=True)
     assert wanted == [(name, score.protocol) for name, score in scores.items()]

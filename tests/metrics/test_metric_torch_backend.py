@@ -158,7 +158,7 @@ def pictures():
 
     def known() -> Features:
         one = Sums()
-        info = {"weights": one.hash, "resizer": "none", "threshold": 0.5, "classes": 10}
+        info = {"weights": one.hash, "resizer": "none", "classes": 10}
         seen = one.extract(data.reference), one.extract(data.held_out)
         return Features(
             Path("none"),

@@ -10,13 +10,15 @@ from otbench.report.summary import Summary, summarise, told_apart
 from otbench.report.tables.base import Cell, Column, Row, Table, measured
 
 RIGHT, WRONG, UNSURE = "right order", "misorders", "cannot say"
+RUBBISH = ("untrained", "blur")
+"""Controls with neither likeness nor variety, which every metric that ranks must see where they were measured."""
 
 
 def verdict(metric: str, held: dict[str, Summary], study: Recipe = RECIPE) -> tuple[str, str]:
     """Whether a metric ranks the controls as it must.
 
-    Right: held-out real data beats every control that the metric is there to see, and no control beats it. A control
-    beats another where Welch's t test tells them apart, or by the mean where there is one seed. An alarm of the study
+    Right: held-out real data beats every control that the metric is there to see, and no control beats it. Every metric
+    is there to see a generator at its initialisation and the mean image. A control beats another where Welch's t test tells them apart, or by the mean where there is one seed. An alarm of the study
     is right where it tells the memoriser from held-out real data; it does not judge the others.
 
     Args:
@@ -36,7 +38,7 @@ def verdict(metric: str, held: dict[str, Summary], study: Recipe = RECIPE) -> tu
         return UNSURE, "no side is better: read it against held-out real data"
     alarm = base in study.copy_alarms
     worse, blind, preferred = [], [], []
-    for name in ("memoriser",) if alarm else ("collapsed", "noise"):
+    for name in ("memoriser",) if alarm else ("collapsed", "noise", *RUBBISH):
         other = held.get(name)
         if other is None or not other.n:
             if name in must or alarm:
@@ -46,7 +48,7 @@ def verdict(metric: str, held: dict[str, Summary], study: Recipe = RECIPE) -> tu
         if order < 0:
             preferred.append(name)
         elif order == 0:
-            (worse if name in must or alarm else blind).append(name)
+            (worse if name in must or name in RUBBISH or alarm else blind).append(name)
     reasons = [f"prefers {name} to held-out real data" for name in preferred]
     reasons += [f"does not tell {name} from held-out real data" for name in worse]
     extra = [f"does not see {name} (not what it is for)" for name in blind]
