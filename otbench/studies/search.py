@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from otbench.metrics.reference import Features
 
 COLUMNS = "dataset model space trial seed snapshot metric value protocol status options seconds".split()
-METRICS = ["fid", "fid_validation"]
-"""What a trial is judged by: on the test images, as in Lucic et al., and on validation images, as one should."""
+METRICS = ["fid", "fid_validation", "prd_f8", "prd_f1_8"]
+"""What a trial is judged by: on the test images, as in Lucic et al., on validation images, as one should, and by the
+pair of precision and recall that Fig. 14 of AE-OT shows of every trial."""
 TEXTS = ("dataset", "model", "space", "metric", "protocol", "status", "options")
 
 

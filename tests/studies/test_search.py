@@ -88,8 +88,8 @@ def test_a_trial_is_the_same_whatever_the_number_of_trials():
 def test_trials_are_trained_and_measured(quarters, features, tmp_path):
     table = search("ns-gan", quarters, features, "wide", range(2), SMALL, tmp_path / "s.csv")
     assert list(table.columns) == COLUMNS
-    assert table.groupby(["trial", "snapshot", "metric"]).size().tolist() == [1] * 8
-    assert set(table["metric"]) == {"fid", "fid_validation"} and (table["status"] == "ok").all()
+    assert table.groupby(["trial", "snapshot", "metric"]).size().tolist() == [1] * 16
+    assert set(table["metric"]) == {"fid", "fid_validation", "prd_f8", "prd_f1_8"} and (table["status"] == "ok").all()
     first, second = (json.loads(text) for text in table.drop_duplicates("trial")["options"])
     assert first == SMALL.options and second == SMALL.options | options_of("ns-gan", "wide", 1)
     last = table[table["metric"] == "fid"]
@@ -124,14 +124,14 @@ def test_a_trial_that_fails_is_counted(quarters, features, tmp_path, monkeypatch
 
     monkeypatch.setattr(find("vae", "images"), "step", step)
     table = search("vae", quarters, features, "wide", [0], SMALL, tmp_path / "s.csv")
-    assert len(table) == 4 and (table["status"] == "failed").all() and table["value"].isna().all()
+    assert len(table) == 8 and (table["status"] == "failed").all() and table["value"].isna().all()
     assert "failed: RuntimeError: no luck" in capfd.readouterr().err
 
 
 def test_a_trial_that_diverges_is_counted(quarters, features, tmp_path):
     wild = Budget(3, (1.0,), 40, SMALL.options | {"rate": 1e30})
     table = search("vae", quarters, features, "wide", [0], wild, tmp_path / "s.csv")
-    assert len(table) == 2 and (table["status"] == "diverged").all() and table["value"].isna().all()
+    assert len(table) == 4 and (table["status"] == "diverged").all() and table["value"].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -18,17 +18,17 @@ from otbench.utils import plotting
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-from otbench.report.tables.searches import RULES, SPACES, _budget, band, expected_best, filled, searched
+from otbench.report.tables.searches import RULES, SPACES, _budget, band, expected_best, filled, pairs, searched
 
 
 def search_figures(comparison: Comparison) -> Iterator[FigureSpec]:
-    """The figure of every searched data set.
+    """The figures of every searched data set.
 
     Args:
         comparison: Image study of a run.
 
     Yields:
-        A figure for each search that reached a value.
+        A figure for each search that reached a value, and one of its trials' precision and recall where measured.
     """
     for dataset, network in searched(comparison):
         lost = sum(int(trials["lost"].sum()) for trials in filled(comparison, dataset, network).values())
@@ -47,6 +47,15 @@ def search_figures(comparison: Comparison) -> Iterator[FigureSpec]:
             "svg",
             partial(search_figure, comparison, dataset, network),
         )
+        if pairs(comparison, dataset, network):
+            yield FigureSpec(
+                f"{dataset}_search_prd",
+                "Precision and recall of every trial (Fig. 14 of AE-OT)",
+                f"{comparison.dataset_title(dataset)}: PRD's pair (F8, F1/8) of each trial at the end of training; "
+                f"a mark a trial, the upper right is better. {_budget(comparison)}",
+                "svg",
+                partial(cloud_figure, comparison, dataset, network),
+            )
 
 
 def search_figure(comparison: Comparison, dataset: str, network: str) -> Figure:
@@ -102,4 +111,45 @@ def search_figure(comparison: Comparison, dataset: str, network: str) -> Figure:
         label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, handlelength=2.6)
+    return figure
+
+
+def cloud_figure(comparison: Comparison, dataset: str, network: str) -> Figure:
+    """Precision against recall of every trial, a panel a space.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        network: Network of the features.
+
+    Returns:
+        The figure.
+
+    Source: Fig. 14 of AE-OT.
+    """
+    import matplotlib.pyplot as plt
+
+    clouds = pairs(comparison, dataset, network)
+    spaces = [space for space in SPACES if any(key[0] == space for key in clouds)]
+    figure, grid = plt.subplots(
+        1,
+        len(spaces),
+        figsize=(plotting.WIDTH / 2 * (1 + (len(spaces) > 1)), 3.9),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, space in zip(grid[0], spaces, strict=True):
+        for (place, model), (recall, precision) in clouds.items():
+            if place == space:
+                mark = marks.mark(model)
+                point = {"marker": mark.shape, "color": mark.colour, "markersize": 5, "linestyle": "", "alpha": 0.75}
+                axes.plot(recall, precision, label=comparison.title(model), mew=0, **point)
+        axes.set(title=SPACES[space], xlabel="F8 (weighs recall)", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    grid[0, 0].set_ylabel("F1/8 (weighs precision)")
+    handles = {
+        label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3 * len(spaces))
     return figure

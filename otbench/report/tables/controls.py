@@ -18,8 +18,9 @@ def verdict(metric: str, held: dict[str, Summary], study: Recipe = RECIPE) -> tu
     """Whether a metric ranks the controls as it must.
 
     Right: held-out real data beats every control that the metric is there to see, and no control beats it. Every metric
-    is there to see a generator at its initialisation and the mean image. A control beats another where Welch's t test tells them apart, or by the mean where there is one seed. An alarm of the study
-    is right where it tells the memoriser from held-out real data; it does not judge the others.
+    is there to see a generator at its initialisation and the mean image. A control beats another where Welch's t test
+    tells them apart, or by the mean where there is one seed. An alarm of the study is right where it tells the
+    memoriser from held-out real data; it does not judge the others.
 
     Args:
         metric: Name of the metric.

@@ -129,6 +129,28 @@ def filled(comparison: Comparison, dataset: str, network: str) -> dict[tuple[str
     return {key: frame for key, frame in frames.items() if np.isfinite(frame["test"]).all()}
 
 
+def pairs(comparison: Comparison, dataset: str, network: str) -> dict[tuple[str, str], np.ndarray]:
+    """Recall and precision of every trial of every search on a data set, at the end of training.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+        network: Network of the features.
+
+    Returns:
+        (space, model) -> PRD's F8 and F1/8 (2, n) of the n trials that have both, means over seeds; in the study's
+        order, searches without such a trial left out.
+    """
+    rows = comparison.run.search
+    rows = rows[(rows["dataset"] == dataset) & (rows["status"] == "ok") & (rows["snapshot"] == 1)]
+    rows = rows[rows["protocol"].map(network_of) == network]
+    means = rows.pivot_table(index=["space", "model", "trial"], columns="metric", values="value", aggfunc="mean")
+    means = means.reindex(columns=["prd_f8", "prd_f1_8"]).dropna()
+    clouds = {key: frame.to_numpy().T for key, frame in means.groupby(level=["space", "model"])}
+    order = [place.model for place in comparison.study.rows(sorted(set(rows["model"])), [], [])]
+    return {(space, model): clouds[space, model] for space in SPACES for model in order if (space, model) in clouds}
+
+
 def searched(comparison: Comparison) -> list[tuple[str, str]]:
     """Every search that reached a value, with the best network of each data set alone.
 
@@ -139,12 +161,12 @@ def searched(comparison: Comparison) -> list[tuple[str, str]]:
         (data set, network) of each, in the study's order.
     """
     rows = comparison.run.search
-    pairs = []
+    found = []
     for dataset in comparison.study.ordered(list(dict.fromkeys(rows["dataset"]))):
         reached = rows[(rows["dataset"] == dataset) & (rows["status"] == "ok") & rows["value"].notna()]
         used = set(reached["protocol"].map(network_of))
-        pairs += [(dataset, network) for network in NETWORKS if network in used][:1]
-    return pairs
+        found += [(dataset, network) for network in NETWORKS if network in used][:1]
+    return found
 
 
 def search_tables(comparison: Comparison) -> list[Table]:

@@ -137,6 +137,33 @@ def test_the_figure_draws_both_rules_and_both_spaces(comparison: Comparison) -> 
     matplotlib.pyplot.close(figure)
 
 
+def test_every_trial_is_a_mark_of_precision_against_recall(folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    import matplotlib
+
+    matplotlib.use("Agg")
+    run = shutil.copytree(folder, tmp_path / "run")
+    table = pd.read_csv(run / "search.csv")
+    last = table[(table["snapshot"] == 1) & (table["metric"] == "fid") & table["value"].notna()]
+    parts = [last.assign(metric=name, value=value / last["value"]) for name, value in (("prd_f8", 1), ("prd_f1_8", 2))]
+    early = last.assign(metric="prd_f8", value=0.0, snapshot=0.5)  # a snapshot before the last is not shown
+    pd.concat([table, *parts, early]).to_csv(run / "search.csv", index=False)
+    found = Comparison(load_run(run).of("images"), None, (), study=RECIPE)
+    clouds = searches.pairs(found, "digits", "classifier")
+    assert list(clouds) == [("wide", "wgan"), ("wide", "vae"), ("narrow", "vae")]
+    wgan = last[(last["model"] == "wgan") & (last["space"] == "wide")]["value"].to_numpy()
+    np.testing.assert_allclose(clouds["wide", "wgan"], [1 / wgan, 2 / wgan])
+    figures = {figure[0]: figure for figure in search_figures.search_figures(found)}
+    assert list(figures) == ["digits_search", "digits_search_prd"]
+    figure = figures["digits_search_prd"][-1]()
+    panels = figure.get_axes()
+    assert [axes.get_title() for axes in panels] == ["Wide ranges", "Narrow ranges"]
+    drawn = {line.get_label(): line.get_data() for line in panels[0].get_lines()}
+    np.testing.assert_allclose(drawn["WGAN"], clouds["wide", "wgan"])
+    matplotlib.pyplot.close(figure)
+
+
 def test_a_run_without_a_search_has_no_part_of_it(tmp_path: Path, make_images: Callable[..., Path]) -> None:
     run = load_run(make_images(tmp_path, models=("vae", "real"), seeds=(0,)))
     comparison = Comparison(run.of("images"), None, (), study=RECIPE)
