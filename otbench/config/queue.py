@@ -15,6 +15,7 @@ from otbench.config.run import Run
 from otbench.config.study import KINDS, StudyName
 from otbench.provenance import digest
 from otbench.registry import dataset_names, models_of
+from otbench.utils.bounds import to_the_end
 from otbench.utils.validation import read_form
 
 
@@ -48,7 +49,7 @@ class Part(BaseModel):
     @property
     def marks(self) -> list[float]:
         """The snapshots in order; the end of the budget is always among them."""
-        return sorted({*self.snapshots, 1.0})
+        return to_the_end(self.snapshots)
 
 
 class Queue(BaseModel):

@@ -21,6 +21,7 @@ from otbench.config.fields import (
 )
 from otbench.config.parts import LeaveOut, Override, Rating, Search, Spread, check_names
 from otbench.config.tuning import TunedByDataset, TunedModel
+from otbench.utils.bounds import to_the_end
 
 StudyName = Literal["mode-collapse", "images", "stacked"]
 
@@ -135,7 +136,7 @@ class StudyConfig(BaseModel):
     @property
     def marks(self) -> list[float]:
         """The snapshots in order; the end of the budget is always among them."""
-        return sorted({*self.snapshots, 1.0})
+        return to_the_end(self.snapshots)
 
 
 def left_out_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:

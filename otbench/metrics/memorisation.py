@@ -18,16 +18,12 @@ statistics: `nearest`, `cells`; scores: `memorised`, `data_copying`.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from otbench.errors import OtbenchError
 from otbench.metrics.base import IMAGES, Metric, Parts, Setting, check_pair
 from otbench.metrics.neighbours import ROWS, distances
-
-if TYPE_CHECKING:
-    from otbench.metrics.views import ImageView
 
 QUANTILE = 0.05
 """Share of the test set that lies as near to the training set as what counts as memorised."""
@@ -164,12 +160,6 @@ def data_copying(
     return float(np.average(scores, weights=weights))
 
 
-def _data_copying(view: ImageView) -> float:
-    real = view.real
-    places = real.reference_cell, cell_of(real.cells, view.generated.features)
-    return data_copying(real.reference_distance, view.distance, *places)
-
-
 def _parts(setting: Setting) -> Parts:
     return {"n_train": setting.n_train, "n_real": setting.n_real, "n_generated": setting.n, "split": "test"}
 
@@ -208,7 +198,9 @@ METRICS = (
         IMAGES,
         "Meehan et al. 2020, A non-parametric test to detect data-copying",
         "z-score of distances to the training set against the test images', over cells; far below 0 copies.",
-        of_images=_data_copying,
+        of_images=lambda view: data_copying(
+            view.real.reference_distance, view.distance, view.real.reference_cell, view.cell
+        ),
         image_parts=_copying_parts,
         ideal=lambda dataset, n: 0.0,
         label="Data copying, C_T",

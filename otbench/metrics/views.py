@@ -110,6 +110,11 @@ class ImageView(Paired):
         return memorisation.nearest(self.known.train, self.generated.features, self.device)
 
     @cached_property
+    def cell(self) -> np.ndarray:
+        """Cell (n,) of each generated image's features in the partition of the training features."""
+        return memorisation.cell_of(self.real.cells, self.generated.features)
+
+    @cached_property
     def reconstruction_statistics(self) -> dict[str, np.ndarray]:
         """Mean and covariance of the features of the reconstructions."""
         extracted = self.known.extractor.extract(self.reconstructions)

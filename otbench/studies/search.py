@@ -17,6 +17,7 @@ from otbench.config.tuning import SELECT, TUNING, draw_options, tuning_ranges
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.provenance import digest
+from otbench.utils.bounds import to_the_end
 from otbench.utils.files import atomic_write, read_columns, read_json, write_json
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _trial(
 
     kind, config = find(model, data.kind), configure(model, options, data.kind)
     steps = budget.steps or kind.paper_budget(data.name)
-    marks = sorted({*budget.snapshots, 1.0})
+    marks = to_the_end(budget.snapshots)
     trained = kind(config, data, [budget.seed], budget.device)
     trainer = Trainer(trained, steps, marks, Options(budget.device), None)
     try:

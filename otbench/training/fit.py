@@ -27,7 +27,7 @@ from otbench.provenance import code_version, digest, machine, versions
 from otbench.training.meter import Meter, settled
 from otbench.training.saved import mark_of
 from otbench.training.trainer import Options, Record, Trainer, key
-from otbench.utils.bounds import NAME_MOST, SECONDS_MOST, check_seeds, check_snapshots
+from otbench.utils.bounds import NAME_MOST, SECONDS_MOST, check_seeds, check_snapshots, to_the_end
 from otbench.utils.devices import configure_torch, flags, resolve_device
 from otbench.utils.files import atomic_write, write_json
 from otbench.utils.interrupt import Interrupted
@@ -96,7 +96,7 @@ def fit(
     if data.kind not in model_class.kinds:
         raise OtbenchError(f"model {name} takes {' or '.join(model_class.kinds)}, but {data.name} holds {data.kind}")
     budget = steps or model_class.paper_budget(data.name) or 0
-    marks = sorted({*(snapshots or []), 1.0}) if model_class.paper_steps else [1.0]
+    marks = to_the_end(snapshots or []) if model_class.paper_steps else [1.0]
     what = {"model": name, "options": config.model_dump(), "data": data.digest(), "steps": budget, "snapshots": marks}
     what["precision"] = training.precision
     # taken now: sources edited while a long training runs are not what it runs
@@ -140,7 +140,7 @@ def fit(
         "seeds": seeds,
         "asked": {
             "steps": steps or "paper",
-            "snapshots": sorted({*(snapshots or []), 1.0}),
+            "snapshots": to_the_end(snapshots or []),
             "options": options or {},
             "precision": training.precision,
         },

@@ -18,7 +18,7 @@ from torch import Tensor
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.models.base import Model, Stage
 from otbench.training.feed import Feed
-from otbench.utils.bounds import snapshot_text
+from otbench.utils.bounds import snapshot_text, to_the_end
 from otbench.utils.files import atomic_write
 from otbench.utils.interrupt import Interrupted, Stop, stoppable
 from otbench.utils.progress import Bar
@@ -272,7 +272,7 @@ class Trainer:
             Record of all replicas, finished cells included.
         """
         for seed in self.model.seeds:
-            for snapshot in {*self.snapshots, 1.0}:
+            for snapshot in to_the_end(self.snapshots):
                 if key(seed, snapshot) not in self.record.cells:
                     self._cell(seed, snapshot, "failed", self.seconds, message)
         return self.record

@@ -38,6 +38,18 @@ def snapshot_text(snapshot: float) -> str:
     return f"{snapshot:g}"
 
 
+def to_the_end(snapshots: Iterable[float]) -> list[float]:
+    """Snapshots with the end of the budget, which is always among them.
+
+    Args:
+        snapshots: Fractions of the budget.
+
+    Returns:
+        The fractions and 1, in order, each once.
+    """
+    return sorted({*snapshots, 1.0})
+
+
 def check_seeds(seeds: Iterable[int], most: int = SEED_MOST) -> None:
     """Check that generators and tables can hold seeds, and that they differ.
 
@@ -69,7 +81,7 @@ def check_snapshots(snapshots: Iterable[float]) -> None:
     for value in snapshots:
         if not (math.isfinite(value) and SNAPSHOT_LEAST <= value <= 1):
             raise ValueError(f"expected fractions of the budget from {SNAPSHOT_LEAST:g} to 1, got {value:g}")
-    marks = sorted({*snapshots, 1.0})
+    marks = to_the_end(snapshots)
     for low, high in zip(marks, marks[1:], strict=False):
         same = snapshot_text(low) == snapshot_text(high)
         if same or round(low, SNAPSHOT_DECIMALS) == round(high, SNAPSHOT_DECIMALS):

@@ -15,6 +15,7 @@ from otbench.report.comparison import Comparison
 from otbench.report.labels import NETWORKS, metric_label
 from otbench.report.results import network_of
 from otbench.report.tables.base import Cell, Column, Row, Table
+from otbench.utils.bounds import to_the_end
 
 SPACES = {"wide": "Wide ranges", "narrow": "Narrow ranges"}
 RULES = {"test": "best on test (the rule of Lucic et al.)", "validation": "chosen on validation"}
@@ -231,7 +232,7 @@ def _budget(comparison: Comparison) -> str:
         return f"Run {comparison.run.name}."
     steps = about["steps"] if about["steps"] == "paper" else f"{about['steps']:,}"
     steps = "the paper's budget" if steps == "paper" else f"{steps} training steps"
-    marks = len({*about["snapshots"], 1.0})
+    marks = len(to_the_end(about["snapshots"]))
     return (
         f"Run {comparison.run.name}; every trial: {steps}, {marks} snapshot{'s' * (marks > 1)}, {about['samples']:,} "
         "samples, one seed."
