@@ -38,15 +38,19 @@ def copy(root: Path, target: Path) -> None:
     shutil.copy(root / "Snakefile", target)
 
 
-def snakemake(where: Path, *words: str, broken: str = "", code: Path | None = None) -> subprocess.CompletedProcess:
+def snakemake(
+    where: Path, *words: str, broken: str = "", code: Path | None = None, variables: dict[str, str] | None = None
+) -> subprocess.CompletedProcess:
     """Run Snakemake in `where`; calls of otbench that begin with the words `broken` end at once, as if killed."""
     shim = where / "bin" / "otbench"
     shim.parent.mkdir(exist_ok=True)
     fault = f'case "$*" in "{broken}"*) kill -9 $$;; esac\n' if broken else ""
-    shim.write_text(f'#!/bin/sh\n{fault}exec "{sys.executable}" -m otbench "$@"\n')
-    shim.chmod(0o755)
+    text = f'#!/bin/sh\n{fault}exec "{sys.executable}" -m otbench "$@"\n'
+    if not shim.exists() or shim.read_text() != text:  # where nothing may be written, it is there already
+        shim.write_text(text)
+        shim.chmod(0o755)
     path = f"{shim.parent}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "PYTHONPATH": str(code or where)}
+    env = {**os.environ, "PATH": path, "PYTHONPATH": str(code or where), **(variables or {})}
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *words]
     return subprocess.run(command, cwd=where, env=env, capture_output=True, text=True)
 
