@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from otbench.metrics.reference import Features
 
-COLUMNS = "dataset model space trial seed snapshot metric value protocol status options seconds".split()
+COLUMNS: list[str] = [*"dataset model space trial seed snapshot metric value protocol status options seconds".split()]
 METRICS = ["fid", "fid_validation"]
 """What a trial is judged by: on the test images, as in Lucic et al., and on validation images, as one should."""
 TEXTS = ("dataset", "model", "space", "metric", "protocol", "status", "options")
@@ -157,7 +157,7 @@ def _trial(
     from otbench.utils.rng import generator
 
     kind, config = find(model, data.kind), configure(model, options, data.kind)
-    steps = budget.steps or kind.paper_budget(data.name)
+    steps = budget.steps or kind.paper_budget(data.name) or 0
     marks = sorted({*budget.snapshots, 1.0})
     trained = kind(config, data, [budget.seed], budget.device)
     trainer = Trainer(trained, steps, marks, Options(budget.device), None)

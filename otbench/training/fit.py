@@ -96,7 +96,7 @@ def fit(
     if data.kind not in model_class.kinds:
         raise OtbenchError(f"model {name} takes {' or '.join(model_class.kinds)}, but {data.name} holds {data.kind}")
     budget = steps or model_class.paper_budget(data.name) or 0
-    marks = sorted({*(snapshots or []), 1.0}) if model_class.paper_steps else [1.0]
+    marks: list[float] = sorted({*(snapshots or []), 1.0}) if model_class.paper_steps else [1.0]
     what = {"model": name, "options": config.model_dump(), "data": data.digest(), "steps": budget, "snapshots": marks}
     what["precision"] = training.precision
     # taken now: sources edited while a long training runs are not what it runs
