@@ -37,10 +37,11 @@ test-faults: $(READY) ## Kill and break real runs, and see that they go on and s
 test-cluster: $(READY) ## Send the whole smoke run through a real Slurm that loses jobs
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m cluster
 
-lint: $(READY) ## Check style, spelling and the layers of imports
+lint: $(READY) ## Check style, spelling, types and the layers of imports
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/codespell
+	$(BIN)/basedpyright --level error --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo --no-cache
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --lint
 

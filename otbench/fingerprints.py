@@ -77,7 +77,7 @@ def _named(path: str) -> Iterator[tuple[str, list[str]]]:
     if (ROOT / path).is_dir():
         return
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("otbench."):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("otbench."):
             parts = node.module.split(".")[1:]
             yield parts[0], ["/".join(parts), *("/".join([*parts, alias.name]) for alias in node.names)]
 

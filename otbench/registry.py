@@ -86,7 +86,9 @@ def _registered(file: Path) -> list[tuple[list[str], tuple[str, ...] | None]]:
             inherited = registered.get(base.id, {}) if isinstance(base, ast.Name) else {}
             values.update({k: v for k, v in inherited.items() if k == "kinds"})
         for part in node.body:
-            for target in part.targets if isinstance(part, ast.Assign) else []:
+            if not isinstance(part, ast.Assign):
+                continue
+            for target in part.targets:
                 if isinstance(target, ast.Name) and target.id in ("names", "kinds"):
                     values[target.id] = part.value
         registered[node.name] = values

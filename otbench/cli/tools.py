@@ -101,6 +101,7 @@ def transport(
     if check:
         certificate = transport.check(check)
     else:
+        assert target is not None
         certificate = transport.run(target, source, tolerance, out, weights, seed, time_limit, start, progress=True)
     print_json(certificate)
     if not certificate.get("map_tolerance_met", 1):

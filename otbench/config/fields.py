@@ -46,7 +46,7 @@ def number(value: Any) -> Any:
             parsed = kind(re.sub(r"^([-+]?)\.(inf|nan)$", r"\1\2", value, flags=re.IGNORECASE))
         except ValueError:
             continue
-        return int(parsed) if kind is float and parsed.is_integer() else parsed
+        return int(parsed) if isinstance(parsed, float) and parsed.is_integer() else parsed
     return value
 
 

@@ -241,7 +241,8 @@ class Run(BaseModel):
         return [
             (dataset, model)
             for section in self.sections.values()
-            for dataset in (section.spread.datasets if section.spread else ())
+            if section.spread
+            for dataset in section.spread.datasets
             for model in section.spread.models
             if dataset in section.datasets and model in section.models_on(dataset)
         ]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def save(data: DataSet, path: str | Path) -> None:
         data: Data set to write.
         path: Where it is written, .npz.
     """
-    arrays = dict(data.splits)
+    arrays: dict[str, Any] = dict(data.splits)
     arrays |= {f"{split}_labels": values for split, values in data.labels.items()}
     if data.classes:
         arrays["classes"] = np.array(data.classes)
@@ -140,6 +141,6 @@ def _read(path: Path) -> DataSet:
     ).check()
 
 
-def _scalar(value: np.ndarray) -> float:
+def _scalar(value: np.ndarray) -> Any:
     """The number that an array without axes holds; anything else as it is, for `Mixture.check` to refuse."""
     return value.item() if value.ndim == 0 else value

@@ -223,7 +223,7 @@ def write_samples(
     path = Path(path)
     samples = _samples(np.asarray(samples), path)
     seed, snapshot = _rows({"seed": np.asarray(seed), "snapshot": np.asarray(snapshot)}, len(samples), path)
-    arrays = {"samples": samples, "seed": seed, "snapshot": snapshot}
+    arrays: dict[str, Any] = {"samples": samples, "seed": seed, "snapshot": snapshot}
     if info is not None:
         arrays["info"] = np.array(json.dumps(info, sort_keys=True))
         _info(arrays["info"], path)

@@ -50,7 +50,7 @@ class Form:
     """
 
     architecture: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     classes: int
     stacked: bool = False
 
@@ -76,7 +76,7 @@ class Network(nn.Module):
         return features, self.head(features)
 
 
-def lenet(shape: tuple[int, int, int], classes: int, width: int = 64) -> Network:
+def lenet(shape: tuple[int, ...], classes: int, width: int = 64) -> Network:
     """Two 5x5 convolutions, each pooled, a hidden layer of 128 and a linear embedding of `width`.
 
     Args:
@@ -118,7 +118,7 @@ class Block(nn.Module):
         return F.relu(self.second(F.relu(self.first(x))) + self.short(x))
 
 
-def resnet(shape: tuple[int, int, int], classes: int) -> Network:
+def resnet(shape: tuple[int, ...], classes: int) -> Network:
     """A convolution, a block at each of the widths 32, 64 and 128 (halving the size), and the mean over the image.
 
     Args:
@@ -319,6 +319,7 @@ def train(
     """
     form = form_of(data)
     images, labels = data.train, data.labels_of("train")
+    assert labels is not None  # else there is no form
     if form.stacked:  # single digits: every channel is a training image
         images = images.reshape(-1, 1, *images.shape[2:])
         labels = np.stack([labels // 100, labels // 10 % 10, labels % 10], axis=1).reshape(-1)

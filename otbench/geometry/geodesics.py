@@ -109,7 +109,8 @@ def geodesic_bvp(
                 tol=tolerance,
                 max_nodes=limit,
             )
-    except (torch.linalg.LinAlgError, np.linalg.LinAlgError, ValueError) as error:
+    # torch documents its error, but its types do not export it
+    except (torch.linalg.LinAlgError, np.linalg.LinAlgError, ValueError) as error:  # pyright: ignore[reportPrivateImportUsage]
         return measured(metric, line, False, f"no solution: {error}")
     if not solution.success or not np.isfinite(solution.y).all():
         return measured(metric, line, False, solution.message)

@@ -47,7 +47,7 @@ def along_axes(function: Decoder, z: Tensor) -> tuple[Tensor, Tensor]:
     axes = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
     # Rows are apart, so one forward-mode pass an axis gives a column of every row's Jacobian.
     pairs = [jvp(function, (z,), (axis.expand_as(z),)) for axis in axes]
-    return pairs[0][0], torch.stack([derivative for _, derivative in pairs], dim=-1)
+    return pairs[0][0], torch.stack([pair[1] for pair in pairs], dim=-1)
 
 
 def pullback(decoder: Decoder, z: Tensor) -> Tensor:

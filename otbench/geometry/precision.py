@@ -23,6 +23,9 @@ class RBFPrecision(nn.Module):
     centres.
     """
 
+    centres: Tensor
+    rates: Tensor
+
     def __init__(self, centres: Tensor, rates: Tensor, weights: Tensor, zeta: float) -> None:
         super().__init__()
         self.register_buffer("centres", centres)

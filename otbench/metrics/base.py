@@ -127,13 +127,14 @@ class Metric:
     kinds: tuple[str, ...]
     paper: str
     description: str
-    of_points: Callable[[Any], float] | None = None
-    of_images: Callable[[Any], float] | None = None
+    # Any, not None: a metric is only asked for on data that it is defined on
+    of_points: Callable[[Any], float] | Any = None
+    of_images: Callable[[Any], float] | Any = None
     point_parts: Callable[[Setting], Parts] = pair_parts
     image_parts: Callable[[Setting], Parts] = split_parts
     needs_modes: bool = False
     cheap: tuple[str, ...] = ()
-    ideal: Callable[[DataSet, int], float] | None = None
+    ideal: Callable[[DataSet, int], float] | Any = None
     uses: str = "features"
     label: str = ""
     factor: int = 1

@@ -81,7 +81,8 @@ def kid(
         from otbench.metrics import torch_backend
 
         rows = [[draws.choice(len(x), size, replace=False) for x in (real, generated)] for _ in range(subsets)]
-        values = torch_backend.mmds(real, generated, *np.array(rows).swapaxes(0, 1), device)
+        first, second = np.array(rows).swapaxes(0, 1)
+        values = torch_backend.mmds(real, generated, first, second, device)
         return float(np.mean(values)), float(np.std(values))
     values = [mmd(*(x[draws.choice(len(x), size, replace=False)] for x in (real, generated))) for _ in range(subsets)]
     return float(np.mean(values)), float(np.std(values))

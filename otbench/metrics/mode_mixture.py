@@ -73,6 +73,7 @@ def ideal(dataset: DataSet, n: int) -> float:
         not worked out.
     """
     truth = dataset.truth
+    assert truth is not None
     if truth.centres.shape[1] != 2:
         return float("nan")
     # In s = exp(-r^2 / 2) the radial law beyond r = 3 is uniform on (0, exp(-4.5)), so midpoints in s carry equal mass.

@@ -119,6 +119,7 @@ def ideal_high_quality(dataset: DataSet, n: int) -> float:
     Returns:
         Share in [0, 1].
     """
+    assert dataset.truth is not None
     return within_radius(dataset.truth.centres.shape[1])
 
 

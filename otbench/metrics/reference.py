@@ -134,6 +134,7 @@ def open_features(
     extractors = {}
     for name, summary in info["extractors"].items():
         arrays = _arrays(folder / f"{name}.npz", _key(info["digest"], summary))
-        parts = [Extracted(arrays[part], arrays[f"{part}_logits"]) for part in ("reference", "held_out")]
-        extractors[name] = RealFeatures(name, summary, *parts, arrays["train"], opener(name, folder, weights, device))
+        reference, held_out = (Extracted(arrays[p], arrays[f"{p}_logits"]) for p in ("reference", "held_out"))
+        opened = opener(name, folder, weights, device)
+        extractors[name] = RealFeatures(name, summary, reference, held_out, arrays["train"], opened)
     return Features(folder, info, extractors)

@@ -57,8 +57,8 @@ def score_features(
     scores: dict[str, float] = {}
     if {"prd_f8", "prd_f1_8"} & set(targets):
         size = min(len(real), len(generated))
-        pair = (_subset(values, size, seed) for values in (real, generated))
-        scores["prd_f8"], scores["prd_f1_8"] = prd.f_pair(*prd.prd(*pair, seed))
+        ours, theirs = (_subset(values, size, seed) for values in (real, generated))
+        scores["prd_f8"], scores["prd_f1_8"] = prd.f_pair(*prd.prd(ours, theirs, seed))
     if "fid" in targets:
         scores["fid"] = max(0.0, frechet.library_fid(real, generated))  # rounding alone brings it below zero
     if "kid" in targets:

@@ -198,7 +198,7 @@ def measured_with(samples: str | Path, run: str, study: str, features: Features 
     return record | {"samples": {name: info.get(name) for name in MADE_WITH} | {"cells": cells}}
 
 
-def write_curves(curves: dict[str, np.ndarray], path: str | Path) -> None:
+def write_curves(curves: dict[str, Any], path: str | Path) -> None:
     """Write what `measure_file` put into `curves`, whole or not at all.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otbench.data.base import DataSet
+from otbench.data.base import DataSet, Mixture
 from otbench.metrics import frechet, memorisation, modes, reverse_kl, sharpness
 from otbench.metrics.pairs import Paired
 
@@ -22,15 +22,21 @@ class PointView(Paired):
     def __init__(self, dataset: DataSet, samples: np.ndarray, seed: int, device: str):
         self.dataset, self.samples, self.seed, self.device = dataset, samples, seed, device
 
+    @property
+    def truth(self) -> Mixture:
+        """The true mixture, which metrics of modes need."""
+        assert self.dataset.truth is not None
+        return self.dataset.truth
+
     @cached_property
     def assignment(self) -> modes.Assignment:
         """The generated points' nearest modes."""
-        return modes.assign(self.samples, self.dataset.truth)
+        return modes.assign(self.samples, self.truth)
 
     @cached_property
     def train_assignment(self) -> modes.Assignment:
         """The training points' nearest modes."""
-        return modes.assign(self.dataset.train, self.dataset.truth)
+        return modes.assign(self.dataset.train, self.truth)
 
     @property
     def sides(self) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +53,7 @@ class PointView(Paired):
         Returns:
             Counts (K,) int64.
         """
-        return modes.histogram(assignment, len(self.dataset.truth.centres), high_quality_only)
+        return modes.histogram(assignment, len(self.truth.centres), high_quality_only)
 
     def reverse_kl(self, train: bool = False, high_quality_only: bool = False) -> float:
         """KL of the generated points' histogram over modes against the true weights or the training points' histogram.
@@ -59,7 +65,7 @@ class PointView(Paired):
         Returns:
             Divergence in nats.
         """
-        reference = self.mode_counts(self.train_assignment, high_quality_only) if train else self.dataset.truth.weights
+        reference = self.mode_counts(self.train_assignment, high_quality_only) if train else self.truth.weights
         return reverse_kl.reverse_kl(self.mode_counts(self.assignment, high_quality_only), reference)
 
 
@@ -117,6 +123,7 @@ class ImageView(Paired):
     @cached_property
     def reconstruction_statistics(self) -> dict[str, np.ndarray]:
         """Mean and covariance of the features of the reconstructions."""
+        assert self.reconstructions is not None
         extracted = self.known.extractor.extract(self.reconstructions)
         return frechet.statistics(extracted.features, self.device)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -38,7 +38,7 @@ class Stage:
 
     name: str
     step: Callable[[dict[str, Tensor]], Losses] | None = None
-    inputs: dict[str, Input] = field(default_factory=dict)
+    inputs: Mapping[str, Input] = field(default_factory=dict)
     solve: Callable[[], list[dict[str, float]]] | None = None
     cost: int = 1
     share: float = 1.0
@@ -180,7 +180,9 @@ class Model:
         settings = {"alpha": decay, "capturable": self.device.type == "cuda"}
         self._optimiser(torch.optim.RMSprop, name, networks, rate, settings)
 
-    def _optimiser(self, kind: type[torch.optim.Optimizer], name: str, networks: list[str], rate: float, more) -> None:
+    def _optimiser(
+        self, kind: Callable[..., torch.optim.Optimizer], name: str, networks: list[str], rate: float, more: dict
+    ) -> None:
         if self.training:
             tensors = [p for n in networks for p in self.networks[n].parameters()]
             # a captured step reads the rate from memory, so that `set_rate` reaches it
@@ -228,7 +230,7 @@ class Model:
         """
         return [{} for _ in self.seeds]
 
-    def training_state(self) -> dict[str, dict]:
+    def training_state(self) -> dict[str, Any]:
         """All that training goes on from after an interruption.
 
         A model whose stages leave more than networks and optimisers behind adds it here and takes it up below.
@@ -241,7 +243,7 @@ class Model:
             "optimisers": {n: o.state_dict() for n, o in self.optimisers.items()},
         }
 
-    def load_training_state(self, state: dict[str, dict]) -> None:
+    def load_training_state(self, state: dict[str, Any]) -> None:
         """Continue from a saved state of the training.
 
         Args:
@@ -292,6 +294,9 @@ class Model:
 
 class NoiseModel(Model):
     """A model whose sampler feeds Gaussian noise, `config.noise` wide, to its network `generator`."""
+
+    #: any Config that has `noise`
+    config: Any
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
         """The generator in inference mode on fresh noise."""

@@ -87,6 +87,7 @@ class Collapsed(Control):
     title = "Collapsed"
     paper = "control"
     Config = CollapsedConfig
+    config: CollapsedConfig
 
     def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:
         """Held-out rows of the modes that are kept."""
@@ -153,6 +154,7 @@ class Blur(Control):
     title = "Mean image"
     paper = "control"
     Config = BlurConfig
+    config: BlurConfig
 
     def sample(self, n: int, stream: torch.Generator, seed: int) -> Tensor:
         """Images in [0, 1]."""

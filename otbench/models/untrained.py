@@ -42,6 +42,7 @@ class Untrained(Control):
     paper = "control"
     sampler = ("generator",)
     Config = UntrainedConfig
+    config: UntrainedConfig
 
     def build(self) -> None:
         """The generator, its weights drawn as the GAN's are."""

@@ -16,7 +16,7 @@ from otbench.errors import OtbenchError
 from otbench.nets.image_layers import BatchNorm
 from otbench.nets.layers import Linear
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 Size = tuple[int, int]
 #: decay 0.95 of the running statistics (the code's), epsilon 1e-4 (of Blocks, its library)
 NORM = (0.05, 1e-4)
@@ -38,13 +38,15 @@ def plan(shape: Shape) -> tuple[list[tuple[Size, int, int]], list[Size]]:
         OtbenchError: When an image has fewer than 6 pixels a side.
     """
     layers: list[tuple[Size, int, int]] = []
-    sizes: list[Size] = [shape[1:]]
+    h, w = shape[1:]
+    sizes: list[Size] = [(h, w)]
     if min(shape[1:]) <= LEFT:
         raise OtbenchError(f"images of {shape[1]}x{shape[2]} pixels: this network needs sides of at least {LEFT + 1}")
     while max(sizes[-1]) > LEFT and min(sizes[-1]) >= LAYERS[min(len(layers), 3)][0]:
         kernel, stride, channels = LAYERS[min(len(layers), 3)]
         layers.append(((kernel, kernel), stride, channels))
-        sizes.append(tuple((side - kernel) // stride + 1 for side in sizes[-1]))
+        h, w = ((side - kernel) // stride + 1 for side in sizes[-1])
+        sizes.append((h, w))
     return [*layers, (sizes[-1], 1, TOP)], sizes
 
 
@@ -117,8 +119,8 @@ class Decoder(nn.Module):
         steps = zip(down[::-1], pairwise(units), pairwise([(1, 1), *sizes[::-1]]), strict=True)
         for (kernel, stride, _), (a, b), (small, large) in steps:
             # a stride that left pixels over on the way down has to give them back
-            spare = tuple(y - (x - 1) * stride - k for x, y, k in zip(small, large, kernel, strict=True))
-            layers += [nn.ConvTranspose2d(a, b, kernel, stride, 0, spare, bias=False), *normed(b)]
+            h, w = (y - (x - 1) * stride - k for x, y, k in zip(small, large, kernel, strict=True))
+            layers += [nn.ConvTranspose2d(a, b, kernel, stride, 0, (h, w), bias=False), *normed(b)]
         layers += [nn.Conv2d(width, width, 1, bias=False), *normed(width), nn.Conv2d(width, shape[0], 1, bias=False)]
         self.body = nn.Sequential(*layers)
         odds = torch.zeros(shape) if marginals is None else marginals.clamp(1e-7, 1 - 1e-7).logit()

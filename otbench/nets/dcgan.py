@@ -15,7 +15,7 @@ from otbench.nets.image_layers import BatchNorm, initialise
 from otbench.nets.layers import Linear
 from otbench.nets.wae import SameConv
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 #: decay 0.9 of the running statistics, epsilon 1e-5
 NORM = (0.1, 1e-5)
 
@@ -47,7 +47,8 @@ class Form:
         Returns:
             Heights and widths, the image's first.
         """
-        sizes = [shape[1:]]
+        h, w = shape[1:]
+        sizes = [(h, w)]
         while len(sizes) <= self.halvings:
             h, w = (-(-side // 2) for side in sizes[-1])
             if min(shape[1:]) < 28 and min(h, w) < 4 and len(sizes) > 1:

@@ -14,7 +14,7 @@ from otbench.nets.image_layers import BatchNorm, Deconv, LeakyReLU, coarse
 from otbench.nets.infogan import PYTORCH
 from otbench.nets.layers import Linear
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 
 
 class Generator(nn.Module):
@@ -101,6 +101,8 @@ class Mapping(nn.Module):
 
 class Matches(nn.Module):
     """The noise (images, noise) that each training image is matched with; never trained."""
+
+    noise: Tensor
 
     def __init__(self, images: int, noise: int) -> None:
         super().__init__()

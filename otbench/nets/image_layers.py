@@ -18,6 +18,10 @@ class BatchNorm(nn.Module):
     see the statistics of the start; from 8,990 batches on the two rules are one.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+    batches: Tensor
+
     def __init__(self, features: int, momentum: float = 0.001, eps: float = 1e-3) -> None:
         super().__init__()
         self.momentum, self.eps = momentum, eps
@@ -85,7 +89,7 @@ def initialise(module: nn.Module, deviation: float = 0.02) -> nn.Module:
     return module
 
 
-def coarse(shape: tuple[int, int, int], halvings: int) -> tuple[int, int]:
+def coarse(shape: tuple[int, ...], halvings: int) -> tuple[int, int]:
     """Height and width of an image after several strides of 2.
 
     Args:

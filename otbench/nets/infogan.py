@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from otbench.nets.image_layers import BatchNorm, Conv, Deconv, LeakyReLU, coarse, initialise
 from otbench.nets.layers import Linear
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 #: momentum of the running statistics and epsilon of batch normalisation: Lucic et al.'s, and PyTorch's own
 STUDY = (0.001, 1e-3)
 PYTORCH = (0.1, 1e-5)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_POINTWISE = getattr(getattr(torch.ops, "mkldnn", None), "_linear_pointwise", None)
+_POINTWISE: Any = getattr(getattr(torch.ops, "mkldnn", None), "_linear_pointwise", None)
 
 
 def _usable(x: Tensor) -> bool:
@@ -21,7 +22,8 @@ def _usable(x: Tensor) -> bool:
         _POINTWISE is not None
         and x.device.type == "cpu"
         and x.dtype == torch.float32
-        and not torch._C._functorch.maybe_current_level()
+        # a module of torch that its types leave out
+        and not torch._C._functorch.maybe_current_level()  # pyright: ignore[reportAttributeAccessIssue]
         and not torch.is_autocast_enabled("cpu")
     )
 
@@ -138,6 +140,9 @@ class BatchNorm(nn.Module):
         deviation: average the standard deviations sqrt(variance + eps), as Blocks does, instead of the variances;
             `running_var` is then the variance whose standard deviation is that average.
     """
+
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, features: int, momentum: float = 0.05, eps: float = 1e-5, deviation: bool = False) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from otbench.nets.image_layers import BatchNorm, Conv, Deconv, LeakyReLU, coarse
 from otbench.nets.layers import Linear
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 
 
 class Encoder(nn.Module):

@@ -36,7 +36,7 @@ def laplacian_distance(a: Tensor, b: Tensor) -> Tensor:
     """
     with torch.autocast(a.device.type, enabled=False):
         a, b = (x.to(torch.get_default_dtype()) for x in (a, b))
-        return sum(band.abs().mean((1, 2, 3)) for band in laplacian(a - b))
+        return sum((band.abs().mean((1, 2, 3)) for band in laplacian(a - b)), a.new_zeros(()))
 
 
 def laplacian(x: Tensor) -> list[Tensor]:
@@ -76,7 +76,7 @@ def steps(size: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, 
     half = np.eye(size // 2).repeat(2, 0)
     down = half.T @ blurring(size) / 2
     there_and_back = blurring(size) @ half @ down
-    return tuple(torch.from_numpy(m).to(device, dtype) for m in (down, there_and_back))
+    return torch.from_numpy(down).to(device, dtype), torch.from_numpy(there_and_back).to(device, dtype)
 
 
 def blurring(size: int) -> np.ndarray:
@@ -125,7 +125,7 @@ class VGGDistance(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         a, b = (self._tiled(x) for x in (a, b))
         pairs = [(a, b), *zip(self.maps(a), self.maps(b), strict=True)]
-        return sum((first - second).abs().mean((1, 2, 3)) for first, second in pairs)
+        return sum(((first - second).abs().mean((1, 2, 3)) for first, second in pairs), a.new_zeros(()))
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """The compared maps of images.

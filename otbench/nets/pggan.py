@@ -12,6 +12,7 @@ weights knows how far the network had grown; `grow` sets them.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from otbench.nets.layers import linear
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 #: side up to which all layers have the full width
 FULL = 32
 
@@ -35,7 +36,8 @@ def sizes(shape: Shape) -> list[tuple[int, int]]:
     Returns:
         Heights and widths, lowest level first.
     """
-    levels = [shape[1:]]
+    h, w = shape[1:]
+    levels = [(h, w)]
     while all(side % 2 == 0 and side >= 8 for side in levels[0]):
         levels.insert(0, (levels[0][0] // 2, levels[0][1] // 2))
     return levels
@@ -166,6 +168,10 @@ class Growing(nn.Module):
 
     #: name of the list of layers between feature maps and colours
     colours = ""
+    #: of every level its layers, a ModuleList in a ModuleList
+    blocks: Any
+    level: Tensor
+    fade: Tensor
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ both cases.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +69,8 @@ class Replicas:
 
     def __init__(self, build: Callable[[], nn.Module], seeds: list[int], name: str, device: torch.device) -> None:
         modules = [seeded(build, seed, f"weights/{name}").to(device) for seed in seeds]
-        self.module = modules[0]
+        # any class of modules: models read what their own have
+        self.module: Any = modules[0]
         self.size = len(modules)
         if self.size > 1:
             self._params, self._buffers = stack_module_state(modules)

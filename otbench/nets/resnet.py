@@ -16,7 +16,7 @@ from otbench.nets.image_layers import BatchNorm, coarse
 from otbench.nets.layers import Linear
 from otbench.nets.spectral import NORM, RECTIFIED, affine, convolution, glorot, norm
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 #: smallest side of an image from which channels double as the size is halved
 LARGE = 64
 

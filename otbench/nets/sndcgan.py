@@ -14,7 +14,7 @@ from otbench.nets.image_layers import BatchNorm
 from otbench.nets.layers import Linear
 from otbench.nets.spectral import NORM, RECTIFIED, affine, convolution, glorot, norm
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 Size = tuple[int, int]
 
 

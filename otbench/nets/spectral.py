@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +20,8 @@ NORM = (0.1, 1e-5)
 NORMALISATIONS = ("none", "batch", "layer", "spectral")
 #: of initial weights in front of a rectifier
 RECTIFIED = math.sqrt(2)
+
+Layer = TypeVar("Layer", bound=nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
 
 
 def power_iteration(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,6 +48,7 @@ class Spectral:
     weight: Tensor
     u: Tensor
     training: bool
+    register_buffer: Callable[[str, Tensor], None]
 
     def start(self) -> None:
         """Register u, a random direction."""
@@ -170,7 +175,7 @@ def affine(normalisation: str, inputs: int, outputs: int) -> nn.Linear:
     return glorot((SpectralLinear if check(normalisation) == "spectral" else Linear)(inputs, outputs))
 
 
-def glorot(layer: nn.Module, gain: float = 1.0) -> nn.Module:
+def glorot(layer: Layer, gain: float = 1.0) -> Layer:
     """Draw uniform weights with variance gain^2 * 2 / (fan in + fan out) and set biases to 0.
 
     Args:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from otbench.nets.image_layers import BatchNorm, initialise
 from otbench.nets.layers import Linear
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 #: decay 0.9 of the running statistics, epsilon 1e-5
 NORM = (0.1, 1e-5)
 

@@ -7,6 +7,8 @@ Other sizes than 64x64 pixels are halved as long as both sides are even and at l
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +17,7 @@ from otbench.nets.infogan import PYTORCH
 from otbench.nets.layers import Linear
 from otbench.nets.pggan import larger, sizes
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 
 
 class Block(nn.Module):
@@ -51,7 +53,7 @@ class Larger(nn.Module):
         return larger(x)
 
 
-def start(network: nn.Module, mode: str) -> None:
+def start(network: nn.Module, mode: Literal["fan_in", "fan_out"]) -> None:
     """Draw convolutions' weights by He's rule; everything else stays as PyTorch has it.
 
     Args:

@@ -7,6 +7,7 @@ import io
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -107,7 +108,7 @@ def _real(dataset: DataSet, plan: Plan) -> list[Shown]:
             f" expected at least {count}"
         )
     chosen = _random(plan.seed, "held-out").choice(len(images), size=count, replace=False)
-    kinds = ["real"] * plan.real + ["check"] * plan.checks
+    kinds: list[Any] = ["real"] * plan.real + ["check"] * plan.checks
     pairs = zip(kinds, chosen.tolist(), strict=True)
     return [(Item(item=1, kind=kind, index=index), images[index]) for kind, index in pairs]
 

@@ -280,11 +280,11 @@ def load_run(folder: str | Path, scatter: bool = True) -> RunResults:
     table = _table(folder / "metrics.parquet")
     if not scatter:
         return RunResults(folder, table, info, {})
-    arrays = [_optional(folder / f"{name}.npz") for name in ("gallery", "curves", "latent")]
-    images, scattered = _images(folder, arrays[0]), _scatter(folder / "scatter.npz")
+    gallery, curves, latent = (_optional(folder / f"{name}.npz") for name in ("gallery", "curves", "latent"))
+    images, scattered = _images(folder, gallery), _scatter(folder / "scatter.npz")
     path = folder / "search.csv"
     searched = {"search": read_search(path)} if path.is_file() else {}
-    return RunResults(folder, table, info, scattered, images, *arrays[1:], **searched, **_numbers(folder))
+    return RunResults(folder, table, info, scattered, images, curves, latent, **searched, **_numbers(folder))
 
 
 def _numbers(folder: Path) -> dict[str, Any]:
@@ -322,7 +322,7 @@ def _info(path: Path) -> dict[str, Any]:
     return info
 
 
-def _parquet(path: Path, columns: list[str]) -> pd.DataFrame:
+def _parquet(path: Path, columns: list) -> pd.DataFrame:
     """Columns of a parquet table; raises OtbenchError where the file is not one or lacks a column."""
     if not path.is_file():
         raise OtbenchError(f"cannot read {path}: no such file; `otbench gather` writes it")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -100,7 +101,7 @@ def _collected(folder: Path, names: list[tuple[str, ...]], suffix: str) -> Array
     return arrays
 
 
-def save(path: Path, arrays: Arrays) -> None:
+def save(path: Path, arrays: dict[str, Any]) -> None:
     """Write arrays of numbers or text to an .npz, whole or not at all.
 
     Args:

@@ -92,8 +92,8 @@ def _check_options(run: Run, where: str) -> None:
         overridden = {model for override in section.overrides for model in override.models}
         overridden |= {model for tuned in section.tuned.values() for model in tuned.models}
         pairs = [(model, section.options(model, dataset)) for model in overridden for dataset in section.datasets]
-        searched = section.search.models if section.search and section.search.set else []
-        pairs += [(model, section.search.set) for model in searched]
+        if section.search and section.search.set:
+            pairs += [(model, section.search.set) for model in section.search.models]
         for model, options in pairs:
             from otbench.models import configure  # needs torch: only where there is something to check
 

@@ -68,7 +68,7 @@ def compare(table: pandas.DataFrame, again: pandas.DataFrame, seed: int) -> list
 
 
 def _compared(key: tuple, one: pandas.DataFrame, two: pandas.DataFrame, groups: dict) -> dict[str, Any]:
-    rows = [frame.loc[key, ["value", "status"]] if key in frame.index else None for frame in (one, two)]
+    rows: list[Any] = [frame.loc[key, ["value", "status"]] if key in frame.index else None for frame in (one, two)]
     was, now = (math.nan if row is None else float(row["value"]) for row in rows)
     values = np.asarray(groups.get(key, []), dtype=np.float64)
     limits = interval(values)
@@ -122,7 +122,7 @@ def same_samples(run: SampleFile, again: SampleFile, seed: int) -> dict[str, Any
         return {"equal": False, "rows": len(original[0]), "different": None}
     bits = [np.ascontiguousarray(rows).reshape(len(rows), -1).view(np.uint8) for rows, _ in (original, repeated)]
     different = int((bits[0] != bits[1]).any(1).sum())
-    parts = [file.reconstructions.get(seed) for file in (run, again)]
+    parts: list[Any] = [file.reconstructions.get(seed) for file in (run, again)]
     if THINNED in (run.info or {}) and parts[0] is not None and parts[1] is not None:
         parts[1] = parts[1][: len(parts[0])]
     given_back = (parts[0] is None) == (parts[1] is None) and (parts[0] is None or np.array_equal(*parts))
@@ -147,7 +147,8 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[dict[str, Any
         A record for every difference: `what`, `run` and `here`.
     """
     pairs = [(name.replace("_", " "), then.get(name), now.get(name)) for name in ("code_version", "device")]
-    pairs.append(("processor", *((side.get("machine") or {}).get("cpu") for side in (then, now))))
+    was, here = ((side.get("machine") or {}).get("cpu") for side in (then, now))
+    pairs.append(("processor", was, here))
     pairs.append(("settings (config hash)", then.get("config_hash"), now.get("config_hash")))
     packages = [name for name in then.get("versions", {}) if name != "snakemake"]  # it computes nothing
     pairs += [(name, then["versions"][name], now.get("versions", {}).get(name)) for name in packages]

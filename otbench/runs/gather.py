@@ -297,7 +297,7 @@ def _budget(section: StudyConfig, kind: str) -> dict[str, Any]:
     """The least of the papers' budgets in the section, the section's own, and both in words."""
     unit = "discriminator updates" if kind == "points" else "training steps"
     budgets = {find(m, kind).paper_budget(d) for m in section.models for d in section.datasets}
-    least = min(budgets - {None}, default=None)
+    least = min((budget for budget in budgets if budget is not None), default=None)
     if section.steps == "paper":
         words = "the papers' full budgets"
     elif least and section.steps < least:

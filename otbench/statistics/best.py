@@ -150,7 +150,7 @@ class _Test:
         self.moderated = moderate(variance, self.count - 1) if used else None
         self.differences: dict[str, float] = {}
         self.p = self.places = np.empty(0)
-        if best in used:
+        if self.moderated is not None and best in used:
             apart = sign * (self.means - self.means[self.row[best]])
             self.differences = dict(zip(used, map(float, apart), strict=True))
             self.p, self.places = adjusted(apart, self.moderated, self.count, self.row[best])
@@ -160,6 +160,7 @@ class _Test:
         if model == self.best or model not in self.differences:
             return math.nan, math.nan
         at, best, moderated = self.row[model], self.row[self.best], self.moderated
+        assert moderated is not None
         if self.p[at] <= self.level:
             return float(self.p[at]), math.nan
         deviations = math.sqrt(moderated.variance[at]), math.sqrt(moderated.variance[best])
@@ -218,11 +219,13 @@ def _interval(
 ) -> Interval:
     """Student's interval with the moderated variance; of one value the binomial one where there is such."""
     if model not in test.row:
-        is_binomial = len(values) == 1 and counted and 0 <= values[0] <= 1
-        return wilson(float(values[0]), counted) if is_binomial else UNKNOWN
+        if len(values) == 1 and counted and 0 <= values[0] <= 1:
+            return wilson(float(values[0]), counted)
+        return UNKNOWN
     from scipy.special import stdtrit
 
     at, moderated = test.row[model], test.moderated
+    assert moderated is not None
     half = float(stdtrit(moderated.freedom[at], 0.975)) * math.sqrt(moderated.variance[at] / test.count[at])
     low, high = scales.back([test.means[at] - half, test.means[at] + half], scale, samples)
     return Interval(float(low), float(high))

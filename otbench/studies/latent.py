@@ -288,7 +288,7 @@ def _embeddings(model: Any, data: DataSet, embedded: int) -> dict[str, np.ndarra
     }
 
 
-def write(path: str | Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def write(path: str | Path, arrays: dict[str, Any]) -> dict[str, Any]:
     """Write the arrays to an `.npz`, whole or not at all.
 
     Args:

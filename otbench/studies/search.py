@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from otbench.metrics.reference import Features
 
-COLUMNS = "dataset model space trial seed snapshot metric value protocol status options seconds".split()
+COLUMNS: list[str] = [*"dataset model space trial seed snapshot metric value protocol status options seconds".split()]
 METRICS = ["fid", "fid_validation", "prd_f8", "prd_f1_8"]
 """What a trial is judged by: on the test images, as in Lucic et al., on validation images, as one should, and by the
 pair of precision and recall that Fig. 14 of AE-OT shows of every trial."""
@@ -159,7 +159,7 @@ def _trial(
     from otbench.utils.rng import generator
 
     kind, config = find(model, data.kind), configure(model, options, data.kind)
-    steps = budget.steps or kind.paper_budget(data.name)
+    steps = budget.steps or kind.paper_budget(data.name) or 0
     marks = to_the_end(budget.snapshots)
     trained = kind(config, data, [budget.seed], budget.device)
     trainer = Trainer(trained, steps, marks, Options(budget.device), None)

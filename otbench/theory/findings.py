@@ -14,7 +14,8 @@ from otbench.errors import OtbenchError
 from otbench.utils.arrays import read_npz
 from otbench.utils.files import atomic_write
 
-Fact = bool | int | float | str
+Fact = Any
+"""A bool, a number or a text: which one is known by the name of the fact."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Findings:
         """
         tables = {name: _columns(table) for name, table in self.tables.items()}
         summary = {"name": self.name, "facts": _plain(self.facts), "tables": tables, "info": _plain(self.info)}
-        arrays = {f"array/{name}": np.asarray(value) for name, value in self.arrays.items()}
+        arrays: dict[str, Any] = {f"array/{name}": np.asarray(value) for name, value in self.arrays.items()}
         with atomic_write(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, told=np.array(json.dumps(summary)), **arrays)
 

@@ -139,7 +139,7 @@ def check_samples(samples: Tensor, n: int, data: DataSet) -> Tensor:
     return samples
 
 
-def reconstructed(model: Model, images: np.ndarray) -> np.ndarray:
+def reconstructed(model: Any, images: np.ndarray) -> np.ndarray:
     """Reconstructions of images by a model of one replica, through its code space.
 
     Args:

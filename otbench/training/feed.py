@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -17,7 +19,7 @@ class Feed:
 
     CHUNK = 50
 
-    def __init__(self, inputs: dict[str, Input], data: Tensor, seeds: list[int], stage: str, device: torch.device):
+    def __init__(self, inputs: Mapping[str, Input], data: Tensor, seeds: list[int], stage: str, device: torch.device):
         self.inputs, self.data, self.seeds, self.device = inputs, data, list(seeds), device
         self.streams = {(s, name): generator(s, f"{stage}/{name}", device) for s in seeds for name in inputs}
 

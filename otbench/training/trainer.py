@@ -162,6 +162,7 @@ class Trainer:
 
     def _solve(self, stage: Stage) -> None:
         started = time.perf_counter()
+        assert stage.solve is not None
         certificates = stage.solve()
         self.seconds += time.perf_counter() - started
         # one record a seed, whichever stages have added to it
@@ -231,6 +232,7 @@ class Trainer:
             lower = self.options.precision == "bfloat16"
             # no cache: a step may update a network several times, and the cache would keep its first weights
             context = torch.autocast(device, dtype=torch.bfloat16, cache_enabled=False) if lower else nullcontext()
+            assert stage.step is not None
             with context:
                 return stage.step(batch)
 

@@ -122,7 +122,7 @@ def cells_in_box(target: np.ndarray, heights: np.ndarray, law: Source) -> Cells3
 
 
 def _diagram(p: np.ndarray, h: np.ndarray, low: np.ndarray, edges: np.ndarray) -> Cells3d:
-    from sdot import PowerDiagram, box_half_spaces
+    from sdot import PowerDiagram, box_half_spaces  # pyright: ignore[reportMissingImports]  # optional
 
     n = len(p)
     if n == 1:
@@ -169,7 +169,7 @@ def newton3d(
     Raises:
         OtbenchError: Where sdot fails.
     """
-    from sdot import Box, SumOfDiracs, ot_solve
+    from sdot import Box, SumOfDiracs, ot_solve  # pyright: ignore[reportMissingImports]  # optional
 
     began = time.perf_counter()
     units = _Units.of(target, law)

@@ -190,7 +190,9 @@ def product_best(first: torch.Tensor, second: torch.Tensor, index: torch.Tensor)
         index: Indices (G, p, p) int64 of the best targets; overwritten.
     """
     groups, p, _ = index.shape
-    n, size, call = first.shape[1], ctypes.c_int64, library().product_best
+    kernels = library()
+    assert kernels is not None
+    n, size, call = first.shape[1], ctypes.c_int64, kernels.product_best
 
     def part(low: int, high: int) -> None:
         value = torch.empty((p, p), dtype=torch.float32)
@@ -230,5 +232,6 @@ def row_best(scores: torch.Tensor, offset: int, value: torch.Tensor, index: torc
         index: Indices (r,) int64 of the best values so far; overwritten.
     """
     rows, n = scores.shape
-    size = ctypes.c_int64
-    library().row_best(_pointer(scores), size(rows), size(n), size(offset), _pointer(value), _pointer(index))
+    size, kernels = ctypes.c_int64, library()
+    assert kernels is not None
+    kernels.row_best(_pointer(scores), size(rows), size(n), size(offset), _pointer(value), _pointer(index))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from otbench.errors import OtbenchError
-from otbench.transport.cells1d import Cells1d, intervals
+from otbench.transport.cells1d import intervals
 from otbench.transport.cells2d import Cells, laguerre
-from otbench.transport.cells3d import Cells3d, can, cells_in_box
+from otbench.transport.cells3d import can, cells_in_box
 from otbench.transport.sources import Source
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ class Envelope:
 
         middle = (self.target.max(0) + self.target.min(0)) / 2
         arrays = (self.target - middle, self.heights, middle)
-        return tuple(torch.as_tensor(a, dtype=like.dtype, device=like.device) for a in arrays)
+        y, h, centre = (torch.as_tensor(a, dtype=like.dtype, device=like.device) for a in arrays)
+        return y, h, centre
 
     @cached_property
     def groups(self) -> tuple[np.ndarray, np.ndarray]:
@@ -127,8 +128,9 @@ class Envelope:
         return distinct(self.target)
 
     @cached_property
-    def cells(self) -> Cells1d | Cells | Cells3d:
+    def cells(self) -> Cells | Any:
         """Exact cells of the distinct points, in the order of `groups`; OtbenchError where they cannot be exact."""
+        # Any: Cells in the plane, Cells1d on the line, Cells3d in space.
         if not self.exact:
             raise OtbenchError(
                 "map: exact cells need a target on the line, a source uniform on a polygon or rectangle of the plane, "

@@ -174,7 +174,7 @@ def extended_at(transport: TransportMap, x: np.ndarray, angle: AngleRule, known=
     keep = angle.angles(transport.target, index, index[:, :1]) <= angle.threshold
     keep[:, 0] = True
     # With one target there is nothing to interpolate and nothing to reject.
-    fine = keep[:, 1:].any(1) if index.shape[1] > 1 else np.ones(len(x), bool)
+    fine = np.any(keep[:, 1:], axis=1) if index.shape[1] > 1 else np.ones(len(x), bool)
     distance = np.linalg.norm(x[fine, None, :] - centroids[near[fine]], axis=2)
     weight = np.where(keep[fine], 1 / np.maximum(distance, 1e-300), 0)
     weight /= weight.sum(1, keepdims=True)

@@ -6,6 +6,8 @@ in registers. With few source points the targets are split among several program
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import triton
 import triton.language as tl
@@ -74,7 +76,8 @@ def best(
     value = torch.empty((parts, rows), dtype=torch.float32, device=x.device)
     index = torch.empty((parts, rows), dtype=torch.int32, device=x.device)
     width = max(16, triton.next_power_of_2(d))
-    _kernel[(blocks, parts)](
+    launch: Any = _kernel  # triton has no types
+    launch[(blocks, parts)](
         x, y, h, value, index, rows, n, d, span, PRECISION=precision, BLOCK_M=BLOCK_M, BLOCK_N=BLOCK_N, BLOCK_D=width
     )
     # The first of equal parts holds the lower indices.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -110,7 +111,7 @@ class TransportMap(Envelope):
         Args:
             path: Where the map is written, .npz.
         """
-        arrays = {f"source_{name}": value for name, value in self.source.arrays().items()}
+        arrays: dict[str, Any] = {f"source_{name}": value for name, value in self.source.arrays().items()}
         with atomic_write(path) as temporary, open(temporary, "wb") as file:
             np.savez(
                 file,

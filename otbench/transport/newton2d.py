@@ -51,7 +51,8 @@ def first_heights(target: np.ndarray, weights: np.ndarray, polygon: np.ndarray) 
     """
     low, high = polygon.min(0), polygon.max(0)
     if len(polygon) == 4 and np.all((polygon == low) | (polygon == high)):
-        return -sum(_quantile_potential(target[:, c], weights, low[c], high[c]) for c in range(2))
+        parts = (_quantile_potential(target[:, c], weights, low[c], high[c]) for c in range(2))
+        return -sum(parts, np.zeros(len(target)))
     centre = polygon.mean(0)
     edge = np.roll(polygon, -1, axis=0) - polygon
     normal = np.stack([edge[:, 1], -edge[:, 0]], axis=1) / np.linalg.norm(edge, axis=1)[:, None]

@@ -147,7 +147,7 @@ class _Sample:
         h, highest = h.copy(), best(self.x, self.y, self.low(h))[0]
         for i in empty:
             plane = self.x @ self.y[i] + float(h[i])
-            count = min(len(plane), max(2, round(len(plane) * self.nu[i] / 2)))
+            count = min(len(plane), max(2, round(len(plane) * float(self.nu[i]) / 2)))
             rise = float((highest - plane).kthvalue(count).values)
             h[i] += rise
             highest = torch.maximum(highest, plane + rise)

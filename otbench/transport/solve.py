@@ -100,6 +100,7 @@ def solve(
             progress=progress,
             **options,
         )
+    assert tolerance is not None
     request = {"tolerance": float(tolerance), "seed": int(seed)}
     transport = TransportMap(y, (heights - mass @ heights)[group], nu, law, info | request)
     if exact or {"max_points", "record"} & set(options) or not _misses(transport):

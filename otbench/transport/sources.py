@@ -29,12 +29,13 @@ class Source:
     """
 
     kind: str
-    low: np.ndarray | None = None
-    high: np.ndarray | None = None
-    centre: np.ndarray | None = None
+    # Any, not None: which of them are there depends on the kind alone.
+    low: np.ndarray | Any = None
+    high: np.ndarray | Any = None
+    centre: np.ndarray | Any = None
     radius: float = 1.0
-    scale: np.ndarray | None = None
-    vertices: np.ndarray | None = None
+    scale: np.ndarray | Any = None
+    vertices: np.ndarray | Any = None
 
     @property
     def dimension(self) -> int:
@@ -75,7 +76,7 @@ class Source:
         return self.kind in ("box", "gaussian")
 
     @property
-    def polygon(self) -> np.ndarray | None:
+    def polygon(self) -> np.ndarray | Any:
         """The support as a convex counter-clockwise polygon (V, 2) where cells can be computed exactly, else None."""
         if self.kind == "polygon":
             return self.vertices
@@ -153,14 +154,14 @@ class Source:
         """
         x = np.asarray(x, float)
         if self.kind == "box":
-            return ((x >= self.low) & (x <= self.high)).all(axis=1)
+            return np.all((x >= self.low) & (x <= self.high), axis=1)
         if self.kind == "ball":
             return np.linalg.norm(x - self.centre, axis=1) <= self.radius
         if self.kind == "gaussian":
             return np.ones(len(x), bool)
         p, q = self.vertices, np.roll(self.vertices, -1, axis=0)
         side = (q - p)[None, :, 0] * (x[:, None, 1] - p[:, 1]) - (q - p)[None, :, 1] * (x[:, None, 0] - p[:, 0])
-        return (side >= -1e-12).all(axis=1)
+        return np.all(side >= -1e-12, axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that `from_arrays` needs, as arrays without pickle.

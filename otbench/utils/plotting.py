@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 # Okabe and Ito's palette (2008), told apart by readers with any common colour blindness.
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#D9C400"
@@ -24,7 +25,7 @@ def styled() -> Iterator[None]:
     import matplotlib
     import seaborn
 
-    settings = {
+    settings: dict[Any, Any] = {
         "font.family": "DejaVu Sans",
         "mathtext.fontset": "dejavusans",
         "font.size": 8,

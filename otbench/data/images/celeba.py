@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -61,7 +62,9 @@ def load(name: str, root: Path, unverified: bool = False) -> DataSet:
     parts = _partition(place.parent / PARTITION, checksums)
     shape = study_crop if name == "celeba" else wae_crop
     title, crop = CROPS[name]
-    splits = {split: load_images(names, place, read, _aligned(shape), SIDE)[0] for split, names in parts.items()}
+    splits: dict[str, Any] = {
+        split: load_images(names, place, read, _aligned(shape), SIDE)[0] for split, names in parts.items()
+    }
     return DataSet(name=name, title=title, source=f"{SOURCE}; {crop}{checksums.note}", **splits)
 
 

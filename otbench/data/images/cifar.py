@@ -69,12 +69,13 @@ def load(name: str, root: Path, unverified: bool = False) -> DataSet:
         checksums.check(where / file, content, BATCHES[file])
         batches.append(_batch(where / file, content))
     *train, test = batches
+    images, labels = map(np.concatenate, zip(*train, strict=True))
     return DataSet(
         name=name,
         title="CIFAR-10",
         source=SOURCE + checksums.note,
         classes=CLASSES,
-        **carved(tuple(map(np.concatenate, zip(*train, strict=True))), test, VALIDATION),
+        **carved((images, labels), test, VALIDATION),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,13 +41,14 @@ def load(name: str, root: Path, unverified: bool = False) -> DataSet:
     labels = digits.target.astype(np.int64)
     order = permutation(len(images), SEED)
     parts = dict(zip(("train", "validation", "test"), np.split(order, [TRAIN, TRAIN + VALIDATION]), strict=True))
+    arrays: dict[str, Any] = {split: images[rows] for split, rows in parts.items()}
     return DataSet(
         name=name,
         title="digits 16x16",
         source=SOURCE,
         labels={split: labels[rows] for split, rows in parts.items()},
         classes=tuple("0123456789"),
-        **{split: images[rows] for split, rows in parts.items()},
+        **arrays,
     )
 
 

@@ -38,7 +38,7 @@ class Remote:
     packed: bool = False
 
 
-def digest_of(file: BinaryIO, algorithm: str) -> str:
+def digest_of(file: BinaryIO | gzip.GzipFile, algorithm: str) -> str:
     """The digest of what is left to read in a file.
 
     Args:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -86,13 +87,14 @@ def load(text: str) -> DataSet:
     notes = [f"of {animations} animations the first frame"] if animations else []
     notes += [f"left out: {', '.join(files.left_out)}"] if files.left_out else []
     source = f"the user's own: {len(names):,} pictures, centre square brought to {side}x{side} by Lanczos"
+    arrays: dict[str, Any] = {split: images[rows] for split, rows in parts.items()}
     return DataSet(
         name="folder-" + re.sub(r"[^a-z0-9]+", "-", path.name.lower()).strip("-"),
         title=f"images of {path.name}",
         source="; ".join([source, *notes]),
         labels=labels,
         classes=classes,
-        **{split: images[rows] for split, rows in parts.items()},
+        **arrays,
     )
 
 

@@ -95,7 +95,9 @@ def read_tar(path: Path, names: list[str], size: int) -> dict[str, bytes]:
                     continue
                 if not member.isreg():
                     raise OtbenchError(f"{path}: expected {name} to be a regular file in the archive")
-                contents[name] = _sized(path / name, archive.extractfile(member).read(size + 1), size)
+                file = archive.extractfile(member)
+                assert file is not None  # it is regular
+                contents[name] = _sized(path / name, file.read(size + 1), size)
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise OtbenchError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     for name in names:

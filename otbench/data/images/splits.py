@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 Labelled = tuple[np.ndarray, np.ndarray]
@@ -20,7 +22,7 @@ def permutation(n: int, seed: int) -> np.ndarray:
     return np.random.RandomState(seed).permutation(n)
 
 
-def carved(train: Labelled, test: Labelled, validation: int) -> dict:
+def carved(train: Labelled, test: Labelled, validation: int) -> dict[str, Any]:
     """The splits and labels of a `DataSet` from a publisher's two splits.
 
     The last rows of the training split become the validation split, so that real images are left that neither a model

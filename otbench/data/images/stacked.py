@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -87,13 +88,14 @@ def stacked(
         draw = np.random.RandomState(seed)
         rows = evenly(labels, count, draw) if split in even else draw.randint(len(images), size=(count, 3))
         splits[split] = images[rows], labels[rows] @ np.array([100, 10, 1])
+    arrays: dict[str, Any] = {split: images for split, (images, _) in splits.items()}
     return DataSet(
         name=name,
         title=title or name,
         source=digits.source + note,
         labels={split: labels for split, (_, labels) in splits.items()},
         classes=tuple(f"{number:03d}" for number in range(1000)),
-        **{split: images for split, (images, _) in splits.items()},
+        **arrays,
     )
 
 

@@ -38,6 +38,7 @@ class AAE(Coding):
     paper = "Makhzani et al. 2015; PyTorch-GAN, aae.py"
     paper_steps = 187_600
     Config = AAEConfig
+    config: AAEConfig
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:

@@ -53,6 +53,7 @@ class AEGMM(Autoencoding):
     family = "control"
     control = True
     Config = GMMConfig
+    config: GMMConfig
 
     def fit_law(self, codes: np.ndarray, seed: int) -> tuple[Law, dict[str, float]]:
         """Weights (K,), means (K, d) and square roots (K, d, d) of the covariances."""

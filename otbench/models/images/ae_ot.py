@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -26,7 +26,7 @@ POINTS = 100
 class Centred(TransportMap):
     """A map whose cells' centres of mass, known (n, d), were estimated once, when it was solved."""
 
-    known: np.ndarray | None = None
+    known: np.ndarray = field(kw_only=True)
 
     def centroids(self, points: int = 0, seed: int = 1) -> np.ndarray:
         """The known centres of mass (n, d); NaN for an empty cell."""
@@ -74,6 +74,7 @@ class AEOT(Autoencoding):
     paper = "An et al. 2020 (ICLR), algorithm 2; Lei et al. 2020 (Engineering), section 6, tables 1 and 4"
     family = "transport"
     Config = AEOTConfig
+    config: AEOTConfig
     law_stage = "transport"
 
     def most(self) -> int | None:
@@ -109,6 +110,7 @@ class AEOT(Autoencoding):
             if certificate["map_tolerance_met"]:
                 break
             goal *= 0.7
+        assert solution is not None
         return solution, certificate
 
     def transport(self, seed: int) -> tuple[TransportMap, AngleRule]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -70,6 +70,7 @@ class AEOTGAN(AEOT):
     titles = {"ae-ot-gan": "AE-OT-GAN (standard)", "ae-ot-gan-resnet": "AE-OT-GAN (ResNet)"}
     paper = "An et al. 2020 (ECCV), table 1; losses chosen here"
     Config = AEOTGANConfig
+    config: AEOTGANConfig
 
     def build(self) -> None:
         """Encoder, decoder and discriminator; Adam over the first two, and on each side of the adversarial stage."""
@@ -153,7 +154,7 @@ class AEOTGAN(AEOT):
         self.descend(generator=loss)
         return {name: value.detach() for name, value in losses.items()}
 
-    def load_training_state(self, state: dict[str, dict]) -> None:
+    def load_training_state(self, state: dict[str, Any]) -> None:
         """Go on from what `training_state` returned; the drawn codes are drawn again, the same."""
         super().load_training_state(state)
         if self.laws:

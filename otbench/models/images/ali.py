@@ -45,6 +45,7 @@ class ALI(Coding):
     family = "adversarial"
     paper_steps = 6_475 * 500
     Config = ALIConfig
+    config: ALIConfig
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:

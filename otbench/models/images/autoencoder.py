@@ -86,6 +86,7 @@ class Autoencoding(LatentModel):
     """
 
     Config = AutoencoderConfig
+    config: AutoencoderConfig
     #: name of the stage in which the law of the codes is fitted
     law_stage = "codes"
 

@@ -41,6 +41,7 @@ class BEGAN(Alternating):
     title = "BEGAN"
     paper = "Berthelot et al. 2017, section 3.3; Lucic et al. 2018, tables 1 and 2 (its default values)"
     Config = BEGANConfig
+    config: BEGANConfig
 
     def build(self) -> None:
         """Generator and autoencoder of Lucic et al., Adam on each."""

@@ -59,6 +59,7 @@ class DCGAN(ImageModel):
     family = "adversarial"
     paper_steps = 100_000
     Config = DCGANConfig
+    config: DCGANConfig
     #: the networks, and whether the noise is Gaussian or uniform on [-1, 1]
     form: ClassVar[Form] = VEEGAN
     gaussian: ClassVar[bool] = False
@@ -182,6 +183,7 @@ class SmallDCGAN(DCGAN):
     paper = "Lin et al. 2018 (PacGAN), table 3: the set-up of Metz et al. 2017 (unrolled GAN)"
     paper_steps = 500_000
     Config = SmallDCGANConfig
+    config: SmallDCGANConfig
     form = UNROLLED
     gaussian = True
 

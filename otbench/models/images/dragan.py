@@ -42,6 +42,7 @@ class DRAGAN(Alternating):
     title = "DRAGAN"
     paper = "Kodali et al. 2017, algorithm 1; Lucic et al. 2018, tables 1 and 2 (its default values)"
     Config = DRAGANConfig
+    config: DRAGANConfig
 
     def inputs(self, shape: tuple[int, int]) -> dict[str, Input]:
         """With the noise on the images, and the places on the way to it."""

@@ -52,6 +52,7 @@ class GLANN(GLO):
     paper_steps = 117_000
     sampler = ("generator", "mapping")
     Config = GLANNConfig
+    config: GLANNConfig
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:

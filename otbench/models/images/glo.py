@@ -62,6 +62,7 @@ class GLO(Indexed):
     family = "latent optimisation"
     paper_steps = 93_600
     Config = GLOConfig
+    config: GLOConfig
 
     @classmethod
     def epochs(cls, dataset: str) -> int:

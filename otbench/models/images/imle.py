@@ -52,6 +52,7 @@ class IMLE(Indexed):
     family = "latent optimisation"
     paper_steps = 93_700
     Config = IMLEConfig
+    config: IMLEConfig
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:

@@ -30,6 +30,7 @@ class LSGAN(Alternating):
     title = "LSGAN"
     paper = "Mao et al. 2017, equation 9; Lucic et al. 2018, tables 1 and 2 (its default values)"
     Config = LSGANConfig
+    config: LSGANConfig
 
     def scores(self, images: Tensor) -> Tensor:
         """The scores that are squared.

@@ -47,6 +47,7 @@ class OTVAE(LatentModel, Variational):
     family = "transport"
     paper_steps = 60_000
     Config = OTVAEConfig
+    config: OTVAEConfig
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,7 @@ from otbench.models.base import Losses, Stage, noise
 from otbench.models.images.shared.average import Averaged, follow
 from otbench.models.images.shared.base import ImageConfig, mapped
 from otbench.models.images.shared.penalty import between, slopes
-from otbench.models.inputs import Normal, Real, Uniform
+from otbench.models.inputs import Input, Normal, Real, Uniform
 from otbench.nets.pggan import Discriminator, Generator, larger, sizes, smaller
 
 #: what the paper's experiment on CIFAR-10 has otherwise (its code; 400,000 of 20 million images a phase)
@@ -74,13 +75,14 @@ class PGGAN(Averaged):
     family = "adversarial"
     paper_steps = 625_000
     Config = PGGANConfig
+    config: PGGANConfig
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:
         """10 million real images in batches of 16 (section 6.1), 20 million on CIFAR-10 (code)."""
         return {"cifar10": 1_250_000}.get(dataset, cls.paper_steps)
 
-    def value(self, name: str) -> float:
+    def value(self, name: str) -> Any:
         """A value of the config or, where that is None, the paper's on this data set.
 
         Args:
@@ -126,7 +128,7 @@ class PGGAN(Averaged):
     def stages(self) -> list[Stage]:
         """The lowest resolution, then a fade and a phase of training on for every further one."""
         c, heights = self.config, [h for h, _ in sizes(self.data.shape)]
-        inputs = {"real": Real((c.batch,)), "where": Uniform((c.batch,))}
+        inputs: dict[str, Input] = {"real": Real((c.batch,)), "where": Uniform((c.batch,))}
         inputs |= {name: Normal((c.batch, self.value("latent"))) for name in ("z", "own")}
         phases = [(0, False), *((k, fading) for k in range(1, self.top + 1) for fading in (True, False))]
         phase = self.value("phase")
@@ -216,7 +218,7 @@ class PGGAN(Averaged):
         super().load(state)
         self.grow(int(state["average.level"][0]), float(state["average.fade"][0]))
 
-    def load_training_state(self, state: dict[str, dict]) -> None:
+    def load_training_state(self, state: dict[str, Any]) -> None:
         """Go on from what `training_state` returned."""
         tensors = state["networks"]["generator"]
         # the optimisers' moments are of the layers that worked then

@@ -37,6 +37,7 @@ class SNGAN(Large):
     paper = "Miyato et al. 2018, tables 2 and 3 (standard CNN)"
     paper_steps = 100_000
     Config = SNGANConfig
+    config: SNGANConfig
 
     @property
     def normalisation(self) -> str:
@@ -74,5 +75,6 @@ class SNGANResNet(SNGAN):
     paper = "Miyato et al. 2018, tables 2 and 4 (ResNet); the authors' code, CIFAR-10 without labels"
     paper_steps = 250_000
     Config = SNGANResNetConfig
+    config: SNGANResNetConfig
     architecture = "resnet"
     ratio = 2

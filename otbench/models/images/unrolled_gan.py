@@ -19,6 +19,7 @@ class Unrolling(DCGAN):
     """
 
     names = {}
+    config: UnrolledConfig | SmallUnrolledConfig
 
     def stages(self) -> list[Stage]:
         """One stage, whose unrolled steps count as discriminator updates too."""
@@ -68,6 +69,7 @@ class UnrolledGAN(Unrolling):
     paper = "Metz et al. 2017; row of VEEGAN quoted in Lin et al. 2018 (PacGAN), table 2"
     paper_steps = 6 * 100_000
     Config = UnrolledConfig
+    config: UnrolledConfig
 
 
 class SmallUnrolledConfig(SmallPackedConfig):
@@ -87,6 +89,7 @@ class Unrolled1(Unrolling, SmallDCGAN):
     paper = "Metz et al. 2017; rows quoted in Lin et al. 2018 (PacGAN), table 3"
     paper_steps = 2 * 500_000
     Config = SmallUnrolledConfig
+    config: SmallUnrolledConfig
 
 
 class Unrolled5(Unrolled1):

@@ -99,6 +99,7 @@ class VAE(Variational):
     title = "VAE"
     paper = "Kingma and Welling 2014; Lucic et al. 2018, table 2 (its default values)"
     Config = VAEConfig
+    config: VAEConfig
 
     def build(self) -> None:
         """Encoder and decoder of Lucic et al., Adam over both."""

@@ -42,6 +42,7 @@ class VEEGAN(ImageModel):
     family = "adversarial"
     paper_steps = 100_000
     Config = VEEGANConfig
+    config: VEEGANConfig
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +65,8 @@ class PaperConfig(ImageConfig):
 class PaperModel(Coding):
     """What the paper's three models share: networks, learning rates that fall, N(0, I) as the law of codes."""
 
+    #: a PaperConfig in which `settle` has filled in what is None
+    config: Any
     #: the values that `PaperConfig` leaves open, for images of 64 pixels and more, and for smaller ones
     faces: ClassVar[dict] = {}
     digits: ClassVar[dict] = {}
@@ -142,6 +145,8 @@ class WAE(PaperModel):
     nor are the seven kernels of the MMD: the penalty weighs more than the paper's text says. The code's prior
     has variance 1 throughout; the paper's on CelebA reportedly has 2 (uncertain), which the kernels' C would follow.
     """
+
+    step: Callable[[dict[str, Tensor]], Losses]
 
     def build(self) -> None:
         """Encoder and decoder; what the penalty needs is the subclass's."""

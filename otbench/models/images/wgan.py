@@ -40,6 +40,9 @@ class Clipped(ImageModel):
     """
 
     family = "adversarial"
+    config: WGANConfig | MLPConfig
+    generator: Replicas
+    discriminator: Replicas
 
     def critic_and_generator(self, batch: dict[str, Tensor]) -> Losses:
         """`critic_steps` updates of the critic, each on its own batch, and one of the generator.
@@ -81,6 +84,7 @@ class WGAN(Clipped, Adversarial):
     title = "WGAN"
     paper = "Arjovsky et al. 2017; Lucic et al. 2018, table 2 (its default values)"
     Config = WGANConfig
+    config: WGANConfig
 
     def stages(self) -> list[Stage]:
         """One stage; a step: `critic_steps` updates of the critic and one of the generator."""
@@ -112,6 +116,7 @@ class MLPWGAN(Clipped):
     paper = "Arjovsky et al. 2017; OTVAE report, table 1"
     paper_steps = 120_000
     Config = MLPConfig
+    config: MLPConfig
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:

@@ -36,6 +36,7 @@ class WGANDiv(Large):
     paper = "Wu et al. 2018, section 3 and algorithm 1; networks of Miyato et al. 2018, table 3"
     paper_steps = 800_000
     Config = WGANDivConfig
+    config: WGANDivConfig
 
     @property
     def normalisation(self) -> str:
@@ -68,4 +69,5 @@ class WGANDivResNet(WGANDiv):
     title = "WGAN-div (ResNet)"
     paper = "Wu et al. 2018, section 3 and algorithm 1; the authors' code, 64x64"
     Config = WGANDivResNetConfig
+    config: WGANDivResNetConfig
     architecture = "resnet"

@@ -36,6 +36,7 @@ class WGANGP(Alternating):
     title = "WGAN-GP"
     paper = "Gulrajani et al. 2017, algorithm 1; Lucic et al. 2018, tables 1 and 2 (its default values)"
     Config = WGANGPConfig
+    config: WGANGPConfig
     own_noise = True
 
     def inputs(self, shape: tuple[int, int]) -> dict[str, Input]:

@@ -37,6 +37,7 @@ class WGANGPStandard(Large):
     paper = "Gulrajani et al. 2017, algorithm 1; networks of Miyato et al. 2018, table 3"
     paper_steps = 1_000_000
     Config = StandardConfig
+    config: StandardConfig
 
     @property
     def normalisation(self) -> str:
@@ -78,4 +79,5 @@ class WGANGPResNet(WGANGPStandard):
     paper = "Gulrajani et al. 2017, section 5.3 and appendix F; its code, CIFAR-10 without labels"
     paper_steps = 500_000
     Config = ResNetConfig
+    config: ResNetConfig
     architecture = "resnet"

@@ -68,6 +68,7 @@ class WGANQC(Averaged):
     #: every step solves a linear programme on the CPU
     capturable = False
     Config = WGANQCConfig
+    config: WGANQCConfig
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:
@@ -168,7 +169,7 @@ class WGANQC(Averaged):
         u, v, match = (np.stack(part) for part in zip(*triples, strict=True))
         rows = torch.from_numpy(match).to(real.device)
         matched = torch.stack([x[index] for x, index in zip(real, rows, strict=True)])
-        return *(torch.from_numpy(p).to(real) for p in (u, v)), matched
+        return torch.from_numpy(u).to(real), torch.from_numpy(v).to(real), matched
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
         """The averaged generator in inference mode on Gaussian noise."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -49,6 +49,7 @@ class AEOT(Model):
     family = "transport"
     sampler = ()
     Config = AEOTConfig
+    config: AEOTConfig
 
     def build(self) -> None:
         """No network; the maps come from the only stage."""
@@ -109,11 +110,11 @@ class AEOT(Model):
         }
         return {name: torch.from_numpy(value) for name, value in stacked.items()}
 
-    def training_state(self) -> dict[str, dict]:
+    def training_state(self) -> dict[str, Any]:
         """The networks and optimisers there are, and the maps once they are solved."""
         return super().training_state() | {"maps": self.state() if self.maps else {}}
 
-    def load_training_state(self, state: dict[str, dict]) -> None:
+    def load_training_state(self, state: dict[str, Any]) -> None:
         """Go on from what `training_state` returned."""
         super().load_training_state(state)
         if state["maps"]:

@@ -40,6 +40,7 @@ class GAN(PlaneModel):
     titles = {f"pacgan{m}": f"PacGAN{m}" for m in (2, 3, 4)}
     paper = "Goodfellow et al. 2014; Lin et al. 2018 (PacGAN), section 4.1"
     Config = GANConfig
+    config: GANConfig
 
     def build(self) -> None:
         """Generator and discriminator of PacGAN, Adam on both."""

@@ -67,6 +67,7 @@ class MDGAN(PlaneModel):
     title = "MD"
     paper = "Salimans et al. 2016; baseline of Lin et al. 2018 (PacGAN), table 1"
     Config = MDConfig
+    config: MDConfig
 
     def build(self) -> None:
         """PacGAN's generator; its discriminator with the minibatch layer."""

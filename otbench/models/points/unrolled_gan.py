@@ -56,12 +56,13 @@ class UnrolledGAN(PlaneModel):
     paper = "Metz et al. 2017; row of Srivastava et al. 2017 (VEEGAN), table 1"
     paper_steps = 6 * 400_000
     Config = UnrolledConfig
+    config: UnrolledConfig
 
     def build(self) -> None:
         """Generator and discriminator of the set-up."""
         c, dimension = self.config, self.data.shape[0]
         if c.setup == "notebook":
-            style = {"activation": nn.Tanh, "start": "orthogonal"}
+            style: dict[str, Any] = {"activation": nn.Tanh, "start": "orthogonal"}
             self.generator = self.network("generator", lambda: toy.Perceptron(c.noise, dimension, c.width, 2, **style))
             self.discriminator = self.network(
                 "discriminator", lambda: toy.Discriminator(dimension, c.width, 2, **style)
@@ -128,7 +129,7 @@ class UnrolledGAN(PlaneModel):
 
 def ahead(
     parameters: list[Tensor],
-    adam: torch.optim.Adam,
+    adam: torch.optim.Optimizer,
     loss: Callable[[list[Tensor]], Tensor],
     steps: int,
     constant: bool = True,

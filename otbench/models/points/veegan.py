@@ -49,12 +49,13 @@ class VEEGAN(PlaneModel):
     title = "VEEGAN"
     paper = "Srivastava et al. 2017, algorithm 1 and table 1"
     Config = VEEGANConfig
+    config: VEEGANConfig
 
     def build(self) -> None:
         """Generator, reconstructor and discriminator; PacGAN's reconstructor is a shallower copy of the generator."""
         c, dimension = self.config, self.data.shape[0]
         if c.setup == "notebook":
-            style = {"activation": nn.ReLU, "start": "glorot"}
+            style: dict[str, Any] = {"activation": nn.ReLU, "start": "glorot"}
             inputs = c.noise + c.extra
             self.generator = self.network("generator", lambda: toy.Perceptron(inputs, dimension, c.width, 2, **style))
             self.reconstructor = self.network(

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from otbench.models.base import Config, Losses, NoiseModel, Stage
-from otbench.models.inputs import Normal, Real, Uniform
+from otbench.models.inputs import Input, Normal, Real, Uniform
 from otbench.nets.layers import gradients_of
 from otbench.nets.toy import Perceptron
 
@@ -54,6 +54,7 @@ class WGAN(NoiseModel):
     family = "adversarial"
     paper_steps = 500_000
     Config = WGANConfig
+    config: WGANConfig
 
     def build(self) -> None:
         """Two perceptrons; RMSProp for clipping, Adam for the penalty."""
@@ -70,7 +71,8 @@ class WGAN(NoiseModel):
         """One stage; a step: `critic_steps` updates of the critic, each on its own batch, and one of the generator."""
         c = self.config
         shape = (c.critic_steps, c.batch)
-        inputs = {"real": Real(shape), "z": Normal((*shape, c.noise)), "last": Normal((c.batch, c.noise))}
+        inputs: dict[str, Input] = {"real": Real(shape), "z": Normal((*shape, c.noise))}
+        inputs["last"] = Normal((c.batch, c.noise))
         if c.constraint == "penalty":
             inputs["where"] = Uniform((*shape, 1))
         return [Stage("adversarial", self.step, inputs, cost=c.critic_steps)]

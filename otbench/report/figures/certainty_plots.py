@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -140,7 +140,7 @@ def _shares(axes: Axes, found: list[Spread | None]) -> None:
     for part in PARTS:
         shares = np.array([100 * spread.split.shares[part] if spread else math.nan for spread in found])
         shares = np.nan_to_num(shares)
-        style_of = {"color": COLOURS[part], "hatch": HATCHES[part], "edgecolor": "white"}
+        style_of: dict[str, Any] = {"color": COLOURS[part], "hatch": HATCHES[part], "edgecolor": "white"}
         axes.barh(range(len(found)), shares, 0.72, left=start, linewidth=0, **style_of)
         start += shares
     for row, (spread, total) in enumerate(zip(found, start, strict=True)):

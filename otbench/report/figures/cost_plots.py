@@ -232,7 +232,7 @@ def _ends(values: np.ndarray) -> list[tuple[int, float]]:
     return [(side, end) for side, end in ends if side * end > 0]
 
 
-def _look(loss: str) -> tuple[str, str]:
+def _look(loss: str) -> tuple[str, Any]:
     return LOOKS.get(loss) or _SPARE[sum(loss.encode()) % len(_SPARE)]
 
 

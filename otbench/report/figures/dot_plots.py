@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -124,7 +124,7 @@ def _metric_axis(axes: Axes, comparison: Comparison, metric: str) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _dot_legend(comparison: Comparison, published: bool, ideal: bool) -> list[object]:
+def _dot_legend(comparison: Comparison, published: bool, ideal: bool) -> list[Any]:
     from matplotlib.lines import Line2D
 
     def handle(label: str, text: str, hollow: bool = False) -> Line2D:

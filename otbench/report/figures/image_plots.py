@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -325,7 +325,7 @@ def split_bars(comparison: Comparison, dataset: str, network: str) -> Figure:
         floor, total = summaries["floor"].mean, summaries["fid"].mean
         low, high = sorted((floor, total))
         axes.barh(height, low, color=plotting.SKY, height=0.58)
-        kind = (
+        kind: dict[str, Any] = (
             {"color": plotting.BLUE}
             if total >= floor
             else {"color": "white", "edgecolor": plotting.BLUE, "hatch": "////"}

@@ -173,6 +173,7 @@ def embeddings(comparison: Comparison, dataset: str) -> Figure:
     if handles:
         legend = figure.legend(handles, texts, loc="outside lower center", ncols=min(10, len(handles)), markerscale=2.2)
         for handle in legend.legend_handles:
+            assert handle is not None
             handle.set_alpha(1)
     return figure
 
@@ -184,4 +185,5 @@ def _name(axes: Axes, points: np.ndarray, name: str, colour: str) -> None:
     middle = np.median(points, axis=0)
     nearest = points[np.argmin(((points - middle) ** 2).sum(axis=1))]
     outline = [withStroke(linewidth=2.2, foreground="white")]
-    axes.text(*nearest, name, color=colour, fontsize=9, weight="bold", ha="center", va="center", path_effects=outline)
+    x, y = nearest
+    axes.text(x, y, name, color=colour, fontsize=9, weight="bold", ha="center", va="center", path_effects=outline)

@@ -29,7 +29,9 @@ class Mark:
 
         outline = TextPath((0, 0), self.letter, size=10)
         box = outline.get_extents()
-        return Path(outline.vertices - (box.p0 + box.p1) / 2, outline.codes)
+        # arrays, which matplotlib's types call tuples
+        middle = (box.p0 + box.p1) / 2  # pyright: ignore[reportOperatorIssue]
+        return Path(outline.vertices - middle, outline.codes)
 
 
 MARKS = {

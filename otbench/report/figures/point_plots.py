@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -154,7 +154,7 @@ def _outside(axes: Axes, generated: np.ndarray, middle: np.ndarray, half: float)
         axes.text(0.5, 0.02, text, transform=axes.transAxes, ha="center", va="bottom", fontsize=6, bbox=box)
 
 
-def _circles(axes: Axes, about: dict[str, object]) -> None:
+def _circles(axes: Axes, about: dict[str, Any]) -> None:
     from matplotlib.collections import EllipseCollection
 
     if not (about.get("centres") and about.get("sigma")):
@@ -195,7 +195,7 @@ def _shares(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return np.bincount(nearest, minlength=len(centres)) / len(points)
 
 
-def _legend(figure: Figure, about: dict[str, object]) -> None:
+def _legend(figure: Figure, about: dict[str, Any]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [

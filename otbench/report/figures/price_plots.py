@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import marks
@@ -53,7 +53,7 @@ def cost(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
                 axes.label_outer()
     groups = [panels[0]] if len(families) == 1 else list(panels.T)
     for group in groups:
-        legend: dict[str, object] = {}
+        legend: dict[str, Any] = {}
         for axes in group:
             handles = zip(*axes.get_legend_handles_labels()[::-1], strict=True)
             legend |= dict(sorted(handles, key=lambda item: item[0].islower()))

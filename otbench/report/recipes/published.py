@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 from otbench.errors import OtbenchError
 
@@ -109,7 +110,7 @@ def read_published(path: str | Path) -> list[Published]:
     return records
 
 
-def _record(row: dict[str, str], where: str) -> Published:
+def _record(row: dict[str, Any], where: str) -> Published:
     for name in ("paper", "table", "dataset", "model", "metric", "value", "setup"):
         if not row[name]:
             raise OtbenchError(f"{where}, column {name}: it is empty")

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class Cell:
     """
 
     text: str
-    raw: dict[str, Raw] = field(default_factory=dict)
+    raw: Mapping[str, Raw] = field(default_factory=dict)
     strong: bool = False
     kind: str = ""
     hint: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -214,6 +215,6 @@ def _number(value: float, text: str) -> Cell:
     return ABSENT if math.isnan(value) else Cell(text, {"": value})
 
 
-def _one_of(values: object) -> str:
+def _one_of(values: Iterable[object]) -> str:
     texts = sorted({str(value) for value in values if value is not None and str(value) not in ("", "nan", "None")})
     return ", ".join(texts) or "–"

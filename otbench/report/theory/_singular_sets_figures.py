@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def maps(findings: Findings) -> Figure:
     return figure
 
 
-def _lines(axis: Axes, ends: np.ndarray, colour: str, width: float, **more: object) -> None:
+def _lines(axis: Axes, ends: Any, colour: str, width: float, **more: Any) -> None:
     from matplotlib.collections import LineCollection
 
     axis.add_collection(LineCollection(ends, colors=colour, linewidths=width, capstyle="round", **more))

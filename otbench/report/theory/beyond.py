@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -120,7 +120,7 @@ def derived(findings: Findings) -> Derived:
     f = findings.facts
     every = [name for name in _order(findings) if name not in ("real", "memoriser")]
     uvp = {name: f[f"gaussian-8/{name}/uvp"] for name in every}
-    seconds = {name: np.mean([f[f"{problem}/{name}/seconds"] for problem in WHERE]) for name in every}
+    seconds: dict[str, Any] = {name: np.mean([f[f"{problem}/{name}/seconds"] for problem in WHERE]) for name in every}
     cheapest, dearest = min(seconds, key=seconds.__getitem__), max(seconds, key=seconds.__getitem__)
     entropic, kinds = _entropic(findings), ("plan, nearest", "plan, two nearest", "plan, interpolated")
     extension = min(kinds, key=uvp.__getitem__)
@@ -148,8 +148,8 @@ def derived(findings: Findings) -> Derived:
 
 
 def _entropic_map(f: dict, where: str, name: str) -> Entropic:
-    scores = (f[f"{where}/{name}/{score}"] for score in ("uvp", "copies"))
-    return Entropic(name.removeprefix("entropic "), *scores, f[f"ring/{name}/quality"])
+    uvp, copies = (f[f"{where}/{name}/{score}"] for score in ("uvp", "copies"))
+    return Entropic(name.removeprefix("entropic "), uvp, copies, f[f"ring/{name}/quality"])
 
 
 def _new(f: dict, every: list[str]) -> dict:

@@ -241,7 +241,9 @@ def samples(findings: Findings) -> Figure:
     tall = rows * (wide * (1 - left) / count * h / w + 0.03)
     figure, panels = plt.subplots(rows, 1, figsize=(wide, tall))
     figure.subplots_adjust(left=left, right=1, top=1, bottom=0, hspace=0.05)
-    for axes, images, name in zip(np.atleast_1d(panels), sheet, names, strict=True):
+    # one Axes or an array of them, which matplotlib's types do not tell apart
+    every = np.atleast_1d(panels)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    for axes, images, name in zip(every, sheet, names, strict=True):
         strip = np.concatenate(list(images), axis=-1).transpose(1, 2, 0)
         grey = strip.shape[-1] == 1
         axes.imshow(strip[..., 0] if grey else strip, cmap="gray" if grey else None, vmin=0, vmax=255, aspect="equal")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -177,7 +177,7 @@ def _draw_losses(findings: Findings) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, x: np.ndarray, values: np.ndarray, **drawn: object) -> None:
+def _bars(axes: Axes, x: np.ndarray, values: np.ndarray, **drawn: Any) -> None:
     error = values.std(1, ddof=1) / np.sqrt(values.shape[1])
     axes.errorbar(x, values.mean(1), error, capsize=1.5, elinewidth=0.7, **drawn)
 

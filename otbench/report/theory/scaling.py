@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -258,7 +258,8 @@ def _scored(axes: Axes, told: pd.DataFrame, each: pd.DataFrame, key: str, scale:
     dots = each[each.source == "map"]
     axes.plot(100 * dots.error, scale * dots[key], "o", color=plotting.BLUE, ms=2.5, alpha=0.5)
     axes.plot(100 * maps.error, scale * maps[key], "-", color=plotting.BLUE, label="map, extended")
-    forms = {"real": (plotting.BLACK, ":"), "target": (plotting.ORANGE, "--"), "neighbours": (plotting.GREEN, "-.")}
+    forms: dict[str, tuple[str, Any]] = {"real": (plotting.BLACK, ":"), "target": (plotting.ORANGE, "--")}
+    forms["neighbours"] = (plotting.GREEN, "-.")
     forms["unextended"] = (plotting.GREY, (0, (1, 1)))
     forms["scrambled"] = (plotting.RED, (0, (5, 1, 1, 1, 1, 1)))
     for name, (colour, dash) in forms.items():

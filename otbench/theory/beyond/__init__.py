@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,7 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
     values = [name for name in table if name not in ("problem", "map", "seed")]
     scores = table.groupby(["problem", "map"], sort=False)[values].mean().reset_index()
     spread = table.groupby(["problem", "map"], sort=False)[values].std().reset_index()
-    facts = {
+    facts: dict[str, Any] = {
         f"{row['problem']}/{row['map']}/{name}": float(row[name])
         for _, row in scores.iterrows()
         for name in values
@@ -162,11 +163,11 @@ def _all(task: Problem, options: Options, seed: int) -> Iterator[tuple[str, Call
 def _batches(x: np.ndarray, y: np.ndarray, batch: int, seed: int, same: bool) -> networks.Batches:
     """Random batches of rows of x and y: the same rows of both, or independent ones."""
     draw = np.random.default_rng([seed, 6])
-    x, y = (torch.as_tensor(array, dtype=torch.float32) for array in (x, y))
+    first, second = (torch.as_tensor(array, dtype=torch.float32) for array in (x, y))
 
     def batches() -> tuple[torch.Tensor, torch.Tensor]:
-        i = draw.integers(0, len(x), batch)
-        return x[i], y[i if same else draw.integers(0, len(y), batch)]
+        i = draw.integers(0, len(first), batch)
+        return first[i], second[i if same else draw.integers(0, len(second), batch)]
 
     return batches
 

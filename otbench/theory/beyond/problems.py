@@ -47,11 +47,11 @@ def problem(name: str, points: int, dimension: int, seed: int) -> Problem:
     if name == "digits":
         return _digits(points, dimension, draw)
     if name == "ring":
-        parts = (RING.sample(points, draw).astype(float) for _ in range(3))
-        return Problem(name, box([-1.0, -1.0], [1.0, 1.0]), *parts, modes=RING)
+        train, reference, held_out = (RING.sample(points, draw).astype(float) for _ in range(3))
+        return Problem(name, box([-1.0, -1.0], [1.0, 1.0]), train, reference, held_out, modes=RING)
     root, mean = square_root(2 if name == "gaussian" else 8)
-    parts = (draw.standard_normal((points, len(mean))) @ root + mean for _ in range(3))
-    return Problem(name, gaussian(len(mean)), *parts, optimal=lambda x: x @ root + mean)
+    train, reference, held_out = (draw.standard_normal((points, len(mean))) @ root + mean for _ in range(3))
+    return Problem(name, gaussian(len(mean)), train, reference, held_out, optimal=lambda x: x @ root + mean)
 
 
 def square_root(d: int) -> tuple[np.ndarray, np.ndarray]:
@@ -76,6 +76,7 @@ def _digits(points: int, dimension: int, draw: np.random.Generator) -> Problem:
     from otbench.data import load
 
     data = load("digits")
+    assert data.validation is not None
     train, test, validation = (part.reshape(len(part), -1) / 255.0 for part in (data.train, data.test, data.validation))
     fitted = PCA(dimension, svd_solver="full").fit(train)
     scale = np.sqrt(fitted.explained_variance_.mean())

@@ -9,7 +9,7 @@ that AE-OT has in its paper is left out, and so are the noise and the pretrainin
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ DATA = True
 SHOWN = 12
 MEASURES = ("l2", "frechet", "frechet_back", "sharpness", "sharpness_back", "novelty")
 #: family -> the penalty of its objective
-PENALTIES = {"WAE-MMD": "mmd", "VAE": "kl"}
+PENALTIES: dict[str, Literal["mmd", "kl"]] = {"WAE-MMD": "mmd", "VAE": "kl"}
 
 Weight = Annotated[float, Field(gt=0)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch.nn.functional as F
 from pydantic import Field
@@ -21,6 +21,8 @@ from otbench.models.images.vae import gaussian
 from otbench.models.inputs import Normal, Real
 from otbench.training.trainer import Options as Training
 from otbench.training.trainer import Trainer, key
+
+Taken = TypeVar("Taken", bound=Model)
 
 
 class MatchedConfig(AutoencoderConfig):
@@ -42,6 +44,7 @@ class Matched(Coding):
     """
 
     Config = MatchedConfig
+    config: MatchedConfig
 
     def build(self) -> None:
         """AE-OT's networks; for kl the encoder gives means, and deviations before a softplus."""
@@ -173,7 +176,7 @@ def with_prior(model: Model, options: dict[str, Any]) -> Model:
     return _taken_over(Matched(config, model.data, model.seeds, model.device, False), model)
 
 
-def _taken_over(found: Model, model: Model) -> Model:
+def _taken_over(found: Taken, model: Model) -> Taken:
     for name, network in found.networks.items():
         network.load(model.networks[name].state())
     return found

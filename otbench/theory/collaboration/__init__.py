@@ -150,10 +150,11 @@ def _one_step(task: Problem, options: Options, seed: int, keep: dict) -> tuple[l
 
 
 def _critics(task: Problem, held: _Samples, options: Options) -> Iterator[tuple[str, Callable[[], Potential]]]:
-    if task.optimal is not None:
-        yield "closed", lambda: closed(task.optimal)
-    if task.source is not None:
-        yield "semi-discrete", lambda: semidiscrete(held.real, task.source)
+    optimal, source = task.optimal, task.source
+    if optimal is not None:
+        yield "closed", lambda: closed(optimal)
+    if source is not None:
+        yield "semi-discrete", lambda: semidiscrete(held.real, source)
     yield "discrete", lambda: discrete(held.generated, held.real)[0]
     yield "entropic", lambda: entropic(held.generated, held.real, options.regularisation)
 

@@ -63,10 +63,10 @@ def transformed(y: np.ndarray, psi: np.ndarray, softness: float = 0.0) -> Potent
     Returns:
         Potential, points (m, d) float64 -> (m,).
     """
-    y, psi = torch.as_tensor(y, dtype=torch.float64), torch.as_tensor(psi, dtype=torch.float64)
+    points, values = torch.as_tensor(y, dtype=torch.float64), torch.as_tensor(psi, dtype=torch.float64)
 
     def phi(x: Tensor) -> Tensor:
-        left = halved(x, y) - psi
+        left = halved(x, points) - values
         if not softness:
             return left.min(1).values
         return -softness * (torch.logsumexp(-left / softness, 1) - np.log(len(y)))
@@ -157,7 +157,9 @@ class Smooth(nn.Module):
     def __init__(self, width: int, stream: torch.Generator) -> None:
         super().__init__()
         self.body = perceptron(2, 1, width, nn.SiLU, stream)
-        nn.init.zeros_(self.body[-1].weight)
+        last = self.body[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x).squeeze(1)

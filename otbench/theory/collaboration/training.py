@@ -33,7 +33,9 @@ class Shifted(nn.Module):
     def __init__(self, width: int, stream: torch.Generator) -> None:
         super().__init__()
         self.body = perceptron(2, 2, width, nn.SiLU, stream)
-        nn.init.zeros_(self.body[-1].weight)
+        last = self.body[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
 
     def forward(self, z: Tensor) -> Tensor:
         return z + self.body(z)

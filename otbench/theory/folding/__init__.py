@@ -6,7 +6,7 @@ set is where the map tears the ball.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -77,7 +77,7 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
     from otbench.transport import solve
 
     names = [*options.solids, *(["mesh"] if options.mesh else [])]
-    facts: dict[str, object] = {"jump": options.jump, "tolerance": options.tolerance, "points": options.points}
+    facts: dict[str, Any] = {"jump": options.jump, "tolerance": options.tolerance, "points": options.points}
     rows, steps, arrays = [], [], {"times": np.array(options.times)}
     with Bar("folding", len(names)) as bar:
         for k, name in enumerate(names):
@@ -101,7 +101,7 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
 
 def interpolated(
     name: str, x: np.ndarray, y: np.ndarray, weights: np.ndarray, times: tuple[float, ...]
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """W2 from the start along McCann's interpolation beside t W2, and the least ratio of distances.
 
     Points move along (1 - t) x + t y. As x -> y is the gradient of a convex function, W2 grows in proportion to t
@@ -140,7 +140,7 @@ def _drawn_few(n: int, k: int, seed: int) -> np.ndarray:
 
 def _measured(
     name: str, transport: TransportMap, target: Quantised, found: Ridge, seed: int
-) -> tuple[dict[str, object], np.ndarray]:
+) -> tuple[dict[str, Any], np.ndarray]:
     """The solid's row of the table, and the centres of its cells (n, 3), NaN where a cell is empty."""
     from otbench.transport.certificate import certificate
 
@@ -172,7 +172,7 @@ def _measured(
     }, centres
 
 
-def _facts(name: str, row: dict[str, object], found: Ridge, transport: TransportMap, seed: int) -> dict[str, object]:
+def _facts(name: str, row: dict[str, Any], found: Ridge, transport: TransportMap, seed: int) -> dict[str, Any]:
     keys = ("w2", "cost", "mean_error", "empty", "quantisation", "spacing", "singular", "facets", "area", "touching")
     facts = {f"{name}_{key}": row[key] for key in keys}
     if row["singular"]:
@@ -198,7 +198,7 @@ def _from_planes(x: np.ndarray) -> np.ndarray:
     return np.hypot(x[:, 0], x[:, 2]) * np.abs(np.sin(turn))
 
 
-def _facts_of_paths(steps: pd.DataFrame) -> dict[str, object]:
+def _facts_of_paths(steps: pd.DataFrame) -> dict[str, Any]:
     moving = steps[steps["straight"] > 0]
     return {
         "geodesic_error": float((moving["w2"] / moving["straight"] - 1).abs().max()) if len(moving) else 0.0,

@@ -206,16 +206,18 @@ def played(
     """
     o, adversarial = options, loss == "Wasserstein"
     rate = o.critic_rate if adversarial else o.discriminator_rate
-    config = PlayersConfig(
-        generator=name,
-        latent=o.latent,
-        batch=o.batch,
-        width=o.width,
-        hidden=o.hidden,
-        clip=o.clip,
-        critic_steps=o.critic_steps,
-        rate=rate,
-        generator_rate=o.generator_rate / rate,
+    config = PlayersConfig.model_validate(
+        {
+            "generator": name,
+            "latent": o.latent,
+            "batch": o.batch,
+            "width": o.width,
+            "hidden": o.hidden,
+            "clip": o.clip,
+            "critic_steps": o.critic_steps,
+            "rate": rate,
+            "generator_rate": o.generator_rate / rate,
+        }
     )
     model = (Critics if adversarial else Discriminators)(config, data, [seed], device)
     what = f"{loss}, {name}, seed {seed}"

@@ -22,7 +22,7 @@ from otbench.nets.layers import Linear
 from otbench.nets.replicas import Replicas
 from otbench.utils.rng import generator
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 
 
 class Perceptron(nn.Module):
@@ -54,8 +54,8 @@ def without_normalisation(network: nn.Module) -> nn.Module:
         for name, part in list(module.named_children()):
             if isinstance(part, BatchNorm):
                 setattr(module, name, nn.Identity())
-            elif hasattr(part, "reset_parameters"):
-                part.reset_parameters()
+            elif reset := getattr(part, "reset_parameters", None):
+                reset()
     return network
 
 
@@ -95,6 +95,7 @@ class Critics(Clipped):
     """The WGAN of the text's algorithm: weights clipped, RMSProp, Gaussian noise."""
 
     Config = PlayersConfig
+    config: PlayersConfig
     sampler = ("generator", "discriminator")
 
     def build(self) -> None:
@@ -103,7 +104,7 @@ class Critics(Clipped):
         self.rmsprop("generator", ["generator"], self.config.rate * self.config.generator_rate)
         self.rmsprop("discriminator", ["discriminator"], self.config.rate)
 
-    def players(self) -> None:
+    def players(self: Critics | Discriminators) -> None:
         """Register both networks."""
         c, shape = self.config, self.data.shape
         build = generators(shape, c.latent, c.width, c.hidden)[c.generator]
@@ -140,6 +141,7 @@ class Discriminators(DCGAN):
     """The standard GAN, the generator's loss not saturating, Adam, Gaussian noise."""
 
     Config = PlayersConfig
+    config: PlayersConfig
     sampler = ("generator", "discriminator")
     gaussian = True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -69,7 +71,7 @@ def _two(add) -> None:
     target, share = np.array([[-0.4, 0.1], [0.7, 0.1]]), 0.3
     expected = (target[1, 0] - target[0, 0]) * (share - 0.5)
     for method, name in (("exact", "Newton"), ("stochastic", "ascent")):
-        options = {} if method == "exact" else {"tolerance": 0.01}
+        options: dict[str, Any] = {} if method == "exact" else {"tolerance": 0.01}
         heights = solve(target, [share, 1 - share], method=method, **options).heights
         add("two targets", "height difference", name, expected, heights[0] - heights[1])
 

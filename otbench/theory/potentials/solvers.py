@@ -6,6 +6,7 @@ The cost is c(x, y) = |x - y|^2 / 2 throughout, as in the AE-OT paper (Theorem 3
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class Solved:
     y: np.ndarray
     phi: np.ndarray
     psi: np.ndarray
-    plan: np.ndarray | None
+    plan: np.ndarray | Any
     cost: float
 
     @property

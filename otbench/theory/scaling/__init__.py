@@ -152,7 +152,7 @@ def weight(target: np.ndarray, asked: dict[str, Any], n: int) -> int:
     Returns:
         Bytes.
     """
-    short = asked | ({"max_points": 2 * max(2048, n)} if asked["method"] == "stochastic" else {})
+    short: dict[str, Any] = asked | ({"max_points": 2 * max(2048, n)} if asked["method"] == "stochastic" else {})
     with peak() as memory:
         solve(target, **short)
     return memory.total

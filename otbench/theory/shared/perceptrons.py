@@ -79,6 +79,7 @@ def perceptron(
     layers: list[nn.Module] = []
     for a, b in zip(sizes, sizes[1:], strict=False):
         layer = nn.utils.skip_init(nn.Linear, a, b)
+        assert isinstance(layer, nn.Linear)
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=stream)
         nn.init.zeros_(layer.bias)
         layers += [layer, activation()]

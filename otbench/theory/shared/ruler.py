@@ -84,6 +84,7 @@ def ruler(data: DataSet, steps: int, most: int, seed: int, device: str) -> Ruler
         The ruler.
     """
     reference = data.reference[:most]
+    extract: Extract
     if steps and data.labels_of("train") is not None:
         network = train(data, steps=steps, seed=seed, device=device)
         caption = f"{network.width} features of a classifier trained on the same data"
@@ -91,8 +92,10 @@ def ruler(data: DataSet, steps: int, most: int, seed: int, device: str) -> Ruler
             right = float((network.extract(reference).classes == labels[:most]).mean())
             caption += f", right on {100 * right:.1f} % of the held-out images"
 
-        def extract(images: np.ndarray) -> np.ndarray:
+        def features(images: np.ndarray) -> np.ndarray:
             return network.extract(images).features
+
+        extract = features
     else:
         extract, count = principal(data.train, seed)
         caption = f"the first {count} principal components of the training images' pixels"

@@ -6,7 +6,7 @@ Lei et al. (2020), sections 3.4 and 5.2: the map from a convex source is continu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -114,7 +114,7 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
     return Findings("singular-sets", facts, tables, arrays | _examples(options, outcomes, x))
 
 
-def _length(case: Case) -> dict[str, object]:
+def _length(case: Case) -> dict[str, Any]:
     """A row: number of target points, Euler's number, and length of the singular set."""
     vertices, edges, faces = targets.counts(case.transport)
     return {
@@ -126,7 +126,7 @@ def _length(case: Case) -> dict[str, object]:
     }
 
 
-def _measured(case: Case) -> dict[str, object]:
+def _measured(case: Case) -> dict[str, Any]:
     vertices, edges, faces = targets.counts(case.transport)
     jumps, ordinary = case.jumps[case.singular], case.jumps[~case.singular]
     certificate = case.transport.certificate()
@@ -192,9 +192,9 @@ def _means(each: pd.DataFrame) -> pd.DataFrame:
     return grouped.mean().assign(gap_sd=grouped["gap"].std(), seeds=grouped.size()).reset_index()
 
 
-def _facts_of_targets(options: Options, cases: dict[str, Case], tables: dict[str, pd.DataFrame]) -> dict[str, object]:
+def _facts_of_targets(options: Options, cases: dict[str, Case], tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
     rows, lengths = tables["targets"].set_index("target"), tables["lengths"]
-    facts: dict[str, object] = {
+    facts: dict[str, Any] = {
         "source": options.source,
         "jump": options.jump,
         "tolerance": options.tolerance,
@@ -229,9 +229,9 @@ def _linear(case: Case) -> dict[str, float]:
     }
 
 
-def _facts_of_networks(options: Options, each: pd.DataFrame) -> dict[str, object]:
+def _facts_of_networks(options: Options, each: pd.DataFrame) -> dict[str, Any]:
     means = _means(each)
-    facts: dict[str, object] = {"networks": len(each), "seeds": options.seeds}
+    facts: dict[str, Any] = {"networks": len(each), "seeds": options.seeds}
     for name in TAUGHT:
         rows, mean = each[each["target"] == name], means[means["target"] == name]
         best, worst = mean.loc[mean["gap"].idxmin()], mean.loc[mean["gap"].idxmax()]

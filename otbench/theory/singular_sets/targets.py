@@ -158,6 +158,7 @@ def solved(name: str, source: Source, n: int, jump: float, generator: np.random.
     target = quantised(name, n, generator)
     transport = solve(target.points, target.weights, source)
     every, ruled = singular_set(transport, 0.0), singular_set(transport)
+    assert every.facets is not None
     singular = every.jumps > max(jump, COARSE * target.spacing)
     return Case(
         name, target, transport, every.pairs, every.jumps, every.facets, singular, ruled.rule.modes, ruled.length

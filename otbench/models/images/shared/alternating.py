@@ -28,6 +28,7 @@ class Alternating(Adversarial):
     """
 
     Config = AlternatingConfig
+    config: AlternatingConfig
     own_noise: ClassVar[bool] = False
 
     def discriminate(self, batch: dict[str, Tensor], generated: Tensor) -> Losses:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -30,8 +31,9 @@ class ImageModel(Model):
     """A model of images, trained on batches that come as floats in [0, 1], (R, B, c, h, w)."""
 
     kinds = ("images",)
-    paper_steps = 15_625
+    paper_steps: ClassVar[int] = 15_625
     Config = ImageConfig
+    config: ImageConfig
 
     @classmethod
     def paper_budget(cls, dataset: str) -> int:
@@ -167,6 +169,7 @@ class Adversarial(ImageModel):
 
     family = "adversarial"
     Config = AdversarialConfig
+    config: AdversarialConfig
 
     def build(self) -> None:
         """The generator and the discriminator of Lucic et al., Adam on each."""

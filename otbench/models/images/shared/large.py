@@ -42,6 +42,7 @@ class Large(Alternating):
     """
 
     Config = LargeConfig
+    config: LargeConfig
     own_noise = True
     #: which networks, and the generator's width as a multiple of the discriminator's
     architecture: ClassVar[str] = "standard"
@@ -97,7 +98,9 @@ class Large(Alternating):
         Returns:
             Scores (R, B) of each.
         """
-        return self.discriminator(torch.cat([real, generated], 1)).split([real.shape[1], generated.shape[1]], 1)
+        scores = self.discriminator(torch.cat([real, generated], 1))
+        a, b = scores.split([real.shape[1], generated.shape[1]], 1)
+        return a, b
 
     def slope(self, batch: dict[str, Tensor], generated: Tensor) -> Tensor:
         """|grad f| at points of the segments from real to generated images.

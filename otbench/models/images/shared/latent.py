@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,6 +21,9 @@ class LatentModel(Coding):
     with `fit_laws` in a stage of its own. A snapshot taken before that stage gets a law of the codes as they then are,
     fitted to at most `config.early` of them, so that samples can be followed along the training.
     """
+
+    #: any ImageConfig that has `early`
+    config: Any
 
     def __init__(self, *args, **kwargs) -> None:
         #: the law of every replica, by seed; empty until its stage
@@ -110,11 +115,11 @@ class LatentModel(Coding):
         laws = {k.removeprefix("law."): v.cpu() for k, v in state.items() if k.startswith("law.")}
         self.laws = {seed: {k: v[r] for k, v in laws.items()} for r, seed in enumerate(self.seeds)}
 
-    def training_state(self) -> dict[str, dict]:
+    def training_state(self) -> dict[str, Any]:
         """Networks, optimisers and the laws there are."""
         return super().training_state() | {"laws": self.laws}
 
-    def load_training_state(self, state: dict[str, dict]) -> None:
+    def load_training_state(self, state: dict[str, Any]) -> None:
         """Go on from what `training_state` returned."""
         super().load_training_state(state)
         self.laws = {seed: {k: v.cpu() for k, v in law.items()} for seed, law in state["laws"].items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,11 +65,11 @@ class Indexed(ImageModel):
         """Number of trained values of each network that has some."""
         return {name: count for name, count in super().parameters().items() if count}
 
-    def training_state(self) -> dict[str, dict]:
+    def training_state(self) -> dict[str, Any]:
         """Networks, optimisers, and where in an epoch the stage is."""
         return super().training_state() | {"begun": self.begun}
 
-    def load_training_state(self, state: dict[str, dict]) -> None:
+    def load_training_state(self, state: dict[str, Any]) -> None:
         """Go on from what `training_state` returned."""
         super().load_training_state(state)
         self.begun = state["begun"]
@@ -161,8 +162,9 @@ def matched(targets: Tensor, offers: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
         neighbours = [nearest(*pair) for pair in zip(targets, points, strict=True)]
         gap = torch.stack([distance for distance, _ in neighbours])
         vectors = torch.stack([e[number] for e, (_, number) in zip(inputs, neighbours, strict=True)])
-        if best is not None:
+        if best is not None and chosen is not None:
             better = gap < best
             vectors, gap = torch.where(better.unsqueeze(-1), vectors, chosen), torch.where(better, gap, best)
         best, chosen = gap, vectors
+    assert chosen is not None
     return chosen

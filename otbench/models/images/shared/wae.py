@@ -58,7 +58,7 @@ def mmd(codes: Tensor, prior: Tensor, scales: tuple[float, ...] = SCALES) -> Ten
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
         squares = a.square().sum(-1).unsqueeze(2) + b.square().sum(-1).unsqueeze(1) - 2 * a @ b.transpose(1, 2)
-        return sum(2 * d * s / (2 * d * s + squares) for s in scales)
+        return sum((2 * d * s / (2 * d * s + squares) for s in scales), squares.new_zeros(()))
 
     def within(k: Tensor) -> Tensor:
         return (k.sum((1, 2)) - k.diagonal(dim1=1, dim2=2).sum(1)) / (n * (n - 1))

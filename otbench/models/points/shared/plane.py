@@ -66,6 +66,7 @@ class PlaneModel(NoiseModel):
     family = "adversarial"
     paper_steps = 400_000
     Config = PlaneConfig
+    config: PlaneConfig
 
     def pacgan_generator(self) -> None:
         """Register PacGAN's generator as `generator`."""
