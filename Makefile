@@ -16,14 +16,15 @@ help: ## Say what can be made
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("otbench needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@echo "Installing the packages of requirements.lock into $(VENV): about 6 GB on the disk, some minutes over the network."
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 env: $(READY) ## Make the environment in .venv
 
 report: $(READY) ## Run the benchmark of CONFIG (default config/config.yaml) and render its report
-	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores $(CORES) --configfile $(CONFIG)
+	$(BIN)/otbench run $(CONFIG) --cores $(CORES)
 
 reference: $(READY) ## Work on the reference results, in order of value; stop it at any time (DEVICE=cuda on a GPU)
 	nice -n 19 $(BIN)/otbench reference --cores $(CORES) --device $(DEVICE)
