@@ -8,7 +8,7 @@ DEVICE ?= cpu
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env report reference test test-faults test-cluster lint format clean lock
+.PHONY: help env report reference test test-faults test-cluster lint format docs clean lock
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -49,9 +49,15 @@ format: $(READY) ## Put everything in style
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
+docs: $(READY) ## Build the site of the pages in ./site, warnings as errors; its tools come into an environment of their own
+	test -d $(VENV)-docs || $(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --disable-pip-version-check $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"])')
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(VENV)-docs/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/otbench.pth"
+	PYTHONPATH="$(CURDIR)" $(VENV)-docs/bin/python -m mkdocs build --strict
+
 lock: ## Renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes --quiet --output-file requirements.lock
 
 clean: ## Remove the environment and all results but the reference
-	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) $(VENV)-docs site .snakemake .pytest_cache .ruff_cache *.egg-info
 	find results -mindepth 1 -maxdepth 1 ! -name 'reference*' -exec rm -rf {} +

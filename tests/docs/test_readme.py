@@ -70,6 +70,17 @@ def test_the_panels_are_drawn_from_the_reference_results(root, tmp_path):
     assert drawn.shape == kept.shape and np.abs(drawn - kept).mean() < 0.01
 
 
+def test_every_page_of_docs_is_in_the_sites_navigation(root):
+    nav = (root / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n", 1)[1]
+    named = re.findall(r"([\w./-]+\.md)", nav)
+    assert len(named) == len(set(named))
+    assert {path.name for path in (root / "docs").glob("*.md")} == {name for name in named if "/" not in name} - {
+        *("index.md", "CONTRIBUTING.md", "CHANGELOG.md")
+    }
+    others = [name for name in named if "/" in name and not name.startswith("reference/")]
+    assert others and all((root / name).is_file() for name in others)
+
+
 def commands() -> Iterator[tuple[str, str]]:
     """Each command in a block of shell or after `Example:`, with the page that it is on."""
     for page in PAGES:
