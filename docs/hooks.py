@@ -6,6 +6,7 @@ their own path. Links between all of these go on working, and links to files tha
 
 from __future__ import annotations
 
+import html
 import posixpath
 import re
 from collections.abc import Iterator
@@ -165,10 +166,17 @@ def theory(studies: list[dict[str, Any]]) -> Iterator[str]:
 
 def table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
     """A page with one table."""
-    shown = [[", ".join(row[c]) if isinstance(row[c], list) else row[c] for c in columns] for row in rows]
+    shown = [[cell_of(row[column]) for column in columns] for row in rows]
     return "\n".join(
         [f"# {title}\n", f"{len(rows)} of them, as `otbench list` shows them.\n", *rows_of(columns, shown)]
     )
+
+
+def cell_of(value: Any) -> str:
+    """A value of a row as text: lists with commas, numbers of parameters by network."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {number:,}" for key, number in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def rows_of(heads: tuple[str, ...], rows: list[Any]) -> Iterator[str]:
@@ -183,5 +191,11 @@ def rows_of(heads: tuple[str, ...], rows: list[Any]) -> Iterator[str]:
 
 
 def escaped(text: str) -> str:
-    """Text whose signs Markdown would read otherwise."""
-    return re.sub(r"([|<>*_\[\]])", r"\\\1", " ".join(str(text).split()))
+    """Text whose signs Markdown would read otherwise; what is code stays as it is."""
+    parts = re.split(r"(`[^`]*`)", " ".join(str(text).split()))
+    return "".join(part if part.startswith("`") else escaped_words(part) for part in parts)
+
+
+def escaped_words(text: str) -> str:
+    """Text without code, in which no sign is Markdown's or HTML's."""
+    return re.sub(r"([*_\[\]])", r"\\\1", html.escape(text, quote=False).replace("|", "&#124;"))
