@@ -9,12 +9,18 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /opt/otbench
-COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY requirements.lock pyproject.toml setup.py README.md LICENSE ./
 RUN pip install --no-cache-dir --require-hashes --requirement requirements.lock
+COPY Snakefile ./
 COPY otbench otbench
+COPY workflow workflow
+COPY profiles profiles
+COPY config config
+COPY results/reference results/reference
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 
-# The run itself stands outside: mount a clone of the repository here, and write to it as yourself (--user).
+# The run itself stands outside: mount a folder here, and write to it as yourself (--user). In a clone of the repository
+# `snakemake` runs the clone's workflow; in any other folder `otbench run` runs the one that was installed.
 # That user is nobody in here, and Snakemake asks for a name.
 ENV HOME=/tmp USER=otbench MPLCONFIGDIR=/tmp/matplotlib
 WORKDIR /work

@@ -1,3 +1,3 @@
 """Benchmark of generative models seen through optimal transport."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

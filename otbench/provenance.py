@@ -13,6 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+#: the release since which results count as made by the same code where their sources are the same; raised where every
+#: result has to be made again, whatever its sources say
+RESULTS_SINCE = "0.1.0"
 PACKAGES = ("torch", "POT", "torch-fidelity", "numpy", "scipy", "scikit-learn", "pandas", "snakemake")
 
 
@@ -40,7 +43,8 @@ def code_version(*parts: str) -> str:
         *parts: Folders or files in the package that the digest is limited to; none for all sources.
 
     Returns:
-        Version, `+` and eight hexadecimal digits.
+        Version, `+` and eight hexadecimal digits. The version of a part is RESULTS_SINCE, so that a release does not
+        make results again whose code is the same.
 
     Raises:
         FileNotFoundError: A part does not exist.
@@ -53,7 +57,7 @@ def code_version(*parts: str) -> str:
         raise FileNotFoundError(f"{missing[0]}: a digest of the sources names it, and it is not there")
     files = {f for c in chosen for f in ([c] if c.is_file() else c.rglob("*")) if f.suffix in SOURCES}
     sums = {str(f.relative_to(root)): hashlib.sha256(_instructions(f)).hexdigest() for f in files}
-    return f"{__version__}+{digest(sums)[:8]}"
+    return f"{RESULTS_SINCE if parts else __version__}+{digest(sums)[:8]}"
 
 
 def _instructions(path: Path) -> bytes:

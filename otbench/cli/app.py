@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from otbench import __version__
-from otbench.cli import pipeline, rate, reference, reproduce, slice, studies, tools, tune
+from otbench.cli import cite, pipeline, rate, reference, reproduce, run, slice, studies, tools, tune
 from otbench.errors import OtbenchError
 
 app = typer.Typer(
@@ -34,8 +34,10 @@ PIPELINE = (
 STUDIES = (studies.study, studies.search, tune.tune, studies.spread, studies.theory)
 
 # the help of a verb is its docstring up to the form feed (\f)
-for verb in (*PIPELINE, *STUDIES, reproduce.reproduce, reference.reference, tools.score, tools.transport):
+for verb in (*PIPELINE, *STUDIES, reproduce.reproduce, reference.reference, cite.cite, tools.score, tools.transport):
     app.command()(verb)
+# what follows the config is Snakemake's
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)
 app.command("slice")(slice.slices)
 app.command("list")(tools.show)
 app.add_typer(rate.app, name="rate")

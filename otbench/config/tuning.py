@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from otbench.config.fields import STRICT, Count, Count0, Name, Options, Seed, Steps, distinct, none
 from otbench.config.search_spaces import RANGES, Between, OneOf, Range
-from otbench.registry import ROOT
+from otbench.utils.home import HOME
 from otbench.utils.paths import expanded
 from otbench.utils.validation import read_form
 
@@ -177,7 +177,7 @@ def _by_dataset(value: object) -> object:
 
 def _place(path: str) -> Path:
     """A path from this folder, or, where it has none, from the folder that the package came with."""
-    here, there = Path(path), ROOT.parent / path
+    here, there = Path(path), HOME / path
     return there if not here.exists() and there.exists() else here
 
 

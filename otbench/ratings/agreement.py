@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from otbench.errors import OtbenchError
 from otbench.ratings.intervals import number
 
 
@@ -18,11 +19,18 @@ def alpha(answers: np.ndarray) -> float | None:
     Returns:
         Alpha, 1 for full agreement and 0 for chance; None where it is not defined: fewer than two raters, one answer
         throughout, or no item with two answers.
-    """
-    import krippendorff
 
+    Raises:
+        OtbenchError: Where the package krippendorff is missing.
+    """
     if len(answers) < 2 or len(np.unique(answers[~np.isnan(answers)])) < 2:
         return None
+    try:
+        import krippendorff
+    except ImportError as error:
+        raise OtbenchError(
+            f"the raters' agreement needs the package krippendorff (pip install 'otbench-generative[ratings]'): {error}"
+        ) from error
     try:
         return number(krippendorff.alpha(reliability_data=answers, level_of_measurement="nominal"))
     except ValueError:  # no item with two answers

@@ -216,7 +216,7 @@ def test_a_config_keeps_what_its_files_hold(tmp_path):
 
 
 def test_a_name_is_looked_up_in_this_folder_and_then_beside_the_package(root, tmp_path, monkeypatch):
-    monkeypatch.setattr("otbench.config.tuning.ROOT", tmp_path / "otbench")
+    monkeypatch.setattr("otbench.config.tuning.HOME", tmp_path)
     monkeypatch.chdir(root)
     (tmp_path / "tuned").mkdir()
     written(tmp_path / "tuned")

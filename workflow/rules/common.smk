@@ -24,6 +24,12 @@ from otbench.utils.paths import PUBLISHED, REFERENCE
 from otbench.utils.records import file_digest
 from snakemake.exceptions import WorkflowError
 
+
+def moved(path):
+    """Where a folder that rules name lies on disk: below the prefix of the module that this workflow may be."""
+    return os.path.normpath(workflow.modifier.path_modifier.replace_prefix(f"{path}/"))
+
+
 try:
     # a job on a cluster reads all this again, several times: the options were checked where the run was started
     RUN = checked(config, options=workflow.is_main_process)
@@ -32,20 +38,24 @@ try:
 except OtbenchError as error:
     raise WorkflowError(str(error)) from None
 
-FOLDER = str(RUN.folder)
-# every path of the run; of a rule, with wildcards in place of names
+# Every path of the run as a rule names it, with wildcards in place of names. A module's `prefix` or `replace_prefix`
+# moves what rules name, and the run says where it is: WHERE has the paths on disk.
 AT = layout(RUN)
+RUN = RUN.model_copy(update={"results": moved(RUN.results)})
+FOLDER, WHERE = str(RUN.folder), layout(RUN)
 
 # What is on disk and not what this config asks for is made again, whatever times the files have and whatever is left of
 # Snakemake's records; jobs on a cluster are told by the call that started them.
 CONFIG = stale.config_digest(RUN)
 STALE = {str(path): reason for path, reason in stale.to_make(RUN).items()} if workflow.is_main_process else {}
-# The table that comes with the workflow, where it is called from another folder that has none.
-PUBLISHED_TABLE = RUN.published
+# The tables that come with the workflow, where it is called from another folder that has none.
+PUBLISHED_TABLE, REFERENCE_FOLDER = RUN.published, RUN.reference
 if RUN.published == PUBLISHED and not exists(PUBLISHED):
     PUBLISHED_TABLE = str(Path(SOURCES) / PUBLISHED)
-    if not re.fullmatch(PLAIN, PUBLISHED_TABLE):
-        raise WorkflowError(f"the folder of the workflow, {SOURCES}, has a name that a shell would read otherwise")
+if RUN.reference == REFERENCE and not exists(REFERENCE) and exists(Path(SOURCES) / REFERENCE):
+    REFERENCE_FOLDER = str(Path(SOURCES) / REFERENCE)
+if not all(re.fullmatch(PLAIN, path) for path in (PUBLISHED_TABLE, REFERENCE_FOLDER)):
+    raise WorkflowError(f"the folder of the workflow, {SOURCES}, has a name that a shell would read otherwise")
 
 STARTED = time.time()
 
@@ -87,7 +97,7 @@ def root_option():
 
 def reference_option():
     """Where the reference results are, as an option; nothing where the config leaves it at the default."""
-    return "" if RUN.reference == REFERENCE else f"--reference {RUN.reference}"
+    return "" if REFERENCE_FOLDER == REFERENCE else f"--reference {REFERENCE_FOLDER}"
 
 
 def source_of(dataset):
@@ -129,7 +139,7 @@ def mesh_state(theory):
 
 def reference_state():
     """The state of the table of the reference results, which the report compares with."""
-    return state_of(Path(RUN.reference) / "metrics.parquet")
+    return state_of(Path(REFERENCE_FOLDER) / "metrics.parquet")
 
 
 def features_of(dataset):
@@ -148,7 +158,7 @@ def features_option(dataset):
     if not features_of(dataset):
         return ""
     weights = RUN.section(dataset).inception_weights
-    return shlex.join(feature_words(AT.features(dataset), RUN.device, weights))
+    return shlex.join(feature_words(WHERE.features(dataset), RUN.device, weights))
 
 
 def extractors_of(dataset):
@@ -205,7 +215,7 @@ def spread_options(dataset):
     section = RUN.section(dataset)
     asked = section.spread
     metrics = "".join(f" --metric {name}" for name in asked.metrics or ())
-    known = f" --features {AT.features(dataset)}{weights_option(dataset)}" if features_of(dataset) else ""
+    known = f" --features {WHERE.features(dataset)}{weights_option(dataset)}" if features_of(dataset) else ""
     return (
         f"--n {section.samples} --draws {asked.draws} --subsets {asked.subsets}{metrics}{known} --device {RUN.device}"
     )
@@ -218,7 +228,7 @@ def sessions_of():
 
 def answers_of():
     """What raters answered so far: files that `otbench rate import` writes, inputs once they are there."""
-    return [path for path in (AT.ratings(dataset) / "answers.csv" for dataset in RUN.rated) if exists(path)]
+    return [AT.ratings(name) / "answers.csv" for name in RUN.rated if exists(WHERE.ratings(name) / "answers.csv")]
 
 
 def rating_options(dataset):

@@ -47,13 +47,36 @@ rule render:
         pictures=list(AT.arrays),
         further=list(AT.further),
         theory=theories_of(),
-        published=PUBLISHED_TABLE,
+        published=local(PUBLISHED_TABLE),
     output:
-        report(AT.report, caption="../report/report.rst", category="Report"),
+        page=report(
+            AT.report,
+            caption="../report/report.rst",
+            category="Report",
+            labels={"what": "the whole report, one page", "run": RUN.run},
+        ),
         markdown=AT.markdown,
-        tables=directory(AT.folder / "tables"),
-        figures=directory(AT.folder / "figures"),
-        sheets=directory(AT.folder / "sheets"),
+        tables=report(
+            directory(AT.folder / "tables"),
+            patterns=["{table}.csv"],
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
+        figures=report(
+            directory(AT.folder / "figures"),
+            patterns=["{figure}.png"],
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        sheets=report(
+            directory(AT.folder / "sheets"),
+            patterns=["{sheet}.png"],
+            caption="../report/sheet.rst",
+            category="Contact sheets",
+            labels={"sheet": "{sheet}"},
+        ),
     log:
         AT.log("render"),
     params:
@@ -86,10 +109,10 @@ rule verdict:
 # Renders again, from this run's gathered table or else from the reference results; trains nothing, whatever changed.
 rule report:
     log:
-        f"{RUN.results}/logs/report.log",
+        AT.folder.parent / "logs" / "report.log",
     localrule: True
     params:
-        folder=lambda wildcards: FOLDER if exists(AT.table) else RUN.reference,
+        folder=lambda wildcards: FOLDER if exists(WHERE.table) else REFERENCE_FOLDER,
         published=PUBLISHED_TABLE,
         reference=reference_option(),
     shell:
