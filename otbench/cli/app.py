@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from otbench import __version__
-from otbench.cli import pipeline, rate, reference, reproduce, score, slice, studies, tools, tune
+from otbench.cli import merge, pipeline, rate, reference, reproduce, score, slice, studies, tools, tune
 from otbench.errors import OtbenchError
 
 app = typer.Typer(
@@ -35,7 +35,7 @@ PIPELINE = (
 STUDIES = (studies.study, studies.search, tune.tune, studies.spread, studies.theory)
 
 # the help of a verb is its docstring up to the form feed (\f)
-for verb in (*PIPELINE, *STUDIES, reproduce.reproduce, reference.reference, score.score, tools.transport):
+for verb in (*PIPELINE, *STUDIES, reproduce.reproduce, reference.reference, merge.merge, score.score, tools.transport):
     app.command()(verb)
 app.command("slice")(slice.slices)
 app.command("list")(tools.show)

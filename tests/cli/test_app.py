@@ -20,8 +20,8 @@ from tests.conftest import ROOT, otbench
 
 FIT = ["fit", "gan", "--data", "ring-pyomt", "--out", "x"]
 VERBS = (
-    "data features fit join draw measure spread study search theory gather status report list score transport"
-    " reproduce slice"
+    "data features fit join draw admit measure spread study search theory gather status report list score transport"
+    " reproduce slice merge"
 ).split()
 
 
