@@ -93,22 +93,46 @@ def draw_words(fit: str | Path, data: str, n: int, out: str | Path, device: str 
     return ["--fit", str(fit), "--data", data, "--n", str(n), *on, "--out", str(out)]
 
 
-def feature_words(features: str | Path, device: str, weights: str | None = None) -> list[str]:
+def feature_words(features: str | Path, device: str, weights: dict[str, str] | None = None) -> list[str]:
     """Options of `otbench measure` that images need.
 
     Args:
         features: Folder of the features.
         device: Where features are computed.
-        weights: File of Inception's weights; None for the verb's default.
+        weights: Files of weights by the network's name; None for those at hand.
 
     Returns:
         Words of the command line.
     """
-    return ["--features", str(features), "--device", device, *(["--weights", weights] if weights else [])]
+    return ["--features", str(features), "--device", device, *weight_words(weights or {})]
+
+
+def weight_words(weights: dict[str, str]) -> list[str]:
+    """Options that name files of weights.
+
+    Args:
+        weights: Files by the network's name.
+
+    Returns:
+        Words of the command line.
+    """
+    return [
+        word
+        for name, path in weights.items()
+        for word in ("--weights", path if name == "inception" else f"{name}={path}")
+    ]
 
 
 def measure_words(
-    data: str, samples: str | Path, run: str, study: str, model: str, features: list[str], curves: Path, out: Path
+    data: str,
+    samples: str | Path,
+    run: str,
+    study: str,
+    model: str,
+    features: list[str],
+    curves: Path,
+    out: Path,
+    rulers: list[str] | None = None,
 ) -> list[str]:
     """Words after `otbench measure`.
 
@@ -121,11 +145,13 @@ def measure_words(
         features: Words of `feature_words`; empty for points.
         curves: Where PRD's curves go, .npz.
         out: Where the table goes, .csv.
+        rulers: Metrics on request that are measured too; None for none.
 
     Returns:
         Words of the command line.
     """
     words = ["--data", data, "--samples", str(samples), "--run", run, "--study", study, "--model", model]
+    words += [word for name in rulers or () for word in ("--ruler", name)]
     return [*words, *features, "--curves", str(curves), "--out", str(out)]
 
 

@@ -12,8 +12,9 @@ ROOT = Path(__file__).parent
 KINDS = ("points", "images")
 #: folders that models live in, and the kind of data that a model there takes where it names none
 FOLDERS = {"models": "points", "models/points": "points", "models/images": "images"}
-#: groups of entry points: of metrics, and of each kind's data sets and models
+#: groups of entry points: of metrics, of feature networks, and of each kind's data sets and models
 METRIC_GROUP = "otbench.metrics"
+FEATURE_GROUP = "otbench.features"
 DATASET_GROUPS = {"points": "otbench.datasets", "images": "otbench.datasets.images"}
 GROUPS = {"points": "otbench.models", "images": "otbench.models.images"}
 
@@ -103,6 +104,7 @@ def _registered(file: Path) -> list[tuple[list[str], tuple[str, ...] | None]]:
 METRIC_ORDER = (
     *("modes", "reverse_kl", "mode_mixture", "wasserstein", "frechet", "kernel", "inception_score", "prd"),
     *("neighbours", "memorisation", "excellence", "sharpness", "reconstruction", "cost"),
+    *("fid_infinity", "sliced", "clipped", "vendi", "authenticity"),
 )
 
 
@@ -126,6 +128,35 @@ def _assigns(file: Path, name: str) -> bool:
         if isinstance(node, ast.Assign)
         for target in node.targets
     )
+
+
+@cache
+def feature_names() -> dict[str, str]:
+    """Networks whose features images can be compared in.
+
+    Returns:
+        One line about every network, by its name; the classifier and Inception first.
+    """
+    names = {name: about for _, part in _feature_files() for name, about in part.items()}
+    first = {name: names[name] for name in ("classifier", "inception")}
+    more = {entry.name: f"registered by {entry.value}" for entry in entry_points(group=FEATURE_GROUP)}
+    return first | names | more
+
+
+@cache
+def feature_files() -> dict[str, str]:
+    """Modules of the feature networks.
+
+    Returns:
+        Module in otbench/features by the network's name; empty for one of another package.
+    """
+    modules = {name: module for module, names in _feature_files() for name in names}
+    return {name: modules.get(name, "") for name in feature_names()}
+
+
+def _feature_files() -> Iterator[tuple[str, dict[str, str]]]:
+    """Each module in otbench/features that registers networks, with its `NAMES`, read without running it."""
+    yield from _with_names("features")
 
 
 @cache
@@ -154,13 +185,19 @@ def dataset_files(kind: str) -> dict[str, str]:
     Returns:
         Module in otbench/data (`images.digits`) by the data set's name; empty for one of another package.
     """
-    modules = {name: f"{kind}.{module}" for module, names in _datasets(kind) for name in names}
+    modules = {name: module for module, names in _datasets(kind) for name in names}
     return modules | {entry.name: "" for entry in entry_points(group=DATASET_GROUPS[kind])}
 
 
 def _datasets(kind: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Each module of a kind that registers data sets, with its `NAMES`, read without running it."""
-    for file in sorted((ROOT / "data" / kind).glob("*.py")):
+    for module, names in _with_names(f"data/{kind}"):
+        yield f"{kind}.{module}", names
+
+
+def _with_names(folder: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each module of a folder that has a top-level `NAMES`, and its value."""
+    for file in sorted((ROOT / folder).glob("*.py")):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "NAMES" for t in node.targets):
                 yield file.stem, ast.literal_eval(node.value)

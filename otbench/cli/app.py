@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from otbench import __version__
-from otbench.cli import cite, pipeline, rate, reference, reproduce, run, slice, studies, tools, tune
+from otbench.cli import cite, merge, pipeline, rate, reference, reproduce, run, score, slice, studies, tools, tune
 from otbench.errors import OtbenchError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ PIPELINE = (
     pipeline.fit,
     pipeline.join,
     pipeline.draw,
+    pipeline.admit,
     pipeline.features,
     pipeline.measure,
     pipeline.gather,
@@ -34,7 +35,8 @@ PIPELINE = (
 STUDIES = (studies.study, studies.search, tune.tune, studies.spread, studies.theory)
 
 # the help of a verb is its docstring up to the form feed (\f)
-for verb in (*PIPELINE, *STUDIES, reproduce.reproduce, reference.reference, cite.cite, tools.score, tools.transport):
+OTHERS = (reproduce.reproduce, reference.reference, merge.merge, cite.cite, score.score, tools.transport)
+for verb in (*PIPELINE, *STUDIES, *OTHERS):
     app.command()(verb)
 # what follows the config is Snakemake's
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)

@@ -52,6 +52,15 @@ Out = Annotated[Path, typer.Option("--out", help="What to write.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+NetworkWeights = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        help="Weights of a feature network, NAME=PATH, or PATH for Inception's; may be given several times.",
+    ),
+]
+
+
 class Space(StrEnum):
     """The ranges that a search draws from."""
 

@@ -12,6 +12,7 @@ from otbench.cli.options import (
     AsJson,
     DataArgument,
     Device,
+    NetworkWeights,
     Out,
     Precision,
     above_zero,
@@ -22,6 +23,7 @@ from otbench.cli.options import (
     print_result,
 )
 from otbench.errors import OtbenchError, WorkFailed
+from otbench.features.registry import parse_weights
 from otbench.utils.bounds import ROWS_MOST, SEED_MOST, WHOLE_MOST
 from otbench.utils.devices import setup_device
 from otbench.utils.paths import PUBLISHED, REFERENCE
@@ -176,6 +178,33 @@ def draw(
     typer.echo(f"{info['model']} on {info['dataset']}: samples in {out}")
 
 
+def admit(
+    name: Annotated[str, typer.Argument(help="Name of the guest, as a config has it.")],
+    samples: Annotated[
+        list[str], typer.Option("--samples", help="Folder of pictures, .npy or .npz; once for every seed.")
+    ],
+    data: DataArgument,
+    out: Out,
+    n: Annotated[int, typer.Option("--n", min=1, max=ROWS_MOST, help="Samples of every seed: the first ones.")] = 2500,
+) -> None:
+    """Take somebody's samples into a run, as a model's: pictures are brought to the data set's shape.
+
+    Example: otbench admit mine --samples mine.npz --data digits --n 400 --out samples/digits/mine.npz
+
+    \f
+    Args:
+        name: Name of the guest.
+        samples: Folders of pictures, .npy or .npz, a seed each.
+        data: Name or file of the data set.
+        out: Samples file to write, .npz.
+        n: Samples of every seed.
+    """
+    from otbench.scoring.admit import admit as run
+
+    info = run(name, load_data(data), samples, n, out)
+    typer.echo(f"{name} on {info['dataset']}: {len(info['cells'])} seeds of {n} samples in {out}")
+
+
 def features(
     data: DataArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder for features.json, the classifier and the features.")],
@@ -186,7 +215,7 @@ def features(
             " and Inception where its weights are at hand."
         ),
     ] = None,
-    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
+    weights: NetworkWeights = None,
     steps: Annotated[
         int | None, typer.Option(min=1, max=WHOLE_MOST, help="Batches of 128 that the classifier is trained on.")
     ] = None,
@@ -208,7 +237,7 @@ def features(
         out: Folder for features.json, the classifier and the features.
         extractor: `classifier`, `inception` or both; None for the classifier where there are labels, and Inception
             where its weights are at hand.
-        weights: File of Inception's weights; None for torch-fidelity's cache.
+        weights: Files of weights, `NAME=PATH`, or `PATH` for Inception's; None for those at hand.
         steps: Batches of 128 that the classifier is trained on; None for its default.
         seed: Seed of the classifier and of the choice of training images.
         device: Where to compute.
@@ -216,7 +245,9 @@ def features(
     """
     from otbench.features.store import make_features
 
-    info = make_features(load_data(data), out, extractor, weights, steps, seed, setup_device(device.value))
+    info = make_features(
+        load_data(data), out, extractor, parse_weights(weights), steps, seed, setup_device(device.value)
+    )
     networks = [
         f"{name}-{entry['weights'][:8]}"
         + (f", accuracy {entry['accuracy']:.4f}" if entry.get("accuracy") is not None else "")
@@ -235,8 +266,11 @@ def measure(
     study: Annotated[str | None, typer.Option(help="Name of the study, a column of the table.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of the model; default: what the file says.")] = None,
     features: Annotated[Path | None, typer.Option(help="Of images: the folder that `features` made.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
+    weights: NetworkWeights = None,
     curves: Annotated[Path | None, typer.Option(help="Where to write PRD's curves, .npz.")] = None,
+    ruler: Annotated[
+        list[str] | None, typer.Option(help="Metric on request that is measured too; may be given several times.")
+    ] = None,
     device: Annotated[Device, typer.Option(help="Where features of images and metrics are computed.")] = Device.cpu,
     as_json: AsJson = False,
 ) -> None:
@@ -253,11 +287,13 @@ def measure(
         study: Name of the study, a column of the table; None for that of the data set's kind.
         model: Name of the model; None for what the file says, else the file's name.
         features: Folder that `features` made; of images alone.
-        weights: File of Inception's weights; None for torch-fidelity's cache.
+        weights: Files of weights, `NAME=PATH`, or `PATH` for Inception's; None for those at hand.
         curves: File for PRD's curves, .npz; None for none.
+        ruler: Metrics on request that are measured too.
         device: Where features of images and metrics are computed.
         as_json: Whether to print JSON.
     """
+    from otbench.metrics.registry import with_rulers
     from otbench.metrics.table import measure_file, measured_with, write_curves, write_table
     from otbench.utils.records import write_record
 
@@ -266,15 +302,17 @@ def measure(
         from otbench.metrics.reference import open_features
 
         where = setup_device(device.value)
-        reference = open_features(features, values, weights, where)
+        reference = open_features(features, values, parse_weights(weights), where)
     elif device is not Device.cpu:  # points on a CPU are measured without torch
         where = setup_device(device.value)
     arrays: dict[str, Any] = {}
-    table = measure_file(values, samples, run, model, study=study, features=reference, curves=arrays, device=where)
+    options = {"study": study, "features": reference, "curves": arrays, "device": where}
+    table = measure_file(values, samples, run, model, with_rulers(ruler), **options)
     write_table(table, out)
     if curves is not None:
         write_curves(arrays, curves)
         record = measured_with(samples, run, str(table["study"].iloc[0]), reference)
+        record |= {"rulers": sorted(ruler)} if ruler else {}
         if record["samples"]:  # a run's own
             write_record(out, record)
     last = table[table["snapshot"] == table["snapshot"].max()]

@@ -10,6 +10,7 @@ import typer
 from otbench.cli.options import (
     DataArgument,
     Device,
+    NetworkWeights,
     Out,
     Space,
     Study,
@@ -21,6 +22,7 @@ from otbench.cli.options import (
     span,
 )
 from otbench.errors import OtbenchError
+from otbench.features.registry import parse_weights
 from otbench.fingerprints import fit_version, measure_version, study_version
 from otbench.registry import ON_CPU, THEORIES
 from otbench.utils.bounds import ROWS_MOST, SEED_MOST, check_snapshots
@@ -77,7 +79,7 @@ def search(
     samples: Annotated[int, typer.Option(help="Samples that are measured.", min=20, max=ROWS_MOST)] = 10_000,
     options: Annotated[str, typer.Option(help="Options of every trial, as JSON, below those drawn.")] = "{}",
     seed: Annotated[int, typer.Option(min=0, max=SEED_MOST, help="Seed of the options drawn and of the weights.")] = 0,
-    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
+    weights: NetworkWeights = None,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
 ) -> None:
     """Train a model with randomly drawn options (Lucic et al. 2018, or for tuning) and write what they reach, as CSV.
@@ -97,7 +99,7 @@ def search(
         samples: Samples that are measured.
         options: Options of every trial, as JSON, below those drawn.
         seed: Seed of the options drawn and of the weights.
-        weights: File of Inception's weights; None for torch-fidelity's cache.
+        weights: Files of weights, `NAME=PATH`, or `PATH` for Inception's; None for those at hand.
         device: Where to train.
 
     Raises:
@@ -118,7 +120,9 @@ def search(
     each = Budget(budget(steps), marks, samples, mapping(options), seed, where)
     if features is None and values.kind == "images":
         raise OtbenchError("--features: images are compared in features; name the folder that `otbench features` made")
-    reference = open_features(features, values, weights, where) if features and values.kind == "images" else None
+    reference = (
+        open_features(features, values, parse_weights(weights), where) if features and values.kind == "images" else None
+    )
     table = run(model, values, reference, space.value, span(trials), each, out)
     asked = {"model": model, "dataset": values.name, "data": values.digest(), "space": space.value}
     asked |= {"trials": trials.replace(":", "-"), "steps": each.steps or "paper", "snapshots": marks}
@@ -142,7 +146,7 @@ def spread(
     subsets: Annotated[int, typer.Option(help="Measurements of every draw, each with its own subsets.", min=2)] = 3,
     metric: Annotated[list[str] | None, typer.Option(help="May be given several times. Default: all.")] = None,
     features: Annotated[Path | None, typer.Option(help="Of images: the folder that `features` made.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Inception's weights; default: torch-fidelity's cache.")] = None,
+    weights: NetworkWeights = None,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
 ) -> None:
     """Draw and measure a fitted model again and again: what splits the variance of its figures, as CSV.
@@ -161,7 +165,7 @@ def spread(
         subsets: Measurements of every draw, each with its own subsets.
         metric: Names of the metrics to measure; None for all.
         features: Folder that `features` made; of images alone.
-        weights: File of Inception's weights; None for torch-fidelity's cache.
+        weights: Files of weights, `NAME=PATH`, or `PATH` for Inception's; None for those at hand.
         device: Where to compute.
     """
     from otbench.metrics.reference import open_features
@@ -170,7 +174,7 @@ def spread(
 
     values, reference, where = load_data(data), None, setup_device(device.value)
     if features is not None and values.kind == "images":
-        reference = open_features(features, values, weights, where)
+        reference = open_features(features, values, parse_weights(weights), where)
     tables = run(fit, values, n, draws, subsets, reference, metric, where)
     write_spread(tables, out)
     fitted = read_json(fit / "fit.json")

@@ -1,4 +1,4 @@
-"""Verbs beside the pipeline: list, score and transport."""
+"""Verbs beside the pipeline: list and transport."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from otbench.cli.options import (
     print_result,
 )
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.utils.bounds import SEED_32_MOST, SEED_MOST
+from otbench.utils.bounds import SEED_MOST
 
 
 def show(
@@ -35,30 +35,6 @@ def show(
 
     contents = listing() if kind is Kind.all else {kind.value: listing()[kind.value]}
     print_result(contents, as_json, text(contents))
-
-
-def score(
-    real: Annotated[Path, typer.Argument(help="Features of real data, .npy (n, d).")],
-    generated: Annotated[Path, typer.Argument(help="Features of generated data, .npy (m, d).")],
-    seed: Annotated[int, typer.Option(min=0, max=SEED_32_MOST, help="Seed of k-means and subsets.")] = 0,
-) -> None:
-    """FID, KID, PRD, precision, recall, density and coverage of two feature arrays, as JSON.
-
-    n and m may differ: PRD takes as many rows of the longer as the shorter has, drawn with the seed. KID is unbiased,
-    so that it can lie below zero. Columns are features: images themselves are measured by `otbench measure`.
-
-    Example: otbench score real.npy generated.npy
-
-    \f
-    Args:
-        real: Features of real data, .npy (n, d).
-        generated: Features of generated data, .npy (m, d).
-        seed: Seed of k-means and subsets.
-    """
-    from otbench.data.samples import read_array
-    from otbench.metrics import score_features
-
-    print_json(score_features(read_array(real), read_array(generated), seed=seed))
 
 
 def transport(

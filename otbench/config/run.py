@@ -211,6 +211,29 @@ class Run(BaseModel):
         """Every (data set, model) of the run: one job of each kind."""
         return [(dataset, model) for dataset in self.datasets for model in self.section(dataset).models_on(dataset)]
 
+    @property
+    def guests(self) -> list[tuple[str, str]]:
+        """Every (data set, guest) of the run: somebody's samples, which nothing is fitted for."""
+        return [(dataset, name) for dataset in self.datasets for name in self.section(dataset).guests_on(dataset)]
+
+    @property
+    def measured(self) -> list[tuple[str, str]]:
+        """Every (data set, model or guest) that is measured."""
+        return self.pairs + self.guests
+
+    def seeds_measured(self, dataset: str, model: str) -> list[int]:
+        """Seeds that a model or a guest is measured of.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model or guest.
+
+        Returns:
+            The seeds; of a guest one for each file.
+        """
+        files = self.section(dataset).guests_on(dataset).get(model)
+        return self.seeds_of(dataset) if files is None else list(range(len(files)))
+
     def seed_groups(self, dataset: str) -> list[str]:
         """Seeds of each job that trains a model on a data set.
 
@@ -272,6 +295,11 @@ class Run(BaseModel):
         for name, section in self.sections.items():
             for folder, path in section.folders.items():
                 paths[f"studies.{name}.folders.{folder}"] = folder_and_side(path)[0]
+            for network, path in section.weights.items():
+                paths[f"studies.{name}.weights.{network}"] = path
+            for guest, by_data in section.guests.items():
+                for number, path in enumerate(path for files in by_data.values() for path in files):
+                    paths[f"studies.{name}.guests.{guest}.{number}"] = path
             if section.inception_weights:
                 paths[f"studies.{name}.inception_weights"] = section.inception_weights
         for name, part in self.theories.items():

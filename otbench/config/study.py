@@ -19,8 +19,10 @@ from otbench.config.fields import (
     distinct,
     none,
 )
+from otbench.config.guests import Guests, guests_known
 from otbench.config.parts import LeaveOut, Override, Rating, Search, Spread, check_names
 from otbench.config.tuning import TunedByDataset, TunedModel
+from otbench.registry import feature_names
 from otbench.utils.bounds import to_the_end
 
 StudyName = Literal["mode-collapse", "images", "stacked"]
@@ -54,11 +56,15 @@ class StudyConfig(BaseModel):
     tuned: TunedByDataset = Field(
         {}, description="files that `otbench tune` wrote; their options stand over those of overrides"
     )
-    features: list[Literal["classifier", "inception"]] = Field(
-        ["classifier"], description="networks whose features images are compared in"
-    )
+    features: list[Name] = Field(["classifier"], description="networks whose features images are compared in")
     inception_weights: Annotated[PathText | None, BeforeValidator(none)] = Field(
         None, description="file of Inception's weights; default: torch-fidelity's"
+    )
+    weights: dict[Name, PathText] = Field({}, description="files of other networks' weights: name -> PATH")
+    rulers: list[str] = Field([], description="metrics on request that are measured too (otbench list metrics)")
+    guests: Guests = Field(
+        {},
+        description="somebody's samples beside the models: name -> PATH, several PATHs (a seed each), or those by data",
     )
     search: Annotated[Search | None, BeforeValidator(none)] = Field(
         None, description="a search over the options of some models"
@@ -70,7 +76,13 @@ class StudyConfig(BaseModel):
         None, description="a session in which people rate images by eye"
     )
 
-    @field_validator("datasets", "models", "features")
+    @field_validator("features")
+    @classmethod
+    def _known_networks(cls, value: list[str]) -> list[str]:
+        check_names(value, tuple(feature_names()), "unknown network:")
+        return value
+
+    @field_validator("datasets", "models", "features", "rulers")
     @classmethod
     def _names_once(cls, value: list[str]) -> list[str]:
         return distinct(value, "a name")
@@ -129,6 +141,23 @@ class StudyConfig(BaseModel):
         return [model for model in self.models if model not in absent]
 
     @property
+    def network_weights(self) -> dict[str, str]:
+        """Files of weights of feature networks, by name."""
+        own = {"inception": self.inception_weights} if self.inception_weights else {}
+        return own | self.weights
+
+    def guests_on(self, dataset: str) -> dict[str, list[str]]:
+        """Somebody's samples of a data set.
+
+        Args:
+            dataset: Name of the data set.
+
+        Returns:
+            Paths by the guest's name, a seed each.
+        """
+        return {name: by_data[key] for name, by_data in self.guests.items() for key in (dataset, "") if key in by_data}
+
+    @property
     def rated(self) -> list[str]:
         """The models of the study whose samples people rate."""
         return [model for model in (self.rating.models if self.rating else ()) if model in self.models]
@@ -185,7 +214,7 @@ def tuned_known(study: str, section: StudyConfig, data: list[str], models: tuple
 
 
 def parts_known(study: str, section: StudyConfig, data: list[str], models: tuple[str, ...]) -> None:
-    """Check the repeated measurement and the rating of a study.
+    """Check the repeated measurement, the rating and the guests of a study.
 
     Known names outside the study are passed over, so that a config with other models or data sets than the one below
     it need not repeat these parts.
@@ -203,6 +232,8 @@ def parts_known(study: str, section: StudyConfig, data: list[str], models: tuple
         if part:
             check_names(part.datasets, data, f"study {study}: {what}: unknown data set")
             check_names(part.models, models, f"study {study}: {what}: unknown model")
+    check_names(list(section.weights), tuple(feature_names()), f"study {study}: weights: unknown network")
+    guests_known(study, section.guests, section.datasets, models)
     if section.rating:
         check_names(section.rating.along, models, f"study {study}: rating: unknown model")
         if KINDS[study] != "images":

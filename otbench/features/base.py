@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,8 +33,8 @@ class Extracted:
 class Extractor(Protocol):
     """A network that turns images into features.
 
-    name: `classifier` or `inception`. hash: twelve hexadecimal digits that identify its weights. resizer: how it
-    brings images to its size.
+    name: its name in the registry. hash: twelve hexadecimal digits that identify its weights. resizer: how it brings
+    images to its size.
     """
 
     name: str
@@ -50,6 +51,31 @@ class Extractor(Protocol):
             Features (n, d) and logits (n, K), float32.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Network:
+    """A feature network by name: where its weights come from, and how it is opened.
+
+    Attributes:
+        name: key in protocols, configs and on the command line; letters, digits and `-`.
+        paper: its source.
+        find: the file of the weights that is at hand, from the path that the user names or None; None where none is.
+        fetch: fetches the weights where none are at hand, or raises with a sentence that says how to get them.
+        open: reads the weights, from (file, device of torch).
+        train_rows: most training images whose features a features folder keeps.
+        trained: whether it is trained on the data set's own labels, and so belongs to one data set.
+        logits: whether it tells classes apart, and so gives logits.
+    """
+
+    name: str
+    paper: str
+    find: Callable[[str | Path | None], Path | None]
+    fetch: Callable[[], Path]
+    open: Callable[[Path, str], Extractor]
+    train_rows: int = 10_000
+    trained: bool = False
+    logits: bool = True
 
 
 def file_hash(path: str | Path) -> str:

@@ -26,12 +26,14 @@ from torch import Tensor, nn
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
+from otbench.features import base
 from otbench.features.base import Extracted, file_hash
 from otbench.utils.files import atomic_write
 from otbench.utils.progress import Bar
 from otbench.utils.rng import generator
 from otbench.utils.threads import one_torch_thread
 
+NAMES = {"classifier": "a small network that is trained on the data set's own labels"}
 DIGITS, CHANNELS = 10, 3
 STACKED = tuple(f"{number:03d}" for number in range(DIGITS**CHANNELS))
 """The classes that tell stacked MNIST from other sets of colour images."""
@@ -235,6 +237,26 @@ def load_classifier(path: str | Path, device: str = "cpu") -> Classifier:
             f"{path}: expected a classifier's weights, as `otbench features` writes them ({_first_line(error)})"
         ) from error
     return Classifier(form, network, file_hash(path), device)
+
+
+def network(name: str) -> base.Network:
+    """The classifier, for the registry.
+
+    Args:
+        name: `classifier`.
+
+    Returns:
+        What is known of it; its weights are those of a features folder.
+    """
+
+    def fetch() -> Path:
+        raise OtbenchError("features classifier: expected the weights that `otbench features` wrote for this data set")
+
+    def find(path: str | Path | None) -> Path | None:
+        return None if path is None else Path(path)
+
+    paper = "after LeCun et al. 1998 and He et al. 2016"
+    return base.Network(name, paper, find, fetch, load_classifier, MOST_ROWS, trained=True)
 
 
 def _first_line(error: Exception) -> str:

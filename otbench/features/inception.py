@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from otbench.errors import OtbenchError, WorkFailed
-from otbench.features.base import Extracted, file_hash
-from otbench.utils.progress import Bar
+from otbench.features.base import Extracted, Network, file_hash
+from otbench.features.batches import extract
 
 if TYPE_CHECKING:
     import torch
 
-BATCH = 50
+NAMES = {"inception": "Inception-v3 of 2015, 2,048 features: those of the published Frechet distances"}
 WIDTH, CLASSES = 2048, 1008
 LAYERS = [str(WIDTH), "logits_unbiased"]
 
@@ -120,19 +120,20 @@ class Inception:
         Raises:
             OtbenchError: Where the images have another shape or type.
         """
-        import torch
+        return extract(images, self.network, "Inception", self.device)
 
-        if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != np.uint8:
-            raise OtbenchError(f"Inception: expected uint8 images (n, 1 or 3, h, w), got {images.dtype} {images.shape}")
-        features, logits = np.empty((len(images), WIDTH), np.float32), np.empty((len(images), CLASSES), np.float32)
-        with Bar("Inception features", len(images)) as bar, torch.no_grad():
-            for start in range(0, len(images), BATCH):
-                rows = slice(start, start + BATCH)
-                x = torch.tensor(images[rows], device=self.device)
-                outputs = self.network(x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x)
-                features[rows], logits[rows] = (part.cpu().numpy() for part in outputs)
-                bar.update(min(rows.stop, len(images)))
-        return Extracted(features, logits)
+
+def network(name: str) -> Network:
+    """Inception, for the registry.
+
+    Args:
+        name: `inception`.
+
+    Returns:
+        What is known of it.
+    """
+    paper = "Szegedy et al. 2016, Rethinking the Inception architecture; Heusel et al. 2017 measure in it"
+    return Network(name, paper, find_weights, download_weights, Inception)
 
 
 def _network(weights: Path) -> torch.nn.Module:

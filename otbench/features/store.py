@@ -19,16 +19,15 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
+from otbench.features import registry
 from otbench.features.base import Extracted, Extractor
+from otbench.features.registry import Weights
 from otbench.utils.arrays import read_npz
 from otbench.utils.files import atomic_write, read_json, write_json
 from otbench.utils.protocol import protocol
 
 FORMAT = 1
-EXTRACTORS = ("classifier", "inception")
 WEIGHTS = "classifier.safetensors"
-TRAIN_ROWS = {"classifier": 60_000, "inception": 10_000}
-"""Most training images whose features are kept: all of MNIST's in 64 columns, but not in 2,048."""
 
 
 def protocol_start(name: str, info: dict[str, Any]) -> str:
@@ -53,19 +52,20 @@ def make_features(
     data: DataSet,
     folder: str | Path,
     extractors: Sequence[str] | None = None,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     steps: int | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> dict[str, Any]:
-    """Train the classifier, or take Inception, or both, and write the features folder.
+    """Train the classifier, or take other networks, or both, and write the features folder.
 
     Args:
         data: Data set of images.
         folder: Where to write.
-        extractors: Names of EXTRACTORS; None for the classifier where there are labels and Inception where its weights
+        extractors: Names of networks; None for the classifier where there are labels and Inception where its weights
             are given or found.
-        weights: Inception's weights; where they are asked for by name and not at hand, they are downloaded.
+        weights: Files of weights by the network's name, or Inception's; of networks that are asked for by name they are
+            downloaded where they are not at hand.
         steps: The classifier's budget in batches of 128; None for its default.
         seed: Seed of the classifier's training and of the choice of training images.
         device: Device of torch to train and extract on.
@@ -77,22 +77,20 @@ def make_features(
         OtbenchError: For points and unknown names, for a classifier without labels, and where nothing is left to
             extract with.
     """
-    from otbench.features import inception
-
     folder = Path(folder)
     if data.kind != "images":
         raise OtbenchError(f"data set {data.name} holds points, expected images: points are measured as they are")
     for name in extractors or ():
-        if name not in EXTRACTORS:
-            raise OtbenchError(f"no extractor is called {name!r}, expected {' or '.join(EXTRACTORS)}")
+        registry.check_name(name)
     networks: list[tuple[Extractor, dict[str, Any]]] = []
     if "classifier" in (extractors or ()) or (extractors is None and data.labels_of("train") is not None):
         networks.append(_trained(data, folder, steps, seed, device))
-    at_hand = inception.find_weights(weights)
-    if at_hand is None and "inception" in (extractors or ()):
-        at_hand = inception.download_weights()
-    if at_hand is not None and (extractors is None or "inception" in extractors):
-        networks.append((inception.Inception(at_hand, device), {"width": inception.WIDTH}))
+    if extractors is None:
+        inception = registry.find("inception")
+        at_hand = inception.find(registry.path_of("inception", weights))
+        networks += [(inception.open(at_hand, device), {})] if at_hand is not None else []
+    else:
+        networks += [(registry.opened(name, weights, device), {}) for name in extractors if name != "classifier"]
     if not networks:
         raise OtbenchError(
             f"data set {data.name} has no labels to train a classifier with and Inception's weights are not at hand,"
@@ -143,10 +141,11 @@ def write_extracted(
         `told` with what the features were computed from and of: weights, resizer, numbers of images, protocol, and the
         classifier's accuracies.
     """
-    rows = np.random.default_rng(seed).permutation(len(data.train))[: TRAIN_ROWS[extractor.name]]
+    rows = np.random.default_rng(seed).permutation(len(data.train))[: registry.find(extractor.name).train_rows]
     reference, held_out = extractor.extract(data.reference), extractor.extract(data.held_out)
     train = extractor.extract(data.train[rows])
     told = told | {
+        "width": reference.features.shape[1],
         "weights": extractor.hash,
         "resizer": extractor.resizer,
         "n": {"reference": len(reference.features), "held_out": len(held_out.features), "train": len(rows)},
@@ -196,7 +195,7 @@ def read_info(folder: str | Path, data: DataSet | None = None) -> dict[str, Any]
     info = read_json(path)
     try:
         good = info["format"] == FORMAT and all(
-            name in EXTRACTORS and {"weights", "resizer"} <= set(summary)
+            isinstance(name, str) and {"weights", "resizer"} <= set(summary)
             for name, summary in info["extractors"].items()
         )
         digest, named = info["digest"], info["dataset"]
@@ -212,13 +211,13 @@ def read_info(folder: str | Path, data: DataSet | None = None) -> dict[str, Any]
     return info
 
 
-def opener(name: str, folder: Path, weights: str | Path | None, device: str) -> Callable[[], Extractor]:
+def opener(name: str, folder: Path, weights: Weights, device: str) -> Callable[[], Extractor]:
     """Function that opens an extractor of a features folder.
 
     Args:
         name: Name of the extractor.
         folder: The features folder.
-        weights: Inception's weights; None for torch-fidelity's download, which is fetched where it is not there.
+        weights: Files of weights by the network's name, or Inception's; None for what is at hand or fetched.
         device: Device of torch that the network runs on.
 
     Returns:
@@ -230,9 +229,7 @@ def opener(name: str, folder: Path, weights: str | Path | None, device: str) -> 
             from otbench.features.classifier import load_classifier
 
             return load_classifier(folder / WEIGHTS, device)
-        from otbench.features.inception import Inception, download_weights, find_weights
-
-        return Inception(find_weights(weights) or download_weights(), device)
+        return registry.opened(name, weights, device)
 
     return load
 

@@ -117,6 +117,8 @@ class Metric:
             what is positive without bound, `logit` for shares, `identity` for counts and what may be negative.
         counted: whether the value is the share of the generated samples that pass, each by itself, so that one value
             has a binomial interval.
+        logits: of images, it takes the classes that a network tells apart, and so skips networks without any.
+        on_request: it is measured where it is asked for by name alone, as it costs more or says less than the others.
         must_see: the controls that it must rank below held-out real data, where a study's recipe says nothing else.
     """
 
@@ -142,6 +144,8 @@ class Metric:
     significant: int | None = None
     scale: str = "identity"
     counted: bool = False
+    logits: bool = False
+    on_request: bool = False
     must_see: tuple[str, ...] = ("collapsed", "noise")
 
     def applies_to(

@@ -13,10 +13,12 @@ import numpy as np
 
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
+from otbench.features.registry import find
 from otbench.metrics import prd
 from otbench.metrics.base import Refusals, Score, Setting, scored
 from otbench.metrics.registry import METRICS
 from otbench.metrics.views import ImageView, PixelView
+from otbench.registry import feature_files
 from otbench.utils.protocol import protocol
 
 if TYPE_CHECKING:
@@ -44,8 +46,15 @@ def chosen(names: list[str], extractors: list[str], last: bool) -> list[tuple[st
         elif METRICS[name].uses == "classes" or (not last and "classifier" in extractors):
             pairs.append((name, "classifier"))
         else:
-            pairs += [(name, extractor) for extractor in extractors]
+            pairs += [(name, extractor) for extractor in extractors if _sees(name, extractor)]
     return pairs
+
+
+def _sees(name: str, extractor: str) -> bool:
+    """Whether an extractor gives what a metric takes."""
+    if not METRICS[name].logits or extractor not in feature_files():
+        return True
+    return find(extractor).logits
 
 
 def protocol_of(name: str, extractor: str, start: str, dataset: DataSet, n: int, info: dict[str, Any]) -> str:

@@ -70,5 +70,6 @@ METRICS = (
         label="Class score (as the Inception score)",
         digits=2,
         scale="log",
+        logits=True,
     ),
 )

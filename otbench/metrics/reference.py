@@ -13,6 +13,7 @@ import numpy as np
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted, Extractor
+from otbench.features.registry import Weights
 from otbench.features.store import _arrays, _key, opener, protocol_start, read_info
 from otbench.metrics import frechet
 from otbench.metrics.memorisation import cell_of, cells, nearest
@@ -111,15 +112,13 @@ class Features:
     extractors: dict[str, RealFeatures]
 
 
-def open_features(
-    folder: str | Path, data: DataSet, weights: str | Path | None = None, device: str = "cpu"
-) -> Features:
+def open_features(folder: str | Path, data: DataSet, weights: Weights = None, device: str = "cpu") -> Features:
     """Read a features folder for measuring samples of `data`.
 
     Args:
         folder: Features folder, as `otbench features` makes it.
         data: Data set whose real images the features are of.
-        weights: Inception's weights; None for torch-fidelity's download.
+        weights: Files of weights by the network's name, or Inception's; None for what is at hand.
         device: Where new images are extracted.
 
     Returns:

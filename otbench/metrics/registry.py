@@ -57,6 +57,24 @@ def cheap(kind: str) -> list[str]:
     return [metric.name for metric in METRICS.values() if kind in metric.cheap]
 
 
+def with_rulers(rulers: Sequence[str] | None) -> list[str] | None:
+    """Names of the metrics that are measured by themselves, with some of those on request.
+
+    Args:
+        rulers: Names of metrics on request; None or empty for none.
+
+    Returns:
+        Their names, in registry order; None for those that are measured by themselves.
+
+    Raises:
+        OtbenchError: Where a name is not in the registry.
+    """
+    for name in rulers or ():
+        if name not in METRICS:
+            raise OtbenchError(f"no metric is called {name!r}, expected one of {', '.join(METRICS)}")
+    return [name for name, metric in METRICS.items() if not metric.on_request or name in rulers] if rulers else None
+
+
 def applicable(
     dataset: DataSet,
     metrics: Sequence[str] | None = None,
@@ -68,7 +86,7 @@ def applicable(
 
     Args:
         dataset: Data set that samples are measured against.
-        metrics: Names of the metrics to choose from; None for all.
+        metrics: Names of the metrics to choose from; None for all but those that are on request.
         extractors: Names of the extractors of image features there are.
         reconstructs: Whether the samples come with reconstructions.
         last: Whether it is the last snapshot; before it only the cheap metrics count.
@@ -88,5 +106,5 @@ def applicable(
         if metric.uses != "model"
         and metric.applies_to(dataset, extractors, reconstructs)
         and (last or dataset.kind in metric.cheap)
-        and (metrics is None or name in metrics)
+        and (not metric.on_request if metrics is None else name in metrics)
     ]

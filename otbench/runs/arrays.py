@@ -48,7 +48,7 @@ def write(run: Run, data: dict[str, DataSet], table: pd.DataFrame, outdated: Con
     for name, values in data.items():
         arrays = scatter if values.kind == "points" else gallery
         arrays |= _real(name, values)
-        for model in run.section(name).models_on(name):
+        for model in (*run.section(name).models_on(name), *run.section(name).guests_on(name)):
             path = layout(run).samples(name, model)
             ok_cells = {(seed, mark) for dataset, who, seed, mark in cells if (dataset, who) == (name, model)}
             if path.exists() and path not in outdated and ok_cells:
@@ -60,7 +60,7 @@ def write(run: Run, data: dict[str, DataSet], table: pd.DataFrame, outdated: Con
     save(run.folder / "scatter.npz", scatter)
     save(run.folder / "gallery.npz", gallery)
     at = layout(run)
-    measured = [pair for pair in run.pairs if at.metrics(*pair) not in outdated]
+    measured = [pair for pair in run.measured if at.metrics(*pair) not in outdated]
     save(run.folder / "curves.npz", _collected(run.folder / "metrics", measured, ".curves.npz"))
     latent = [(dataset,) for dataset in run.datasets if at.latent(dataset) not in outdated]
     save(run.folder / "latent.npz", _collected(run.folder / "studies" / "latent", latent, ".npz"))

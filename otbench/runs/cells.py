@@ -42,7 +42,7 @@ def planned(run: Run, dataset: str, model: str, drawn: dict[str, Any] | None = N
         run.time_limit,
     )
     features = (
-        feature_words(at.features(dataset), run.device, section.inception_weights)
+        feature_words(at.features(dataset), run.device, section.network_weights)
         if run.kind(dataset) == "images"
         else []
     )
@@ -51,7 +51,7 @@ def planned(run: Run, dataset: str, model: str, drawn: dict[str, Any] | None = N
     words = {
         "fit": fit_words(model, data, fit, run.seeds_of(dataset), options),
         "draw": draw_words(fit, data, n, samples, device),
-        "measure": measure_words(data, samples, run.run, study, model, features, curves, table),
+        "measure": measure_words(data, samples, run.run, study, model, features, curves, table, section.rulers),
     }
     return {verb: shlex.join(["otbench", verb, *arguments]) for verb, arguments in words.items()}
 

@@ -89,6 +89,13 @@ def _check_options(run: Run, where: str) -> None:
                         f"{where}, key 'studies.{name}.spread.metrics': unknown metric '{metric}';"
                         f" known are {', '.join(METRICS)}"
                     )
+        if section.rulers:
+            from otbench.metrics.registry import with_rulers
+
+            try:
+                with_rulers(section.rulers)
+            except OtbenchError as error:
+                raise OtbenchError(f"{where}, key 'studies.{name}.rulers': {error}") from error
         overridden = {model for override in section.overrides for model in override.models}
         overridden |= {model for tuned in section.tuned.values() for model in tuned.models}
         pairs = [(model, section.options(model, dataset)) for model in overridden for dataset in section.datasets]

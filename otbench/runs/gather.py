@@ -15,6 +15,7 @@ from otbench.config.study import KINDS, StudyConfig
 from otbench.data import load
 from otbench.data.base import DataSet
 from otbench.metrics.measure import expected
+from otbench.metrics.registry import with_rulers
 from otbench.metrics.table import COLUMNS, check_table, read_table, write_table
 from otbench.models import find
 from otbench.provenance import code_version, machine, versions
@@ -109,11 +110,11 @@ def rated(run: Run, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
 def _tables(run: Run, outdated: dict[Path, str]) -> list[pd.DataFrame]:
     """The tables of all models, without what is stale and without seeds that the config does not ask for."""
     tables = []
-    for dataset, model in run.pairs:
+    for dataset, model in run.measured:
         path = layout(run).metrics(dataset, model)
         if path.exists() and path not in outdated:
             table = read_table(path)
-            tables.append(table[table["seed"].isin(run.seeds_of(dataset))])
+            tables.append(table[table["seed"].isin(run.seeds_measured(dataset, model))])
     return tables
 
 
@@ -129,7 +130,7 @@ def _fits(run: Run, outdated: dict[Path, str]) -> dict[tuple[str, str], dict]:
 
 def _outdated_cells(run: Run, outdated: dict[Path, str]) -> list[dict[str, str]]:
     """Data set, model and message of the tables that are on disk and left out."""
-    tables = {pair: layout(run).metrics(*pair) for pair in run.pairs}
+    tables = {pair: layout(run).metrics(*pair) for pair in run.measured}
     return [
         {"dataset": dataset, "model": model, "message": f"stale: {outdated[path]}"}
         for (dataset, model), path in tables.items()
@@ -175,12 +176,13 @@ def missing(run: Run, table: pd.DataFrame, data: dict[str, DataSet]) -> pd.DataF
     """
     present = set(table[KEY].itertuples(index=False, name=None))
     rows = []
-    for dataset, model in run.pairs:
-        section, model_class = run.section(dataset), find(model, run.kind(dataset))
-        marks = section.marks if model_class.paper_budget(dataset) else [1.0]
+    for dataset, model in run.measured:
+        section, guest = run.section(dataset), (dataset, model) in run.guests
+        fitted = not guest and find(model, run.kind(dataset)).paper_budget(dataset)
+        marks = section.marks if fitted else [1.0]
         absent = [
             (seed, mark)
-            for seed in run.seeds_of(dataset)
+            for seed in run.seeds_measured(dataset, model)
             for mark in marks
             if (dataset, model, seed, mark) not in present
         ]
@@ -197,7 +199,9 @@ def _wanted(run: Run, dataset: str, mark: float, data: dict[str, DataSet]) -> li
     """(metric, protocol) of every value that a cell should have; of a data set that is not there what all have."""
     if dataset not in data:
         return [("peak_memory", "cost")]
-    return expected(data[dataset], run.section(dataset).samples, mark == 1.0, layout(run).features(dataset))
+    section = run.section(dataset)
+    metrics = with_rulers(section.rulers)
+    return expected(data[dataset], section.samples, mark == 1.0, layout(run).features(dataset), metrics)
 
 
 def describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
@@ -222,7 +226,7 @@ def describe(run: Run, data: dict[str, DataSet], fits: dict[tuple[str, str], dic
         "machine": machine(),
         "started": min(started) if started else None,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "expected": [[dataset, model, seed] for dataset, model in run.pairs for seed in run.seeds_of(dataset)],
+        "expected": [[*pair, seed] for pair in run.measured for seed in run.seeds_measured(*pair)],
         "studies": {name: _study(name, section) for name, section in run.sections.items()},
         "models": _models(run, fits),
         "datasets": {name: _data(run, name, values) for name, values in data.items()},
@@ -250,7 +254,26 @@ def _models(run: Run, fits: dict[tuple[str, str], dict]) -> dict[str, Any]:
         for name in section.models:
             record = _model(name, study, section, fits)
             about.setdefault(name, {**record, "by_study": {}})["by_study"][study] = record
+        for name, by_data in section.guests.items():
+            record = _guest(name, section, by_data)
+            about.setdefault(name, {**record, "by_study": {}})["by_study"][study] = record
     return about
+
+
+def _guest(name: str, section: StudyConfig, by_data: dict[str, list[str]]) -> dict[str, Any]:
+    """What run.json says of a guest: somebody's samples, which nothing was fitted for."""
+    return {
+        "title": f"{name} (guest)",
+        "paper": "",
+        "family": "guest",
+        "control": False,
+        "options": {},
+        "parameters": {},
+        "steps": None,
+        "paper_steps": dict.fromkeys(section.datasets),
+        "tuned": {},
+        "guest": by_data,
+    }
 
 
 def _model(name: str, study: str, section: StudyConfig, fits: dict[tuple[str, str], dict]) -> dict[str, Any]:

@@ -199,7 +199,7 @@ def _features(run: Run, dataset: str, data: DataSet, device: str) -> Any:
         return None
     from otbench.metrics.reference import open_features
 
-    return open_features(layout(run).features(dataset), data, run.section(dataset).inception_weights, device)
+    return open_features(layout(run).features(dataset), data, run.section(dataset).network_weights, device)
 
 
 def _costs(table: pandas.DataFrame, seed: int) -> dict[str, float]:

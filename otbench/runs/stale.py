@@ -49,8 +49,22 @@ def config_digest(run: Run) -> str:
     return _config_digest(run.model_dump(mode="json"))
 
 
+#: keys of a study that came later: where they are empty the digest is that of a config without them
+LATER = ("guests", "rulers", "weights")
+
+
 def _config_digest(config: dict[str, Any]) -> str:
-    return digest({key: value for key, value in config.items() if key not in PLACES})
+    told = {key: value for key, value in config.items() if key not in PLACES}
+    studies = told.get("studies")
+    if isinstance(studies, dict):
+        told["studies"] = {name: _without_later(study) for name, study in studies.items()}
+    return digest(told)
+
+
+def _without_later(study: Any) -> Any:
+    if not isinstance(study, dict):
+        return study
+    return {key: value for key, value in study.items() if value or key not in LATER}
 
 
 # ---------------------------------------------------------------------- one file against the config
@@ -104,10 +118,23 @@ def samples_mismatch(run: Run, dataset: str, model: str, info: Any, data: str | 
     Returns:
         A phrase as of `fit_mismatch`; empty where nothing differs.
     """
-    if mismatch := fit_mismatch(run, dataset, model, info, data, code):
+    if (dataset, model) in run.guests:
+        mismatch = _guest_mismatch(run, dataset, model, info, data)
+    else:
+        mismatch = fit_mismatch(run, dataset, model, info, data, code)
+    if mismatch:
         return mismatch
     drawn, n = (info.get("drawn") or {}).get("n"), run.section(dataset).samples
     return "" if drawn == n else f"drawn with {drawn} samples, asked {n}"
+
+
+def _guest_mismatch(run: Run, dataset: str, guest: str, info: Any, data: str | None) -> str:
+    """Difference between somebody's samples and those that the run names."""
+    if not isinstance(info, dict) or not isinstance(info.get("asked"), dict):
+        return NO_RECORD
+    expected = {"model": guest, "dataset": dataset} | ({"data": data} if data is not None else {})
+    asked = {"guest": run.section(dataset).guests_on(dataset)[guest]}
+    return _different(info, expected, "taken in") or _different(info["asked"], asked, "taken in")
 
 
 def metrics_mismatch(run: Run, dataset: str, model: str, data: str | None = None) -> str:
@@ -126,6 +153,8 @@ def metrics_mismatch(run: Run, dataset: str, model: str, data: str | None = None
     if record is None:
         return NO_RECORD
     expected = {"run": run.run, "study": run.study_of[dataset], "measure_version": measure_version()}
+    rulers = sorted(run.section(dataset).rulers)
+    expected |= {"rulers": rulers} if rulers or record.get("rulers") else {}
     return (
         samples_mismatch(run, dataset, model, record.get("samples"), data)
         or _different(record, expected, "measured")
@@ -255,6 +284,11 @@ def _compared(run: Run, data: dict[str, str | None]) -> Iterator[tuple[Path, str
         path = layout(run).samples(dataset, model)
         yield path, samples_mismatch(run, dataset, model, read_info_or_none(path), data_digest) if path.exists() else ""
         yield layout(run).metrics(dataset, model), metrics_mismatch(run, dataset, model, data_digest)
+    for dataset, guest in run.guests:
+        path, data_digest = layout(run).samples(dataset, guest), data.get(dataset)
+        info = read_info_or_none(path) if path.exists() else None
+        yield path, samples_mismatch(run, dataset, guest, info, data_digest) if path.exists() else ""
+        yield layout(run).metrics(dataset, guest), metrics_mismatch(run, dataset, guest, data_digest)
     for dataset, model in run.spreads:
         yield layout(run).spread(dataset, model), spread_mismatch(run, dataset, model, data.get(dataset))
     for job in run.searches:
@@ -378,4 +412,4 @@ def seeds_measured(run: Run, dataset: str, model: str) -> set[int]:
     if record is None or metrics_mismatch(run, dataset, model):
         return set()
     cells = record["samples"].get("cells", [])
-    return {cell["seed"] for cell in cells} & set(run.seeds_of(dataset))
+    return {cell["seed"] for cell in cells} & set(run.seeds_measured(dataset, model))

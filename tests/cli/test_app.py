@@ -20,8 +20,8 @@ from tests.conftest import ROOT, otbench
 
 FIT = ["fit", "gan", "--data", "ring-pyomt", "--out", "x"]
 VERBS = (
-    "data features fit join draw measure spread study search theory gather status report list score transport"
-    " reproduce slice"
+    "data features fit join draw admit measure spread study search theory gather status report list score transport"
+    " reproduce slice merge"
 ).split()
 
 
@@ -70,7 +70,7 @@ def test_score_prints_all_feature_metrics(tmp_path):
     np.save(tmp_path / "g.npy", shifted)
     done = call("score", tmp_path / "r.npy", tmp_path / "g.npy")
     assert done.exit_code == 0
-    scores = json.loads(done.output)
+    scores = json.loads(done.stdout)
     assert {"fid", "kid", "prd_f8", "prd_f1_8", "precision", "recall", "density", "coverage"} <= set(scores)
     assert scores["fid"] == pytest.approx(9, rel=0.15), "the distance of the means squared, plus sampling error"
 

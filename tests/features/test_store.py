@@ -136,7 +136,7 @@ def test_requests_that_cannot_be_met(corners, data, tmp_path):
     bare = replace(corners, labels={}, classes=())
     for request, sentence in [
         ((data, tmp_path), "data set four holds points, expected images"),
-        ((corners, tmp_path, ["vgg"]), "no extractor is called 'vgg', expected classifier or inception"),
+        ((corners, tmp_path, ["vgg"]), "no extractor is called 'vgg', expected one of classifier"),
         ((bare, tmp_path, ["classifier"]), "corners has no labelled training images to train a classifier on"),
         ((bare, tmp_path), "no labels to train a classifier with and Inception's weights are not at hand"),
         ((corners, tmp_path, ["inception"], tmp_path / "no.pth"), "Inception weights: there is no file"),

@@ -9,7 +9,7 @@ from shlex import quote
 
 from otbench import fingerprints
 from otbench.cli import server
-from otbench.commands import feature_words, fit_options
+from otbench.commands import feature_words, fit_options, weight_words
 from otbench.data import roots
 from otbench.data.roots import FOLDER as FOLDER_OF_IMAGES
 from otbench.errors import OtbenchError
@@ -128,8 +128,8 @@ def state_of(path):
 
 
 def weights_state(dataset):
-    """The state of the file of Inception's weights that the config names; nothing where it names none."""
-    return state_of(RUN.section(dataset).inception_weights)
+    """The state of the files of weights that the config names; nothing where it names none."""
+    return " ".join(state_of(path) for path in RUN.section(dataset).network_weights.values())
 
 
 def mesh_state(theory):
@@ -148,16 +148,16 @@ def features_of(dataset):
 
 
 def weights_option(dataset):
-    """Where Inception's weights are, as an option; nothing where torch-fidelity's own are taken."""
-    weights = RUN.section(dataset).inception_weights
-    return f" --weights {quote(weights)}" if weights else ""
+    """Where weights of feature networks are, as options; nothing where those at hand are taken."""
+    words = weight_words(RUN.section(dataset).network_weights)
+    return f" {shlex.join(words)}" if words else ""
 
 
 def features_option(dataset):
     """What `otbench measure` needs to compare images; nothing for points."""
     if not features_of(dataset):
         return ""
-    weights = RUN.section(dataset).inception_weights
+    weights = RUN.section(dataset).network_weights
     return shlex.join(feature_words(WHERE.features(dataset), RUN.device, weights))
 
 
@@ -191,8 +191,37 @@ def latent_of():
 
 
 def metrics_of():
-    """The metrics of every model on every data set."""
-    return [AT.metrics(dataset, model) for dataset, model in RUN.pairs]
+    """The metrics of every model and guest on every data set."""
+    return [AT.metrics(dataset, model) for dataset, model in RUN.measured]
+
+
+def rulers_option(dataset):
+    """The metrics on request that the study asks for, as options."""
+    return " ".join(f"--ruler {quote(name)}" for name in RUN.section(dataset).rulers)
+
+
+def guest_names():
+    """The names of all guests as a pattern; one that no name fits where there are none."""
+    return "|".join(sorted({re.escape(name) for _, name in RUN.guests})) or "no_guest"
+
+
+def guest_files(dataset, guest):
+    """Where somebody's samples are: files and folders."""
+    return RUN.section(dataset).guests_on(dataset)[guest]
+
+
+def guest_options(dataset, guest):
+    """Somebody's samples as options, a seed each."""
+    return " ".join(f"--samples {quote(path)}" for path in guest_files(dataset, guest))
+
+
+def guest_contents(dataset, guest):
+    """What changes where somebody's samples do."""
+    from otbench.data.images import folder
+
+    return " ".join(
+        folder.contents(path) if os.path.isdir(path) else state_of(path) for path in guest_files(dataset, guest)
+    )
 
 
 def searches_of():

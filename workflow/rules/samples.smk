@@ -123,6 +123,31 @@ rule draw:
         "otbench draw --fit {params.fit} --data {input.data} --n {params.n} --out {output} > {log} 2>&1"
 
 
+# Somebody's samples, taken in as a model's: nothing is trained for them.
+rule admit:
+    input:
+        data=AT.data("{dataset}"),
+        samples=lambda wildcards: guest_files(wildcards.dataset, wildcards.model),
+    output:
+        AT.samples("{dataset}", "{model}"),
+    log:
+        AT.log("admit/{dataset}/{model}"),
+    wildcard_constraints:
+        model=guest_names(),
+    threads: 1
+    params:
+        code=fingerprints.data_version(),
+        contents=lambda wildcards: guest_contents(wildcards.dataset, wildcards.model),
+        samples=lambda wildcards: guest_options(wildcards.dataset, wildcards.model),
+        n=lambda wildcards: RUN.section(wildcards.dataset).samples,
+    shell:
+        "otbench admit {wildcards.model} {params.samples} --data {input.data} --n {params.n} --out {output}"
+        " > {log} 2>&1"
+
+
+ruleorder: admit > draw
+
+
 rule measure:
     input:
         data=AT.data("{dataset}"),
@@ -142,9 +167,10 @@ rule measure:
         run=RUN.run,
         study=lambda wildcards: RUN.study_of[wildcards.dataset],
         features=lambda wildcards: features_option(wildcards.dataset),
+        rulers=lambda wildcards: rulers_option(wildcards.dataset),
     shell:
         "otbench measure --data {input.data} --samples {input.samples} --run {params.run} --study {params.study}"
-        " --model {wildcards.model} {params.features} --curves {output.curves} --out {output.table} > {log} 2>&1"
+        " --model {wildcards.model} {params.features} {params.rulers} --curves {output.curves} --out {output.table} > {log} 2>&1"
 
 
 # Drawn and measured again and again: how much of a figure's variance is the seed's, the sample's, the metric's.
