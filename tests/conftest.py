@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +33,22 @@ def denormal_numbers():
     torch.set_flush_denormal(False)
 
 
-@pytest.fixture
-def double():
+@contextmanager
+def in_double() -> Iterator[None]:
     """Double precision, in which what rounding moves apart in a short training is still far below any fault."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@pytest.fixture
+def double():
+    """A test in double precision."""
+    with in_double():
+        yield
 
 
 @pytest.fixture(scope="session")

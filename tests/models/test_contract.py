@@ -12,6 +12,7 @@ from otbench.training.feed import Feed
 from otbench.training.fit import fit
 from otbench.training.trainer import Options, Trainer, key
 from otbench.utils.rng import generator
+from tests.conftest import in_double
 
 NAMES = [(kind, name) for kind in KINDS for name in models_of(kind)]
 TRAINED = [(kind, name) for kind, name in NAMES if find(name, kind).paper_steps]
@@ -44,10 +45,38 @@ def trained(kind, name, data, seeds, saved=None):
     return model, Trainer(model, STEPS[kind], [0.5, 1.0] if model.paper_steps else [1.0], Options(), saved)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def dataset(data, pictures):
     """The small data set of a kind."""
     return {"points": data, "images": pictures}.get
+
+
+@pytest.fixture(scope="module")
+def case(request):
+    """Kind and name of a model; by its scope the tests of one model follow one another, and share its trainings."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def alone(case, dataset):
+    """A model after a training with seed 3, its networks before it, and the record."""
+    torch.manual_seed(0)
+    model, trainer = trained(*case, dataset(case[0]), [3])
+    before = {n: {k: v.clone() for k, v in r.state().items()} for n, r in model.networks.items()}
+    return model, before, trainer.run()
+
+
+@pytest.fixture(scope="module")
+def group(case, dataset):
+    """A model after a training with two seeds at once in double precision, and the record."""
+    torch.manual_seed(0)
+    with in_double():
+        model, trainer = trained(*case, dataset(case[0]), [0, 1])
+        return model, trainer.run()
+
+
+of_all = pytest.mark.parametrize("case", NAMES, indirect=True, ids="-".join)
+of_trained = pytest.mark.parametrize("case", TRAINED, indirect=True, ids="-".join)
 
 
 @pytest.mark.parametrize(("kind", "name"), NAMES)
@@ -66,11 +95,10 @@ def test_refuses_an_unknown_option(kind, name):
         configure(name, {"nonsense": 1}, kind)
 
 
-@pytest.mark.parametrize(("kind", "name"), NAMES)
-def test_trains_and_draws_samples_that_are_its_own(kind, name, dataset):
+@of_all
+def test_trains_and_draws_samples_that_are_its_own(case, alone, dataset):
+    (kind, name), (model, _, record) = case, alone
     data = dataset(kind)
-    model, trainer = trained(kind, name, data, [3])
-    record = trainer.run()
     assert record.cells[key(3, 1.0)]["status"] == "ok"
     again = build(kind, name, data, [3])
     again.load({k: v[None] for k, v in record.snapshots[key(3, 1.0)].items()})
@@ -88,25 +116,40 @@ def test_trains_and_draws_samples_that_are_its_own(kind, name, dataset):
         assert drawn.shape == one.shape and drawn.isfinite().all() and not torch.equal(drawn, one)
 
 
-@pytest.mark.parametrize(("kind", "name"), TRAINED)
-def test_a_seed_means_the_same_alone_and_in_a_group(kind, name, dataset, double):
-    group, trainer = trained(kind, name, dataset(kind), [0, 1, 2])
+@of_trained
+def test_every_network_learns(alone):
+    model, before, _ = alone
+    for n, r in model.networks.items():
+        after = r.state()
+        trained_names = {k for k, _ in r.module.named_parameters()}
+        moved = [k for k in trained_names if not torch.equal(before[n][k], after[k])]
+        # a bias in front of a maximum may see no gradient in a dozen steps; everything else moves
+        assert len(moved) >= len(trained_names) - 1, (n, trained_names - set(moved))
+
+
+@of_trained
+def test_a_seed_means_the_same_alone_and_in_a_group(case, group, dataset, double):
+    single, trainer = trained(*case, dataset(case[0]), [1])
     trainer.run()
-    alone, trainer = trained(kind, name, dataset(kind), [1])
-    trainer.run()
-    together = group.state()
-    for part, values in alone.state().items():
+    together = group[0].state()
+    for part, values in single.state().items():
         # a law of codes may jump with their rounding
         if not part.startswith("law."):
             torch.testing.assert_close(together[part][1], values[0], rtol=1e-5, atol=1e-7, msg=near(part))
-    (first, x, _), y = shown(group, [0, 1, 2]), shown(alone, [1])[0]
+    (first, x), y = shown(group[0], [0, 1]), shown(single, [1])[0]
     apart = (first - x).abs().mean()
     assert (x - y).abs().mean() < 1e-5 * apart, "the same replica, where another is much further off"
 
 
+@of_trained
+def test_seeds_differ(group):
+    first, second = (group[1].snapshots[key(s, 1.0)] for s in (0, 1))
+    assert any(not torch.equal(first[k], second[k]) for k in first)
+
+
 @pytest.mark.parametrize(("kind", "name"), TRAINED)
 def test_a_first_step_in_single_precision_is_the_same_alone_and_in_a_group(kind, name, dataset):
-    (group, together), (alone, losses) = (stepped(kind, name, dataset(kind), seeds) for seeds in ([0, 1, 2], [1]))
+    (group, together), (alone, losses) = (stepped(kind, name, dataset(kind), seeds) for seeds in ([0, 1], [1]))
     for loss, value in losses.items():
         torch.testing.assert_close(together[loss][1], value[0], rtol=1e-3, atol=1e-4, msg=near(loss))
     for network, replica in alone.networks.items():
@@ -143,27 +186,6 @@ def shown(model, seeds):
     if hasattr(model, "laws"):
         return model.reconstruct(torch.from_numpy(model.data.test))
     return model.draw(64, [generator(s, "samples") for s in seeds])
-
-
-@pytest.mark.parametrize(("kind", "name"), TRAINED)
-def test_seeds_differ(kind, name, dataset):
-    _, trainer = trained(kind, name, dataset(kind), [0, 1])
-    record = trainer.run()
-    first, second = (record.snapshots[key(s, 1.0)] for s in (0, 1))
-    assert any(not torch.equal(first[k], second[k]) for k in first)
-
-
-@pytest.mark.parametrize(("kind", "name"), TRAINED)
-def test_every_network_learns(kind, name, dataset):
-    model = build(kind, name, dataset(kind), [0])
-    before = {n: {k: v.clone() for k, v in r.state().items()} for n, r in model.networks.items()}
-    Trainer(model, STEPS[kind], [1.0], Options(), None).run()
-    for n, r in model.networks.items():
-        after = r.state()
-        trained_names = {k for k, _ in r.module.named_parameters()}
-        moved = [k for k in trained_names if not torch.equal(before[n][k], after[k])]
-        # a bias in front of a maximum may see no gradient in a dozen steps; everything else moves
-        assert len(moved) >= len(trained_names) - 1, (n, trained_names - set(moved))
 
 
 @pytest.mark.parametrize(("kind", "name"), IMAGES)
