@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -89,3 +90,14 @@ def test_a_module_with_a_prefix_puts_the_run_below_it(host, tmp_path):
     assert names.count("report.html") == 2, names
     assert "ring-pyomt_scatter.png" in names and "ring-pyomt_headline.csv" in names
     assert all(f'"{category}"' in text for category in ("Report", "Tables", "Figures"))
+
+
+def test_the_catalogues_test_config_is_a_run(root, tmp_path):
+    copy(root, tmp_path)
+    shutil.copytree(root / ".test", tmp_path / ".test")
+    config = tmp_path / ".test" / "config" / "config.yaml"
+    # no target is named: the default one is taken through the Snakefile that includes the workflow
+    counted = jobs(snakemake(tmp_path, "-n", "--directory", ".test", "--configfile", str(config)))
+    assert counted["fit"] == 2 and counted["render"] == 1
+    usage = yaml.safe_load((root / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert usage["report"] is True and "mandatory-flags" in usage
