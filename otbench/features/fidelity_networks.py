@@ -102,7 +102,13 @@ def _dinov2(key: str, layer: str, state: dict[str, Any], weights: Path, what: st
 
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            model = torch.hub.load(HUB, MODEL_METADATA[key], pretrained=False, trust_repo=True)
+            # torch's own annotation of the last option is wrong: it takes a boolean
+            model: Any = torch.hub.load(
+                HUB,
+                MODEL_METADATA[key],
+                pretrained=False,
+                trust_repo=True,  # pyright: ignore[reportArgumentType]
+            )
     except Exception as error:  # network, unpacking, and the code of the hub itself
         raise WorkFailed(
             f"features dinov2: PyTorch's hub gives no code of {HUB} ({type(error).__name__}); expected it in"

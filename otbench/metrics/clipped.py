@@ -75,8 +75,8 @@ def expected_coverage(n_real: int, good: np.ndarray) -> np.ndarray:
     """
     from scipy.stats import betabinom
 
-    missing = sum((1 - j / K) * betabinom.pmf(j, good, K, n_real - K) for j in range(K))
-    return 1 - missing
+    missing = [(1 - j / K) * betabinom.pmf(j, good, K, n_real - K) for j in range(K)]
+    return 1 - np.sum(missing, axis=0)
 
 
 def clipped_coverage(real: np.ndarray, generated: np.ndarray) -> float:

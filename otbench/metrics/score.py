@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def score_features(
     real: np.ndarray,
     generated: np.ndarray,
     seed: int = 0,
-    metrics: list[str] | None = None,
+    metrics: Sequence[str] | None = None,
     features: str = "given",
     kid_subsets: int = kernel.SUBSETS,
 ) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def _on_request(name: str, real: np.ndarray, generated: np.ndarray, seed: int) -
         return fid_infinity.of_features(real, generated, seed)
     if name == "sliced_w2":
         size = min(len(real), len(generated))
-        return sliced.sliced_w2(*(_subset(values, size, seed) for values in (real, generated)), seed)
+        return sliced.sliced_w2(_subset(real, size, seed), _subset(generated, size, seed), seed)
     if name == "vendi":
         return vendi.vendi(generated)
     functions = {

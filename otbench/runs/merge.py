@@ -251,14 +251,14 @@ def _write(chosen: Chosen, run: Run, dataset: str, model: str) -> None:
         info["cells"] = [
             cell for file, seeds in samples for cell in (file.info or {}).get("cells", []) if cell["seed"] in seeds
         ]
-        arrays = [
+        drawn, seed, snapshot = (
             np.concatenate([getattr(file, key)[keep] for (file, _), keep in zip(samples, rows, strict=True)])
             for key in ("samples", "seed", "snapshot")
-        ]
+        )
         back = {
             seed: images for file, seeds in samples for seed, images in file.reconstructions.items() if seed in seeds
         }
-        write_samples(at.samples(dataset, model), *arrays, info, back or None)
+        write_samples(at.samples(dataset, model), drawn, seed, snapshot, info, back or None)
     tables = []
     for part, _, seeds in chosen:
         table = read_table(part.at.metrics(dataset, model))
