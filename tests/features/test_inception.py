@@ -1,9 +1,6 @@
 """Inception without a network connection: random weights of the right form, wrong files, where weights are found."""
 
-import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -120,27 +117,3 @@ def test_download_checks_the_hash_and_says_what_to_do_offline(tmp_path, monkeypa
         with pytest.raises(WorkFailed, match=f"put the file {name.name} .from file:.* at .*checkpoints/{name.name}"):
             inception.download_weights()
         assert not inception.cached().exists()
-
-
-def test_two_folders_score_as_by_torch_fidelitys_own_command_line(inception_weights, tmp_path, monkeypatch):
-    """The same weights, which are random, on the same two folders of colour pictures."""
-    from PIL import Image
-
-    from otbench.scoring.compare import compare
-    from otbench.scoring.sides import read_side
-
-    monkeypatch.setenv("OTBENCH_DATA", str(tmp_path / "cache"))
-    draw = np.random.default_rng(3)
-    for name, most in (("real", 256), ("generated", 160)):
-        (tmp_path / name).mkdir()
-        for number in range(22):
-            Image.fromarray(draw.integers(0, most, (12, 12, 3), dtype=np.uint8)).save(tmp_path / name / f"{number}.png")
-    folders = [str(tmp_path / name) for name in ("real", "generated")]
-    ours = compare(*map(read_side, folders), "inception", ["fid"], inception_weights)
-    words = ["--input1", folders[1], "--input2", folders[0], "--fid", "--cpu", "--json", "--silent", "--no-cache"]
-    words += ["--feature-extractor-weights-path", str(inception_weights), "--save-cpu-ram"]
-    command = [sys.executable, "-c", "from torch_fidelity.fidelity import main; main()", *words]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    theirs = json.loads(done.stdout)["frechet_inception_distance"]
-    assert theirs > 1e-6 and ours["fid"] == pytest.approx(theirs, rel=1e-3)

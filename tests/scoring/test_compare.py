@@ -93,6 +93,22 @@ def test_two_folders_score_as_by_the_definitions(tmp_path, trained):
     assert found["features"]["weights"] == network.hash and found["real"]["n"] == 90
 
 
+def test_two_folders_score_as_by_torch_fidelity_on_the_same_folders(tmp_path, trained):
+    """With the same weights: its reading of pictures, its features and its distance against ours."""
+    from torch_fidelity import calculate_metrics
+
+    from otbench.features.fidelity import NAME, register
+
+    register()
+    paths = [str(folder(tmp_path / name, corners(50, seed)[0])) for seed, name in enumerate("rg")]
+    found = compare(*map(read_side, paths), "classifier", ["fid", "kid"], {"classifier": trained})
+    theirs = calculate_metrics(
+        **{"input1": paths[1], "input2": paths[0], "fid": True, "cuda": False, "verbose": False, "cache": False},
+        **{"feature_extractor": NAME, "feature_extractor_weights_path": str(trained), "save_cpu_ram": True},
+    )
+    assert found["fid"] == pytest.approx(theirs["frechet_inception_distance"], rel=1e-4)
+
+
 def test_features_are_computed_once(tmp_path, trained, monkeypatch, cache):
     paths = [str(folder(tmp_path / name, corners(30, seed)[0])) for seed, name in enumerate("rg")]
     asked = {"network": "classifier", "weights": {"classifier": trained}, "metrics": ["fid"]}
