@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from otbench import __version__
-from otbench.cli import pipeline, rate, reference, reproduce, slice, studies, tools, tune
+from otbench.cli import compare, pipeline, rate, reference, reproduce, slice, studies, tools, tune
 from otbench.errors import OtbenchError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ PIPELINE = (
     pipeline.gather,
     pipeline.report,
     pipeline.status,
+    compare.compare,
 )
 STUDIES = (studies.study, studies.search, tune.tune, studies.spread, studies.theory)
 

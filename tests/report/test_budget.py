@@ -13,6 +13,7 @@ import pytest
 from otbench.report import render
 from otbench.report.comparison import Comparison
 from otbench.report.floors import mirrored, within
+from tests.report.pages import everything
 from otbench.report.page.answers import NONE, answers
 from otbench.report.recipes.base import Columns
 from otbench.report.results import COLUMNS, RunResults
@@ -155,7 +156,7 @@ def test_a_run_without_any_settled_row_renders(make: Callable[..., Path], publis
     table.loc[early & (table["metric"] == "high_quality"), "value"] = 0.001
     table.loc[early & (table["metric"] == "reverse_kl"), "value"] = 2.0
     table.to_parquet(folder / "metrics.parquet", index=False)
-    html = render(folder, published).read_text()
+    html = everything(render(folder, published))
     sentence = "Not compared, still learning: GAN, WGAN."
     assert sentence in html and "Whether every row had settled" in html
     assert sentence in (folder / "report.md").read_text()

@@ -1,8 +1,7 @@
-"""The report's page: one HTML file that opens from disk with no network."""
+"""What the report shows: its parts, with the tables and figures of each, and what its templates are filled with."""
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 from base64 import b64encode
@@ -16,9 +15,8 @@ from otbench.report.comparison import Comparison
 from otbench.report.figures import drawing
 from otbench.report.figures.base import SavedFigure
 from otbench.report.figures.sheets import Sheets, write_sheets
-from otbench.report.page import facts
-from otbench.report.page.answers import Answer, answers, completeness, how
-from otbench.report.page.embed import data_uri
+from otbench.report.page.answers import Answer, answers, void
+from otbench.report.page.models import ModelPage, model_pages
 from otbench.report.recipes.images import NAME as IMAGES
 from otbench.report.recipes.stacked import NAME as STACKED
 from otbench.report.results import RunResults
@@ -29,6 +27,7 @@ from otbench.report.tables.base import Cell, Row, Table
 from otbench.report.tables.budget import budget_table
 from otbench.report.tables.comparison import comparison_tables
 from otbench.report.tables.controls import WRONG, controls_table
+from otbench.report.tables.front import theory_table
 from otbench.report.tables.run import cells_table, certificates_table, elsewhere_table, protocols_table
 from otbench.report.tables.stacked import stacked_tables
 from otbench.report.tables.tuning import tuning_table
@@ -37,11 +36,10 @@ from otbench.report.theory import Chapter
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from otbench.report.page.front import Panel
+
 TITLE = "Generative models and optimal transport"
 """The page's title where it shows several studies."""
-
-FIRST = 3
-"""Data sets that the first screen shows at once."""
 
 FOLDED = ("ledger", "cells", "protocols")
 """Tables that the page shows folded."""
@@ -49,7 +47,10 @@ FOLDED = ("ledger", "cells", "protocols")
 
 @dataclass(frozen=True)
 class DatasetPage:
-    """What the page shows of one data set; apart: sentences on the rows that the answers leave out."""
+    """What the page shows of one data set; apart: sentences on the rows that the answers leave out.
+
+    void: why no winner is named at all; empty where one may be.
+    """
 
     name: str
     title: str
@@ -61,6 +62,7 @@ class DatasetPage:
     elsewhere: Table | None
     figures: list[SavedFigure]
     sheets: list[Sheets]
+    void: str = ""
 
     @property
     def board(self) -> list[tuple[Answer, str]]:
@@ -94,6 +96,11 @@ class StudyPage:
     def title(self) -> str:
         """The study's title."""
         return self.comparison.study.title
+
+    @property
+    def said(self) -> str:
+        """How the figures of the study are read, once a page."""
+        return "Mean ± standard error over seeds."
 
     @property
     def why_ceiling(self) -> str:
@@ -134,6 +141,9 @@ class Contents:
     incomplete: Table
     cells: Table
     protocols: Table
+    panels: tuple[Panel, ...] = ()
+    theory_front: Table | None = None
+    model_tables: tuple[Table, ...] = ()
 
     @property
     def title(self) -> str:
@@ -160,6 +170,9 @@ class Contents:
             self.incomplete,
             self.cells,
             self.protocols,
+            *(panel.table for panel in self.panels),
+            self.theory_front,
+            *self.model_tables,
         ]
         return [table for table in tables if table is not None and (table.rows or table is self.incomplete)]
 
@@ -194,11 +207,27 @@ def part(comparison: Comparison, out: Path) -> StudyPage:
                 elsewhere=elsewhere_table(comparison, dataset),
                 figures=drawing.draw(comparison, dataset, out / "figures"),
                 sheets=write_sheets(comparison, dataset, out) if images else [],
+                void=void(comparison, dataset),
             )
         )
     overall = {IMAGES: _overall, STACKED: stacked_tables}.get(comparison.study.name, lambda _: [])(comparison)
     overall += certainty.study_tables(comparison)
     return StudyPage(comparison, sections, overall, drawing.draw_study(comparison, out / "figures"))
+
+
+def models_of(parts: list[StudyPage]) -> list[ModelPage]:
+    """The pages of the models of all parts.
+
+    Args:
+        parts: Parts of the studies.
+
+    Returns:
+        One page a model.
+    """
+    sheets = {
+        (section.name, sheet.title): sheet for part in parts for section in part.sections for sheet in section.sheets
+    }
+    return model_pages([part.comparison for part in parts], sheets)
 
 
 def _paid(comparison: Comparison, dataset: str, answer: Answer) -> str:
@@ -213,17 +242,21 @@ def _overall(comparison: Comparison) -> list[Table]:
     return tables + searches.search_tables(comparison)
 
 
-def contents(parts: list[StudyPage], theory: list[Chapter], uncomputed: list[str]) -> Contents:
+def contents(parts: list[StudyPage], theory: list[Chapter], uncomputed: list[str], models: list[ModelPage]) -> Contents:
     """All parts, the theory, and the tables about the run as a whole.
 
     Args:
         parts: Parts of the studies.
         theory: Chapters of the theory.
         uncomputed: Titles of the studies of the theory that the run asks for and lacks.
+        models: Pages of the models.
 
     Returns:
-        Contents of the page.
+        Contents of the report.
     """
+    from otbench.report.page import front
+
+    judged = [(chapter.name, chapter.title, chapter.verdict) for chapter in theory if chapter.verdict is not None]
     comparisons = [part.comparison for part in parts]
     return Contents(
         parts,
@@ -237,46 +270,9 @@ def contents(parts: list[StudyPage], theory: list[Chapter], uncomputed: list[str
         cells_table(comparisons, troubled=True),
         cells_table(comparisons),
         protocols_table(comparisons),
-    )
-
-
-def page(run: RunResults, reference: RunResults | None, found: Contents) -> str:
-    """The page's HTML; everything that comes from files is escaped.
-
-    Args:
-        run: Gathered run.
-        reference: Reference run; None where there is none.
-        found: Contents of the page.
-
-    Returns:
-        One HTML document that needs no network.
-    """
-    citations = dict.fromkeys(citation for part in found.parts for citation in part.citations)
-    comparisons = [part.comparison for part in found.parts]
-    style, script = asset("page.css"), asset("page.js")
-    return (
-        _environment()
-        .get_template("template.html")
-        .render(
-            title=found.title,
-            style=style,
-            script=script,
-            policy=policy(style, script),
-            run=run,
-            found=found,
-            parts=found.parts,
-            boards=_boards(found),
-            several=len(found.parts) > 1,
-            every_control=set().union(*(comparison.controls for comparison in comparisons)),
-            count=completeness(comparisons),
-            how=how(comparisons),
-            reproduce=reproduction(run),
-            citations=list(citations),
-            facts=facts.facts(run, reference, comparisons),
-            versions=run.info.get("versions") or {},
-            config=json.dumps(run.info.get("config"), indent=2, ensure_ascii=False),
-            models=facts.models(comparisons),
-        )
+        tuple(front.panels(parts)),
+        theory_table(judged),
+        tuple(place.seeds for model in models for place in model.places),
     )
 
 
@@ -322,19 +318,24 @@ def policy(style: str, script: str) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of the pages, in which everything that comes from files is escaped.
+
+    Returns:
+        Jinja's environment.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("otbench.report.page", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "raw_number": raw_number, "is_long": is_long}
-    environment.tests["control_of"] = _is_control
-    return environment
+    made.filters |= {"raw_number": raw_number, "is_long": is_long}
+    made.tests["control_of"] = _is_control
+    return made
 
 
 def raw_number(cell: Cell) -> str:
@@ -368,9 +369,3 @@ def is_long(table: Table) -> bool:
 def _is_control(row: Row, controls: set[str]) -> bool:
     """Whether a row is a control's: tables of models name it by the row, tables of cells by the first cell."""
     return row.name in controls or bool(row.cells) and row.cells[0].raw.get("") in controls
-
-
-def _boards(found: Contents) -> list[tuple[bool, list[DatasetPage]]]:
-    """Sections of the first screen: those shown at once (True), and the others (False)."""
-    sections = [section for section in found.sections if section.answers]
-    return [(not at, part) for at, part in enumerate((sections[:FIRST], sections[FIRST:])) if part]

@@ -152,14 +152,15 @@ def test_a_wrong_table_is_named(tmp_path: Path, make_images: Callable[..., Path]
 
 def test_the_page_shows_the_search(folder: Path, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from otbench.report import render
+from tests.report.pages import everything
     from otbench.report.figures import drawing, image_figures
 
     drawn = []
     monkeypatch.setattr(image_figures, "figure_specs", lambda comparison, dataset: iter(()))
     monkeypatch.setattr(
-        drawing, "save_figures", lambda wanted, where, out: drawn.extend(one[0] for one in wanted) or []
+        drawing, "save_figures", lambda wanted, where, out, key: drawn.extend(one[0] for one in wanted) or []
     )
-    html = render(folder, published).read_text()
+    html = everything(render(folder, published))
     assert 'id="table-digits_search"' in html and drawn == ["digits_search"]
     assert 'id="table-digits_selection_classifier"' in html
     assert (folder / "tables" / "digits_search.csv").read_text().count("\n") == 4
