@@ -175,6 +175,7 @@ def protocol_words(protocol: str, kind: str) -> str:
     words = [f"{counts['n_generated']} generated {kind}"] if "n_generated" in counts else []
     words += [f"{counts['n_real']} real {kind}"] if "n_real" in counts else []
     network = parts.get("features", "").partition("-")[0]
+    network = "" if network == "coordinates" else network  # points are their own features
     where = f" on {NETWORKS.get(network, f'features of {network}')}" if network else ""
     return " against ".join(words) + where
 

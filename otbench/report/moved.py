@@ -26,7 +26,7 @@ ORDER = (WORSE, BETTER, MOVED, UNTESTED, STAYED)
 class Move:
     """One metric of one model on one data set in both runs.
 
-    first, second: the values over seeds. p: Welch's t test on the metric's scale after Holm's correction over all cells;
+    first, second: the values over seeds. p: Welch's t test on the metric's scale, with Holm's correction over all;
     NaN where there is none. verdict: one of ORDER.
     """
 

@@ -13,7 +13,6 @@ import pytest
 from otbench.report import render
 from otbench.report.comparison import Comparison
 from otbench.report.floors import mirrored, within
-from tests.report.pages import everything
 from otbench.report.page.answers import NONE, answers
 from otbench.report.recipes.base import Columns
 from otbench.report.results import COLUMNS, RunResults
@@ -22,6 +21,7 @@ from otbench.report.tables.base import to_csv
 from otbench.report.tables.budget import budget_table
 from otbench.report.tables.certainty import ties_table
 from otbench.report.tables.comparison import comparison_table
+from tests.report.pages import everything
 
 PROTOCOL = "n_generated=2500;reference=truth;radius=3sigma"
 SHARES = {

@@ -64,7 +64,9 @@ def test_a_claim_about_rows_that_have_not_settled_cannot_be_compared(folder: Pat
 
 
 def test_a_claim_by_a_metric_that_misorders_the_controls_cannot_be_compared(folder: Path) -> None:
-    verdict, why = verdicts(folder, {"collapsed": (25.0,) * 3, "real": (20.0,) * 3})["AE-OT finds more modes than any GAN"]
+    verdict, why = verdicts(folder, {"collapsed": (25.0,) * 3, "real": (20.0,) * 3})[
+        "AE-OT finds more modes than any GAN"
+    ]
     assert verdict == CANNOT and "misorders the controls" in why
 
 

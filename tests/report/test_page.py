@@ -48,8 +48,8 @@ class Reader(HTMLParser):
 
 def read(path: Path) -> Reader:
     reader = Reader()
-    for page in all_pages(path):
-        reader.feed(page.read_text())
+    for file in all_pages(path):
+        reader.feed(file.read_text())
     return reader
 
 
@@ -134,7 +134,12 @@ def test_latex_is_balanced_and_every_row_has_its_columns(which: str, request: py
 def test_latex_escapes_every_special_character() -> None:
     table = Table("t", "a", "b", (Column("x", "50 %_{}#&$~^\\"),), (Row("r", EVIL, "", (Cell(EVIL, {}),)),))
     text = to_tex(table)
-    assert balanced(text) and "\\end{table} $" not in text and text.count("\\end{longtable}") == 1 and "\\end{table}" not in text
+    assert (
+        balanced(text)
+        and "\\end{table} $" not in text
+        and text.count("\\end{longtable}") == 1
+        and "\\end{table}" not in text
+    )
 
 
 def test_every_figure_is_there_for_a_paper(plain: Path) -> None:

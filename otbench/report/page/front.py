@@ -14,6 +14,7 @@ from otbench.report.recipes import images, mode_collapse, stacked
 from otbench.report.results import RunResults
 from otbench.report.tables.base import Table
 from otbench.report.tables.front import overview_table
+from otbench.statistics.settled import SETTLED
 
 if TYPE_CHECKING:
     from otbench.report.page.html import DatasetPage, StudyPage
@@ -137,9 +138,9 @@ def said_of(comparison: Comparison) -> str:
                 f"{place}: void, as none of {_counted(len(trained), 'trained model')} had settled above noise."
             )
         elif trained:
-            texts.append(
-                f"{place}: {len(settled)} of {_counted(len(trained), 'trained model')} had settled and are ranked."
-            )
+            sure = sum(comparison.budgets(dataset)[model].verdict == SETTLED for model in settled)
+            rest = _unknown(len(settled) - sure)
+            texts.append(f"{place}: {sure} of {_counted(len(trained), 'trained model')} had settled{rest}.")
         else:
             texts.append(f"{place}: nothing was trained in steps.")
     return " ".join(texts)
@@ -180,18 +181,28 @@ def opening(run: RunResults, parts: list[StudyPage]) -> list[str]:
     places = _listed([comparison.dataset_title(dataset) for comparison, dataset in pairs])
     seeds = sorted({len(run.cells.get((dataset, model), [])) for _, dataset in pairs for model in models} - {0})
     number = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}" if seeds else "no"
-    trained, settled = sum(len(row[0]) for row in rows), sum(len(row[1]) for row in rows)
+    trained, compared = sum(len(row[0]) for row in rows), sum(len(row[1]) for row in rows)
+    settled = sum(
+        comparison.budgets(dataset)[model].verdict == SETTLED
+        for (comparison, dataset), row in zip(pairs, rows, strict=True)
+        for model in row[1]
+    )
     verdict = "can be compared" if trained and settled == trained else "can be compared in part"
-    verdict = "cannot be compared" if not settled else verdict
+    verdict = verdict if settled else "cannot be said to be comparable" if compared else "cannot be compared"
     sentences = [
         f"This run made {_counted(len(models), 'model')} on {places}, {number} seed{'' if number == '1' else 's'} "
-        f"each, and {verdict}: {settled} of {_counted(trained, 'trained row')} had settled above noise."
+        f"each, and {verdict}: {settled} of {_counted(trained, 'trained row')} had settled above noise"
+        f"{_unknown(compared - settled)}."
     ]
     void = [c.dataset_title(d) for (c, d), row in zip(pairs, rows, strict=True) if row[0] and not row[1]]
     if void:
         sentences.append(f"No trained model had settled on {_listed(void)}, so no winner is named there.")
     sentences += [_tuned(pairs), _checked(parts), _missing(comparisons)]
     return [sentence for sentence in sentences if sentence]
+
+
+def _unknown(number: int) -> str:
+    return f", and of {number} nothing can be said" if number else ""
 
 
 def _tuned(pairs: list[tuple[Comparison, str]]) -> str:

@@ -24,7 +24,7 @@ class Once:
             The text without repetitions.
         """
         kept = []
-        for sentence in re.split(r"(?<=[.;:]) (?=[A-Z“†§‡±–(])", text):
+        for sentence in re.split(r"(?<=\.) (?=[A-Z“†§‡±–(])", text):
             key = sentence.rstrip(".;: ").lower()
             if len(key) >= LEAST and key in self.said:
                 continue

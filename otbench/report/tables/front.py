@@ -70,7 +70,7 @@ def _columns(
     for metric in own:
         key = comparison.main_key(dataset, metric)
         if metric == "seconds" or (dataset, key) in comparison.run.protocols:
-            column = Column(f"{dataset}_{metric}", comparison.short(key), f"{place}: this run")
+            column = Column(f"{dataset}_{metric}", comparison.short(key), place)
             found.append((column, _plain(comparison, dataset, key)))
     return found
 

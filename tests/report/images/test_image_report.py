@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Callable, Iterator
 from html import unescape
 from itertools import pairwise
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,8 @@ from PIL import Image
 
 from otbench.errors import OtbenchError
 from otbench.report import render
-from tests.report.pages import all_pages, broken_links, everything, ids
 from otbench.report.figures import base
+from tests.report.pages import all_pages, broken_links, everything, ids
 
 Make = Callable[..., Path]
 save = base.save
@@ -158,7 +158,9 @@ def test_the_page_links_what_is_there_and_stays_small(rendered: Path) -> None:
 def test_a_page_says_a_sentence_once(rendered: Path) -> None:
     for page in all_pages(rendered):
         texts = re.findall(r'<(?:p class="caption"|figcaption|li)>(.*?)</(?:p|figcaption|li)>', page.read_text(), re.S)
-        sentences = [part for text in texts for part in re.split(r"(?<=\.) (?=[A-Z])", unescape(text)) if len(part) > 60]
+        sentences = [
+            part for text in texts for part in re.split(r"(?<=\.) (?=[A-Z])", unescape(text)) if len(part) > 60
+        ]
         assert [text for text in set(sentences) if sentences.count(text) > 1] == [], page.name
 
 

@@ -19,6 +19,7 @@ from otbench.report.recipes.images import RECIPE
 from otbench.report.results import load_run
 from otbench.report.tables import searches
 from otbench.studies.search import COLUMNS
+from tests.report.pages import everything
 
 PROTOCOL = "features=classifier-0badf00d;n_real=500;n_generated=500;split=test"
 # model, space -> trial -> (test, validation) distance at the two snapshots; None: no value
@@ -152,7 +153,6 @@ def test_a_wrong_table_is_named(tmp_path: Path, make_images: Callable[..., Path]
 
 def test_the_page_shows_the_search(folder: Path, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from otbench.report import render
-from tests.report.pages import everything
     from otbench.report.figures import drawing, image_figures
 
     drawn = []

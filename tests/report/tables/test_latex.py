@@ -18,7 +18,10 @@ LONG = "n_generated=2500;n_real=2500;features=classifier-cdd3be65;accuracy=1.000
 
 def wide(columns: int = 22, rows: int = 70) -> Table:
     """A table that is wider and longer than a page, with groups, blocks, words and letters of other alphabets."""
-    heads = [Column(f"c{at}", ("published", "reference", "this run")[at % 3], f"Reverse KL {at // 3}") for at in range(columns)]
+    heads = [
+        Column(f"c{at}", ("published", "reference", "this run")[at % 3], f"Reverse KL {at // 3}")
+        for at in range(columns)
+    ]
     heads.append(Column("why", "What it needs", align="l"))
     lines = tuple(
         Row(
@@ -29,7 +32,15 @@ def wide(columns: int = 22, rows: int = 70) -> Table:
         )
         for at in range(rows)
     )
-    return Table("wide", "A wide table", f"Caption with 50 % & {LONG}.", tuple(heads), lines, ("† note_1",), reading="Bold: best.")
+    return Table(
+        "wide",
+        "A wide table",
+        f"Caption with 50 % & {LONG}.",
+        tuple(heads),
+        lines,
+        ("† note_1",),
+        reading="Bold: best.",
+    )
 
 
 def narrow() -> Table:
