@@ -150,6 +150,13 @@ def _widths(table: Table) -> list[tuple[float, bool]]:
         head = max(map(width, _broken(column.label, max(widest, NARROWEST))), default=0.0)
         wanted = max(widest, head)
         sizes.append((min(wanted, WIDEST), wanted > WIDEST))
+    end = 0
+    for group, span in table.groups:  # a long word above a group widens its last column
+        end += span
+        longest = max(map(width, group.split()), default=0.0)
+        lack = longest - sum(size for size, _ in sizes[end - span : end]) - 2 * COLUMN_SEP * (span - 1)
+        if lack > 0:
+            sizes[end - 1] = (sizes[end - 1][0] + lack, sizes[end - 1][1])
     return sizes
 
 
