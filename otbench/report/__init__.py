@@ -43,7 +43,7 @@ def render(
     from otbench.report.page import html, markdown, site
     from otbench.report.recipes.published import read_published
     from otbench.report.results import load_run
-    from otbench.report.tables import base
+    from otbench.report.tables.files import write_tables
     from otbench.report.theory import chapters, uncomputed
 
     run_dir, out = Path(run_dir), Path(out or run_dir)
@@ -55,7 +55,7 @@ def render(
     parts = [html.part(comparison, out) for comparison in comparisons]
     models = html.models_of(parts)
     contents = html.contents(parts, list(chapters(run.theory, out)), uncomputed(run), models)
-    base.write_tables(contents.tables, out / "tables")
+    write_tables(contents.tables, out / "tables")
     (out / "sheets").mkdir(parents=True, exist_ok=True)
     write_text(out / "report.md", markdown.markdown(run, other, contents))
     if single_file:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from otbench.report import claims
 from otbench.report.budget import CONTROL, SOLVED
 from otbench.report.comparison import Comparison
 from otbench.report.figures.base import SavedFigure
 from otbench.report.page.answers import completeness
+from otbench.report.page.parts import DatasetPage, StudyPage
 from otbench.report.recipes import images, mode_collapse, stacked
 from otbench.report.results import RunResults
 from otbench.report.tables.base import Table
 from otbench.report.tables.front import overview_table
 from otbench.statistics.settled import SETTLED
-
-if TYPE_CHECKING:
-    from otbench.report.page.html import DatasetPage, StudyPage
 
 VOID, RANKED = "void", "ranked"
 

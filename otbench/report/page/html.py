@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import drawing
-from otbench.report.figures.base import SavedFigure
-from otbench.report.figures.sheets import Sheets, write_sheets
+from otbench.report.figures.sheets import write_sheets
 from otbench.report.page.answers import Answer, answers, void
 from otbench.report.page.models import ModelPage, model_pages
+from otbench.report.page.parts import DatasetPage, StudyPage
 from otbench.report.recipes.images import NAME as IMAGES
 from otbench.report.recipes.stacked import NAME as STACKED
 from otbench.report.results import RunResults
@@ -26,12 +26,12 @@ from otbench.report.tables import papers as paper_tables
 from otbench.report.tables.base import Cell, Row, Table
 from otbench.report.tables.budget import budget_table
 from otbench.report.tables.comparison import comparison_tables
-from otbench.report.tables.controls import WRONG, controls_table
-from otbench.report.tables.front import theory_table
+from otbench.report.tables.controls import controls_table
 from otbench.report.tables.run import cells_table, certificates_table, elsewhere_table, protocols_table
 from otbench.report.tables.stacked import stacked_tables
 from otbench.report.tables.tuning import tuning_table
 from otbench.report.theory import Chapter
+from otbench.report.theory.verdicts import theory_table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -43,87 +43,6 @@ TITLE = "Generative models and optimal transport"
 
 FOLDED = ("ledger", "cells", "protocols")
 """Tables that the page shows folded."""
-
-
-@dataclass(frozen=True)
-class DatasetPage:
-    """What the page shows of one data set; apart: sentences on the rows that the answers leave out.
-
-    void: why no winner is named at all; empty where one may be.
-    """
-
-    name: str
-    title: str
-    answers: list[Answer]
-    apart: list[str]
-    paid: list[str]
-    tables: list[Table]
-    controls: Table | None
-    elsewhere: Table | None
-    figures: list[SavedFigure]
-    sheets: list[Sheets]
-    void: str = ""
-
-    @property
-    def board(self) -> list[tuple[Answer, str]]:
-        """The answers with what their models cost besides seconds."""
-        return list(zip(self.answers, self.paid, strict=True))
-
-    @property
-    def misordered(self) -> list[str]:
-        """The metrics that rank the controls wrongly here."""
-        if self.controls is None:
-            return []
-        at = [column.key for column in self.controls.columns].index("verdict")
-        return [row.label for row in self.controls.rows if row.cells[at].text == WRONG]
-
-
-@dataclass(frozen=True)
-class StudyPage:
-    """What the page shows of one study: its comparison, what is over all its data sets, and a section a data set."""
-
-    comparison: Comparison
-    sections: list[DatasetPage]
-    tables: list[Table]
-    figures: list[SavedFigure]
-
-    @property
-    def name(self) -> str:
-        """The study's name."""
-        return self.comparison.study.name
-
-    @property
-    def title(self) -> str:
-        """The study's title."""
-        return self.comparison.study.title
-
-    @property
-    def said(self) -> str:
-        """How the figures of the study are read, once a page."""
-        return "Mean ± standard error over seeds."
-
-    @property
-    def why_ceiling(self) -> str:
-        """Why a published figure is better than true samples reach, where such a figure is shown."""
-        published = [self.comparison.published_for(dataset) for dataset in self.comparison.datasets]
-        return (
-            self.comparison.study.why_ceiling
-            if any(self.comparison.study.ceiling in figures for figures in published)
-            else ""
-        )
-
-    @property
-    def why_memoriser(self) -> str:
-        """What a memoriser shows, where there is one."""
-        there = any(model == "memoriser" for _, model in self.comparison.run.cells)
-        return self.comparison.study.why_memoriser if there else ""
-
-    @property
-    def citations(self) -> list[str]:
-        """The papers whose figures of these data sets are shown."""
-        published, citations = self.comparison.published, self.comparison.study.citations
-        papers = {figure.paper for figure in published if figure.dataset in self.comparison.datasets or self.tables}
-        return [citations[name] for name in citations if name in papers]
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,10 @@ import io
 import math
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from otbench.errors import OtbenchError
 from otbench.report.labels import metric_label
 from otbench.report.summary import Summary, of_samples
 from otbench.statistics.intervals import FEW, Interval
-from otbench.utils.files import write_text
 
 Raw = float | int | str | None
 
@@ -239,30 +236,6 @@ def to_markdown(table: Table) -> str:
             lines.append(md_row([md(row.label), *texts]))
     lines += ["", *(f"- {md(note)}" for note in table.notes)] if table.notes else []
     return "\n".join(lines) + "\n"
-
-
-def write_tables(tables: list[Table], folder: Path) -> None:
-    """Write every table as .csv, .md and .tex, each file whole or not at all.
-
-    Args:
-        tables: Tables to write.
-        folder: Folder of the files.
-
-    Raises:
-        OtbenchError: Where two tables have one name, so that one would replace the other's files.
-    """
-    from otbench.report.tables.latex import to_tex
-
-    names = [table.name for table in tables]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise OtbenchError(
-            f"the report has two tables of the name {', '.join(twice)}: expected each once; rename a data set or table"
-        )
-    for table in tables:
-        write_text(folder / f"{table.name}.csv", to_csv(table))
-        write_text(folder / f"{table.name}.md", to_markdown(table))
-        write_text(folder / f"{table.name}.tex", to_tex(table))
 
 
 def _plain(value: Raw) -> str:

@@ -9,7 +9,6 @@ from otbench.report.recipes.base import RowSpec
 from otbench.report.summary import summarise
 from otbench.report.tables.base import ABSENT, Cell, Column, Row, Table, measured
 from otbench.report.tables.comparison import BEST, SHORT_NOTE, column_of, published_column
-from otbench.report.theory.verdicts import FAILS, OPEN, Verdict
 
 SHOWN_CONTROLS = ("real", "memoriser", "noise")
 """Controls that the first page shows: what true samples, a copier, and what has learnt nothing reach."""
@@ -83,30 +82,3 @@ def _plain(comparison: Comparison, dataset: str, key: str) -> Callable[[str], Ce
         return measured(summary, key)
 
     return fill
-
-
-def theory_table(verdicts: list[tuple[str, str, Verdict]]) -> Table | None:
-    """The arguments of the theory with what was expected, what was found and the verdict.
-
-    Args:
-        verdicts: (name of the study, title, verdict) of each study that was computed.
-
-    Returns:
-        The table; None without a study.
-    """
-    if not verdicts:
-        return None
-    columns = (
-        Column("argument", "Argument", align="l"),
-        Column("expected", "Expected", align="l"),
-        Column("found", "This run", align="l"),
-        Column("verdict", "Verdict", align="l"),
-    )
-    rows = []
-    for name, title, one in verdicts:
-        kind = "trouble" if one.verdict == FAILS else "absent" if one.verdict == OPEN else ""
-        texts = (one.argument, one.expected, one.found)
-        cells = (*(Cell(text, {"": text}) for text in texts), Cell(one.verdict, {"": one.verdict}, kind=kind))
-        rows.append(Row(name, title, "", cells))
-    caption = "Each argument on a problem whose answer is known."
-    return Table("front_theory", "The theory, argument by argument", caption, columns, tuple(rows), row_head="Study")

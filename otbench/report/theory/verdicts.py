@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from otbench.report.tables.base import Cell, Column, Row, Table
 from otbench.theory.findings import Fact, Findings
 
 HOLDS, PARTLY, FAILS, OPEN = "holds", "holds in part", "does not hold", "open question"
@@ -173,3 +174,30 @@ RULES: dict[str, Callable[[Facts], Verdict]] = {
     "beyond": _beyond,
 }
 """Study -> the rule that judges its facts."""
+
+
+def theory_table(verdicts: list[tuple[str, str, Verdict]]) -> Table | None:
+    """The arguments of the theory with what was expected, what was found and the verdict.
+
+    Args:
+        verdicts: (name of the study, title, verdict) of each study that was computed.
+
+    Returns:
+        The table; None without a study.
+    """
+    if not verdicts:
+        return None
+    columns = (
+        Column("argument", "Argument", align="l"),
+        Column("expected", "Expected", align="l"),
+        Column("found", "This run", align="l"),
+        Column("verdict", "Verdict", align="l"),
+    )
+    rows = []
+    for name, title, one in verdicts:
+        kind = "trouble" if one.verdict == FAILS else "absent" if one.verdict == OPEN else ""
+        texts = (one.argument, one.expected, one.found)
+        cells = (*(Cell(text, {"": text}) for text in texts), Cell(one.verdict, {"": one.verdict}, kind=kind))
+        rows.append(Row(name, title, "", cells))
+    caption = "Each argument on a problem whose answer is known."
+    return Table("front_theory", "The theory, argument by argument", caption, columns, tuple(rows), row_head="Study")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from otbench.report.tables.base import Cell, Column, Row, Table, to_markdown, write_tables
+from otbench.report.tables.base import Cell, Column, Row, Table, to_markdown
+from otbench.report.tables.files import write_tables
 from otbench.report.tables.latex import TEXT_WIDTH, tex, to_tex, width
 
 LONG = "n_generated=2500;n_real=2500;features=classifier-cdd3be65;accuracy=1.0000;reference=truth"
