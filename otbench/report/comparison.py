@@ -8,7 +8,7 @@ from functools import cached_property
 
 from otbench.report.budget import Budget, budgets, left_out
 from otbench.report.floors import floor
-from otbench.report.labels import INCEPTION, NETWORKS, metric_label, points_in
+from otbench.report.labels import INCEPTION, NETWORKS, lower_first, metric_label, points_in
 from otbench.report.recipes.base import Recipe, RowSpec
 from otbench.report.recipes.mode_collapse import RECIPE
 from otbench.report.recipes.published import Published
@@ -23,7 +23,7 @@ MANY, FEW = 14, 8
 @dataclass(frozen=True)
 class Comparison:
     """One study of a run, the reference it is set beside (None where there is none or the run is it), the published
-    figures, and the study's recipe.
+    figures, and the study's recipe; shorts: references at a part of the budget, for what the reference lacks.
     """
 
     run: RunResults
@@ -31,6 +31,7 @@ class Comparison:
     published: tuple[Published, ...]
     is_reference: bool = False
     study: Recipe = RECIPE
+    shorts: tuple[RunResults, ...] = ()
 
     @property
     def label(self) -> str:
@@ -230,7 +231,7 @@ class Comparison:
             title = self.study.blocks[block]
             if parts and len(parts[-1][2]) + len(models) <= FEW:
                 key, before, members = parts[-1]
-                parts[-1] = (key, f"{before}; {title[:1].lower()}{title[1:]}", members + models)
+                parts[-1] = (key, f"{before}; {lower_first(title)}", members + models)
             else:
                 parts.append((block, title, models))
         return parts

@@ -131,6 +131,20 @@ def counted(name: str) -> bool:
     return base in METRICS and METRICS[base].counted
 
 
+def lower_first(text: str) -> str:
+    """The text to stand within a sentence: its first letter small, but not that of a name such as VEEGAN or AE-OT.
+
+    Args:
+        text: Text that begins a title.
+
+    Returns:
+        The same text, whose first word stays as it is where it holds another capital or a figure.
+    """
+    first = text.split(" ", 1)[0]
+    named = any(letter.isupper() or letter.isdigit() for letter in first[1:])
+    return text if named else text[:1].lower() + text[1:]
+
+
 def points_in(protocol: str) -> str:
     """Number of generated points that a protocol states.
 
@@ -142,6 +156,28 @@ def points_in(protocol: str) -> str:
     """
     match = re.search(r"\bn_generated=(\d+)", protocol)
     return f"{int(match[1]):,}" if match else ""
+
+
+def protocol_words(protocol: str, kind: str) -> str:
+    """What a protocol says, for a caption: how many samples, against what, in whose features.
+
+    Args:
+        protocol: Protocol of a metric, `key=value` joined by semicolons.
+        kind: What the samples are, `points` or `images`.
+
+    Returns:
+        Words; the protocol itself where it is of no known form.
+    """
+    parts = dict(part.split("=", 1) for part in protocol.split(";") if "=" in part)
+    counts = {name: f"{int(parts[name]):,}" for name in ("n_generated", "n_real") if parts.get(name, "").isdigit()}
+    if not counts:
+        return protocol
+    words = [f"{counts['n_generated']} generated {kind}"] if "n_generated" in counts else []
+    words += [f"{counts['n_real']} real {kind}"] if "n_real" in counts else []
+    network = parts.get("features", "").partition("-")[0]
+    network = "" if network == "coordinates" else network  # points are their own features
+    where = f" on {NETWORKS.get(network, f'features of {network}')}" if network else ""
+    return " against ".join(words) + where
 
 
 UNITS = {"peak_memory": ("Peak memory", "MiB", 2.0**20), "energy": ("Energy", "kJ", 1e3)}

@@ -17,7 +17,8 @@ from otbench.report.recipes.images import RECIPE
 from otbench.report.recipes.published import read_published
 from otbench.report.results import load_run
 from otbench.report.tables import ratings
-from otbench.report.tables.base import to_csv, to_markdown, to_tex
+from otbench.report.tables.base import to_csv, to_markdown
+from otbench.report.tables.latex import to_tex
 from otbench.utils import plotting
 from tests.report.images.conftest import best, make_images
 

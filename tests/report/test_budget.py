@@ -21,6 +21,7 @@ from otbench.report.tables.base import to_csv
 from otbench.report.tables.budget import budget_table
 from otbench.report.tables.certainty import ties_table
 from otbench.report.tables.comparison import comparison_table
+from tests.report.pages import everything
 
 PROTOCOL = "n_generated=2500;reference=truth;radius=3sigma"
 SHARES = {
@@ -155,7 +156,7 @@ def test_a_run_without_any_settled_row_renders(make: Callable[..., Path], publis
     table.loc[early & (table["metric"] == "high_quality"), "value"] = 0.001
     table.loc[early & (table["metric"] == "reverse_kl"), "value"] = 2.0
     table.to_parquet(folder / "metrics.parquet", index=False)
-    html = render(folder, published).read_text()
+    html = everything(render(folder, published))
     sentence = "Not compared, still learning: GAN, WGAN."
     assert sentence in html and "Whether every row had settled" in html
     assert sentence in (folder / "report.md").read_text()

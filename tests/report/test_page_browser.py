@@ -52,26 +52,27 @@ def opened(browser: Browser, rendered: Path) -> Iterator[Open]:
     said: list[str] = []
     asked: list[str] = []
 
-    def go(anchor: str = "", **about: Any) -> Page:
+    def go(anchor: str = "", where: str = "pages/data-grid.html", **about: Any) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **about})
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(rendered.as_uri() + anchor)
+        page.goto((rendered.parent / where).as_uri() + anchor)
         return page
 
     yield go
     for context in contexts:
         context.close()
     assert said == []
-    assert [url for url in asked if not url.startswith("data:") and url.split("#")[0] != rendered.as_uri()] == []
+    folder = rendered.parent.as_uri()
+    assert [url for url in asked if not url.startswith(("data:", "blob:", folder))] == []  # from disk alone
 
 
 def column(page: Page, table: str, at: int, attribute: str = "") -> list[Any]:
     """The texts (or one attribute) of a column's cells, in the order shown; rows that are hidden are left out."""
-    script = """([table, at, name]) => Array.from(document.querySelectorAll(table + " tbody tr"))
+    script = """([table, at, name]) => Array.from(document.querySelectorAll(table + " tbody tr:not(.block)"))
         .filter(row => getComputedStyle(row).display !== "none")
         .map(row => name ? row.cells[at].getAttribute(name) : row.cells[at].textContent)"""
     return page.evaluate(script, [table, at, attribute])
@@ -93,7 +94,7 @@ def test_a_column_sorts_by_its_numbers_up_down_and_back(opened: Open) -> None:
     page = opened()
     labels = page.locator(f"{HEADLINE} thead tr:last-child th").all_text_contents()
     groups = page.locator(f"{HEADLINE} thead tr.groups th").all_text_contents()
-    assert groups[1:4] == ["Seeds", "Budget", "Modes"] and labels[:8] == [
+    assert groups[:3] == ["Seeds", "Budget", "Modes"] and labels[:8] == [
         "Model",
         *("reference", "this run"),
         *("reference", "this run"),
@@ -125,7 +126,7 @@ def test_sorting_by_another_column_moves_the_mark_and_words_sort_as_words(opened
 
 
 def test_filters_keep_the_rows_that_hold_every_word(opened: Open) -> None:
-    page = opened("#table-ledger")
+    page = opened("#table-ledger", "pages/run.html")
     assert page.locator("#table-ledger details").evaluate("node => node.open")  # a link to it opens it
     box = page.locator("#table-ledger input[type=search]")
     box.fill("pacgan2 MODES")
@@ -135,9 +136,12 @@ def test_filters_keep_the_rows_that_hold_every_word(opened: Open) -> None:
     box.fill("")
     assert len(column(page, "#table-ledger", 2)) == 234
     page.locator("#tools input[type=search]").fill("veegan")
-    assert column(page, HEADLINE, 0) == ["VEEGAN"]
     box.fill("ring")
     assert {row for row in column(page, "#table-ledger", 0)} == {"VEEGAN Table 1"}  # both filters hold
+    page = opened()
+    page.locator("#tools input[type=search]").fill("veegan")
+    assert column(page, HEADLINE, 0) == ["VEEGAN"]
+    assert page.locator(f"{HEADLINE} tr.block:visible").count() == 0
 
 
 def test_controls_can_be_hidden_and_come_back(opened: Open) -> None:
@@ -160,21 +164,80 @@ def test_a_hint_is_shown_on_a_tap(opened: Open) -> None:
     assert page.locator(".hint").is_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 390, 768, 1280])
-def test_the_page_never_scrolls_sideways(opened: Open, width: int, scheme: str) -> None:
-    page = opened(viewport={"width": width, "height": 800}, color_scheme=scheme)
+PAGES = ("report.html", "pages/data-grid.html", "pages/model-gan.html", "pages/run.html")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (768, "light"), (1440, "dark")])
+@pytest.mark.parametrize("where", PAGES)
+def test_no_page_scrolls_sideways(opened: Open, where: str, width: int, scheme: str) -> None:
+    page = opened("", where, viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     back = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert back == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 24, 27)"}[scheme]
 
 
-def test_the_answers_are_on_the_first_screen(opened: Open) -> None:
-    page = opened()
-    box = page.locator("#answers").bounding_box()
+@pytest.mark.parametrize(("width", "height", "screens"), [(1440, 900, 4), (390, 844, 9)])
+def test_the_first_page_is_short_and_small(opened: Open, rendered: Path, width: int, height: int, screens: int) -> None:
+    page = opened("", "report.html", viewport={"width": width, "height": height})
+    assert page.evaluate("document.documentElement.scrollHeight") <= screens * height
+    assert rendered.stat().st_size < 2e6
+
+
+def test_the_first_screen_says_what_was_compared_and_who_leads(opened: Open) -> None:
+    page = opened("", "report.html", viewport={"width": 1440, "height": 900})
+    first = page.locator(".verdict strong").text_content() or ""
+    assert first.startswith("This run made 5 models on Grid and Ring, 3 seeds each, and can")
+    box = page.locator("#answers .board tbody").first.bounding_box()
     assert box is not None and box["y"] + box["height"] < 900
     assert "does not mean equal" in (page.locator("#answers").text_content() or "")
+
+
+def test_search_finds_tables_models_and_figures_of_all_pages(opened: Open) -> None:
+    for where, start in (("report.html", "pages/"), ("pages/model-gan.html", "")):
+        page = opened("", where)
+        field = page.locator("#search input")
+        field.fill("ring curves")
+        assert page.locator("#search li a").first.text_content() == "Training curves (Ring)"
+        assert page.locator("#search li a").first.get_attribute("href") == f"{start}data-ring.html#figure-ring_curves"
+        field.fill("veegan model")
+        field.press("Enter")
+        page.wait_for_url("**/pages/model-veegan.html")
+        assert (page.locator("h1").text_content() or "").startswith("VEEGAN")
+        page.locator("#search input").fill("no such thing")
+        assert page.locator("#search li").all_text_contents() == ["nothing found"]
+
+
+def test_a_permalink_opens_what_it_names(opened: Open) -> None:
+    page = opened()
+    link = page.locator("#table-grid_further .permalink")
+    link.click()
+    assert page.url.endswith("pages/data-grid.html#table-grid_further")
+    box = page.locator("#table-grid_further").bounding_box()
+    assert box is not None and 0 <= box["y"] < 200
+
+
+def test_every_table_and_figure_can_be_downloaded_from_where_it_stands(opened: Open, rendered: Path) -> None:
+    for where in PAGES:
+        page = opened("", where)
+        for kind in (".table:not([id^=sheets])", "figure[id]"):
+            for part in page.locator(kind).all():
+                names = part.locator("a[download]").evaluate_all("links => links.map(one => one.download)")
+                ends = [name.rpartition(".")[2] for name in names]
+                assert ends in (["csv", "md", "tex"], ["svg", "pdf", "png"], ["svg", "pdf", "png", "csv"]), names
+                folder = rendered.parent / ("tables" if "tex" in ends else "figures")
+                assert all((folder / name).is_file() for name in names)
+
+
+def test_figures_are_loaded_when_they_come_into_view(opened: Open) -> None:
+    page = opened("", viewport={"width": 1440, "height": 700})
+    state = "() => Array.from(document.querySelectorAll('figure img')).map(one => one.naturalWidth > 0)"
+    assert page.evaluate("Array.from(document.querySelectorAll('figure img')).every(one => one.loading === 'lazy')")
+    page.locator("figure").last.scroll_into_view_if_needed()
+    page.wait_for_function("Array.from(document.querySelectorAll('figure img')).pop().naturalWidth > 0")
+    assert any(page.evaluate(state))
+    heights = page.locator("figure img").evaluate_all("all => all.map(one => one.getBoundingClientRect().height)")
+    assert min(heights) > 50  # room is left before a file is there
 
 
 def test_everything_is_there_without_a_script(opened: Open) -> None:
@@ -182,11 +245,14 @@ def test_everything_is_there_without_a_script(opened: Open) -> None:
     without = opened(java_script_enabled=False)
     assert without.locator("#tools").is_hidden() and without.locator("button.sort").count() == 0
     for page in (with_script, without):
-        assert page.locator(f"{HEADLINE} tbody tr").count() == 14
-        assert page.locator("#table-ledger tbody tr").count() == 234
-    assert without.locator(f"{HEADLINE} tbody th").first.text_content() == "GAN"
-    without.locator("#table-ledger summary").click()
-    assert without.locator("#table-ledger caption, #table-ledger .caption").is_visible()
+        assert page.locator(f"{HEADLINE} tbody tr:not(.block)").count() == 14
+        assert page.locator("#results-grid").count() == 1
+    assert without.locator(f"{HEADLINE} tbody tr:not(.block) th").first.text_content() == "GAN"
+    assert without.locator("#search").is_hidden()
+    run = opened("", "pages/run.html", java_script_enabled=False)
+    assert run.locator("#table-ledger tbody tr:not(.block)").count() == 234
+    run.locator("#table-ledger summary").click()
+    assert run.locator("#table-ledger table").is_visible()
 
 
 def test_print_shows_everything(opened: Open) -> None:
@@ -196,7 +262,9 @@ def test_print_shows_everything(opened: Open) -> None:
     page.emulate_media(media="print")
     assert len(column(page, HEADLINE, 0)) == 14
     assert page.locator("#tools").is_hidden() and page.locator("nav").is_hidden()
-    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    assert page.locator("details:not([open])").count() == 0
-    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    assert page.locator("details:not([open])").count() > 0
+    run = opened("", "pages/run.html")
+    run.emulate_media(media="print")
+    run.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert run.locator("main details:not([open])").count() == 0
+    run.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert run.locator("main details:not([open])").count() > 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import re
+import shutil
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -16,8 +19,10 @@ import pytest
 from otbench import theory
 from otbench.errors import OtbenchError
 from otbench.report import render
+from otbench.report.figures import base
 from otbench.theory import compute
 from tests.conftest import smoke
+from tests.report.pages import all_pages, broken_links, everything, ids
 
 Make = Callable[..., Path]
 FEW = ("gan", "pacgan2", "veegan", "wgan", "ae-ot", "real", "memoriser", "collapsed", "noise")
@@ -40,18 +45,71 @@ def test_files_are_there_and_the_page_is_small(rendered: Path) -> None:
         assert all((folder / "tables" / f"grid_{name}.{kind}").stat().st_size for kind in ("csv", "md", "tex"))
     for name in ("scatter", "compare", "curves", "histograms", "cost"):
         assert all((folder / "figures" / f"ring_{name}.{kind}").stat().st_size for kind in ("png", "pdf", "svg"))
-    assert rendered.stat().st_size < 8e6
+    assert rendered.stat().st_size < 2e6
     assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
 
 
 def test_the_page_needs_no_network(rendered: Path) -> None:
-    html = rendered.read_text()
-    assert not re.search(r"""(src|href)\s*=\s*["']?\s*(https?:)?//""", html)
-    assert not re.search(r"@import|url\(|<script[^>]|<link", html) and html.count("<script>") == 1
+    for page in all_pages(rendered):
+        html = page.read_text()
+        assert not re.search(r"""(src|href)\s*=\s*["']?\s*(https?:)?//""", html)
+        assert not re.search(r"@import|url\(|<link", html)
+        assert re.findall(r"<script([^>]*)>", html) == [' id="index" type="application/json"', ""]
+        assert len(ids(page)) == len(set(ids(page))), page.name  # an id is that of one thing
+    assert broken_links(rendered) == []
+
+
+def test_the_single_file_holds_everything(rendered: Path, published: Path, reference_folder: Path) -> None:
+    folder = rendered.parent
+    again = render(folder, published, reference_folder, single_file=True)
+    single = folder / "report-single.html"
+    html = single.read_text()
+    assert again == rendered and len(ids(single)) == len(set(ids(single)))
     sources = re.findall(r'src="([^"]{0,30})', html)
-    assert sources and all(source.startswith("data:image/") for source in sources)
-    anchors = set(re.findall(r'href="#([^"]+)"', html))
-    assert anchors and anchors <= set(re.findall(r'id="([^"]+)"', html))
+    assert len(sources) > 10 and all(source.startswith("data:image/") for source in sources)
+    anchors = {unquote(anchor) for anchor in re.findall(r'href="#([^"]+)"', html)}
+    assert anchors and anchors <= set(ids(single))
+    stored = re.search(r'href="data:text/csv;base64,([^"]+)" download="grid_headline.csv"', html)
+    assert stored and base64.b64decode(stored[1]).decode() == (folder / "tables" / "grid_headline.csv").read_text()
+    for page in (folder / "pages").glob("*.html"):
+        assert f'id="page-{page.stem}"' in html
+
+
+def test_figures_stay_where_their_data_do(
+    rendered: Path, published: Path, reference_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(rendered.parent, folder)
+    drawn: list[str] = []
+    kept = base.save
+
+    def save(figure: object, where: Path, name: str) -> None:
+        drawn.append(name)
+        kept(figure, where, name)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(base, "save", save)
+    render(folder, published, reference_folder)
+    assert drawn == []
+    (folder / "figures" / "ring_cost.pdf").unlink()
+    render(folder, published, reference_folder)
+    assert drawn == ["ring_cost"]
+    drawn.clear()
+    table = pd.read_parquet(folder / "metrics.parquet")
+    table.loc[(table["dataset"] == "ring") & (table["metric"] == "w2"), "value"] += 0.5
+    table.to_parquet(folder / "metrics.parquet")
+    render(folder, published, reference_folder)
+    assert drawn and all(name.startswith("ring_") for name in drawn)
+
+
+def test_a_figure_has_its_numbers(rendered: Path) -> None:
+    with (rendered.parent / "figures" / "grid_curves.csv").open(newline="") as file:
+        rows_of = list(csv.DictReader(file))
+    values = pd.read_parquet(rendered.parent / "metrics.parquet").query(
+        "dataset == 'grid' and model == 'pacgan2' and metric == 'modes' and status == 'ok'"
+    )
+    means = values.groupby("snapshot")["value"].mean()
+    shown = [row for row in rows_of if row["series"] == "PacGAN2" and row["kind"] == "line"][: len(means)]
+    assert [float(row["y"]) for row in shown] == pytest.approx(list(means), rel=1e-5)
 
 
 def test_tables_hold_published_reference_and_this_run(rendered: Path) -> None:
@@ -82,13 +140,13 @@ def test_missing_and_diverged_cells_are_seen(rendered: Path) -> None:
     with (tables / "incomplete.csv").open() as file:
         found = {(row["data set"], row["model"], row["seed"], row["status"]) for row in csv.DictReader(file)}
     assert found == {("grid", "veegan", "1", "diverged"), ("ring", "wgan", "2", "missing")}
-    html = rendered.read_text()
+    html = everything(rendered)
     assert "2/3 ok, 1 diverged" in html and "2/3 ok, 1 missing" in html
     assert f"{2 * len(FEW) * 3 - 2} of {2 * len(FEW) * 3} cells" in html
 
 
 def test_the_page_says_what_it_must(rendered: Path) -> None:
-    html = rendered.read_text()
+    html = everything(rendered)
     for text in (
         "Small budget",
         "otbench reproduce results/default grid/gan/0",
@@ -116,7 +174,7 @@ def test_everything_untrusted_is_escaped(tmp_path: Path, published: Path, make: 
     table = pd.read_parquet(folder / "metrics.parquet").assign(protocol=evil, device=evil, code_version=evil)
     table.to_parquet(folder / "metrics.parquet")
     page = render(folder, published)
-    html = page.read_text()
+    html = everything(page)
     assert "<img src=x" not in html and "&lt;img src=x onerror" in html
     assert "<img src=x" not in (folder / "report.md").read_text().replace("\\<", "")
     assert "<img" not in "".join(path.read_text() for path in (folder / "tables").glob("*.tex"))
@@ -124,7 +182,7 @@ def test_everything_untrusted_is_escaped(tmp_path: Path, published: Path, make: 
 
 def test_one_seed_and_a_data_set_without_modes(tmp_path: Path, published: Path, make: Make) -> None:
     folder = make(tmp_path, datasets=("swissroll",), models=("gan", "ae-ot", "real", "noise"), seeds=(0,))
-    html = render(folder, published).read_text()
+    html = everything(render(folder, published))
     assert "one seed, so no error bar and no test" in html
     assert not (folder / "tables" / "swissroll_headline.csv").exists()
     assert float(rows(folder / "tables" / "swissroll_further.csv")["gan"]["w2_this_run"]) > 0
@@ -137,7 +195,7 @@ def test_nothing_but_trouble_still_renders(tmp_path: Path, published: Path, make
     table.loc[lost, ["value", "status"]] = [np.nan, "failed"]
     table.to_parquet(folder / "metrics.parquet")
     np.savez(folder / "scatter.npz")
-    html = render(folder, published).read_text()
+    html = everything(render(folder, published))
     assert "2 of 8 cells" in html and "6 failed" in html
     assert "No metric was measured on this data set." in html
     assert rows(folder / "tables" / "ring_headline.csv")["gan"]["seeds_this_run_failed"] == "2"
@@ -199,11 +257,11 @@ def test_the_theory_has_its_chapters_and_says_what_is_missing(published: Path, t
     info = json.loads((folder / "run.json").read_text())
     info["config"] = {**(info.get("config") or {}), "theory": {"potentials": {}, "folding": {}, "blur": None}}
     (folder / "run.json").write_text(json.dumps(info))
-    html = render(folder, published).read_text()
+    html = everything(render(folder, published))
     title = theory.module("potentials").TITLE
-    assert html.count(f"<h3>{title}</h3>") == 1 and 'href="#theory-potentials"' in html
+    assert html.count(f"<h1>{title}</h1>") == 1 and 'href="pages/theory-potentials.html"' in html
     missing = re.search(r"<strong>Not computed:</strong> ([^<]+)</p>", html)
-    assert missing and unescape(missing[1]) == f"{theory.module('folding').TITLE}."
+    assert missing and unescape(missing[1]) == theory.module("folding").TITLE
     assert (folder / "tables" / "theory_potentials_known.csv").stat().st_size > 100
     assert (folder / "figures" / "theory_potentials_cells.pdf").stat().st_size > 1000
     text = (folder / "report.md").read_text()

@@ -14,8 +14,9 @@ from otbench.report.labels import metric_label
 from otbench.report.recipes.base import Columns
 from otbench.report.results import COLUMNS, RunResults
 from otbench.report.summary import Summary, curve, difference, standing, status_of, summarise, told_apart
-from otbench.report.tables.base import measured, to_csv, to_markdown, to_tex
+from otbench.report.tables.base import measured, to_csv, to_markdown
 from otbench.report.tables.comparison import best_of, comparison_table
+from otbench.report.tables.latex import to_tex
 
 PROTOCOL = "n_generated=2500;reference=truth;radius=3sigma"
 

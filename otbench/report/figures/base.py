@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from otbench.report.comparison import Comparison
-from otbench.report.labels import metric_label
+from otbench.report.figures.cache import Keys
+from otbench.report.figures.data import data_of
+from otbench.report.labels import metric_label, protocol_words
 from otbench.utils import plotting
-from otbench.utils.files import atomic_write
+from otbench.utils.files import atomic_write, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +45,10 @@ class FigureSpec(NamedTuple):
 
 @dataclass(frozen=True)
 class SavedFigure:
-    """A figure on disk: files `name`.png, .pdf, .svg in `folder`; embed is the form that a page should hold."""
+    """A figure on disk: files `name`.png, .pdf, .svg in `folder`, and .csv with its numbers where it has any.
+
+    embed is the form that a page should hold.
+    """
 
     name: str
     title: str
@@ -57,28 +62,48 @@ class SavedFigure:
         """The file that a page should hold."""
         return self.folder / f"{self.name}.{self.embed}"
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height in pixels, so that a page can leave room before the file is loaded."""
+        try:
+            with (self.folder / f"{self.name}.png").open("rb") as file:
+                head = file.read(24)
+        except OSError:
+            return None
+        width, height = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+        return (width, height) if head[:8] == b"\x89PNG\r\n\x1a\n" else None
 
-def save_figures(specs: Iterable[FigureSpec], where: str, folder: Path) -> list[SavedFigure]:
-    """Draw the figures in the report's style and save them.
+    @property
+    def has_data(self) -> bool:
+        """Whether there is a file of its numbers; a figure of pictures alone has none."""
+        return (self.folder / f"{self.name}.csv").is_file()
+
+
+def save_figures(specs: Iterable[FigureSpec], where: str, folder: Path, key: str = "") -> list[SavedFigure]:
+    """Draw the figures in the report's style and save them; those that are there under the same key stay.
 
     Args:
         specs: Figures to draw.
         where: What the figures are about, for their alternative texts.
         folder: Folder of the files.
+        key: Key of what they show, see `cache`; empty draws them all.
 
     Returns:
         The saved figures, in the order of `specs`.
     """
-    saved = []
+    saved, keys = [], Keys(folder)
     with plotting.styled():
         for name, title, caption, embed, make in specs:
-            save(make(), folder, name)
+            if not keys.holds(name, key, [folder / f"{name}.{kind}" for kind in METADATA]):
+                keys.forget(name)
+                save(make(), folder, name)
+                keys.note(name, key)
             saved.append(SavedFigure(name, title, caption, f"{title}, {where}", folder, embed))
     return saved
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write the figure as PNG, PDF and SVG, each whole or not at all, and close it.
+    """Write the figure as PNG, PDF and SVG, and its numbers as CSV, each whole or not at all, and close it.
 
     Args:
         figure: Figure to write.
@@ -93,12 +118,17 @@ def save(figure: Figure, folder: Path, name: str) -> None:
         for kind, metadata in METADATA.items():
             with atomic_write(folder / f"{name}.{kind}") as temporary:
                 figure.savefig(temporary, format=kind, metadata=metadata)
+        numbers = data_of(figure)
+        if numbers:
+            write_text(folder / f"{name}.csv", numbers)
+        else:
+            (folder / f"{name}.csv").unlink(missing_ok=True)
     finally:
         plt.close(figure)
 
 
 def protocol_of(comparison: Comparison, dataset: str, metrics: list[str]) -> str:
-    """The metrics with the protocol each was measured under, for a caption.
+    """The metrics with what each was measured on, for a caption; the table of protocols has every detail.
 
     Args:
         comparison: Study of a run.
@@ -106,11 +136,10 @@ def protocol_of(comparison: Comparison, dataset: str, metrics: list[str]) -> str
         metrics: Metrics to name, `metric@network` where on a network's features.
 
     Returns:
-        A sentence for each protocol, and a space.
+        A sentence for each way of measuring, and a space.
     """
     by_protocol: dict[str, list[str]] = {}
     for metric in metrics:
-        by_protocol.setdefault(comparison.run.protocol(dataset, metric), []).append(
-            metric_label(metric).label.split(", %")[0]
-        )
-    return " ".join(f"{'; '.join(names)}: {protocol}." for protocol, names in by_protocol.items()) + " "
+        words = protocol_words(comparison.run.protocol(dataset, metric), comparison.study.kind)
+        by_protocol.setdefault(words, []).append(metric_label(metric).label.split(", %")[0])
+    return " ".join(f"{'; '.join(names)}: {words}." for words, names in by_protocol.items() if words) + " "

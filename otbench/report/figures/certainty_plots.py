@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LINE = 0.155  # inches a label, and a bar, of a critical-difference diagram
 HEAD = 4.2  # lines above its axis: ticks, and the critical difference
-MARGIN = 1.75  # inches on either side of its axis, for the labels
+MARGIN = 1.75  # inches at least on either side of its axis, for the labels
 COLOURS = {"seed": plotting.BLUE, "draw": plotting.ORANGE, "subset": plotting.GREEN, "residual": plotting.LIGHT}
 HATCHES = {"seed": "", "draw": "////", "subset": "....", "residual": ""}
 FOLD = 20
@@ -67,7 +67,8 @@ def critical_difference(comparison: Comparison, one: Ranking) -> Figure:
     height = LINE * (HEAD + depth)
     axes.set_ylim(-depth, 0)
     figure.set_size_inches(plotting.WIDTH, height)
-    figure.subplots_adjust(MARGIN / plotting.WIDTH, 0, 1 - MARGIN / plotting.WIDTH, 1 - LINE * HEAD / height)
+    margin = max(MARGIN, 0.062 * (max(map(len, titles)) + 8)) / plotting.WIDTH  # a letter of 7 points, inches
+    figure.subplots_adjust(margin, 0, 1 - margin, 1 - LINE * HEAD / height)
     return figure
 
 

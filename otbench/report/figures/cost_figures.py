@@ -10,7 +10,7 @@ import pandas as pd
 from otbench.report.comparison import Comparison
 from otbench.report.figures.base import FigureSpec
 from otbench.report.figures.cost_plots import FOLD, losses_figure, quality_figure
-from otbench.report.labels import UNITS, metric_label
+from otbench.report.labels import UNITS, lower_first, metric_label
 from otbench.report.summary import summarise
 
 
@@ -41,7 +41,7 @@ def cost_figures(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
         if rows.empty:
             continue
         name = f"{dataset}_losses" + (f"_{key}" if key else "")
-        heading = "Losses along training" + (f": {title[:1].lower()}{title[1:]}" if title else "")
+        heading = "Losses along training" + (f": {lower_first(title)}" if title else "")
         caption = (
             "A panel a model and stage: each loss as logged every so many steps of the stage, the mean over seeds with "
             "a band from the least to the most; dots where there are few steps. Losses of different models are not "

@@ -10,6 +10,7 @@ import pandas as pd
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import marks
+from otbench.report.figures.plots import legend_columns
 from otbench.report.labels import UNITS, metric_label
 from otbench.report.summary import summarise
 from otbench.utils import plotting
@@ -122,7 +123,8 @@ def quality_figure(comparison: Comparison, dataset: str, metric: str, measures: 
                 axes.set_title(title.replace("; ", ",\n").replace(" (", "\n("), fontsize=7)
     if not many:
         handles, labels = panels[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=6.5, handletextpad=0.3)
+        columns = legend_columns(labels, 5, 6.5)
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=6.5, handletextpad=0.3)
         return figure
     for axes in panels[-1]:
         below = axes.transAxes + ScaledTranslation(0, -0.42, figure.dpi_scale_trans)  # inches, whatever the height

@@ -14,6 +14,7 @@ from otbench.report.figures import (
     rating_figures,
 )
 from otbench.report.figures.base import SavedFigure, save_figures
+from otbench.report.figures.cache import key_of_data
 from otbench.report.recipes.images import NAME as IMAGES
 
 
@@ -29,13 +30,15 @@ def draw(comparison: Comparison, dataset: str, folder: Path) -> list[SavedFigure
         The saved figures, in the order of the page.
     """
     of_kind = {"points": point_figures.figure_specs, "images": image_figures.figure_specs}[comparison.study.kind]
-    every = (
-        of_kind(comparison, dataset),
-        rating_figures.rating_figures(comparison, dataset),
-        certainty_figures.statistics_figures(comparison, dataset),
-        cost_figures.cost_figures(comparison, dataset),
-    )
-    return save_figures(chain(*every), comparison.run.title("datasets", dataset), folder)
+    title, key = comparison.run.title("datasets", dataset), key_of_data(comparison, dataset)
+    rated = rating_figures.rating_figures(comparison, dataset)
+    certain = certainty_figures.statistics_figures(comparison, dataset)
+    spent = cost_figures.cost_figures(comparison, dataset)
+    return [
+        *save_figures(of_kind(comparison, dataset), title, folder, key),
+        *save_figures(rated, title, folder, key_of_data(comparison, dataset, ratings=True)),
+        *save_figures(chain(certain, spent), title, folder, key),
+    ]
 
 
 def draw_study(comparison: Comparison, folder: Path) -> list[SavedFigure]:
@@ -49,4 +52,5 @@ def draw_study(comparison: Comparison, folder: Path) -> list[SavedFigure]:
         The saved figures, in the order of the page.
     """
     specs = image_figures.study_figure_specs(comparison) if comparison.study.name == IMAGES else ()
-    return save_figures(chain(specs, certainty_figures.study_figures(comparison)), comparison.study.title, folder)
+    every = chain(specs, certainty_figures.study_figures(comparison))
+    return save_figures(every, comparison.study.title, folder, key_of_data(comparison))

@@ -9,7 +9,7 @@ from otbench.report.comparison import Comparison
 from otbench.report.figures import dot_plots, image_grids, image_plots, latent_plots, price_plots, search_figures
 from otbench.report.figures.base import FigureSpec, protocol_of
 from otbench.report.figures.stacked_figures import stacked_figures
-from otbench.report.labels import NETWORKS
+from otbench.report.labels import NETWORKS, lower_first
 from otbench.report.recipes.images import WHY_PROXY, excellence
 from otbench.report.summary import summarise
 from otbench.runs.formats import REFERENCE
@@ -194,7 +194,7 @@ def _parts(comparison: Comparison, dataset: str, there: set[str] | None = None) 
     for key, title, models in comparison.families(dataset):
         members = [model for model in models if there is None or model in there]
         if members:
-            yield f"_{key}" if key else "", f": {title[:1].lower()}{title[1:]}" if title else "", members
+            yield f"_{key}" if key else "", f": {lower_first(title)}" if title else "", members
 
 
 def _along(comparison: Comparison, dataset: str, metric: str) -> str:

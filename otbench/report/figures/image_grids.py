@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,9 +74,15 @@ def best_gan(comparison: Comparison, dataset: str) -> str | None:
     scores = {}
     for model in comparison.generative(dataset):
         pair = [summarise(comparison.run, dataset, model, comparison.main_key(dataset, key)) for key in _PAIR]
-        if model in GANS and all(summary.n for summary in pair):
+        if _adversarial(comparison, model) and all(summary.n for summary in pair):
             scores[model] = sum(summary.mean for summary in pair)
     return max(scores, key=scores.__getitem__) if scores else None
+
+
+def _adversarial(comparison: Comparison, model: str) -> bool:
+    """Whether the model is a GAN: by its family, as the run says it, or, in runs that name none, by its name."""
+    family = comparison.run.info["models"].get(model, {}).get("family")
+    return family == "adversarial" if family else model in GANS
 
 
 _PAIR = ("prd_f8", "prd_f1_8")
@@ -106,7 +113,8 @@ def grid(comparison: Comparison, dataset: str) -> Figure:
     many = len(panels) > 6 * COLUMNS
     figure, axes = _panels(len(panels), 0.32 if many else 0.24, NARROW if many else COLUMNS)
     for panel, (title, images, model) in zip(axes, panels, strict=True):
-        panel.set_title(title.replace(" (", "\n(", 1) if many else title, pad=3, fontsize=6 if many else None)
+        size = 6.0 if many else 8.5
+        panel.set_title(heading_of(title, NARROW if many else COLUMNS, size), pad=3, fontsize=size)
         if images is None:
             panel.text(
                 0.5, 0.5, absent(run, dataset, model), ha="center", va="center", color=plotting.RED, style="italic"
@@ -118,6 +126,21 @@ def grid(comparison: Comparison, dataset: str) -> Figure:
             caption = _figure(comparison, dataset, model)
             panel.set_xlabel(caption.replace("Fréchet distance", "FD") if many else caption, fontsize=6.3, labelpad=2.5)
     return figure
+
+
+def heading_of(title: str, columns: int, size: float) -> str:
+    """The title of a panel, in lines that its width holds, so that neighbours do not overlap.
+
+    Args:
+        title: Title of a model.
+        columns: Panels side by side.
+        size: Size of the letters, points.
+
+    Returns:
+        The title, with line ends.
+    """
+    letters = int(72 * plotting.WIDTH / columns / (0.58 * size))
+    return "\n".join(textwrap.wrap(title, letters, break_long_words=False, break_on_hyphens=False))
 
 
 def _figure(comparison: Comparison, dataset: str, model: str) -> str:
@@ -239,7 +262,9 @@ def progress(comparison: Comparison, dataset: str, models: list[str], rows: int 
         squeeze=False,
         layout="constrained",
     )
+    above = None
     for row, model in zip(axes, models, strict=True):
+        length = epochs(comparison, dataset, model)
         for panel, mark in zip(row, marks, strict=True):
             images = every.get((model, mark))
             if images is None:
@@ -249,8 +274,9 @@ def progress(comparison: Comparison, dataset: str, models: list[str], rows: int 
                 )
             else:
                 _show(panel, tile(images[: rows * columns], columns))
-            if model == models[0] or epochs(comparison, dataset, model) != epochs(comparison, dataset, models[0]):
-                panel.set_title(f"{float(mark) * epochs(comparison, dataset, model):.2g} epochs", fontsize=7.5, pad=2.5)
+            if length != above:  # a row without headings is read with those above it
+                panel.set_title(f"{float(mark) * length:.2g} epochs", fontsize=7.5, pad=2.5)
+        above = length
         row[0].set_ylabel(comparison.title(model).replace(" (", "\n("), fontsize=7.5)
     return figure
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import marks
-from otbench.report.figures.plots import plain
+from otbench.report.figures.plots import legend_columns, plain
 from otbench.report.labels import metric_label
 from otbench.report.recipes.images import excellence
 from otbench.report.recipes.published import Published
@@ -70,7 +70,7 @@ def prd(comparison: Comparison, dataset: str, network: str, models: list[str]) -
     left.set_title("PRD curves")
     right.set_title("(F8, F1/8), a mark a seed")
     handles, labels = right.get_legend_handles_labels()
-    columns = 6 if len(labels) <= 18 else 5
+    columns = legend_columns(labels, 6 if len(labels) <= 18 else 5)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, handletextpad=0.2)
     return figure
 

@@ -83,6 +83,9 @@ MARKS = {
     "pacdcgan2": Mark(SKY, "s"),
     "pacdcgan3": Mark(BLUE, "D"),
     "pacdcgan4": Mark(PURPLE, "^"),
+    "unrolled-gan-1": Mark(ORANGE, "<"),
+    "unrolled-gan-5": Mark(RED, ">", "--"),
+    "unrolled-gan-10": Mark(GREEN, "v", "-."),
     "ae": Mark(GREY, letter="A"),
     "ae-gaussian": Mark(GREY, letter="G"),
     "ae-gmm": Mark(GREY, letter="X"),
@@ -91,6 +94,8 @@ MARKS = {
     "collapsed": Mark(GREY, letter="C"),
     "noise": Mark(GREY, letter="N"),
 }
+SIZES = ("-quarter", "-half")
+"""Ends of the names of models whose discriminator has a part of the generator's size."""
 _SPARE = [Mark(colour, "d", "-.") for colour in (RED, BLUE, BLACK, PURPLE, SKY, ORANGE)]
 
 
@@ -103,4 +108,6 @@ def mark(model: str) -> Mark:
     Returns:
         The model's mark; one without gets a spare that depends only on its name.
     """
+    for end in SIZES:  # the sizes of a discriminator stand in panels of their own
+        model = model.removesuffix(end)
     return MARKS.get(model) or _SPARE[sum(model.encode()) % len(_SPARE)]

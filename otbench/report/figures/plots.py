@@ -173,6 +173,22 @@ def _levels_legend(comparison: Comparison, dataset: str, metrics: list[str]) -> 
     return handles
 
 
+def legend_columns(labels: list[str], most: int = 6, size: float = 7, width: float = plotting.WIDTH) -> int:
+    """Columns of a legend that the width of a figure holds.
+
+    Args:
+        labels: Labels of the legend.
+        most: Largest number of columns.
+        size: Size of the letters, points.
+        width: Width that there is, inches.
+
+    Returns:
+        A number from 1 to `most`.
+    """
+    longest = max(map(len, labels), default=1)
+    return max(1, min(most, int(72 * width / (0.62 * size * longest + 30))))
+
+
 def log_axis(axes: Axes) -> None:
     """Make y logarithmic with plain numbers.
 

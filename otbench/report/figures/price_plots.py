@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import marks
-from otbench.report.figures.plots import LOGARITHMIC, log_axis, plain
+from otbench.report.figures.plots import LOGARITHMIC, legend_columns, log_axis, plain
 from otbench.report.floors import floor
 from otbench.report.labels import metric_label
 from otbench.report.summary import summarise
@@ -58,7 +58,8 @@ def cost(comparison: Comparison, dataset: str, metrics: list[str]) -> Figure:
             handles = zip(*axes.get_legend_handles_labels()[::-1], strict=True)
             legend |= dict(sorted(handles, key=lambda item: item[0].islower()))
         if len(families) == 1:
-            figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=5, handletextpad=0.3)
+            columns = legend_columns(list(legend), 5)
+            figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=columns, handletextpad=0.3)
         else:
             group[-1].legend(
                 legend.values(),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from otbench.report.budget import SOLVED
 from otbench.report.comparison import Comparison
 from otbench.report.labels import NETWORKS, metric_label
 from otbench.report.results import STATUSES
 from otbench.report.summary import Summary, summarise
+from otbench.report.tables.controls import WRONG
+from otbench.report.tables.controls import verdict as controls_verdict
 from otbench.report.tables.run import all_cells
 from otbench.statistics.best import AgainstBest
 
@@ -18,7 +21,8 @@ class Answer:
     """The winner of one question on one data set.
 
     winners: those with the best mean; tied: those not significantly worse. value: its figure; real: held-out real
-    data's; sure: how sure the win is, in words; cost: seconds of training.
+    data's; sure: how sure the win is, in words; cost: seconds of training; memorised: share of the winner's samples
+    that lie nearer to training images than 95 % of the test images do, in percent, empty where it was not measured.
     """
 
     question: str
@@ -28,6 +32,7 @@ class Answer:
     real: str
     sure: str
     cost: str
+    memorised: str = ""
 
 
 def answers(comparison: Comparison, dataset: str) -> list[Answer]:
@@ -46,12 +51,53 @@ def answers(comparison: Comparison, dataset: str) -> list[Answer]:
         stands = comparison.standing(dataset, metric)
         network = metric.partition("@")[2]
         question = f"{question}, {NETWORKS.get(network, network)}" if network else question
-        if stands is not None:
+        why = _no_contest(comparison, dataset, metric, stands)
+        if why and stands is not None:
+            rows.append(Answer(question, (NONE,), (), "–", _real(comparison, dataset, metric), why, "–"))
+        elif stands is not None:
             rows.append(_answer(comparison, dataset, metric, question, stands))
         elif any(summarise(comparison.run, dataset, model, metric).n for model in comparison.generative(dataset)):
             real = _real(comparison, dataset, metric)
             rows.append(Answer(question, (NONE,), (), "–", real, "no row's budget was enough (below)", "–"))
     return rows
+
+
+def void(comparison: Comparison, dataset: str) -> str:
+    """Why the rows of a data set cannot be compared at all.
+
+    Args:
+        comparison: Study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        A clause; empty where a trained model is compared, or where none was trained.
+    """
+    found = comparison.budgets(dataset)
+    trained = [model for model in comparison.generative(dataset) if found[model].said != SOLVED]
+    if not trained or any(found[model].compared for model in trained):
+        return ""
+    return f"void: none of {len(trained)} trained models had settled above noise"
+
+
+def _no_contest(comparison: Comparison, dataset: str, metric: str, stands: AgainstBest | None) -> str:
+    """Why no winner is named although rows are compared; empty where one is."""
+    if stands is None:
+        return ""
+    controls = {
+        name: summarise(comparison.run, dataset, name, metric)
+        for name in comparison.study.controls
+        if (dataset, name) in comparison.run.cells
+    }
+    if controls and controls_verdict(metric, controls, comparison.study)[0] == WRONG:
+        return "this metric fails its check: it misorders the controls"
+    found = comparison.budgets(dataset)
+    trained = [model for model in comparison.generative(dataset) if found[model].said != SOLVED]
+    if trained and not [model for model in stands.models if found[model].said != SOLVED]:
+        titles = ", ".join(comparison.title(model) for model in list(stands.models)[:2])
+        return f"no trained model had settled above noise, so {titles} has no rival here"
+    if len(stands.models) > 2 and len(stands.undecided) == len(stands.models) - 1 and stands.tested:
+        return f"these seeds tell none of the {len(stands.models)} models apart"
+    return ""
 
 
 NONE = "none"
@@ -97,6 +143,7 @@ def _answer(comparison: Comparison, dataset: str, metric: str, question: str, st
         real=_real(comparison, dataset, metric),
         sure=_sure(metric, best, stands, real) + _warning(comparison, dataset, metric, winners[0]),
         cost=_cost(comparison, dataset, winners),
+        memorised=_memorised(comparison, dataset, exact[0]),
     )
 
 
@@ -132,6 +179,12 @@ def _blur(comparison: Comparison, dataset: str, metric: str, winner: str) -> str
     if not best.n or not real.n or best.mean > real.mean / 2:
         return ""
     return f"; but only {metric_label('high_quality').number(best.mean)} % of its points are of high quality"
+
+
+def _memorised(comparison: Comparison, dataset: str, winner: str) -> str:
+    key = comparison.main_key(dataset, "memorised")
+    summary = summarise(comparison.run, dataset, winner, key)
+    return metric_label(key).number(summary.mean) if summary.n else ""
 
 
 def _cost(comparison: Comparison, dataset: str, winners: list[str]) -> str:

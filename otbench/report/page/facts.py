@@ -9,6 +9,38 @@ from typing import Any
 from otbench.report.comparison import Comparison
 from otbench.report.results import RunResults
 
+GLOSSARY = (
+    ("Grid, ring", "Gaussian mixtures in the plane with 25 modes on a square lattice and 8 on a circle (PacGAN)."),
+    (
+        "Digits 16x16",
+        "scikit-learn's 8x8 digits, enlarged to 16x16 pixels: 797 training, 500 validation and 500 test images.",
+    ),
+    (
+        "High quality",
+        "Share of the points within three standard deviations of a mode's centre; true samples have 98.89 %.",
+    ),
+    ("Mode mixture", "Share of the points that lie between two neighbouring modes."),
+    (
+        "Reverse KL",
+        "Divergence of the generated modes' histogram from the true weights, KL(generated || true); lower is better.",
+    ),
+    ("W2", "Wasserstein-2 distance between generated and real points; lower is better."),
+    (
+        "Fréchet distance",
+        "Distance of two Gaussians fitted to features; FID where the features are Inception's. Lower is better.",
+    ),
+    ("Kernel distance", "Squared maximum mean discrepancy of features; KID where the features are Inception's."),
+    ("Class score", "Inception score with the run's own classifier in Inception's place; higher is better."),
+    ("PRD F8, F1/8", "Best F-scores of the precision-recall curve of distributions; F8 weighs recall, F1/8 precision."),
+    ("Excellence", "Share of the images that people call real; the proxy asks the classifier instead."),
+    ("Memorised", "Share of the samples nearer to a training image than 95 % of the test images are; 5 % is chance."),
+    ("C_T", "Data-copying test: far below 0 for a copier, about 0 for a perfect sampler."),
+    ("Controls", "Held-out real data, a memoriser (training samples given back), a collapsed sampler and noise."),
+    ("Settled", "Training no longer changes the metric by more than its noise, and the end is better than noise."),
+    ("Cell", "One model with one seed on one data set. In transport: the part of the source that goes to one target."),
+)
+"""Terms that the pages use, each with what it means."""
+
 
 def facts(run: RunResults, reference: RunResults | None, comparisons: list[Comparison]) -> list[tuple[str, str]]:
     """Facts of the run: budget, seeds, snapshots, times, machine, versions.

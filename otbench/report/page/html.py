@@ -1,8 +1,7 @@
-"""The report's page: one HTML file that opens from disk with no network."""
+"""What the report shows: its parts, with the tables and figures of each, and what its templates are filled with."""
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 from base64 import b64encode
@@ -14,11 +13,10 @@ from typing import TYPE_CHECKING
 
 from otbench.report.comparison import Comparison
 from otbench.report.figures import drawing
-from otbench.report.figures.base import SavedFigure
-from otbench.report.figures.sheets import Sheets, write_sheets
-from otbench.report.page import facts
-from otbench.report.page.answers import Answer, answers, completeness, how
-from otbench.report.page.embed import data_uri
+from otbench.report.figures.sheets import write_sheets
+from otbench.report.page.answers import Answer, answers, void
+from otbench.report.page.models import ModelPage, model_pages
+from otbench.report.page.parts import DatasetPage, StudyPage
 from otbench.report.recipes.images import NAME as IMAGES
 from otbench.report.recipes.stacked import NAME as STACKED
 from otbench.report.results import RunResults
@@ -28,95 +26,23 @@ from otbench.report.tables import papers as paper_tables
 from otbench.report.tables.base import Cell, Row, Table
 from otbench.report.tables.budget import budget_table
 from otbench.report.tables.comparison import comparison_tables
-from otbench.report.tables.controls import WRONG, controls_table
+from otbench.report.tables.controls import controls_table
 from otbench.report.tables.run import cells_table, certificates_table, elsewhere_table, protocols_table
 from otbench.report.tables.stacked import stacked_tables
 from otbench.report.tables.tuning import tuning_table
 from otbench.report.theory import Chapter
+from otbench.report.theory.verdicts import theory_table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from otbench.report.page.front import Panel
+
 TITLE = "Generative models and optimal transport"
 """The page's title where it shows several studies."""
 
-FIRST = 3
-"""Data sets that the first screen shows at once."""
-
 FOLDED = ("ledger", "cells", "protocols")
 """Tables that the page shows folded."""
-
-
-@dataclass(frozen=True)
-class DatasetPage:
-    """What the page shows of one data set; apart: sentences on the rows that the answers leave out."""
-
-    name: str
-    title: str
-    answers: list[Answer]
-    apart: list[str]
-    paid: list[str]
-    tables: list[Table]
-    controls: Table | None
-    elsewhere: Table | None
-    figures: list[SavedFigure]
-    sheets: list[Sheets]
-
-    @property
-    def board(self) -> list[tuple[Answer, str]]:
-        """The answers with what their models cost besides seconds."""
-        return list(zip(self.answers, self.paid, strict=True))
-
-    @property
-    def misordered(self) -> list[str]:
-        """The metrics that rank the controls wrongly here."""
-        if self.controls is None:
-            return []
-        at = [column.key for column in self.controls.columns].index("verdict")
-        return [row.label for row in self.controls.rows if row.cells[at].text == WRONG]
-
-
-@dataclass(frozen=True)
-class StudyPage:
-    """What the page shows of one study: its comparison, what is over all its data sets, and a section a data set."""
-
-    comparison: Comparison
-    sections: list[DatasetPage]
-    tables: list[Table]
-    figures: list[SavedFigure]
-
-    @property
-    def name(self) -> str:
-        """The study's name."""
-        return self.comparison.study.name
-
-    @property
-    def title(self) -> str:
-        """The study's title."""
-        return self.comparison.study.title
-
-    @property
-    def why_ceiling(self) -> str:
-        """Why a published figure is better than true samples reach, where such a figure is shown."""
-        published = [self.comparison.published_for(dataset) for dataset in self.comparison.datasets]
-        return (
-            self.comparison.study.why_ceiling
-            if any(self.comparison.study.ceiling in figures for figures in published)
-            else ""
-        )
-
-    @property
-    def why_memoriser(self) -> str:
-        """What a memoriser shows, where there is one."""
-        there = any(model == "memoriser" for _, model in self.comparison.run.cells)
-        return self.comparison.study.why_memoriser if there else ""
-
-    @property
-    def citations(self) -> list[str]:
-        """The papers whose figures of these data sets are shown."""
-        published, citations = self.comparison.published, self.comparison.study.citations
-        papers = {figure.paper for figure in published if figure.dataset in self.comparison.datasets or self.tables}
-        return [citations[name] for name in citations if name in papers]
 
 
 @dataclass(frozen=True)
@@ -134,6 +60,9 @@ class Contents:
     incomplete: Table
     cells: Table
     protocols: Table
+    panels: tuple[Panel, ...] = ()
+    theory_front: Table | None = None
+    model_tables: tuple[Table, ...] = ()
 
     @property
     def title(self) -> str:
@@ -160,6 +89,9 @@ class Contents:
             self.incomplete,
             self.cells,
             self.protocols,
+            *(panel.table for panel in self.panels),
+            self.theory_front,
+            *self.model_tables,
         ]
         return [table for table in tables if table is not None and (table.rows or table is self.incomplete)]
 
@@ -194,11 +126,27 @@ def part(comparison: Comparison, out: Path) -> StudyPage:
                 elsewhere=elsewhere_table(comparison, dataset),
                 figures=drawing.draw(comparison, dataset, out / "figures"),
                 sheets=write_sheets(comparison, dataset, out) if images else [],
+                void=void(comparison, dataset),
             )
         )
     overall = {IMAGES: _overall, STACKED: stacked_tables}.get(comparison.study.name, lambda _: [])(comparison)
     overall += certainty.study_tables(comparison)
     return StudyPage(comparison, sections, overall, drawing.draw_study(comparison, out / "figures"))
+
+
+def models_of(parts: list[StudyPage]) -> list[ModelPage]:
+    """The pages of the models of all parts.
+
+    Args:
+        parts: Parts of the studies.
+
+    Returns:
+        One page a model.
+    """
+    sheets = {
+        (section.name, sheet.title): sheet for part in parts for section in part.sections for sheet in section.sheets
+    }
+    return model_pages([part.comparison for part in parts], sheets)
 
 
 def _paid(comparison: Comparison, dataset: str, answer: Answer) -> str:
@@ -213,17 +161,21 @@ def _overall(comparison: Comparison) -> list[Table]:
     return tables + searches.search_tables(comparison)
 
 
-def contents(parts: list[StudyPage], theory: list[Chapter], uncomputed: list[str]) -> Contents:
+def contents(parts: list[StudyPage], theory: list[Chapter], uncomputed: list[str], models: list[ModelPage]) -> Contents:
     """All parts, the theory, and the tables about the run as a whole.
 
     Args:
         parts: Parts of the studies.
         theory: Chapters of the theory.
         uncomputed: Titles of the studies of the theory that the run asks for and lacks.
+        models: Pages of the models.
 
     Returns:
-        Contents of the page.
+        Contents of the report.
     """
+    from otbench.report.page import front
+
+    judged = [(chapter.name, chapter.title, chapter.verdict) for chapter in theory if chapter.verdict is not None]
     comparisons = [part.comparison for part in parts]
     return Contents(
         parts,
@@ -237,46 +189,9 @@ def contents(parts: list[StudyPage], theory: list[Chapter], uncomputed: list[str
         cells_table(comparisons, troubled=True),
         cells_table(comparisons),
         protocols_table(comparisons),
-    )
-
-
-def page(run: RunResults, reference: RunResults | None, found: Contents) -> str:
-    """The page's HTML; everything that comes from files is escaped.
-
-    Args:
-        run: Gathered run.
-        reference: Reference run; None where there is none.
-        found: Contents of the page.
-
-    Returns:
-        One HTML document that needs no network.
-    """
-    citations = dict.fromkeys(citation for part in found.parts for citation in part.citations)
-    comparisons = [part.comparison for part in found.parts]
-    style, script = asset("page.css"), asset("page.js")
-    return (
-        _environment()
-        .get_template("template.html")
-        .render(
-            title=found.title,
-            style=style,
-            script=script,
-            policy=policy(style, script),
-            run=run,
-            found=found,
-            parts=found.parts,
-            boards=_boards(found),
-            several=len(found.parts) > 1,
-            every_control=set().union(*(comparison.controls for comparison in comparisons)),
-            count=completeness(comparisons),
-            how=how(comparisons),
-            reproduce=reproduction(run),
-            citations=list(citations),
-            facts=facts.facts(run, reference, comparisons),
-            versions=run.info.get("versions") or {},
-            config=json.dumps(run.info.get("config"), indent=2, ensure_ascii=False),
-            models=facts.models(comparisons),
-        )
+        tuple(front.panels(parts)),
+        theory_table(judged),
+        tuple(place.seeds for model in models for place in model.places),
     )
 
 
@@ -322,19 +237,24 @@ def policy(style: str, script: str) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of the pages, in which everything that comes from files is escaped.
+
+    Returns:
+        Jinja's environment.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("otbench.report.page", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "raw_number": raw_number, "is_long": is_long}
-    environment.tests["control_of"] = _is_control
-    return environment
+    made.filters |= {"raw_number": raw_number, "is_long": is_long}
+    made.tests["control_of"] = _is_control
+    return made
 
 
 def raw_number(cell: Cell) -> str:
@@ -368,9 +288,3 @@ def is_long(table: Table) -> bool:
 def _is_control(row: Row, controls: set[str]) -> bool:
     """Whether a row is a control's: tables of models name it by the row, tables of cells by the first cell."""
     return row.name in controls or bool(row.cells) and row.cells[0].raw.get("") in controls
-
-
-def _boards(found: Contents) -> list[tuple[bool, list[DatasetPage]]]:
-    """Sections of the first screen: those shown at once (True), and the others (False)."""
-    sections = [section for section in found.sections if section.answers]
-    return [(not at, part) for at, part in enumerate((sections[:FIRST], sections[FIRST:])) if part]

@@ -10,12 +10,16 @@ from otbench.report.comparison import Comparison
 from otbench.report.figures.base import SavedFigure
 from otbench.report.page import facts
 from otbench.report.page.answers import completeness, how
+from otbench.report.page.front import claim_lines, opening
 from otbench.report.page.html import Contents, DatasetPage, StudyPage, is_long, reproduction
 from otbench.report.results import RunResults
 from otbench.report.tables import ledger
 from otbench.report.tables.base import Table, md, md_row, to_markdown
 
-HEADS = ("Question", "Best", "Not significantly worse", "Value", "Held-out real", "How sure", "Cost of training")
+HEADS = (
+    *("Question", "Leads", "Not significantly worse", "Value", "Held-out real", "Memorised, %", "How sure"),
+    "Cost of training",
+)
 
 
 def markdown(run: RunResults, reference: RunResults | None, found: Contents) -> str:
@@ -30,7 +34,7 @@ def markdown(run: RunResults, reference: RunResults | None, found: Contents) -> 
         One Markdown document.
     """
     comparisons = [part.comparison for part in found.parts]
-    blocks = [*_top(run, found, comparisons), *_answers(found, comparisons)]
+    blocks = [*_top(run, found, comparisons), *_answers(found, comparisons), *_claims(found)]
     for part in found.parts:
         blocks += _part(part)
     blocks += _theory(found)
@@ -42,6 +46,7 @@ def markdown(run: RunResults, reference: RunResults | None, found: Contents) -> 
 def _top(run: RunResults, found: Contents, comparisons: list[Comparison]) -> Iterator[str]:
     count = completeness(comparisons)
     yield f"# {md(found.title)}"
+    yield md(" ".join(opening(run, found.parts)))
     finished = f", finished {md(str(run.info['finished']))}" if run.info.get("finished") else ""
     yield f"Run **{md(run.name)}**{finished}. The same report with tables that sort: [report.html](report.html)."
     for comparison in comparisons:
@@ -58,7 +63,7 @@ def _top(run: RunResults, found: Contents, comparisons: list[Comparison]) -> Ite
 
 
 def _answers(found: Contents, comparisons: list[Comparison]) -> Iterator[str]:
-    yield "## Which model wins at what, how sure, at what cost"
+    yield "## Who leads, how sure that is, and at what cost"
     for section in found.sections:
         if section.answers:
             yield f"### {md(section.title)}"
@@ -67,11 +72,23 @@ def _answers(found: Contents, comparisons: list[Comparison]) -> Iterator[str]:
             for answer, paid in section.board:
                 cost = f"{answer.cost}; {paid}" if paid else answer.cost
                 named = [f"**{md(', '.join(answer.winners))}**", md(", ".join(answer.tied)) or "–"]
-                texts = [md(text) for text in (answer.value, answer.real, answer.sure, cost)]
+                shown = (answer.value, answer.real, answer.memorised or "–", answer.sure, cost)
+                texts = [md(text) for text in shown]
                 lines.append(md_row([md(answer.question), *named, *texts]))
             yield "\n".join(lines)
             yield from map(md, section.apart)
     yield md(how(comparisons))
+
+
+def _claims(found: Contents) -> Iterator[str]:
+    lines = [
+        f"- {md(line.text)} ({md(line.source)}): "
+        + "; ".join(f"**{verdict}** on {md(place)} ({md(why)})" for verdict, place, why in line.verdicts)
+        for line in claim_lines(found.parts)
+    ]
+    if lines:
+        yield "## What holds of the papers' claims"
+        yield "\n".join(lines)
 
 
 def _controls(section: DatasetPage) -> str:

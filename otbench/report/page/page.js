@@ -25,6 +25,8 @@
     this.heads = Array.from(table.tHead.rows[table.tHead.rows.length - 1].cells);
     this.order = Array.from(table.tBodies).map(function (body) { return [body, Array.from(body.rows)]; });
     this.rows = this.order.reduce(function (all, pair) { return all.concat(pair[1]); }, []);
+    this.blocks = this.rows.filter(function (row) { return row.className === "block"; });
+    this.rows = this.rows.filter(function (row) { return row.className !== "block"; });
     this.texts = this.rows.map(function (row) { return row.textContent.toLowerCase(); });
     this.own = "";
     this.heads.forEach(function (head, at) {
@@ -41,6 +43,7 @@
     var next = { ascending: "descending", descending: "" }[head.getAttribute("aria-sort")];
     if (next === undefined) next = "ascending";
     this.heads.forEach(function (one) { one.removeAttribute("aria-sort"); });
+    this.blocks.forEach(function (row) { row.hidden = Boolean(next); }); // a sorted table has no blocks
     if (!next) {
       this.order.forEach(function (pair) { pair[0].append.apply(pair[0], pair[1]); });
       return;
@@ -73,6 +76,7 @@
       row.classList.toggle("filtered", !kept);
       left += kept;
     });
+    this.blocks.forEach(function (row) { row.classList.toggle("filtered", words.length > 0); });
     if (this.said) this.said.textContent = words.length ? left + " of " + this.rows.length + " rows" : "";
   };
 
@@ -87,7 +91,7 @@
 
   // Tools of the whole page.
   var tools = document.getElementById("tools");
-  tools.hidden = false;
+  tools.hidden = !document.querySelector(".table .scroll");
   tools.append(box("Filter all tables:", function (value) {
     shared = value;
     grids.forEach(function (grid) { grid.filter(); });
@@ -105,9 +109,41 @@
   hint.setAttribute("role", "status");
   document.body.append(hint);
   document.addEventListener("click", function (event) {
-    var cell = event.target.closest ? event.target.closest("td[data-hint]") : null;
+    var cell = event.target.closest ? event.target.closest("[data-hint]") : null;
     hint.hidden = !cell;
     if (cell) hint.textContent = cell.dataset.hint;
+  });
+
+  // Search over the titles of all pages, tables and figures.
+  var entries = JSON.parse(document.getElementById("index").textContent);
+  var search = document.getElementById("search"), field = search.querySelector("input"), list = search.querySelector("ul");
+  var MOST = 14;
+  search.hidden = false;
+  field.addEventListener("input", function () {
+    var words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    var hits = words.length ? entries.filter(function (one) {
+      var text = (one[0] + " " + one[1]).toLowerCase();
+      return words.every(function (word) { return text.includes(word); });
+    }) : [];
+    list.replaceChildren.apply(list, hits.slice(0, MOST).map(function (one) {
+      var item = make("li"), link = make("a", { textContent: one[0] });
+      link.setAttribute("href", one[2]);
+      item.append(link, make("span", { textContent: " " + one[1] }));
+      return item;
+    }));
+    if (hits.length > MOST) list.append(make("li", { textContent: (hits.length - MOST) + " more" }));
+    if (words.length && !hits.length) list.append(make("li", { textContent: "nothing found" }));
+    list.hidden = !words.length;
+  });
+  field.addEventListener("keydown", function (event) {
+    if (event.key === "Escape") { field.value = ""; list.hidden = true; }
+    if (event.key === "Enter" && list.querySelector("a")) list.querySelector("a").click();
+  });
+  document.addEventListener("click", function (event) {
+    if (!search.contains(event.target)) list.hidden = true;
+    document.querySelectorAll("nav.site details[open]").forEach(function (one) {
+      if (!one.contains(event.target)) one.open = false;
+    });
   });
 
   function reveal() {
@@ -123,7 +159,7 @@
 
   var closed = [];
   window.addEventListener("beforeprint", function () {
-    closed = Array.from(document.querySelectorAll("details:not([open])"));
+    closed = Array.from(document.querySelectorAll("main details:not([open])"));
     closed.forEach(function (one) { one.open = true; });
   });
   window.addEventListener("afterprint", function () { closed.forEach(function (one) { one.open = false; }); });

@@ -76,7 +76,7 @@ RECIPE = Recipe(
         Columns("table3_quarter", "PacGAN Table 3: unrolled GAN's set-up, D 1/4 G", MODES, "classifier", ("quarter",)),
         Columns("table3_half", "PacGAN Table 3: unrolled GAN's set-up, D 1/2 G", MODES, "classifier", ("half",)),
         Columns("quality", "quality and memory, on classifier features", QUALITY, "classifier"),
-        Columns("cost", "sharpness, reconstruction and cost", ("sharpness", "l2", "seconds")),
+        Columns("pixels", "sharpness, reconstruction and cost", ("sharpness", "l2", "seconds")),
     ),
     questions={
         "modes": "Most of 1,000 modes",

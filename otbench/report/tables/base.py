@@ -1,4 +1,4 @@
-"""Tables as values, and their three forms on disk: CSV with raw numbers, Markdown, LaTeX with booktabs."""
+"""Tables as values, and two of their forms on disk: CSV with raw numbers, and Markdown. `latex` has the third."""
 
 from __future__ import annotations
 
@@ -8,41 +8,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from otbench.report.labels import metric_label
 from otbench.report.summary import Summary, of_samples
 from otbench.statistics.intervals import FEW, Interval
-from otbench.utils.files import write_text
 
 Raw = float | int | str | None
-
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "±": r"$\pm$",
-    "∞": r"$\infty$",
-    "−": "$-$",
-    "–": "--",
-    "†": r"$^\dagger$",
-    "‡": r"$^\ddagger$",
-    "≥": r"$\ge$",
-    "≤": r"$\le$",
-    "·": r"$\cdot$",
-    "σ": r"$\sigma$",
-    "×": r"$\times$",
-}
 
 
 @dataclass(frozen=True)
@@ -82,7 +53,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption and notes; `name` is the stem of its files."""
+    """A table with a caption and notes; `name` is the stem of its files.
+
+    reading: how its marks are read, which a page says once and each file for itself. named_blocks: whether the names of
+    blocks are shown; False where the rows' labels say as much.
+    """
 
     name: str
     title: str
@@ -91,6 +66,8 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     row_head: str = "Model"
+    reading: str = ""
+    named_blocks: bool = True
 
     @property
     def groups(self) -> list[tuple[str, int]]:
@@ -112,6 +89,17 @@ class Table:
                 grouped.append((row.block, []))
             grouped[-1][1].append(row)
         return grouped
+
+    @property
+    def headed_blocks(self) -> list[tuple[str, list[Row]]]:
+        """The rows by block, in order; the name of a block is empty where it is not to be shown."""
+        shown = self.named_blocks and len({row.block for row in self.rows}) > 1
+        return [(block if shown else "", rows) for block, rows in self.blocks]
+
+    @property
+    def whole_caption(self) -> str:
+        """The caption with how the marks are read, for a file that stands alone."""
+        return f"{self.caption} {self.reading}".strip()
 
 
 ABSENT = Cell("–", {}, kind="absent")
@@ -239,80 +227,16 @@ def to_markdown(table: Table) -> str:
     """
     head = [table.row_head]
     head += [f"{column.group}: {column.label}" if column.group else column.label for column in table.columns]
-    lines = [f"**{md(table.title)}.** {md(table.caption)}", "", md_row([md(text) for text in head])]
+    lines = [f"**{md(table.title)}.** {md(table.whole_caption)}", "", md_row([md(text) for text in head])]
     lines.append(md_row([":---", *("---:" if column.align == "r" else ":---" for column in table.columns)]))
-    for row in table.rows:
-        texts = [f"**{md(cell.text)}**" if cell.strong else md(cell.text) for cell in row.cells]
-        lines.append(md_row([md(row.label), *texts]))
+    for block, rows in table.headed_blocks:
+        if block:
+            lines.append(md_row([f"*{md(block)}*", *[""] * len(table.columns)]))
+        for row in rows:
+            texts = [f"**{md(cell.text)}**" if cell.strong else md(cell.text) for cell in row.cells]
+            lines.append(md_row([md(row.label), *texts]))
     lines += ["", *(f"- {md(note)}" for note in table.notes)] if table.notes else []
     return "\n".join(lines) + "\n"
-
-
-def to_tex(table: Table) -> str:
-    """The table as a LaTeX float for the package booktabs.
-
-    Args:
-        table: Table to write.
-
-    Returns:
-        Text in LaTeX.
-    """
-    lines = [
-        "% needs \\usepackage{booktabs}",
-        "\\begin{table}",
-        "\\centering",
-        f"\\caption{{{tex(table.title)}. {tex(table.caption)}}}",
-        f"\\label{{tab:{table.name}}}",
-        f"\\begin{{tabular}}{{l{''.join(column.align for column in table.columns)}}}",
-        "\\toprule",
-    ]
-    if any(group for group, _ in table.groups):
-        lines += _tex_groups(table)
-    lines.append(" & ".join([tex(table.row_head), *(tex(column.label) for column in table.columns)]) + r" \\")
-    for _, rows in table.blocks:
-        lines.append("\\midrule")
-        for row in rows:
-            texts = [f"\\textbf{{{tex(cell.text)}}}" if cell.strong else tex(cell.text) for cell in row.cells]
-            lines.append(" & ".join([tex(row.label), *texts]) + r" \\")
-    lines += ["\\bottomrule", "\\end{tabular}"]
-    if table.notes:
-        lines += ["\\par\\smallskip\\footnotesize", *(tex(note) + "\\par" for note in table.notes)]
-    return "\n".join([*lines, "\\end{table}"]) + "\n"
-
-
-def write_tables(tables: list[Table], folder: Path) -> None:
-    """Write every table as .csv, .md and .tex, each file whole or not at all.
-
-    Args:
-        tables: Tables to write.
-        folder: Folder of the files.
-    """
-    for table in tables:
-        write_text(folder / f"{table.name}.csv", to_csv(table))
-        write_text(folder / f"{table.name}.md", to_markdown(table))
-        write_text(folder / f"{table.name}.tex", to_tex(table))
-
-
-def tex(text: str) -> str:
-    """Escape what LaTeX would read as commands.
-
-    Args:
-        text: Plain text.
-
-    Returns:
-        The text for LaTeX, on one line.
-    """
-    return "".join(_TEX.get(character, character) for character in " ".join(text.split()))
-
-
-def _tex_groups(table: Table) -> list[str]:
-    heads, rules, at = [""], [], 2
-    for group, span in table.groups:
-        heads.append(f"\\multicolumn{{{span}}}{{c}}{{{tex(group)}}}" if group else f"\\multicolumn{{{span}}}{{c}}{{}}")
-        if group:
-            rules.append(f"\\cmidrule(lr){{{at}-{at + span - 1}}}")
-        at += span
-    return [" & ".join(heads) + r" \\", "".join(rules)]
 
 
 def _plain(value: Raw) -> str:

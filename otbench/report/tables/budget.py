@@ -54,7 +54,7 @@ def budget_table(comparisons: list[Comparison]) -> Table | None:
         f"none: the noise says how large one may be. Solved: not trained by steps. Decided by: {decide}."
     )
     title = "Whether every row had settled when its budget ended"
-    return Table("budget", title, caption, columns, tuple(rows), row_head="Data set")
+    return Table("budget", title, caption, columns, tuple(rows), row_head="Data set", named_blocks=False)
 
 
 def _row(comparison: Comparison, dataset: str, model: str, one: Budget) -> Row:

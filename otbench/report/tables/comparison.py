@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
+from otbench.report.budget import NO_VALUE
 from otbench.report.comparison import Comparison, _capital
 from otbench.report.floors import floor
 from otbench.report.labels import metric_label
@@ -18,6 +20,11 @@ BEST = (
     "Bold: the best generative model by its mean, or by its distance from what a perfect sampler reaches where that is "
     "known; n.s.: not significantly worse than it with these seeds, at 5 % over "
     "all models compared, which does not mean as good."
+)
+
+
+SHORT_NOTE = (
+    "§ the reference at the papers' budget is not there yet: a short reference's value, at a part of that budget."
 )
 
 
@@ -72,21 +79,23 @@ def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> 
     fillers: list[tuple[Column, Callable[[str], Cell]]] = []
     here = {label: run for label, run in comparison.runs.items() if any(where == dataset for where, _ in run.cells)}
     for label, run in here.items():
-        fillers.append((Column(f"seeds_{_key(label)}", label, "Seeds"), _seeds(run, dataset)))
+        fillers.append(
+            (Column(f"seeds_{_key(label)}", label, "Seeds"), _seeds(run, dataset, run is comparison.reference))
+        )
     for label, run in here.items():
         fillers.append((Column(f"budget_{_key(label)}", label, "Budget", align="l"), _budget(comparison, run, dataset)))
     for metric in metrics:
         name, group = metric.partition("@")[0], comparison.short(metric)
         if any(key == metric for _, key in beside):
-            fillers.append((Column(f"{name}_published", "published", group), _published(beside, metric)))
+            fillers.append((Column(f"{name}_published", "published", group), published_column(beside, metric)))
         for label, run in here.items():
             column = Column(f"{name}_{_key(label)}", label, group)
-            fillers.append((column, _measured(comparison, run, dataset, metric, models)))
+            fillers.append((column, column_of(comparison, run, dataset, metric, models)))
     rows = [_row(comparison, place, fillers) for place in places]
     if not comparison.study.empty_rows:
         rows = [row for row in rows if any(cell.kind != "absent" for cell in row.cells[2 * len(here) :])]
     rows += _floor_row(comparison, dataset, [column for column, _ in fillers], metrics)
-    caption = f"Mean ± standard error over seeds. {comparison.said(dataset, metrics)} {BEST}"
+    caption = f"Mean ± standard error over seeds. {comparison.said(dataset, metrics)}"
     notes = [
         sentence
         for label, run in here.items()
@@ -95,7 +104,9 @@ def comparison_table(comparison: Comparison, dataset: str, columns: Columns) -> 
     notes += _notes(comparison, dataset, metrics, beside)
     name = f"{dataset}_{columns.name}"
     title = f"{comparison.run.title('datasets', dataset)}: {comparison.study.table_titles.get(name, columns.title)}"
-    return Table(name, title, caption, tuple(column for column, _ in fillers), tuple(rows), tuple(notes))
+    if any("§" in cell.text for row in rows for cell in row.cells):
+        notes.append(SHORT_NOTE)
+    return Table(name, title, caption, tuple(column for column, _ in fillers), tuple(rows), tuple(notes), reading=BEST)
 
 
 def _row(comparison: Comparison, place: RowSpec, fillers: list[tuple[Column, Callable[[str], Cell]]]) -> Row:
@@ -103,9 +114,15 @@ def _row(comparison: Comparison, place: RowSpec, fillers: list[tuple[Column, Cal
     return Row(place.model, comparison.title(place.model), comparison.study.blocks[place.block], cells)
 
 
-def _seeds(run: RunResults, dataset: str) -> Callable[[str], Cell]:
+def _seeds(run: RunResults, dataset: str, unfinished: bool = False) -> Callable[[str], Cell]:
+    """The cells that count seeds; unfinished: whether the run is a reference, whose missing cells are no failure."""
+
     def fill(model: str) -> Cell:
-        return seeds(summarise(run, dataset, model, "seconds"))
+        summary = summarise(run, dataset, model, "seconds")
+        cell = seeds(summary)
+        if unfinished and not summary.counts.get("ok") and summary.expected:
+            return replace(cell, text="–", kind="absent", hint=f"not there yet: {summary.troubles}")
+        return replace(cell, kind="") if unfinished and cell.kind == "trouble" else cell
 
     return fill
 
@@ -117,12 +134,24 @@ def _budget(comparison: Comparison, run: RunResults, dataset: str) -> Callable[[
         one = found.get(model)
         if one is None:
             return ABSENT
+        if run is comparison.reference and one.why == NO_VALUE:
+            return ABSENT
         return Cell(one.said, {"": one.verdict}, kind="" if one.compared else "trouble", hint=one.why)
 
     return fill
 
 
-def _published(beside: dict[tuple[str, str], Published], metric: str) -> Callable[[str], Cell]:
+def published_column(beside: dict[tuple[str, str], Published], metric: str) -> Callable[[str], Cell]:
+    """The published figures of a metric.
+
+    Args:
+        beside: (model, metric) -> published figure.
+        metric: Metric as measured, with `@network` where it has features.
+
+    Returns:
+        A function that gives the cell of a model.
+    """
+
     def fill(model: str) -> Cell:
         record = beside.get((model, metric))
         if record is None:
@@ -140,9 +169,21 @@ def _published(beside: dict[tuple[str, str], Published], metric: str) -> Callabl
     return fill
 
 
-def _measured(
+def column_of(
     comparison: Comparison, run: RunResults, dataset: str, metric: str, rows: set[str]
 ) -> Callable[[str], Cell]:
+    """The values of a metric in the run or the reference, the best one marked.
+
+    Args:
+        comparison: Study of a run.
+        run: The run, or the reference. What the reference lacks is that of a short one, marked §, where there is one.
+        dataset: Name of the data set.
+        metric: Metric as measured, with `@network` where it has features.
+        rows: Models of the table.
+
+    Returns:
+        A function that gives the cell of a model.
+    """
     models = [model for model in comparison.compared(dataset, run) if model in rows]
     measurements = {model: summarise(run, dataset, model, metric) for model in models}
     best, equal = best_of(measurements, metric, floor(run, dataset, metric))
@@ -151,10 +192,23 @@ def _measured(
         summary = summarise(run, dataset, model, metric)
         if metric in comparison.study.internal_metrics and not summary.n and summary.counts.get("ok"):
             return ABSENT  # a model without an autoencoder lacks nothing
+        if run is comparison.reference and not summary.n:
+            return _unfinished(comparison, dataset, model, metric, summary)
         strong = best is not None and model in measurements and summary.mean == measurements[best].mean
         return measured(summary, metric, strong, undecided=model in equal and not strong)
 
     return fill
+
+
+def _unfinished(comparison: Comparison, dataset: str, model: str, metric: str, summary: Summary) -> Cell:
+    """The cell of a reference that has not got there yet: a short reference's value, else a dash with the reason."""
+    for short in comparison.shorts:
+        value = summarise(short, dataset, model, metric)
+        if value.n and short.protocol(dataset, metric) == comparison.run.protocol(dataset, metric):
+            cell = measured(value, metric)
+            return replace(cell, text=f"{cell.text} §", kind="short", hint=f"{short.name}: {short.budget}. {cell.hint}")
+    why = f"the reference is not there yet: {summary.troubles}" if summary.expected else "not part of the reference"
+    return replace(ABSENT, raw={"": None}, hint=why)
 
 
 def _floor_row(comparison: Comparison, dataset: str, columns: list[Column], metrics: tuple[str, ...]) -> list[Row]:

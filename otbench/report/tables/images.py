@@ -147,10 +147,10 @@ def distance_table(comparison: Comparison, network: str) -> Table | None:
     title = f"AE-OT Tables 3 and 4: {label}, {where}"
     caption = (
         f"{label}, lower is better; WGAN-GP and DRAGAN are rows of Lucic et al., whom these tables quote. Mean ± "
-        f"standard error over seeds. {said_of_runs(comparison)} {BEST}"
+        f"standard error over seeds. {said_of_runs(comparison)}"
     )
     notes = [note for dataset in names for note in left_out(comparison, dataset, models)]
-    return Table(f"images_fid_{network}", title, caption, tuple(columns), tuple(rows), tuple(notes))
+    return Table(f"images_fid_{network}", title, caption, tuple(columns), tuple(rows), tuple(notes), reading=BEST)
 
 
 def left_out(comparison: Comparison, dataset: str, models: Collection[str]) -> list[str]:

@@ -100,7 +100,7 @@ def cells_table(comparisons: list[Comparison], troubled: bool = False) -> Table:
     )
     name, title = ("incomplete", "Cells that are not ok") if troubled else ("cells", "Every cell")
     caption = f"{said_of(comparisons)} A cell is one model with one seed on one data set."
-    return Table(name, title, caption, columns, tuple(rows), row_head="Data set")
+    return Table(name, title, caption, columns, tuple(rows), row_head="Data set", named_blocks=False)
 
 
 def certificates_table(comparisons: list[Comparison]) -> Table | None:

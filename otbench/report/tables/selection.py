@@ -111,12 +111,11 @@ def selection_table(comparison: Comparison, dataset: str, network: str) -> Table
         "Lucic et al. report it, and so for no seed above the others. Choices and differences are made "
         "seed by seed. A seed that diverged has no last snapshot, but the two other rules may choose from its earlier "
         "ones. All rows are compared, whatever the verdict on their budget: that is of the last snapshot, this table "
-        f"of the choice. Mean ± standard error over seeds. {comparison.said(dataset, [metric])} {BEST}"
+        f"of the choice. Mean ± standard error over seeds. {comparison.said(dataset, [metric])}"
     )
     title = f"{run.title('datasets', dataset)}: which snapshot is shown, {NETWORKS[network]}"
-    return Table(
-        f"{dataset}_selection_{network}", title, caption, tuple(columns), tuple(rows), tuple(_notes(comparison, best))
-    )
+    name, notes = f"{dataset}_selection_{network}", tuple(_notes(comparison, best))
+    return Table(name, title, caption, tuple(columns), tuple(rows), notes, reading=BEST)
 
 
 def selection_tables(comparison: Comparison, dataset: str) -> list[Table]:

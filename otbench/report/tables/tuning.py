@@ -45,7 +45,7 @@ def tuning_table(comparisons: list[Comparison]) -> Table | None:
         "best of them flatters itself. Options that are not named are as before tuning. docs/tuning.md has the ranges."
     )
     title = "How the values of every row were chosen"
-    return Table("tuning", title, caption, columns, tuple(rows), row_head="Data set")
+    return Table("tuning", title, caption, columns, tuple(rows), row_head="Data set", named_blocks=False)
 
 
 def _row(comparison: Comparison, dataset: str, model: str, found: dict | None) -> Row:

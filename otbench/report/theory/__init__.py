@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 from otbench.registry import THEORIES
 from otbench.report.figures.base import SavedFigure, save_figures
+from otbench.report.figures.cache import key_of_findings
 from otbench.report.tables.base import Table
 from otbench.report.theory.prose import fill
+from otbench.report.theory.verdicts import Verdict, verdict_of
 from otbench.theory import module
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Chapter:
     tables: list[Table]
     figures: list[SavedFigure]
     made: str
+    verdict: Verdict | None = None
 
 
 def chapters(found: dict[str, Findings], out: Path) -> Iterator[Chapter]:
@@ -52,7 +55,8 @@ def chapters(found: dict[str, Findings], out: Path) -> Iterator[Chapter]:
         if name in found:
             study, chapter = module(name), import_module(f"otbench.report.theory.{name.replace('-', '_')}")
             findings = found[name]
-            figures = save_figures(chapter.figures(findings), study.TITLE, out / "figures")
+            key = key_of_findings(findings)
+            figures = save_figures(chapter.figures(findings), study.TITLE, out / "figures", key)
             yield Chapter(
                 name,
                 study.TITLE,
@@ -61,6 +65,7 @@ def chapters(found: dict[str, Findings], out: Path) -> Iterator[Chapter]:
                 chapter.tables(findings),
                 figures,
                 made(findings),
+                verdict_of(findings),
             )
 
 

@@ -6,6 +6,8 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator
+from html import unescape
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from PIL import Image
 from otbench.errors import OtbenchError
 from otbench.report import render
 from otbench.report.figures import base
+from tests.report.pages import all_pages, broken_links, everything, ids
 
 Make = Callable[..., Path]
 save = base.save
@@ -114,7 +117,7 @@ def test_table_1_sets_training_losses_beside_training_losses(tables: Path) -> No
 def test_reconstructions_and_controls_are_not_ranked(rendered: Path, tables: Path) -> None:
     markdown = (tables / "mnist_inception.md").read_text()
     assert re.findall(r"\| ([^|*]+) \|[^\n]*\*\*", markdown) == ["AE-OT"]  # the AE's own figures are better
-    html = rendered.read_text()
+    html = everything(rendered)
     assert "it may copy" in html  # AE-OT wins, and its memorised share is made to be 31 %
     assert "A Fréchet" not in html and "Most samples recognised (excellence, proxy), classifier features" in html
 
@@ -142,15 +145,26 @@ def test_sheets_show_the_gallery(rendered: Path) -> None:
 
 
 def test_the_page_links_what_is_there_and_stays_small(rendered: Path) -> None:
-    html = rendered.read_text()
-    links = [link for link in re.findall(r'href="([^"#]+)"', html)]
-    assert len(links) > 100 and all((rendered.parent / link).is_file() for link in links)
-    assert all(source.startswith("data:image/") for source in re.findall(r'src="([^"]{0,30})', html))
-    anchors = set(re.findall(r'href="#([^"]+)"', html))
-    assert anchors <= set(re.findall(r'id="([^"]+)"', html))
-    assert rendered.stat().st_size < 8e6
-    assert html.index('id="study-mode-collapse"') < html.index('id="data-ring"') < html.index('id="study-images"')
-    assert html.count("Small budget, ") == 2
+    assert broken_links(rendered) == [] and rendered.stat().st_size < 2e6
+    for page in all_pages(rendered):
+        assert len(ids(page)) == len(set(ids(page))), page.name
+        levels = [int(level) for level in re.findall(r"<h([1-6])", page.read_text())]
+        assert levels[0] == 1 and levels.count(1) == 1
+        assert all(after <= before + 1 for before, after in pairwise(levels)), f"{page.name} leaves a level out"
+    assert rendered.read_text().count("Small budget, ") == 2
+    assert all(page.read_text().count("mall budget") <= 4 for page in all_pages(rendered))
+
+
+def test_a_page_says_a_sentence_once(rendered: Path) -> None:
+    for page in all_pages(rendered):
+        texts = re.findall(r'<(?:p class="caption"|figcaption|li)>(.*?)</(?:p|figcaption|li)>', page.read_text(), re.S)
+        sentences = [
+            part for text in texts for part in re.split(r"(?<=\.) (?=[A-Z])", unescape(text)) if len(part) > 60
+        ]
+        assert [text for text in set(sentences) if sentences.count(text) > 1] == [], page.name
+
+
+def test_figures_of_several_studies_are_there(rendered: Path) -> None:
     found = {path.stem for path in (rendered.parent / "figures").glob("mnist_*.pdf")}
     assert {f"mnist_{name}" for name in f"{DRAWN} prd_inception compare_inception".split()} <= found
     assert (rendered.parent / "figures" / "images_grid.png").exists()
@@ -178,7 +192,7 @@ def test_missing_and_diverged_cells_are_seen(rendered: Path, tables: Path) -> No
         found = {(row["data set"], row["model"], row["seed"]) for row in csv.DictReader(file)}
     assert found == {("digits", "vae", "2"), ("digits", "wgan", "1")}
     cells = 2 * len(POINTS) + 2 * 3 * len(FEW)
-    assert f"{cells - 2} of {cells} cells" in rendered.read_text()
+    assert f"{cells - 2} of {cells} cells" in everything(rendered)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -222,6 +236,6 @@ def test_a_run_without_pictures_still_renders(tmp_path: Path, published: Path, m
     folder = make_images(tmp_path, models=("vae", "real"), seeds=(0,))
     for name in ("gallery", "curves", "latent"):
         (folder / f"{name}.npz").unlink()
-    html = render(folder, published).read_text()
+    html = everything(render(folder, published))
     assert "Contact sheets" not in html and 'id="figure-digits_compare_classifier"' in html
     assert (folder / "sheets").is_dir()

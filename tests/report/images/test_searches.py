@@ -19,6 +19,7 @@ from otbench.report.recipes.images import RECIPE
 from otbench.report.results import load_run
 from otbench.report.tables import searches
 from otbench.studies.search import COLUMNS
+from tests.report.pages import everything
 
 PROTOCOL = "features=classifier-0badf00d;n_real=500;n_generated=500;split=test"
 # model, space -> trial -> (test, validation) distance at the two snapshots; None: no value
@@ -184,9 +185,9 @@ def test_the_page_shows_the_search(folder: Path, published: Path, monkeypatch: p
     drawn = []
     monkeypatch.setattr(image_figures, "figure_specs", lambda comparison, dataset: iter(()))
     monkeypatch.setattr(
-        drawing, "save_figures", lambda wanted, where, out: drawn.extend(one[0] for one in wanted) or []
+        drawing, "save_figures", lambda wanted, where, out, key: drawn.extend(one[0] for one in wanted) or []
     )
-    html = render(folder, published).read_text()
+    html = everything(render(folder, published))
     assert 'id="table-digits_search"' in html and drawn == ["digits_search"]
     assert 'id="table-digits_selection_classifier"' in html
     assert (folder / "tables" / "digits_search.csv").read_text().count("\n") == 4

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from otbench.report import render
+from tests.report.pages import everything
 
 MODELS = ("dcgan", "ali", "pacdcgan2", "dcgan-half", "pacdcgan2-half", "unrolled-gan-1-quarter")
 CONTROLS = ("real", "memoriser", "collapsed", "noise")
@@ -88,7 +89,7 @@ def test_published_figures_never_stand_beside_another_data_set(rendered: dict[st
 
 
 def test_the_page_has_the_study_and_none_of_the_image_studys_own_tables(rendered: dict[str, Path]) -> None:
-    html = (rendered["stacked-mnist"] / "report.html").read_text()
+    html = everything(rendered["stacked-mnist"] / "report.html")
     assert "Stacked digits" in html and "AE-OT Tables 3 and 4" not in html
     assert "stacked-mnist_table2" in html and 'id="table-stacked_pacgan"' in html
     assert "Unrolled GAN stacked MNIST, another set-up" in html

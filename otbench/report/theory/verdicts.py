@@ -1,0 +1,203 @@
+"""What each study of the theory was to show, in one line, and whether it did: for the first page of the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from otbench.report.tables.base import Cell, Column, Row, Table
+from otbench.theory.findings import Fact, Findings
+
+HOLDS, PARTLY, FAILS, OPEN = "holds", "holds in part", "does not hold", "open question"
+"""Verdicts on an argument; an open question has none."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a study was to show: the argument, what theory expects, what was found, and the verdict."""
+
+    argument: str
+    expected: str
+    found: str
+    verdict: str
+
+
+def verdict_of(findings: Findings) -> Verdict | None:
+    """Judge a study's argument by its facts.
+
+    Args:
+        findings: What the study found.
+
+    Returns:
+        The verdict; None for a study that has no rule here, or whose facts lack what the rule needs.
+    """
+    rule = RULES.get(findings.name)
+    try:
+        return rule(findings.facts) if rule else None
+    except (KeyError, TypeError):
+        return None
+
+
+Facts = dict[str, Fact]
+
+
+def _number(facts: Facts, name: str) -> float:
+    return float(facts[name])
+
+
+def _parallel_lines(facts: Facts) -> Verdict:
+    least, slope = _number(facts, "js_bound_least"), _number(facts, "slope_w1_greatest")
+    right = least > 0.95 * math.log(2) and slope > 0.9
+    return Verdict(
+        "Between laws that do not meet, Jensen-Shannon is blind to the distance and W1 is not",
+        "JS = ln 2 = 0.693 at every distance; W1's slope 1",
+        f"JS {least:.3f} at the least distance; W1's slope {slope:.3f}",
+        HOLDS if right else FAILS,
+    )
+
+
+def _potentials(facts: Facts) -> Verdict:
+    cost, dual = _number(facts, "newton_cost"), _number(facts, "newton_dual")
+    return Verdict(
+        "The convex potential solves transport: its dual value is the cost of its map",
+        "cost − dual = 0",
+        f"cost {cost:.4f}, dual {dual:.4f}",
+        HOLDS if abs(cost - dual) <= 1e-3 * abs(cost) else FAILS,
+    )
+
+
+def _singular_sets(facts: Facts) -> Verdict:
+    convex, apart, joined = (
+        int(facts[name]) for name in ("ellipse_singular", "clusters_singular", "dumbbell_singular")
+    )
+    right = convex == 0 and apart > 0
+    return Verdict(
+        "Maps onto convex supports are continuous; onto others they jump, so networks mix modes",
+        "no singular facet for the ellipse, some for the others",
+        f"ellipse {convex}, clusters {apart}, dumbbell {joined} singular facets",
+        HOLDS if right and joined > 0 else PARTLY if right else FAILS,
+    )
+
+
+def _folding(facts: Facts) -> Verdict:
+    convex, star = int(facts["ellipsoid_singular"]), int(facts["star_singular"])
+    return Verdict(
+        "In space too, a concave target makes the map jump and a convex one does not",
+        "no singular facet for the ellipsoid, some for the star",
+        f"ellipsoid {convex}, star {star} singular facets",
+        HOLDS if convex == 0 and star > 0 else FAILS,
+    )
+
+
+def _primal_dual(facts: Facts) -> Verdict:
+    broken, iterates = int(facts["broken"]), int(facts["iterates"])
+    return Verdict(
+        "Every coupling bounds the distance from above and every pair of potentials from below",
+        "no bound is broken",
+        f"{broken:,} of {iterates:,} iterates break it",
+        HOLDS if broken == 0 else FAILS,
+    )
+
+
+def _scaling(facts: Facts) -> Verdict:
+    met, tolerance = _number(facts, "met"), _number(facts, "tolerance")
+    return Verdict(
+        "Semi-discrete transport can be solved and certified in more than three dimensions",
+        f"largest error of a cell at most {tolerance:g}",
+        f"{met:.0%} of the runs certify it",
+        HOLDS if met == 1 else PARTLY if met > 0 else FAILS,
+    )
+
+
+def _blur(facts: Facts) -> Verdict:
+    better, worse, settings = (int(facts[name]) for name in ("dominating", "dominated", "matched"))
+    return Verdict(
+        "Matching a prior costs either reconstruction or samples; transport onto the codes costs neither",
+        "no setting of VAE or WAE is better than AE-OT in both",
+        f"{better} of {settings} settings better in both, {worse} worse in both",
+        FAILS if better else HOLDS if worse == settings else PARTLY,
+    )
+
+
+def _meaningful_loss(facts: Facts) -> Verdict:
+    critic, discriminator = _number(facts, "w_w1_changes"), _number(facts, "js_w1_changes")
+    return Verdict(
+        "The Wasserstein critic's estimate follows the quality of samples, the discriminator's does not",
+        "rank correlation of changes with W1: the critic's is higher",
+        f"critic {critic:.2f}, discriminator {discriminator:.2f}",
+        HOLDS if critic > max(discriminator, 0) else FAILS,
+    )
+
+
+def _collaboration(facts: Facts) -> Verdict:
+    start, end, floor = (_number(facts, f"translation/{name}") for name in ("none", "closed", "floor"))
+    return Verdict(
+        "With the optimal critic known, one step gives the optimal generator: they need not compete",
+        f"W2 of one step at the floor of samples, {floor:.3f}",
+        f"W2 {start:.2f} before, {end:.3f} after one step",
+        HOLDS if end <= 1.5 * floor else PARTLY if end < 0.5 * start else FAILS,
+    )
+
+
+def _latent_geometry(facts: Facts) -> Verdict:
+    lengths = [_number(facts, f"straight_over_geodesic_{name}") - 1 for name in ("deterministic", "stochastic")]
+    return Verdict(
+        "Straight lines in the latent plane are not shortest paths between images",
+        "straight lines are longer than geodesics",
+        f"by {lengths[0]:.1%} (deterministic metric) and {lengths[1]:.1%} (stochastic) on average",
+        HOLDS if min(lengths) > 0.01 else PARTLY if max(lengths) > 0.01 else FAILS,
+    )
+
+
+def _beyond(facts: Facts) -> Verdict:
+    mean, plan = _number(facts, "limit_mean"), _number(facts, "limit_plan")
+    return Verdict(
+        "Can regularised transport give a smooth map that extends to new points?",
+        "the report leaves it open",
+        f"the limits are right ({mean:.2%}, {plan:.1%} off); scores of every map in the chapter",
+        OPEN,
+    )
+
+
+RULES: dict[str, Callable[[Facts], Verdict]] = {
+    "parallel-lines": _parallel_lines,
+    "meaningful-loss": _meaningful_loss,
+    "potentials": _potentials,
+    "primal-dual": _primal_dual,
+    "collaboration": _collaboration,
+    "singular-sets": _singular_sets,
+    "folding": _folding,
+    "latent-geometry": _latent_geometry,
+    "blur": _blur,
+    "scaling": _scaling,
+    "beyond": _beyond,
+}
+"""Study -> the rule that judges its facts."""
+
+
+def theory_table(verdicts: list[tuple[str, str, Verdict]]) -> Table | None:
+    """The arguments of the theory with what was expected, what was found and the verdict.
+
+    Args:
+        verdicts: (name of the study, title, verdict) of each study that was computed.
+
+    Returns:
+        The table; None without a study.
+    """
+    if not verdicts:
+        return None
+    columns = (
+        Column("argument", "Argument", align="l"),
+        Column("expected", "Expected", align="l"),
+        Column("found", "This run", align="l"),
+        Column("verdict", "Verdict", align="l"),
+    )
+    rows = []
+    for name, title, one in verdicts:
+        kind = "trouble" if one.verdict == FAILS else "absent" if one.verdict == OPEN else ""
+        texts = (one.argument, one.expected, one.found)
+        cells = (*(Cell(text, {"": text}) for text in texts), Cell(one.verdict, {"": one.verdict}, kind=kind))
+        rows.append(Row(name, title, "", cells))
+    caption = "Each argument on a problem whose answer is known."
+    return Table("front_theory", "The theory, argument by argument", caption, columns, tuple(rows), row_head="Study")
