@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import io
+import tokenize
+
 import pytest
 
 from otbench import fingerprints, provenance
@@ -108,3 +112,26 @@ def test_code_and_texts_that_are_printed_change_it(monkeypatch, tmp_path, change
     texts = (BEFORE, BEFORE.replace(*change))
     before, after = (version_of(monkeypatch, tmp_path / str(i), text) for i, text in enumerate(texts))
     assert before != after
+
+
+def _standard(text: str) -> list[str]:
+    """Comments and strings that are statements, as the standard library finds them, in order."""
+    lines = text.splitlines(keepends=True)
+    found = [
+        ((*token.start,), token.string)
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            column = len(lines[node.lineno - 1].encode()[: node.col_offset].decode())
+            found.append(((node.lineno, column), ast.get_source_segment(text, node)))
+    return [string for _, string in sorted(found)]
+
+
+def test_remarks_are_those_that_the_standard_library_finds():
+    files = sorted(ROOT.rglob("*.py"))
+    assert len(files) > 300
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert [text[start:end] for start, end in provenance._remarks(text)] == _standard(text), path
