@@ -114,7 +114,7 @@ def _metric(name: str, title: str, label: str, description: str, score) -> Metri
         "1",
         "higher",
         BOTH,
-        "Salvy, Talbot, Thirion 2025, Clipped density and coverage",
+        "Salvy et al. 2025, Clipped density and coverage",
         description,
         of_points=lambda view: score(*view.pair),
         of_images=lambda view: score(*view.pair),

@@ -94,7 +94,7 @@ METRICS = (
         "squared feature units",
         "lower",
         IMAGES,
-        "Chong, Forsyth 2020, Effectively unbiased FID and Inception score",
+        "Chong and Forsyth 2020, Effectively unbiased FID and Inception score",
         "Frechet distance extrapolated to infinitely many generated images by a line in 1/n; it can fall below zero.",
         of_images=_of_images,
         image_parts=_parts,

@@ -45,7 +45,7 @@ METRICS = (
         "effective number of images",
         "higher",
         IMAGES,
-        "Friedman, Dieng 2023, The Vendi score",
+        "Friedman and Dieng 2023, The Vendi score",
         "Effective number of different images: exp of the entropy of the eigenvalues of the cosine similarities.",
         of_images=lambda view: vendi(view.generated.features),
         image_parts=_parts,

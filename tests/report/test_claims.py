@@ -39,7 +39,7 @@ def test_a_claim_holds_where_every_difference_is_significant(folder: Path) -> No
     found = verdicts(folder, modes)
     assert found["Packing finds more modes than a GAN"][0] == HOLDS
     verdict, why = found["AE-OT finds more modes than any GAN"]
-    assert verdict == OPEN  # p = 0.038 beside PacGAN2, above 5 % with the other tests
+    assert verdict == HOLDS  # p = 0.038 beside PacGAN2 is the largest of ten, which Holm leaves as it is
     assert "25.0" in why and "PacGAN2" in why  # set beside the strongest of the others
 
 

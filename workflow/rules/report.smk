@@ -56,6 +56,7 @@ rule render:
             labels={"what": "the whole report, one page", "run": RUN.run},
         ),
         markdown=AT.markdown,
+        pages=directory(AT.folder / "pages"),
         tables=report(
             directory(AT.folder / "tables"),
             patterns=["{table}.csv"],

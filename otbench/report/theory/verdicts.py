@@ -50,7 +50,7 @@ def _parallel_lines(facts: Facts) -> Verdict:
     least, slope = _number(facts, "js_bound_least"), _number(facts, "slope_w1_greatest")
     right = least > 0.95 * math.log(2) and slope > 0.9
     return Verdict(
-        "Between laws that do not meet, Jensen-Shannon is blind to the distance and W1 is not",
+        "Where laws do not meet, JS is blind to the distance and W1 is not",
         "JS = ln 2 = 0.693 at every distance; W1's slope 1",
         f"JS {least:.3f} at the least distance; W1's slope {slope:.3f}",
         HOLDS if right else FAILS,
@@ -60,7 +60,7 @@ def _parallel_lines(facts: Facts) -> Verdict:
 def _potentials(facts: Facts) -> Verdict:
     cost, dual = _number(facts, "newton_cost"), _number(facts, "newton_dual")
     return Verdict(
-        "The convex potential solves transport: its dual value is the cost of its map",
+        "The convex potential solves transport: its dual is its map's cost",
         "cost − dual = 0",
         f"cost {cost:.4f}, dual {dual:.4f}",
         HOLDS if abs(cost - dual) <= 1e-3 * abs(cost) else FAILS,
@@ -73,7 +73,7 @@ def _singular_sets(facts: Facts) -> Verdict:
     )
     right = convex == 0 and apart > 0
     return Verdict(
-        "Maps onto convex supports are continuous; onto others they jump, so networks mix modes",
+        "Maps onto supports that are not convex jump, so networks mix modes",
         "no singular facet for the ellipse, some for the others",
         f"ellipse {convex}, clusters {apart}, dumbbell {joined} singular facets",
         HOLDS if right and joined > 0 else PARTLY if right else FAILS,
@@ -83,7 +83,7 @@ def _singular_sets(facts: Facts) -> Verdict:
 def _folding(facts: Facts) -> Verdict:
     convex, star = int(facts["ellipsoid_singular"]), int(facts["star_singular"])
     return Verdict(
-        "In space too, a concave target makes the map jump and a convex one does not",
+        "In space too, a concave target makes the map jump",
         "no singular facet for the ellipsoid, some for the star",
         f"ellipsoid {convex}, star {star} singular facets",
         HOLDS if convex == 0 and star > 0 else FAILS,
@@ -93,7 +93,7 @@ def _folding(facts: Facts) -> Verdict:
 def _primal_dual(facts: Facts) -> Verdict:
     broken, iterates = int(facts["broken"]), int(facts["iterates"])
     return Verdict(
-        "Every coupling bounds the distance from above and every pair of potentials from below",
+        "Couplings bound the distance from above, potentials from below",
         "no bound is broken",
         f"{broken:,} of {iterates:,} iterates break it",
         HOLDS if broken == 0 else FAILS,
@@ -103,7 +103,7 @@ def _primal_dual(facts: Facts) -> Verdict:
 def _scaling(facts: Facts) -> Verdict:
     met, tolerance = _number(facts, "met"), _number(facts, "tolerance")
     return Verdict(
-        "Semi-discrete transport can be solved and certified in more than three dimensions",
+        "Semi-discrete transport is solved and certified beyond dimension 3",
         f"largest error of a cell at most {tolerance:g}",
         f"{met:.0%} of the runs certify it",
         HOLDS if met == 1 else PARTLY if met > 0 else FAILS,
@@ -113,7 +113,7 @@ def _scaling(facts: Facts) -> Verdict:
 def _blur(facts: Facts) -> Verdict:
     better, worse, settings = (int(facts[name]) for name in ("dominating", "dominated", "matched"))
     return Verdict(
-        "Matching a prior costs either reconstruction or samples; transport onto the codes costs neither",
+        "Matching a prior costs reconstruction or samples, transport neither",
         "no setting of VAE or WAE is better than AE-OT in both",
         f"{better} of {settings} settings better in both, {worse} worse in both",
         FAILS if better else HOLDS if worse == settings else PARTLY,
@@ -123,7 +123,7 @@ def _blur(facts: Facts) -> Verdict:
 def _meaningful_loss(facts: Facts) -> Verdict:
     critic, discriminator = _number(facts, "w_w1_changes"), _number(facts, "js_w1_changes")
     return Verdict(
-        "The Wasserstein critic's estimate follows the quality of samples, the discriminator's does not",
+        "W1's estimate follows the quality of samples, the GAN's does not",
         "rank correlation of changes with W1: the critic's is higher",
         f"critic {critic:.2f}, discriminator {discriminator:.2f}",
         HOLDS if critic > max(discriminator, 0) else FAILS,
@@ -133,7 +133,7 @@ def _meaningful_loss(facts: Facts) -> Verdict:
 def _collaboration(facts: Facts) -> Verdict:
     start, end, floor = (_number(facts, f"translation/{name}") for name in ("none", "closed", "floor"))
     return Verdict(
-        "With the optimal critic known, one step gives the optimal generator: they need not compete",
+        "With the optimal critic, one step gives the optimal generator",
         f"W2 of one step at the floor of samples, {floor:.3f}",
         f"W2 {start:.2f} before, {end:.3f} after one step",
         HOLDS if end <= 1.5 * floor else PARTLY if end < 0.5 * start else FAILS,
@@ -143,7 +143,7 @@ def _collaboration(facts: Facts) -> Verdict:
 def _latent_geometry(facts: Facts) -> Verdict:
     lengths = [_number(facts, f"straight_over_geodesic_{name}") - 1 for name in ("deterministic", "stochastic")]
     return Verdict(
-        "Straight lines in the latent plane are not shortest paths between images",
+        "Straight lines in the latent plane are no shortest paths",
         "straight lines are longer than geodesics",
         f"by {lengths[0]:.1%} (deterministic metric) and {lengths[1]:.1%} (stochastic) on average",
         HOLDS if min(lengths) > 0.01 else PARTLY if max(lengths) > 0.01 else FAILS,
@@ -153,7 +153,7 @@ def _latent_geometry(facts: Facts) -> Verdict:
 def _beyond(facts: Facts) -> Verdict:
     mean, plan = _number(facts, "limit_mean"), _number(facts, "limit_plan")
     return Verdict(
-        "Can regularised transport give a smooth map that extends to new points?",
+        "Does regularised transport give a smooth map that extends?",
         "the report leaves it open",
         f"the limits are right ({mean:.2%}, {plan:.1%} off); scores of every map in the chapter",
         OPEN,
