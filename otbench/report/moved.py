@@ -62,7 +62,7 @@ class Moves:
         """The moves of some verdicts, the surest first.
 
         Args:
-            verdicts: Verdicts to keep.
+            *verdicts: Verdicts to keep.
 
         Returns:
             The moves.
