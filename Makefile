@@ -8,7 +8,7 @@ DEVICE ?= cpu
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env report reference test test-faults test-cluster lint format docs clean lock
+.PHONY: help env report reference test test-faults test-release test-cluster lint format docs clean lock
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -34,6 +34,9 @@ test: $(READY) ## Run the tests, as many at once as there are cores, at most 8
 
 test-faults: $(READY) ## Kill and break real runs, and see that they go on and say what is wrong
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m faults
+
+test-release: $(READY) ## Install the wheel and run it, call the workflow as a module, follow the tutorials
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m release
 
 test-cluster: $(READY) ## Send the whole smoke run through a real Slurm that loses jobs
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m cluster

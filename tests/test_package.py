@@ -57,6 +57,7 @@ def test_name_and_content(wheel, root):
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 
+@pytest.mark.release
 def test_a_run_in_an_empty_folder_ends_with_a_report(installed, tmp_path):
     here = tmp_path
     (here / "own.yaml").write_text(yaml.safe_dump(small(models=["real"])))

@@ -13,6 +13,8 @@ import yaml
 from otbench.utils import locks
 from tests.workflow import copy, jobs, small, snakemake
 
+pytestmark = pytest.mark.release
+
 HOST = """configfile: "own.yaml"
 
 

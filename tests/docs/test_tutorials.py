@@ -14,6 +14,8 @@ import pytest
 
 from otbench.transport import load
 
+pytestmark = pytest.mark.release
+
 
 @pytest.fixture(scope="module")
 def done(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
