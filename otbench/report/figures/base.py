@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from otbench.report.comparison import Comparison
-from otbench.report.figures.cache import Keys
+from otbench.report.figures.cache import Kept
 from otbench.report.figures.data import data_of
 from otbench.report.labels import metric_label, protocol_words
 from otbench.utils import plotting
@@ -91,13 +91,13 @@ def save_figures(specs: Iterable[FigureSpec], where: str, folder: Path, key: str
     Returns:
         The saved figures, in the order of `specs`.
     """
-    saved, keys = [], Keys(folder)
+    saved, kept = [], Kept(folder)
     with plotting.styled():
         for name, title, caption, embed, make in specs:
-            if not keys.holds(name, key, [folder / f"{name}.{kind}" for kind in METADATA]):
-                keys.forget(name)
+            if not kept.brings(name, key, METADATA):
+                kept.forget(name)
                 save(make(), folder, name)
-                keys.note(name, key)
+                kept.keep(name, key, METADATA)
             saved.append(SavedFigure(name, title, caption, f"{title}, {where}", folder, embed))
     return saved
 

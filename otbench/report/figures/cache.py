@@ -1,9 +1,14 @@
-"""Which figures must be drawn again: each is keyed by its data and by the code that draws, and stays while both do."""
+"""Which figures must be drawn again: each is keyed by its data and by the code that draws, and stays while both do.
+
+Copies are kept in a hidden folder beside that of the figures, as Snakemake removes what a rule has written before it
+runs the rule again.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from otbench.utils.files import write_text
+from otbench.utils.files import atomic_write, write_text
 
 if TYPE_CHECKING:
     from otbench.report.comparison import Comparison
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
     from otbench.theory.findings import Findings
 
 NAME = "keys.json"
-"""File beside the figures: name -> key that its files were drawn under."""
+"""File beside the copies: name -> key that its files were drawn under."""
 DRAWING = ("report", "statistics", "metrics", "theory", "utils/plotting.py")
 """What of the package decides how a figure looks."""
 FRAMES = ("table", "search", "spread", "bias", "losses")
@@ -28,33 +33,41 @@ ARRAYS = ("scatter", "gallery", "curves", "latent")
 FACTS = ("run", "models", "datasets", "expected", "studies", "budget", "seeds", "snapshots")
 
 
-class Keys:
-    """The keys of a folder's figures, read once and written with every change.
+class Kept:
+    """The copies of a folder's figures and their keys, which are read once and written with every change.
 
     Args:
         folder: Folder of the figures.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
+        self.folder, self.copies = folder, folder.with_name(f".{folder.name}")
+        self.path = self.copies / NAME
         try:
             found = json.loads(self.path.read_text("utf-8"))
         except (OSError, ValueError):
             found = {}
         self.keys: dict[str, str] = found if isinstance(found, dict) else {}
 
-    def holds(self, name: str, key: str, files: Iterable[Path]) -> bool:
-        """Whether the files of a figure are there and were drawn under the key.
+    def brings(self, name: str, key: str, kinds: Iterable[str]) -> bool:
+        """Put a figure's files into place where they were drawn under the key.
 
         Args:
             name: Name of the figure.
             key: Its key; an empty one never holds.
-            files: Its files.
+            kinds: Endings of the files that it must have; that of its numbers comes along.
 
         Returns:
             True where it need not be drawn.
         """
-        return bool(key) and self.keys.get(name) == key and all(file.is_file() for file in files)
+        wanted = [f"{name}.{kind}" for kind in kinds]
+        if not key or self.keys.get(name) != key or not all((self.copies / file).is_file() for file in wanted):
+            return False
+        for file in (*wanted, f"{name}.csv"):
+            if not (self.folder / file).is_file() and (self.copies / file).is_file():
+                with atomic_write(self.folder / file) as temporary:
+                    shutil.copyfile(self.copies / file, temporary)
+        return True
 
     def forget(self, name: str) -> None:
         """Forget a figure before its files are replaced, so that a run that is killed meanwhile draws it again.
@@ -65,16 +78,23 @@ class Keys:
         if self.keys.pop(name, None) is not None:
             self._write()
 
-    def note(self, name: str, key: str) -> None:
-        """Note the key that a figure's files were drawn under.
+    def keep(self, name: str, key: str, kinds: Iterable[str]) -> None:
+        """Copy a figure's files, and note the key that they were drawn under.
 
         Args:
             name: Name of the figure.
-            key: Its key.
+            key: Its key; with an empty one nothing is kept.
+            kinds: Endings of its files; that of its numbers is kept where it is there.
         """
-        if key:
-            self.keys[name] = key
-            self._write()
+        if not key:
+            return
+        for file in (f"{name}.{kind}" for kind in (*kinds, "csv")):
+            (self.copies / file).unlink(missing_ok=True)
+            if (self.folder / file).is_file():
+                with atomic_write(self.copies / file) as temporary:
+                    shutil.copyfile(self.folder / file, temporary)
+        self.keys[name] = key
+        self._write()
 
     def _write(self) -> None:
         write_text(self.path, json.dumps(dict(sorted(self.keys.items())), indent=0) + "\n")
