@@ -21,14 +21,13 @@ import math
 
 import numpy as np
 
-from otbench.errors import OtbenchError
 from otbench.metrics.base import IMAGES, Metric, Parts, Setting, check_pair
 from otbench.metrics.neighbours import ROWS, distances
 
 QUANTILE = 0.05
 """Share of the test set that lies as near to the training set as what counts as memorised."""
 PER_CELL = 50
-"""Test samples of a cell on average: that many fix the number of cells, one for fewer than twice as many."""
+"""Samples of a cell on average, of the smaller side: they fix the number of cells, one for fewer than twice as many."""
 MOST_CELLS = 50
 LEAST = 20
 """Test samples, and generated ones, without which a cell is left out (the threshold tau of Meehan et al.)."""
@@ -80,20 +79,20 @@ def memorised(test_distance: np.ndarray, generated_distance: np.ndarray, quantil
     return float(np.mean(generated_distance < np.quantile(test_distance, quantile)))
 
 
-def cells(train: np.ndarray, tests: int) -> np.ndarray:
+def cells(train: np.ndarray, samples: int) -> np.ndarray:
     """Centres of the partition of the feature space: k-means of the training samples.
 
     Args:
         train: Features (n, d) of training samples, of which the first 10,000 are used.
-        tests: Number of test samples, on which the number of cells depends.
+        samples: Number of samples of the smaller side, on which the number of cells depends.
 
     Returns:
-        Centres (k, d) float64 of one cell for every 50 test samples, from 1 to 50.
+        Centres (k, d) float64 of one cell for every 50 samples, from 1 to 50.
     """
     from sklearn.cluster import KMeans
 
     train = train[:PARTITION_ROWS].astype(np.float64)
-    number = min(max(tests // PER_CELL, 1), MOST_CELLS, len(train))
+    number = min(max(samples // PER_CELL, 1), MOST_CELLS, len(train))
     return KMeans(number, n_init=1, random_state=0).fit(train).cluster_centers_
 
 
@@ -142,10 +141,8 @@ def data_copying(
         generated_cell: Cells (m,) of the generated samples.
 
     Returns:
-        Mean z-score over the cells that hold at least 20 samples of each side.
-
-    Raises:
-        OtbenchError: Where no cell holds as many.
+        Mean z-score over the cells that hold at least 20 samples of each side; where none does, the z-score of the
+        whole space as one cell.
 
     Source: Meehan et al. (2020), section 4, C_T over the cells Pi_tau.
     """
@@ -156,7 +153,7 @@ def data_copying(
             scores.append(mann_whitney(test, generated))
             weights.append(len(test))
     if not scores:
-        raise OtbenchError(f"data copying: no cell holds {LEAST} test samples and {LEAST} generated ones")
+        return mann_whitney(test_distance, generated_distance)
     return float(np.average(scores, weights=weights))
 
 
@@ -198,9 +195,7 @@ METRICS = (
         IMAGES,
         "Meehan et al. 2020, A non-parametric test to detect data-copying",
         "z-score of distances to the training set against the test images', over cells; far below 0 copies.",
-        of_images=lambda view: data_copying(
-            view.real.reference_distance, view.distance, view.real.reference_cell, view.cell
-        ),
+        of_images=lambda view: data_copying(view.real.reference_distance, view.distance, *view.cells),
         image_parts=_copying_parts,
         ideal=lambda dataset, n: 0.0,
         label="Data copying, C_T",

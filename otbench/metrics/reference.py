@@ -16,7 +16,7 @@ from otbench.features.base import Extracted, Extractor
 from otbench.features.registry import Weights
 from otbench.features.store import _arrays, _key, opener, protocol_start, read_info
 from otbench.metrics import frechet
-from otbench.metrics.memorisation import cell_of, cells, nearest
+from otbench.metrics.memorisation import cells, nearest
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,22 @@ class RealFeatures:
         return nearest(self.train, self.held_out.features, self.device)
 
     @cached_property
-    def cells(self) -> np.ndarray:
-        """Centres (k, d) of the partition of the training features."""
-        return cells(self.train, len(self.reference.features))
+    def _partitions(self) -> dict[int, np.ndarray]:
+        return {}
 
-    @cached_property
-    def reference_cell(self) -> np.ndarray:
-        """Cell (n,) of each reference feature."""
-        return cell_of(self.cells, self.reference.features)
+    def partition(self, samples: int) -> np.ndarray:
+        """Centres of the partition of the training features, found once for all samples of one number.
+
+        Args:
+            samples: Number of generated samples.
+
+        Returns:
+            Centres (k, d) float64.
+        """
+        least = min(samples, len(self.reference.features))
+        if least not in self._partitions:
+            self._partitions[least] = cells(self.train, least)
+        return self._partitions[least]
 
 
 @dataclass(frozen=True)

@@ -115,10 +115,11 @@ class ImageView(Paired):
         """Distance (n,) of each generated image's features to the nearest training image's."""
         return memorisation.nearest(self.known.train, self.generated.features, self.device)
 
-    @cached_property
-    def cell(self) -> np.ndarray:
-        """Cell (n,) of each generated image's features in the partition of the training features."""
-        return memorisation.cell_of(self.real.cells, self.generated.features)
+    @property
+    def cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """Cell of each test image and of each generated one in the partition of the training features."""
+        centres, (reference, generated) = self.real.partition(len(self.samples)), self.sides
+        return memorisation.cell_of(centres, reference), memorisation.cell_of(centres, generated)
 
     @cached_property
     def reconstruction_statistics(self) -> dict[str, np.ndarray]:

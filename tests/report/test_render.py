@@ -46,7 +46,7 @@ def test_files_are_there_and_the_page_is_small(rendered: Path) -> None:
     for name in ("scatter", "compare", "curves", "histograms", "cost"):
         assert all((folder / "figures" / f"ring_{name}.{kind}").stat().st_size for kind in ("png", "pdf", "svg"))
     assert rendered.stat().st_size < 2e6
-    assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
+    assert not [path for path in folder.rglob("*") if path.name.startswith(".") and path.name != ".figures"]
 
 
 def test_the_page_needs_no_network(rendered: Path) -> None:
@@ -91,6 +91,9 @@ def test_figures_stay_where_their_data_do(
     render(folder, published, reference_folder)
     assert drawn == []
     (folder / "figures" / "ring_cost.pdf").unlink()
+    render(folder, published, reference_folder)
+    assert drawn == [] and (folder / "figures" / "ring_cost.pdf").is_file()
+    (folder / ".figures" / "ring_cost.pdf").unlink()
     render(folder, published, reference_folder)
     assert drawn == ["ring_cost"]
     drawn.clear()

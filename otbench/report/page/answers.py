@@ -95,9 +95,23 @@ def _no_contest(comparison: Comparison, dataset: str, metric: str, stands: Again
     if trained and not [model for model in stands.models if found[model].said != SOLVED]:
         titles = ", ".join(comparison.title(model) for model in list(stands.models)[:2])
         return f"no trained model had settled above noise, so {titles} has no rival here"
+    if len(stands.models) == 1:
+        return f"{comparison.title(stands.best)} is the only model that is compared"
+    if _not_above_noise(comparison, dataset, metric, stands.best):
+        return "no model is better than noise"
     if len(stands.models) > 2 and len(stands.undecided) == len(stands.models) - 1 and stands.tested:
         return f"these seeds tell none of the {len(stands.models)} models apart"
     return ""
+
+
+def _not_above_noise(comparison: Comparison, dataset: str, metric: str, model: str) -> bool:
+    """Whether the mean of a model is no better than that of noise, where noise was measured."""
+    noise = summarise(comparison.run, dataset, "noise", metric)
+    direction = metric_label(metric).direction
+    if not noise.n or direction not in ("higher", "lower"):
+        return False
+    gain = summarise(comparison.run, dataset, model, metric).mean - noise.mean
+    return gain <= 0 if direction == "higher" else gain >= 0
 
 
 NONE = "none"
