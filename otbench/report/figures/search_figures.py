@@ -107,10 +107,7 @@ def search_figure(comparison: Comparison, dataset: str, network: str) -> Figure:
         row[0].set_ylabel(f"Fréchet distance,\n{RULES[rule].partition(' (')[0]}")
     grid[0, 0].set_yscale("log")
     plain(grid[0, 0].yaxis, *grid[0, 0].get_ylim(), narrow=4)
-    handles = {
-        label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, handlelength=2.6)
+    _legend(figure, ncols=5, handlelength=2.6)
     return figure
 
 
@@ -148,8 +145,15 @@ def cloud_figure(comparison: Comparison, dataset: str, network: str) -> Figure:
                 axes.plot(recall, precision, label=comparison.title(model), mew=0, **point)
         axes.set(title=SPACES[space], xlabel="F8 (weighs recall)", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     grid[0, 0].set_ylabel("F1/8 (weighs precision)")
-    handles = {
-        label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3 * len(spaces))
+    _legend(figure, ncols=3 * len(spaces))
     return figure
+
+
+def _legend(figure: Figure, **options: float) -> None:
+    """One legend below all panels, with every label once."""
+    handles = {
+        label: handle
+        for axes in figure.get_axes()
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", **options)
