@@ -85,6 +85,24 @@ def checked_state(path: Path, what: str) -> dict[str, torch.Tensor]:
     return state
 
 
+def load_state(network: torch.nn.Module, state: dict[str, torch.Tensor], weights: str | Path, what: str) -> None:
+    """Put tensors into a network.
+
+    Args:
+        network: The network.
+        state: Tensors by name.
+        weights: The file that they come from, for errors.
+        what: What is expected there, for errors.
+
+    Raises:
+        OtbenchError: Where names or shapes are not the network's.
+    """
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise OtbenchError(f"{weights}: expected {what}, but its tensors have other names or shapes") from error
+
+
 def given_file(path: str | Path | None, what: str) -> Path | None:
     """A file that the user names, checked to be there.
 

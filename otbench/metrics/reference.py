@@ -16,7 +16,7 @@ from otbench.features.base import Extracted, Extractor
 from otbench.features.registry import Weights
 from otbench.features.store import _arrays, _key, opener, protocol_start, read_info
 from otbench.metrics import frechet
-from otbench.metrics.memorisation import cells, nearest
+from otbench.metrics.memorisation import cell_of, cells, nearest
 
 
 @dataclass(frozen=True)
@@ -93,21 +93,22 @@ class RealFeatures:
         return nearest(self.train, self.held_out.features, self.device)
 
     @cached_property
-    def _partitions(self) -> dict[int, np.ndarray]:
+    def _partitions(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         return {}
 
-    def partition(self, samples: int) -> np.ndarray:
-        """Centres of the partition of the training features, found once for all samples of one number.
+    def partition(self, samples: int) -> tuple[np.ndarray, np.ndarray]:
+        """The partition of the training features, found once for all samples of one number.
 
         Args:
             samples: Number of generated samples.
 
         Returns:
-            Centres (k, d) float64.
+            Centres (k, d) float64 of the cells, and the cell (n,) of each reference feature.
         """
         least = min(samples, len(self.reference.features))
         if least not in self._partitions:
-            self._partitions[least] = cells(self.train, least)
+            centres = cells(self.train, least)
+            self._partitions[least] = centres, cell_of(centres, self.reference.features)
         return self._partitions[least]
 
 

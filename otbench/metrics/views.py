@@ -118,8 +118,8 @@ class ImageView(Paired):
     @property
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
         """Cell of each test image and of each generated one in the partition of the training features."""
-        centres, (reference, generated) = self.real.partition(len(self.samples)), self.sides
-        return memorisation.cell_of(centres, reference), memorisation.cell_of(centres, generated)
+        centres, reference = self.real.partition(len(self.samples))
+        return reference, memorisation.cell_of(centres, self.generated.features)
 
     @cached_property
     def reconstruction_statistics(self) -> dict[str, np.ndarray]:
