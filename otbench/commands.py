@@ -44,7 +44,7 @@ def fit_options(
         snapshots: Fractions of the budget.
         options: The model's, in place of its paper's values.
         device: Where models are trained: `auto`, `cpu` or `cuda`.
-        together: Replicas trained at once; 0: all on a GPU, one on a CPU.
+        together: Replicas trained at once; 0: all on a GPU, and on a CPU where it is faster.
         precision: `float32`, `tf32` or `bfloat16`.
         capture: Whether training steps are recorded as CUDA graphs.
         deterministic: Whether a GPU gives the same bits every time.

@@ -79,7 +79,9 @@ def fit(
     snapshots: Annotated[str, typer.Option(help="Fractions of the budget at which weights are kept.")] = "1",
     options: Annotated[str, typer.Option(help="Options of the model in place of its paper's, as JSON.")] = "{}",
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
-    together: Annotated[int, typer.Option(min=0, help="Replicas trained at once; 0: all on a GPU, one on a CPU.")] = 0,
+    together: Annotated[
+        int, typer.Option(min=0, help="Replicas trained at once; 0: all on a GPU, and on a CPU where it is faster.")
+    ] = 0,
     capture: Annotated[bool, typer.Option("--capture", help="Replay steps as CUDA graphs (GPU only).")] = False,
     precision: Annotated[
         Precision, typer.Option(help="tf32: a GPU's matrix units; bfloat16: mixed precision.")
@@ -104,7 +106,7 @@ def fit(
         snapshots: Fractions of the budget in (0, 1], separated by commas; 1 is always among them.
         options: Options of the model in place of its paper's, as JSON.
         device: Where to train.
-        together: Replicas trained at once; 0 for all on a GPU, one on a CPU.
+        together: Replicas trained at once; 0 for all on a GPU, and on a CPU where it is faster.
         capture: Whether to replay steps as CUDA graphs.
         precision: Arithmetic of the training.
         deterministic: Whether a GPU must give the same bits every time.

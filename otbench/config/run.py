@@ -56,7 +56,9 @@ class Run(BaseModel):
     )
     unverified: Yes = Field(False, description="take image files that differ from the publisher's, and say so")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where models are trained")
-    together: Count0 = Field(0, description="replicas trained at once; 0: all on a GPU, one on a CPU")
+    together: Count0 = Field(
+        0, description="replicas trained at once; 0: all on a GPU, and on a CPU where it is faster"
+    )
     seeds_per_job: Annotated[Count | None, BeforeValidator(none)] = Field(
         None, description="seeds that one job trains, so that a model's seeds spread over GPUs; default: all of them"
     )
@@ -196,7 +198,7 @@ class Run(BaseModel):
             dataset: Name of the data set.
 
         Returns:
-            Their number; 0: all on a GPU, one on a CPU.
+            Their number; 0: all on a GPU, and on a CPU where it is faster.
         """
         together = self.section(dataset).together
         return self.together if together is None else together

@@ -2,6 +2,9 @@
 
 On a CPU, PyTorch's matrix product goes to MKL, which runs at half the speed of oneDNN on processors of other makers.
 `linear` therefore calls oneDNN there; everywhere else (GPU, float64, inside `torch.func.vmap`) it is `F.linear`.
+
+Layers here also run R replicas at once, where their parameters have one leading axis, (R, ...), and so have inputs: one
+batched matrix product in place of R. A module made of such layers says so with `stacked = True` (nets/replicas.py).
 """
 
 from __future__ import annotations
@@ -76,13 +79,17 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The affine map x weight' + bias.
 
     Args:
-        x: Inputs (..., k).
-        weight: Weights (m, k).
-        bias: Biases (m,); None: none.
+        x: Inputs (..., k), or (R, ..., k) of R replicas.
+        weight: Weights (m, k), or (R, m, k).
+        bias: Biases (m,), or (R, m); None: none.
 
     Returns:
         Outputs (..., m).
     """
+    if weight.dim() == 3:
+        flat, mapped = x.reshape(len(weight), -1, x.shape[-1]), weight.transpose(1, 2)
+        out = torch.bmm(flat, mapped) if bias is None else torch.baddbmm(bias.unsqueeze(1), flat, mapped)
+        return out.reshape(*x.shape[:-1], -1)
     if not _usable(x):
         return F.linear(x, weight, bias)
     return _Product.apply(x.reshape(-1, x.shape[-1]), weight, bias).unflatten(0, x.shape[:-1])
@@ -90,6 +97,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 class Linear(nn.Linear):
     """An affine layer, as `torch.nn.Linear`, that uses `linear`."""
+
+    stacked = True
 
     def forward(self, x: Tensor) -> Tensor:
         return linear(x, self.weight, self.bias)
@@ -117,6 +126,8 @@ class _Largest(torch.autograd.Function):
 class Maxout(nn.Module):
     """Maximum over affine pieces (Goodfellow et al. 2013): (..., inputs) -> (..., outputs)."""
 
+    stacked = True
+
     def __init__(self, inputs: int, outputs: int, pieces: int = 5) -> None:
         super().__init__()
         self.pieces = pieces
@@ -141,6 +152,7 @@ class BatchNorm(nn.Module):
             `running_var` is then the variance whose standard deviation is that average.
     """
 
+    stacked = True
     running_mean: Tensor
     running_var: Tensor
 
@@ -155,26 +167,41 @@ class BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
-            return x * scale + (self.bias - self.running_mean * scale)
-        slots = x.shape[:-2].numel()
-        # slots become channels, so that the fused kernel serves any number of them
-        flat = x.reshape(slots, *x.shape[-2:]).transpose(0, 1).flatten(1) if slots > 1 else x.reshape(x.shape[-2:])
-        weight, bias = (p.repeat(slots) if slots > 1 else p for p in (self.weight, self.bias))
+            return x * _beside(scale, x) + _beside(self.bias - self.running_mean * scale, x)
+        channels = x.shape[:-2].numel() * x.shape[-1]
+        # replicas and slots become channels, so that the fused kernel serves any number of them
+        flat = x.reshape(-1, *x.shape[-2:]).transpose(0, 1).flatten(1)
+        weight, bias = self._channels(self.weight, channels), self._channels(self.bias, channels)
         out, mean, inverse = torch.native_batch_norm(flat, weight, bias, None, None, True, 0.0, self.eps)
         with torch.no_grad():
-            self._move(self.running_mean, mean.detach(), slots)
+            self._move(self.running_mean, mean.detach())
             if self.deviation:
                 average = (self.running_var + self.eps).sqrt()
-                self._move(average, inverse.detach().reciprocal(), slots)
+                self._move(average, inverse.detach().reciprocal())
                 self.running_var.copy_(average.square() - self.eps)
             else:
-                self._move(self.running_var, inverse.detach().pow(-2) - self.eps, slots)
-        return out.unflatten(1, (slots, -1)).transpose(0, 1).reshape(x.shape) if slots > 1 else out.reshape(x.shape)
+                self._move(self.running_var, inverse.detach().pow(-2) - self.eps)
+        return out.unflatten(1, (-1, x.shape[-1])).transpose(0, 1).reshape(x.shape)
 
-    def _move(self, running: Tensor, batch: Tensor, slots: int) -> None:
-        """running <- (1 - momentum) running + momentum * mean of batch over the slots."""
-        batch = batch.unflatten(0, (slots, -1)).mean(0) if slots > 1 else batch
+    @staticmethod
+    def _channels(parameter: Tensor, channels: int) -> Tensor:
+        """A parameter (f,) or (R, f), once for every slot: (channels,), the replicas' one after another."""
+        slots = channels // parameter.numel()
+        if slots == 1:
+            return parameter.flatten()
+        return parameter.unsqueeze(-2).expand(*parameter.shape[:-1], slots, -1).flatten()
+
+    def _move(self, running: Tensor, batch: Tensor) -> None:
+        """running <- (1 - momentum) running + momentum * mean of batch (channels,) over the slots."""
+        batch = batch.reshape(*running.shape[:-1], -1, running.shape[-1])
+        batch = batch.mean(-2) if batch.shape[-2] > 1 else batch.squeeze(-2)
         running.mul_(1 - self.momentum).add_(batch, alpha=self.momentum)
+
+
+def _beside(parameter: Tensor, x: Tensor) -> Tensor:
+    """A parameter (f,) or (R, f), in a shape that broadcasts against inputs (R, ..., f)."""
+    lead = parameter.shape[:-1]
+    return parameter.reshape(*lead, *[1] * (x.dim() - 1 - len(lead)), -1)
 
 
 def initialise(module: nn.Module, deviation: float = 0.02) -> nn.Module:

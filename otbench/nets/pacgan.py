@@ -38,6 +38,8 @@ def perceptron(inputs: int, outputs: int, width: int, depth: int, norm: Norm = "
 class Generator(nn.Module):
     """Noise (..., n, 2) -> points (..., n, 2); four hidden layers of 400; 484,802 parameters."""
 
+    stacked = True
+
     def __init__(
         self, noise: int = 2, outputs: int = 2, width: int = 400, depth: int = 4, norm: Norm = "blocks"
     ) -> None:
@@ -51,6 +53,8 @@ class Generator(nn.Module):
 
 class Encoder(nn.Module):
     """Points and noise, two tensors (..., n, 2) -> codes (..., n, 2); two hidden layers of 400; 164,002 parameters."""
+
+    stacked = True
 
     def __init__(self, inputs: int = 2, noise: int = 2, code: int = 2, width: int = 400, norm: Norm = "blocks") -> None:
         super().__init__()
@@ -66,6 +70,8 @@ class Discriminator(nn.Module):
 
     405,201 parameters for two inputs, 407,201 for four.
     """
+
+    stacked = True
 
     def __init__(self, inputs: int = 2, width: int = 200, pieces: int = 5) -> None:
         super().__init__()

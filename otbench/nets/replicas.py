@@ -1,8 +1,9 @@
 """R copies of a plain module, one a seed, run as one.
 
 With one replica the module itself is called: on a CPU `vmap` over a single copy would only cost time. With several,
-their parameters are stacked and `torch.func` runs the plain module over the leading axis. Model code sees (R, ...) in
-both cases.
+their parameters are stacked. Modules whose layers all know that leading axis (nets/layers.py) are then called once with
+stacked parameters; `torch.func` maps every other module over the axis, at some microseconds an operation. Model code
+sees (R, ...) in all cases.
 """
 
 from __future__ import annotations
@@ -64,6 +65,33 @@ def laid_out(gradient: Tensor, tensor: Tensor) -> Tensor:
     return torch.empty_like(tensor, dtype=gradient.dtype).copy_(gradient)
 
 
+#: layers of torch without parameters that treat every dimension but the last two as leading
+_PLAIN = (
+    nn.Sequential,
+    nn.ModuleList,
+    nn.Identity,
+    nn.ReLU,
+    nn.LeakyReLU,
+    nn.Tanh,
+    nn.Sigmoid,
+    nn.SELU,
+    nn.SiLU,
+    nn.ELU,
+)
+
+
+def knows_replicas(module: nn.Module) -> bool:
+    """Whether a module runs R replicas at once, given parameters and inputs (R, ...).
+
+    Args:
+        module: A module; one that has the attribute `stacked` says it of its own class, not of its parts.
+
+    Returns:
+        True where that holds of the module and of all its parts.
+    """
+    return all(type(part) in _PLAIN or type(part).__dict__.get("stacked", False) for part in module.modules())
+
+
 class Replicas:
     """R copies of a module; calling it maps tensors (R, ...) to tensors (R, ...)."""
 
@@ -74,6 +102,7 @@ class Replicas:
         self.size = len(modules)
         if self.size > 1:
             self._params, self._buffers = stack_module_state(modules)
+            self._direct = knows_replicas(modules[0])
             self.module = modules[0].to("meta")
         else:
             self.module.to(memory_format=layout(device))
@@ -132,6 +161,9 @@ class Replicas:
         return self._mapped(dict(zip(self._params, parameters, strict=True)), inputs)
 
     def _mapped(self, parameters: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
+        if self._direct:
+            return functional_call(self.module, (parameters, self._buffers), inputs)
+
         def run(p: dict[str, Tensor], b: dict[str, Tensor], *x: Tensor) -> Tensor:
             return functional_call(self.module, (p, b), x)
 

@@ -25,6 +25,8 @@ class Perceptron(nn.Module):
     The defaults are Gulrajani et al.'s: three hidden layers of 512 with ReLU, He initialisation.
     """
 
+    stacked = True
+
     def __init__(
         self,
         inputs: int,
@@ -51,6 +53,8 @@ class Perceptron(nn.Module):
 
 class Discriminator(Perceptron):
     """A perceptron with one output: (..., n, inputs) -> logits (..., n)."""
+
+    stacked = True
 
     def __init__(self, inputs: int, width: int, depth: int, activation: type[nn.Module], start: Start) -> None:
         super().__init__(inputs, 1, width, depth, activation, start)

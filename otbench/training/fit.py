@@ -24,6 +24,7 @@ from otbench.errors import OtbenchError, WorkFailed
 from otbench.fingerprints import fit_version
 from otbench.models import configure, find
 from otbench.provenance import code_version, digest, machine, versions
+from otbench.training.group import choose
 from otbench.training.meter import Meter, settled
 from otbench.training.saved import mark_of
 from otbench.training.trainer import Options, Record, Trainer, key
@@ -101,7 +102,11 @@ def fit(
     what["precision"] = training.precision
     # taken now: sources edited while a long training runs are not what it runs
     version, started = code_version(), datetime.now(UTC).isoformat(timespec="seconds")
-    together = training.together or (len(seeds) if device.startswith("cuda") else 1)
+    together = training.together
+    if not together:
+        together, why = choose(model_class, config, data, seeds, device)
+        if why:
+            print(f"{name} on {data.name}: {why}", file=sys.stderr, flush=True)
     # a checkpoint is taken up only by the code, on the kind of device and with the torch that wrote it
     origin = {"code": fit_version(name, data.kind), "device": torch.device(device).type, "torch": torch.__version__}
     workshop = out / f".resume-{digest({**what, **origin})}"
@@ -146,7 +151,7 @@ def fit(
         },
         "fit_version": origin["code"],
         "parameters": counts,
-        "training": {**asdict(training), "device": device},
+        "training": {**asdict(training), "device": device, "together": together},
         "device": machine()["gpu"]
         if device.startswith("cuda")
         else f"CPU ({platform.machine()}), {torch.get_num_threads()} thread",

@@ -34,7 +34,7 @@ class Options:
     """How to train, whatever the model: nothing here may change a result beyond rounding."""
 
     device: str = "cpu"
-    #: replicas trained at once; 0 means all on a GPU and one on a CPU, where more gains nothing
+    #: replicas trained at once; 0: all on a GPU, and on a CPU those of networks so narrow that it is faster (group.py)
     together: int = 0
     #: record a step as one CUDA graph and replay it (GPU only), where the model's steps can be
     capture: bool = False

@@ -38,6 +38,8 @@ class WGANConfig(Config):
     rate: float = Field(1e-4, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
     beta2: float = Field(0.9, ge=0, lt=1)
+    #: units of each hidden layer, three in either network
+    width: int = Field(512, ge=1)
 
 
 class WGAN(NoiseModel):
@@ -59,8 +61,8 @@ class WGAN(NoiseModel):
     def build(self) -> None:
         """Two perceptrons; RMSProp for clipping, Adam for the penalty."""
         c, dimension = self.config, self.data.shape[0]
-        self.generator = self.network("generator", lambda: Perceptron(c.noise, dimension))
-        self.critic = self.network("critic", lambda: Perceptron(dimension, 1))
+        self.generator = self.network("generator", lambda: Perceptron(c.noise, dimension, c.width))
+        self.critic = self.network("critic", lambda: Perceptron(dimension, 1, c.width))
         for name in ("generator", "critic"):
             if c.constraint == "clip":
                 self.rmsprop(name, [name], c.clip_rate, c.decay)
