@@ -53,7 +53,7 @@ def test_replicas_at_once_are_each_one_alone(name):
 
 
 def test_an_encoder_of_two_inputs_takes_replicas_too():
-    build = lambda: pacgan.Encoder(2, 2, 2, 6)  # noqa: E731
+    build = lambda: pacgan.Encoder(2, 2, 2, 6)
     together = replicas(build, SEEDS)
     x, eps = inputs_of((10, 2)).detach(), inputs_of((10, 2)).detach() + 1
     both = together(x, eps)
