@@ -1,5 +1,7 @@
 """What every model must do, whoever wrote it, on points and on images."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -161,12 +163,21 @@ def test_a_first_step_in_single_precision_is_the_same_alone_and_in_a_group(kind,
             torch.testing.assert_close(ours, own, rtol=1e-3, atol=1e-3 * scale, msg=near(network))
 
 
+@pytest.mark.parametrize(("kind", "name"), TRAINED)
+def test_a_first_step_in_mixed_precision_is_near_that_in_single(kind, name, dataset):
+    mixed = torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False)
+    losses = stepped(kind, name, dataset(kind), [0], mixed)[1]
+    for loss, value in stepped(kind, name, dataset(kind), [0])[1].items():
+        # eight bits of mantissa through some ten layers, and in WGAN-div to the sixth power
+        torch.testing.assert_close(losses[loss].float(), value, rtol=0.15, atol=0.02, msg=near(loss))
+
+
 def near(part):
     """A message that names the tensor."""
     return lambda text: f"{part}: {text}"
 
 
-def stepped(kind, name, data, seeds):
+def stepped(kind, name, data, seeds, context=None):
     """A model after the first step of its first stage that has steps, and the losses of that step."""
     model = build(kind, name, data, seeds)
     for stage in model.stages():
@@ -178,7 +189,8 @@ def stepped(kind, name, data, seeds):
     if stage.schedule:
         stage.schedule(0.0)
     chunk = Feed(stage.inputs, torch.from_numpy(data.train), seeds, stage.name, model.device).chunk()
-    return model, stage.step({name: values[0] for name, values in chunk.items()})
+    with context or nullcontext():
+        return model, stage.step({name: values[0] for name, values in chunk.items()})
 
 
 def shown(model, seeds):

@@ -21,7 +21,8 @@ def between(real: Tensor, generated: Tensor, where: Tensor) -> Tensor:
     Returns:
         Points real + where (generated - real), (R, B, c, h, w).
     """
-    return torch.lerp(real, generated, where.reshape(*where.shape[:2], *[1] * (real.ndim - 2)))
+    # in mixed precision generated images are shorter numbers, which lerp does not mix
+    return torch.lerp(real, generated.to(real.dtype), where.reshape(*where.shape[:2], *[1] * (real.ndim - 2)))
 
 
 def slopes(network: Callable[[Tensor], Tensor], x: Tensor, epsilon: float = 0.0) -> Tensor:
