@@ -41,7 +41,7 @@ def test_the_way_of_the_data_by_hand(tmp_path):
     options = json.dumps({"width": 16, "maxout": 8})
     words = ["fit", "gan", "--data", d, "--out", f, "--seeds", "0,2", "--steps", 60, "--snapshots", "0.5", "--json"]
     done = call(*words, "--options", options)
-    assert done.exit_code == 0 and json.loads(done.output)["parameters"]["generator"] == 16 * 2 + 3 * 256 + 4 * 32 + 34
+    assert done.exit_code == 0 and json.loads(done.stdout)["parameters"]["generator"] == 16 * 2 + 3 * 256 + 4 * 32 + 34
     assert call("draw", "--fit", f, "--data", d, "--n", 100, "--out", s).exit_code == 0
     done = call("measure", "--data", d, "--samples", s, "--out", m, "--json")
     assert done.exit_code == 0

@@ -87,12 +87,14 @@ MARKS = {
     "unrolled-gan-5": Mark(RED, ">", "--"),
     "unrolled-gan-10": Mark(GREEN, "v", "-."),
     "ae": Mark(GREY, letter="A"),
-    "ae-gaussian": Mark(GREY, letter="G"),
-    "ae-gmm": Mark(GREY, letter="X"),
+    "ae-gaussian": Mark(PURPLE, "P", "-."),
+    "ae-gmm": Mark(PURPLE, "*", "-."),
     "real": Mark(GREY, letter="R"),
     "memoriser": Mark(GREY, letter="M"),
     "collapsed": Mark(GREY, letter="C"),
     "noise": Mark(GREY, letter="N"),
+    "untrained": Mark(GREY, letter="U"),
+    "blur": Mark(GREY, letter="B"),
 }
 SIZES = ("-quarter", "-half")
 """Ends of the names of models whose discriminator has a part of the generator's size."""

@@ -27,7 +27,8 @@ LARGE_GANS = (
 LARGE_TRANSPORT = ("ae-ot-standard", "ae-ot-resnet", "ae-ot-gan", "ae-ot-gan-resnet")
 FURTHER = ("wgan-mlp", "ali")
 RECONSTRUCTIONS = ("ae",)
-CONTROLS = ("real", "memoriser", "collapsed", "noise", "ae-gaussian", "ae-gmm")
+RIVALS = ("ae-gaussian", "ae-gmm")
+CONTROLS = ("real", "memoriser", "collapsed", "noise")
 DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "celeba", "celeba-140", "stacked-mnist")
 GANS = (*ADVERSARIAL, *LARGE_GANS, *FURTHER)
 """The adversarial models, of which the paper's figures show the best one."""
@@ -63,6 +64,7 @@ BLOCKS = {
     "autoencoders": "Autoencoders",
     "latent": "Latent optimisation",
     "transport": "Transport in the latent space",
+    "rivals": "Codes of AE-OT's autoencoder, another law",
     "further": "Further models",
     "large": "Larger networks (AE-OT-GAN's table)",
     "reconstructions": "Reconstructions of test images, for reference",
@@ -93,6 +95,8 @@ TITLES = {
     "ae-ot": "AE-OT",
     "ae-ot-deep": "AE-OT (two more layers)",
     "otvae": "OTVAE",
+    "ae-gaussian": "AE + Gaussian",
+    "ae-gmm": "AE + Gaussian mixture",
     "wgan-mlp": "WGAN (MLP)",
     "ali": "ALI",
     "wgan-gp-standard": "WGAN-GP (standard)",
@@ -202,6 +206,7 @@ RECIPE = Recipe(
         Group("autoencoders", AUTOENCODERS, published=True),
         Group("latent", LATENT, published=True),
         Group("transport", TRANSPORT, published=True),
+        Group("rivals", RIVALS),
         Group("further", FURTHER),
         Group("large", (*LARGE_GANS, *LARGE_TRANSPORT)),
         Group("reconstructions", RECONSTRUCTIONS, published=True),

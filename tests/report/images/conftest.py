@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from otbench.metrics.table import COLUMNS
 
 MODELS = "ae vae ns-gan wgan wgan-mlp ae-ot otvae ae-gaussian ae-gmm real memoriser collapsed noise".split()
-CONTROLS = ("real", "memoriser", "collapsed", "noise", "ae-gaussian", "ae-gmm")
+CONTROLS = ("real", "memoriser", "collapsed", "noise")
 TITLES = {
     "ae": "AE (reconstructions)",
     "vae": "VAE",

@@ -1,4 +1,6 @@
-"""Controls on the codes of AE-OT's autoencoder: a Gaussian, and a mixture of Gaussians, in place of the transport."""
+"""The simplest rivals of AE-OT: on the codes of its autoencoder a Gaussian, or a mixture of Gaussians, in place of the
+transport map.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ from otbench.models.images.autoencoder import AutoencoderConfig, Autoencoding
 from otbench.models.images.shared.latent import Law
 from otbench.utils.rng import stream_seed
 
+PAPER = "Ghosh et al. 2020, ex-post density estimation"
+
 
 class AEGaussian(Autoencoding):
     """Codes from the normal law with the mean and the covariance of the training codes, decoded.
@@ -20,9 +24,8 @@ class AEGaussian(Autoencoding):
 
     names = {"ae-gaussian": {}}
     title = "AE + Gaussian"
-    paper = "control"
-    family = "control"
-    control = True
+    paper = PAPER
+    family = "autoencoder, law of codes"
 
     def fit_law(self, codes: np.ndarray, seed: int) -> tuple[Law, dict[str, float]]:
         """Mean (d,) and a square root (d, d) of the covariance."""
@@ -49,9 +52,8 @@ class AEGMM(Autoencoding):
 
     names = {"ae-gmm": {}}
     title = "AE + Gaussian mixture"
-    paper = "control"
-    family = "control"
-    control = True
+    paper = PAPER
+    family = "autoencoder, law of codes"
     Config = GMMConfig
     config: GMMConfig
 
