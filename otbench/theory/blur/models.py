@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from otbench.errors import OtbenchError
 from otbench.models.base import Losses, Model, Stage
-from otbench.models.images.code_laws import AEGaussian
 from otbench.models.images.ae_ot import AEOT
 from otbench.models.images.autoencoder import AutoencoderConfig, coders
+from otbench.models.images.code_laws import AEGaussian
 from otbench.models.images.shared.base import Coding
 from otbench.models.images.shared.wae import mmd
 from otbench.models.images.vae import gaussian
