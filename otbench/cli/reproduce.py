@@ -1,4 +1,4 @@
-"""The verb `reproduce`: one cell of a run again, alone, and whether it comes out as it did."""
+"""The verb `reproduce`: one cell of a run again, and whether it comes out as it did."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def reproduce(
     out: Annotated[Path | None, typer.Option(help="Folder to keep fit, samples and table in; default: none.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run one cell of a run again, alone, and say whether it comes out as it did.
+    """Run one cell of a run again, and say whether it comes out as it did.
 
     Status 0: bitwise equal; or, where code, versions or machine differ, every value within its interval. Else 1.
 
@@ -54,7 +54,7 @@ def text(told: dict[str, Any]) -> str:
     """
     from otbench.runs.differences import EQUAL
 
-    lines = [f"{told['cell']} of run {told['run']}, trained, drawn and measured again alone", _expectation(told), ""]
+    lines = [f"{told['cell']} of run {told['run']}, trained, drawn and measured again", _expectation(told), ""]
     last = max(row["snapshot"] for row in told["rows"])
     earlier = [row for row in told["rows"] if row["snapshot"] != last]
     stated = [row for row in told["rows"] if row["snapshot"] == last and row["protocol"] == "certificate"]

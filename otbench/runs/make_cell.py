@@ -32,6 +32,7 @@ def make_cell(
     features: Features | None,
     given: str,
     resume: bool = False,
+    group: list[int] | None = None,
 ) -> pandas.DataFrame:
     """Train, draw and measure a cell by the steps of workflow/rules/samples.smk, with one thread.
 
@@ -50,6 +51,7 @@ def make_cell(
         features: Features that images are compared in; None for points.
         given: Name of the data on a command line.
         resume: Whether a fit and samples in `out` are taken for those of this cell, instead of made again.
+        group: Seeds that are trained with this one, which is among them; None: it is trained alone.
 
     Returns:
         The tidy table of the cell, as it is in metrics.csv.
@@ -69,10 +71,10 @@ def make_cell(
     with one_thread():
         if not (resume and (out / "fit" / "fit.json").exists()):
             _print(f"{name}: training")
-            fit(model, data, [seed], out / "fit", steps, snapshots, options, training, given=given)
+            fit(model, data, group or [seed], out / "fit", steps, snapshots, options, training, given=given)
         _print(f"{name}: drawing and measuring")
         if not (resume and (out / "samples.npz").exists()):
-            draw(out / "fit", data, samples, out / "samples.npz")
+            draw(out / "fit", data, samples, out / "samples.npz", only=seed)
         configure_torch(training.device)
         if data.kind == "points":  # as in a process that has trained nothing
             torch.set_flush_denormal(False)

@@ -1,4 +1,4 @@
-"""Reproduction of one cell of a run, alone, and its comparison with the run: the verb `reproduce`.
+"""Reproduction of one cell of a run, and its comparison with the run: the verb `reproduce`.
 
 A cell here is one seed of one model on one data set, at all its snapshots. It is trained, drawn from and measured as
 the workflow does it (`cells.planned`), from the run's own data and features, in one process with one thread. On a
@@ -20,7 +20,7 @@ from otbench.errors import OtbenchError, WorkFailed
 from otbench.metrics.cost import COSTS
 from otbench.runs import stale
 from otbench.runs.cells import cell as provenance_of
-from otbench.runs.differences import compare, differences, judge, same_samples
+from otbench.runs.differences import at_once, compare, differences, judge, same_samples
 from otbench.runs.layout import layout
 from otbench.runs.make_cell import make_cell
 from otbench.utils.files import read_object, write_json
@@ -68,7 +68,7 @@ def reproduce(folder: str | Path, cell: str, out: str | Path | None = None) -> d
         )
         raise OtbenchError(f"{run.folder}: cell {cell} is {state}, expected one that is ok")
     with nullcontext(out) if out else tempfile.TemporaryDirectory(prefix="otbench-") as where:
-        now, samples, again = _again(run, dataset, model, seed, then["training"]["device"], Path(where))
+        now, samples, again = _again(run, dataset, model, seed, then, Path(where))
         drawn = same_samples(_samples(run, dataset, model), samples, seed)
         result = _compiled(cell, provenance | {"run": run.run}, then, now, table, again, drawn, seed)
         if out:
@@ -155,23 +155,43 @@ def _samples(run: Run, dataset: str, model: str) -> SampleFile:
     return read_samples(layout(run).samples(dataset, model))
 
 
+def beside(run: Run, fitted: dict[str, Any], seed: int) -> list[int]:
+    """Seeds that a run trained at once with a seed, whose arithmetic rounds with theirs.
+
+    Args:
+        run: The run.
+        fitted: Content of fit.json.
+        seed: Seed of the cell.
+
+    Returns:
+        Seeds in their order, `seed` among them.
+    """
+    seeds, together = fitted["seeds"], at_once(fitted)
+    job = run.seeds_per_job or len(seeds)  # seeds are shared out over jobs, and a job's seeds over groups
+    start = seeds.index(seed) // job * job
+    mine = seeds[start : start + job]
+    start = mine.index(seed) // together * together
+    return mine[start : start + together]
+
+
 def _again(
-    run: Run, dataset: str, model: str, seed: int, device: str, out: Path
+    run: Run, dataset: str, model: str, seed: int, then: dict[str, Any], out: Path
 ) -> tuple[dict[str, Any], SampleFile, pandas.DataFrame]:
-    """fit.json's record, samples and table of one seed alone, by the steps of workflow/rules/samples.smk."""
+    """fit.json's record, samples and table of one seed, by the steps of workflow/rules/samples.smk."""
     import torch
 
     from otbench.data import load
     from otbench.data.samples import read_samples
     from otbench.training.trainer import Options
 
+    device, group = then["training"]["device"], beside(run, then, seed)
     if device.startswith("cuda") and not torch.cuda.is_available():
         device = "cpu"
     section, path = run.section(dataset), layout(run).data(dataset)
     data = load(str(path))
     training = Options(
         device,
-        run.together_of(dataset),
+        len(group),
         run.capture and device != "cpu",
         run.precision,
         deterministic=run.deterministic,
@@ -190,6 +210,7 @@ def _again(
         study=run.study_of[dataset],
         features=_features(run, dataset, data, device),
         given=str(path),
+        group=group,
     )
     return read_object(out / "fit" / "fit.json"), read_samples(out / "samples.npz"), table
 

@@ -42,7 +42,9 @@ CARRIED = (
 CHUNK = 1000
 
 
-def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") -> dict[str, Any]:
+def draw(
+    folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu", only: int | None = None
+) -> dict[str, Any]:
     """Draw samples of every seed and snapshot of a fit and write them to one file.
 
     Images are written as uint8, round(255 x). Of a model that can reconstruct, its reconstructions of the reference
@@ -56,6 +58,7 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
         n: Number of samples of each seed and snapshot.
         out: Where the samples are written, .npz.
         device: Device that draws.
+        only: The one seed that is drawn from; None: all.
 
     Returns:
         Record that goes with the samples; it names no path, so that equal samples make equal files.
@@ -68,6 +71,8 @@ def draw(folder: Path, data: DataSet, n: int, out: Path, device: str = "cpu") ->
     device = resolve_device(device)
     configure_torch(device)
     summary, load = open_fit(Path(folder), data, device)
+    if only is not None:
+        summary["cells"] = [cell for cell in summary["cells"] if cell["seed"] == only]
     bytes_each = data.train.itemsize * int(np.prod(data.shape))
     cells = sum(cell["status"] == "ok" for cell in summary["cells"])
     check_memory(

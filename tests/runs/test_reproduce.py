@@ -214,6 +214,28 @@ def test_a_cell_comes_out_to_the_last_bit(cell, small, tmp_path):
     assert set(kept["seed"]) == {int(seed)} and set(kept["snapshot"]) == set(table["snapshot"])
 
 
+@pytest.mark.parametrize(
+    ("together", "per_job", "groups"),
+    [
+        (1, None, [[5], [2], [7], [1], [3]]),
+        (2, None, [[5, 2], [7, 1], [3]]),
+        (2, 3, [[5, 2], [7], [1, 3]]),
+        (9, None, [[5, 2, 7, 1, 3]]),
+    ],
+)
+def test_the_seeds_that_were_trained_at_once_are_found(together, per_job, groups):
+    fitted = {"seeds": [5, 2, 7, 1, 3], "training": {"device": "cpu", "together": together}}
+    run = Run(
+        run="r",
+        seeds=fitted["seeds"],
+        seeds_per_job=per_job,
+        studies={"mode-collapse": {"datasets": ["grid"], "models": ["gan"], "steps": 1}},
+    )
+    for group in groups:
+        for seed in group:
+            assert module.beside(run, fitted, seed) == group
+
+
 @pytest.fixture
 def again(small, monkeypatch) -> Run:
     """The run, whose cells need not be trained again: a cell's own fit, samples and table stand for it."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from otbench.utils.plotting import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 REAL, GENERATED = ORANGE, GREEN
 PUBLISHED, REFERENCE, RUN = BLACK, BLUE, RED
@@ -113,3 +117,16 @@ def mark(model: str) -> Mark:
     for end in SIZES:  # the sizes of a discriminator stand in panels of their own
         model = model.removesuffix(end)
     return MARKS.get(model) or _SPARE[sum(model.encode()) % len(_SPARE)]
+
+
+def points_legend(figure: Figure) -> None:
+    """Say below a figure of points in the plane which are real and which generated.
+
+    Args:
+        figure: The figure, with room below its panels.
+    """
+    from matplotlib.lines import Line2D
+
+    kinds = (("held-out real", REAL, 4), ("generated", GENERATED, 3))
+    handles = [Line2D([], [], color=c, marker="o", ls="", ms=size, mew=0, label=label) for label, c, size in kinds]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)

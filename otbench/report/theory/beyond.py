@@ -218,7 +218,7 @@ def tables(findings: Findings) -> list[Table]:
                 ("quality", "Near a mode, %"),
                 ("mixture", "Between modes, %"),
                 ("reverse_kl", "Reverse KL, nats"),
-                ("frechet", "Frechet"),
+                ("frechet", "Fréchet"),
                 ("copies", "Copies, %"),
                 ("jump", "Jump"),
                 ("seconds", "Seconds"),
@@ -272,6 +272,7 @@ def ring_figure(findings: Findings) -> Figure:
     for at, axes in enumerate(grid.flat):
         axes.tick_params(labelbottom=at + across >= len(names))
         axes.set_axis_on() if at < len(names) else axes.set_axis_off()
+    marks.points_legend(figure)
     return figure
 
 
@@ -295,9 +296,9 @@ def scores_figure(findings: Findings) -> Figure:
         ("gaussian", "uvp", "L2-UVP, d = 2, %", 1.0),
         ("gaussian-8", "uvp", "L2-UVP, d = 8, %", 1.0),
         ("ring", "quality", "Near a mode, %", 100.0),
-        ("digits", "frechet", "Frechet, codes", 1.0),
+        ("digits", "frechet", "Fréchet, codes", 1.0),
     ]
-    for letter, axes, (where, score, label, scale) in zip("ABCD", panels, scores, strict=True):
+    for letter, axes, (where, score, label, scale) in zip("abcd", panels, scores, strict=True):
         for row, name in enumerate(names):
             copied = f[f"{where}/{name}/copies"] >= NEW
             colour = (
@@ -320,7 +321,7 @@ def scores_figure(findings: Findings) -> Figure:
         else:
             axes.set_xlim(-5, 105)
         axes.set_xlabel(label)
-        axes.set_title(letter, loc="left", fontweight="bold")
+        axes.set_title(f"({letter})", loc="left")
     panels[0].set_yticks(range(len(names)), [title(name) for name in names])
     return figure
 

@@ -60,7 +60,7 @@ class Derived:
     wae_blurs: bool
     vae_blurs: bool
     best: float
-    """Least Frechet distance of the matched models."""
+    """Least Fréchet distance of the matched models."""
     some_better: bool
     better_than_all: bool
     within_chance: bool
@@ -132,9 +132,9 @@ def tables(findings: Findings) -> list[Table]:
     columns = [
         ("l2", "L2 per pixel"),
         ("l2_se", "s.e."),
-        ("frechet", "Frechet, samples"),
+        ("frechet", "Fréchet, samples"),
         ("frechet_se", "s.e."),
-        ("frechet_back", "Frechet, given back"),
+        ("frechet_back", "Fréchet, given back"),
         ("sharpness", "sharpness, samples"),
         ("sharpness_back", "sharpness, given back"),
         ("novelty", "novelty"),
@@ -186,11 +186,11 @@ def frontier(findings: Findings) -> Figure:
         axes.set_xlabel("L2 per pixel, held-out images given back")
     panels[0].set_yscale("log")
     plots.plain(panels[0].yaxis, *panels[0].get_ylim())
-    panels[0].set_ylabel("Frechet distance of samples")
+    panels[0].set_ylabel("Fréchet distance of samples")
     panels[1].set_ylabel("sharpness of samples")
     panels[1].set_ylim(bottom=0)
     for axes, letter in zip(panels, "ab", strict=True):
-        axes.set_title(letter, loc="left", fontweight="bold")
+        axes.set_title(f"({letter})", loc="left")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 

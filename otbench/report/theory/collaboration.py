@@ -250,13 +250,14 @@ def samples_figure(findings: Findings) -> Figure:
     figure, grid = plt.subplots(2, 4, figsize=(plotting.WIDTH, 3.9), sharex=True, sharey=True, layout="constrained")
     every = np.concatenate([arrays["real"], arrays["generated"]])
     middle, reach = (every.max(0) + every.min(0)) / 2, 0.66 * np.ptp(every, axis=0).max()
-    for letter, axes, (key, title) in zip("ABCDEFGH", grid.flat, panels, strict=False):
+    for letter, axes, (key, title) in zip("abcdefgh", grid.flat, panels, strict=False):
         axes.scatter(*arrays["real"].T, s=5, color=marks.REAL, linewidths=0, rasterized=True)
         axes.scatter(*arrays[key].T, s=2.5, color=marks.GENERATED, linewidths=0, rasterized=True)
-        axes.set_title(f"{letter}  {title}", fontsize=7, loc="left")
+        axes.set_title(f"({letter}) {title}", fontsize=7, loc="left")
         axes.set(xlim=middle[0] + reach * np.array([-1, 1]), ylim=middle[1] + reach * np.array([-1, 1]), aspect="equal")
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_axis_off()
+    marks.points_legend(figure)
     return figure
 
 
@@ -296,8 +297,8 @@ def curves_figure(findings: Findings) -> Figure:
     near.set(xlabel="Steps (generator's or critic's)", ylabel="Points near a mode, %", ylim=(0, 103))
     share = f.get(f"{f['compete']}/{_critic(f)}/quality", np.nan)
     near.axhline(100 * share, color=plotting.BLACK, linewidth=1)
-    for letter, axes in zip("ABCD", grid.flat, strict=True):
-        axes.set_title(letter, loc="left", fontweight="bold")
+    for letter, axes in zip("abcd", grid.flat, strict=True):
+        axes.set_title(f"({letter})", loc="left")
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())

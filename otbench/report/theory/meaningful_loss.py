@@ -126,10 +126,10 @@ def tables(findings: Findings) -> list[Table]:
         ("as_is", "as it stands"),
         ("as_is_changes", "of changes"),
         ("scaled", "over its slope"),
-        ("frechet", "with the Frechet distance"),
+        ("frechet", "with the Fréchet distance"),
         ("last_estimate", "estimate at the end"),
         ("last_w1", "W1 at the end"),
-        ("last_frechet", "Frechet at the end"),
+        ("last_frechet", "Fréchet at the end"),
     ]
     caption = fill(CHAPTER, findings, derived(findings))("correlations_table")
     return [table(f"{NAME}_correlations", "Estimates and quality", caption, frame, "generator", columns, block="loss")]
@@ -192,7 +192,7 @@ def curves(findings: Findings) -> Figure:
     over = panels[1, 0].get_yaxis_transform()
     panels[1, 0].text(0.02, math.log(2) + 0.01, "log 2", fontsize=7, va="bottom", transform=over)
     labels = ("Wasserstein estimate\n(unit of the critic)", "Jensen-Shannon\nestimate, nats")
-    for row, label in enumerate((*labels, "exact W1\n(pixels in [0, 1])", "Frechet distance\n(24 components)")):
+    for row, label in enumerate((*labels, "exact W1\n(pixels in [0, 1])", "Fréchet distance\n(24 components)")):
         panels[row, 0].set_ylabel(label)
     # both players' curves are in the lower panels, what else is drawn of an estimate in the upper
     handles, names = panels[2, 0].get_legend_handles_labels()

@@ -180,6 +180,10 @@ def cells(findings: Findings) -> Figure:
     sizes = 60 * arrays["weights"] / arrays["weights"].mean()
     right.scatter(*arrays["target"].T, s=sizes, c=colours, edgecolors=plotting.BLACK, linewidths=0.5, zorder=3)
     right.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), title="(b) target: points and dual triangulation")
+    for k, polygon in enumerate(polygons):  # tints repeat: numbers say which cell goes to which point
+        middle = {"ha": "center", "va": "center", "fontsize": 6}
+        left.text(*polygon.mean(0), str(k + 1), **middle)
+        right.annotate(str(k + 1), arrays["target"][k], (0, 8), textcoords="offset points", **middle)
     for axes in (left, right):
         axes.set(aspect="equal", xlabel="first coordinate", ylabel="second coordinate")
         axes.grid(False)

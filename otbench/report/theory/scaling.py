@@ -153,7 +153,7 @@ def tables(findings: Findings) -> list[Table]:
             ("points", "points a target"),
             ("kept", "kept, %"),
             ("w2", "W2"),
-            ("frechet", "Frechet distance"),
+            ("frechet", "Fréchet distance"),
             ("reverse_kl", "reverse KL, nats"),
             ("outside", "outside, %"),
             ("spread", "spread"),
