@@ -131,7 +131,10 @@ def settled(cost: Tensor, regularisation: float, tolerance: float, most: int = 5
     Raises:
         WorkFailed: Where a potential is not finite.
     """
+    failed = WorkFailed(f"sinkhorn: no finite potential at regularisation {regularisation:g}; raise it")
     n, mean = len(cost), float(cost.mean())
+    if not math.isfinite(mean):
+        raise failed
     steps = max(0, math.ceil(math.log10(max(mean / regularisation, 1.0))))
     second = None
     for k in reversed(range(1, steps + 1)):
@@ -146,7 +149,7 @@ def settled(cost: Tensor, regularisation: float, tolerance: float, most: int = 5
             break
     assert second is not None
     if not (first.isfinite().all() and second.isfinite().all()):
-        raise WorkFailed(f"sinkhorn: no finite potential at regularisation {regularisation:g}; raise it")
+        raise failed
     return first[0], second[0], error
 
 
