@@ -167,7 +167,7 @@ def _critic_estimates(facts: Facts) -> Verdict:
     return Verdict(
         "WGANs work although their critic's value is not W1",
         "critics and batches miss W1 by over 5 %; a critic's generator is better than that of exact batches",
-        f"critics {critic:.0%} off, batches {batch:.0%}; the critic's generator better in {better} of {spaces} dimensions",
+        f"critics {critic:.0%} off, batches {batch:.0%}; its generator better in {better} of {spaces} dimensions",
         HOLDS if wrong and better == spaces else PARTLY if wrong else FAILS,
     )
 

@@ -62,8 +62,8 @@ def compute(options: Options, data: DataSet | None, seed: int, device: str) -> F
         device: Not used; all runs on the CPU.
 
     Returns:
-        Findings with the tables `estimates` (a row a dimension and estimate) and `generators`, and as arrays the critics'
-        values along training, `curve/<penalty>/<dimension>` (updates,), over the shift.
+        Findings with the tables `estimates` (a row a dimension and estimate) and `generators`, and as arrays the
+        critics' values along training, `curve/<penalty>/<dimension>` (updates,), over the shift.
 
     Raises:
         OtbenchError: Where a dimension or a batch is too small.
