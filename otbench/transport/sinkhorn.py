@@ -110,8 +110,13 @@ def divergence(x: Tensor, y: Tensor, share: float, iterations: int) -> Tensor:
     across = squared_distances(x, y)
     # where all points are one the mean is 0, and any regularisation gives the same plan
     eps = share * across.detach().mean((1, 2)).clamp(min=1e-30)
-    within = [transport_cost(squared_distances(z, z), eps, iterations) for z in (x, y)]
-    return transport_cost(across, eps, iterations) - (within[0] + within[1]) / 2
+    costs = [across, *(squared_distances(z, z) for z in (x, y))]
+    if x.shape == y.shape:
+        # all three in one pass: of small sets the number of operations is what costs
+        values = transport_cost(torch.cat(costs), eps.repeat(3), iterations).unflatten(0, (3, -1))
+    else:
+        values = torch.stack([transport_cost(cost, eps, iterations) for cost in costs])
+    return values[0] - (values[1] + values[2]) / 2
 
 
 def settled(cost: Tensor, regularisation: float, tolerance: float, most: int = 5000) -> tuple[Tensor, Tensor, float]:

@@ -66,8 +66,8 @@ def error(model):
 
 
 @pytest.mark.parametrize(("name", "options", "steps"), [
-    ("w2-icnn", {"width": 24, "depth": 2, "batch": 128, "inner_steps": 5, "rate": 3e-3}, 300),
-    ("not", {"width": 32, "depth": 2, "batch": 128, "inner_steps": 5, "rate": 2e-3}, 400),
+    ("w2-icnn", {"width": 24, "depth": 2, "batch": 64, "inner_steps": 4, "rate": 5e-3}, 150),
+    ("not", {"width": 32, "depth": 2, "batch": 64, "inner_steps": 4, "rate": 3e-3}, 300),
     ("sinkhorn-barycentric", {"sources": 600, "targets": 600, "regularisation": 0.02}, 1),
 ])  # fmt: skip
 def test_the_map_onto_a_gaussian_is_the_affine_one(name, options, steps, gaussian):
@@ -85,7 +85,7 @@ def test_the_map_onto_a_gaussian_is_the_affine_one(name, options, steps, gaussia
         # W2^2 / 2 in the map's units, where the covariance has trace 2, is the Gaussians' and some blur
         root = np.linalg.eigvalsh(COVARIANCE / (np.trace(COVARIANCE) / 2)) ** 0.5
         assert told["marginal_error"] <= 1e-3 and told["entropic_cost"] == pytest.approx(
-            ((root - 1) ** 2).sum(), abs=0.1
+            ((root - 1) ** 2).sum(), abs=0.15
         )
     else:
         losses = [row for row in record.losses if row[3] in ("distance", "dual")]
@@ -196,8 +196,8 @@ def test_units_and_place_of_the_data_change_nothing(data):
 # ------------------------------------------------------------------ maps of codes
 
 CODES = {
-    "ae-icnn": {"map_steps": 150, "map_width": 16, "inner_steps": 3, "map_rate": 3e-3},
-    "ae-not": {"map_steps": 150, "map_width": 32, "inner_steps": 3, "map_rate": 3e-3},
+    "ae-icnn": {"map_steps": 60, "map_width": 12, "inner_steps": 3, "map_rate": 1e-2, "map_batch": 32},
+    "ae-not": {"map_steps": 120, "map_width": 32, "inner_steps": 3, "map_rate": 3e-3, "map_batch": 32},
     "ae-sinkhorn": {"sources": 200, "targets": 300},
 }
 
@@ -209,15 +209,15 @@ def test_a_law_of_codes_comes_near_the_codes_and_is_its_seeds_own(name, pictures
     random = np.random.default_rng(0)
     codes = (20 + random.standard_normal((300, 6)) * np.array([5, 1, 1, 1, 1, 1])).astype(np.float32)
     law, told = model.fit_law(codes, 3)
-    again, _ = model.fit_law(codes, 3)
-    assert law.keys() == again.keys() and all(torch.equal(law[k], again[k]) for k in law)
     assert all(name.startswith("map_") for name in told) and told
     drawn = model.draw_codes(law, 2000, generator(0, "samples")).double().numpy()
     assert drawn.shape == (2000, 6) and drawn.mean(0) == pytest.approx(codes.mean(0), abs=0.6)
     deviation = drawn.std(0)
     assert deviation[0] > 3 and deviation[0] < 6.5 and deviation[1:].max() < 2, deviation
-    other, _ = model.fit_law(codes, 4)
-    assert any(not torch.equal(law[k], other[k]) for k in law)
+    model.frozen = False  # short maps
+    one, same, other = (model.fit_law(codes, seed)[0] for seed in (3, 3, 4))
+    assert one.keys() == same.keys() and all(torch.equal(one[k], same[k]) for k in one)
+    assert any(not torch.equal(one[k], other[k]) for k in one)
 
 
 def test_the_autoencoder_is_that_of_ae_ot_and_early_maps_are_short(pictures):
