@@ -9,17 +9,18 @@ from torch import Tensor, nn
 from otbench.nets.layers import Linear, gradients_of
 from otbench.nets.replicas import Replicas
 
-#: slope of the leaky ReLUs below 0
+#: slope of the first layer's leaky ReLU below 0
 SLOPE = 0.2
 
 
 class ConvexNetwork(nn.Module):
     """(..., n, inputs) -> (..., n), convex in each row while the weights between layers are not negative.
 
-    h_1 = s(A_0 x + b_0)^2, h_(k+1) = s(A_k x + b_k + W_k h_k), value a x + w h_K + c |x|^2 / 2, with s the leaky ReLU
-    (Makkuva et al. 2020, equation 11, and code). W_k, w and c have to stay at 0 or above: `clamp` holds them there and
-    `concavity` says how far below they are. The quadratic term with its trained c is that of the paper's code for more
-    than two dimensions; it starts at 1, where the gradient is nearly the identity.
+    h_1 = s(A_0 x + b_0)^2, h_(k+1) = t(A_k x + b_k + W_k h_k), value a x + w h_K + c |x|^2 / 2, with s the leaky ReLU
+    and t the CELU (Makkuva et al. 2020, equation 11, and code). W_k, w and c have to stay at 0 or above: `clamp` holds
+    them there and `concavity` says how far below they are. CELU and the quadratic term with its trained c are those of
+    the paper's code for more than two dimensions: with its leaky ReLUs for two, a map that is a gradient has no slope
+    by the biases b_k, k > 0, which then never move. c starts at 1, where the gradient is nearly the identity.
 
     Args:
         inputs: number of inputs.
@@ -42,7 +43,7 @@ class ConvexNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = F.leaky_relu(self.first(x), SLOPE).square()
         for skip, inner in zip(self.skips, self.inner, strict=False):
-            h = F.leaky_relu(skip(x) + inner(h), SLOPE)
+            h = F.celu(skip(x) + inner(h))
         value = (self.last(x) + self.inner[-1](h)).squeeze(-1)
         return value + self.curvature * x.square().sum(-1) / 2
 

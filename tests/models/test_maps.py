@@ -76,7 +76,7 @@ def test_the_map_onto_a_gaussian_is_the_affine_one(name, options, steps, gaussia
     first = error(model) if model.networks else 1.0
     record = Trainer(model, steps * cost, [1.0], Options(), None).run()
     found = error(model)
-    assert found < 0.15 and found < first / 2, f"{found:.3f}, {first:.3f} at the start"
+    assert found < 0.2 and found < first / 2, f"{found:.3f}, {first:.3f} at the start"
     drawn = model.draw(4000, [generator(0, "samples")])[0].double().numpy()
     assert drawn.mean(0) == pytest.approx(MEAN, abs=0.15)
     assert np.cov(drawn.T) == pytest.approx(COVARIANCE, abs=0.25)
