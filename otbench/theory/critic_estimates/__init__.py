@@ -21,7 +21,7 @@ from otbench.theory.findings import Findings
 from otbench.utils.progress import Bar
 
 TITLE = "What a Wasserstein critic estimates"
-SOURCE = "Stanczuk et al. 2021, sections 3 to 5"
+SOURCE = "Stanczuk et al. 2021"
 DATA = False
 
 PENALTIES = {"gp": False, "lp": True}
@@ -43,7 +43,7 @@ class Options(BaseModel):
     critic_updates: int = Field(300, ge=1, description="updates of every critic of the shifted law")
     penalty: float = Field(10.0, ge=0, description="weight of the critics' penalty")
     width: int = Field(64, ge=2, description="units of the two hidden layers of every network")
-    rate: float = Field(1e-3, gt=0, description="Adam's learning rate (betas 0.5 and 0.9)")
+    rate: float = Field(3e-3, gt=0, description="Adam's learning rate (betas 0.5 and 0.9)")
     batch: int = Field(64, ge=4, description="points in a batch that trains")
     spaces: list[int] = Field([2, 16], min_length=1, description="dimensions in which generators are trained")
     steps: int = Field(300, ge=1, description="updates of every generator")
