@@ -41,12 +41,12 @@ _WAE = {"penalty": Between(1e0, 1e2, log=True)}
 _ADVERSARY = {"adversary_rate": Between(3e-4, 1e-2, log=True)}
 _CODES = {"code_rate": Between(1e-3, 1e-1, log=True)}
 _MAP = {"map_rate": Between(3e-4, 1e-2, log=True)}
-_NEAR = {"neighbours": OneOf((1, 2, 4))}
+_NEAR: dict[str, Range] = {"neighbours": OneOf((1, 2, 4))}
 _STEPS = {"critic_steps": OneOf((1, 5))}
 _CRITIC = _STEPS | {"penalty": Between(1e-1, 1e2, log=True)}
-_INNER = {"inner_steps": OneOf((2, 5, 10))}
-_SHARE = {"regularisation": Between(1e-3, 1e-1, log=True)}
-_TRAINED_MAP = {"map_rate": Between(1e-4, 1e-2, log=True)}
+_INNER: dict[str, Range] = {"inner_steps": OneOf((2, 5, 10))}
+_SHARE: dict[str, Range] = {"regularisation": Between(1e-3, 1e-1, log=True)}
+_TRAINED_MAP: dict[str, Range] = {"map_rate": Between(1e-4, 1e-2, log=True)}
 _TWO_RATES = {"generator_rate": Between(0.25, 4.0, log=True)}
 
 OWN_IMAGES: dict[str, dict[str, Range]] = {

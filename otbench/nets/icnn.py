@@ -36,9 +36,9 @@ class ConvexNetwork(nn.Module):
         self.inner.append(Linear(width, 1, bias=False))
         self.last = Linear(inputs, 1, bias=False)
         self.curvature = nn.Parameter(torch.ones(1))
-        for part in self.inner:
+        for weight in self.inner.parameters():
             # of mean 1 / width, so that values keep their size from layer to layer
-            nn.init.uniform_(part.weight, 0.0, 2 / width)
+            nn.init.uniform_(weight, 0.0, 2 / width)
 
     def forward(self, x: Tensor) -> Tensor:
         h = F.leaky_relu(self.first(x), SLOPE).square()

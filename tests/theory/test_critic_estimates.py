@@ -74,9 +74,8 @@ def test_batches_overestimate_more_in_more_dimensions_and_critics_come_near():
 
 
 def test_generators_come_near_the_mixture():
-    options = configure(
-        "critic-estimates", {"width": 32, "batch": 64, "steps": 120, "updates": 3, "seeds": 2, "judged": 200}
-    )
+    asked = {"width": 32, "batch": 64, "steps": 120, "updates": 3, "seeds": 2, "judged": 200}
+    options = configure("critic-estimates", asked | {"rate": 1e-3, "generator_rate": 1e-3})
     law = players.mixture(2)
     real = law.sample(200, np.random.default_rng(1))
     start = players.trained(law, options.model_copy(update={"steps": 0}), "batch", 0)

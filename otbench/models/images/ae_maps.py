@@ -143,7 +143,7 @@ class AEICNN(MappedCodes):
         """Three hidden layers, Adam with the betas of the code for codes."""
         c = self.config
         sizes = {"width": c.map_width, "depth": 3, "batch": c.map_batch, "inner_steps": c.inner_steps}
-        return W2ICNNConfig(**sizes, rate=c.map_rate, beta1=0.9, beta2=0.99)
+        return W2ICNNConfig.model_validate(sizes | {"rate": c.map_rate, "beta1": 0.9, "beta2": 0.99})
 
 
 class AENOT(MappedCodes):
@@ -159,7 +159,8 @@ class AENOT(MappedCodes):
     def options(self) -> Config:
         """The plane's depth and Adam, with the width of this config."""
         c = self.config
-        return NeuralOTConfig(width=c.map_width, batch=c.map_batch, inner_steps=c.inner_steps, rate=c.map_rate)
+        sizes = {"width": c.map_width, "batch": c.map_batch, "inner_steps": c.inner_steps}
+        return NeuralOTConfig.model_validate(sizes | {"rate": c.map_rate})
 
 
 class AESinkhornConfig(AutoencoderConfig):
@@ -184,4 +185,5 @@ class AESinkhorn(MappedCodes):
     def options(self) -> Config:
         """The two samples' sizes and the regularisation."""
         c = self.config
-        return SinkhornBarycentricConfig(sources=c.sources, targets=c.targets, regularisation=c.regularisation)
+        sizes = {"sources": c.sources, "targets": c.targets}
+        return SinkhornBarycentricConfig.model_validate(sizes | {"regularisation": c.regularisation})

@@ -196,7 +196,7 @@ def trained(law: Mixture, options: Options, way: str, seed: int) -> np.ndarray:
     start = generator(seed, f"critic-estimates/generator/{d}")
     network = perceptrons(c.seeds, (d, c.width, c.width, d), start, torch.float32)
     critic = perceptrons(c.seeds, (d, c.width, c.width, 1), start, torch.float32)
-    adam, judge = optimiser(network, c.rate), optimiser(critic, c.rate)
+    adam, judge = optimiser(network, c.generator_rate), optimiser(critic, c.rate)
     noise, inner = (generator(seed, f"critic-estimates/{name}/{d}") for name in ("noise", "inner"))
     draws = [np.random.default_rng([seed, d, 2, k]) for k in range(2)]
 
