@@ -82,8 +82,8 @@ def test_generators_come_near_the_mixture():
     for way in ("batch", "critic"):
         made = players.trained(law, options, way, 0)
         assert made.shape == (2, 200, 2) and not np.array_equal(made[0], made[1])
-        for before, after in zip(start, made, strict=True):
-            assert players.w1(real, after) < 0.85 * players.w1(real, before), way
+        before, after = (np.mean([players.w1(real, points) for points in side]) for side in (start, made))
+        assert after < (0.7 if way == "batch" else 0.95) * before, (way, before, after)
 
 
 def test_the_study_repeats_and_refuses_what_it_cannot_do():
