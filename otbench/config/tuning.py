@@ -41,8 +41,12 @@ _WAE = {"penalty": Between(1e0, 1e2, log=True)}
 _ADVERSARY = {"adversary_rate": Between(3e-4, 1e-2, log=True)}
 _CODES = {"code_rate": Between(1e-3, 1e-1, log=True)}
 _MAP = {"map_rate": Between(3e-4, 1e-2, log=True)}
+_NEAR: dict[str, Range] = {"neighbours": OneOf((1, 2, 4))}
 _STEPS = {"critic_steps": OneOf((1, 5))}
 _CRITIC = _STEPS | {"penalty": Between(1e-1, 1e2, log=True)}
+_INNER: dict[str, Range] = {"inner_steps": OneOf((2, 5, 10))}
+_SHARE: dict[str, Range] = {"regularisation": Between(1e-3, 1e-1, log=True)}
+_TRAINED_MAP: dict[str, Range] = {"map_rate": Between(1e-4, 1e-2, log=True)}
 _TWO_RATES = {"generator_rate": Between(0.25, 4.0, log=True)}
 
 OWN_IMAGES: dict[str, dict[str, Range]] = {
@@ -53,7 +57,18 @@ OWN_IMAGES: dict[str, dict[str, Range]] = {
     "ae-ot-gan": _ANGLE | _GAN,
     "ae-ot-gan-resnet": _ANGLE | _GAN,
     "ae-gmm": {"components": OneOf((5, 10, 20))},
-    "otvae": {"neighbours": OneOf((1, 2, 4))},
+    "ae-sinkhorn": _SHARE,
+    "ae-icnn": _TRAINED_MAP,
+    "ae-not": _TRAINED_MAP,
+    "otvae": _NEAR,
+    "otvae-sinkhorn": _NEAR | {"regularisation": Between(1e-2, 1e-1, log=True)},
+    "otvae-kernel": _NEAR,
+    "otvae-ae": _NEAR,
+    "otvae-wae": _NEAR | {"penalty": Between(1e1, 1e3, log=True)},
+    "swae": _WAE,
+    "sinkhorn-ae": _WAE | _SHARE,
+    "sinkhorn-gan": _SHARE,
+    "wgan-lp": _CRITIC,
     "wae-mmd": _WAE,
     "wae-gan": _WAE | _ADVERSARY,
     "big-wae-mmd": _WAE,
@@ -77,6 +92,11 @@ OWN_IMAGES: dict[str, dict[str, Range]] = {
 OWN_POINTS: dict[str, dict[str, Range]] = {
     "wgan": _STEPS | {"clip_rate": Between(1e-5, 1e-3, log=True), "clip": Between(1e-3, 1.0, log=True)},
     "wgan-gp": _CRITIC,
+    "wgan-lp": _CRITIC,
+    "sinkhorn-gan": _SHARE,
+    "sinkhorn-barycentric": _SHARE,
+    "w2-icnn": _INNER,
+    "not": _INNER,
     "unrolled-gan": {"unrolled": OneOf((1, 5))},
     "ae-ot": {"threshold": Between(0.2, 1.5)},
     "ae-ot-10k": {"threshold": Between(0.2, 1.5)},

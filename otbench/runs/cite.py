@@ -18,7 +18,8 @@ SELF = f"""@software{{otbench,
   version = {{{__version__}}}
 }}"""
 #: a paper as descriptions name it: the first author's surname, perhaps others, the year
-MENTION = re.compile(r"([A-Z][a-zé]+)(?: et al\.|(?:, [A-Z][a-zé]+)*,? and [A-Z][a-zé]+)? ((?:19|20)\d\d)")
+SURNAME = r"[A-Z][a-zé]+(?:-[A-Z][a-zé]+)*"
+MENTION = re.compile(rf"({SURNAME})(?: et al\.|(?:, {SURNAME})*,? and {SURNAME})? ((?:19|20)\d\d)")
 #: of two papers of the same first author and year: the word after the mention that means the second
 SECOND = {"an2020": ("an2020aeotgan", "ECCV|AE-OT-GAN")}
 

@@ -1,6 +1,12 @@
-"""OTVAE: a variational autoencoder, and discrete optimal transport from its prior to the codes of training images."""
+"""OTVAE: a variational autoencoder, and discrete optimal transport from its prior to the codes of training images.
+
+Each of its three parts can be another: the autoencoder, the plan, and how the plan is extended to new points.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -8,17 +14,33 @@ from pydantic import Field
 from scipy.sparse import identity
 from torch import Tensor
 
-from otbench.models.base import Stage
+from otbench.models.base import Losses, Stage
 from otbench.models.images.shared.base import ImageConfig
 from otbench.models.images.shared.latent import LatentModel, Law
+from otbench.models.images.shared.wae import mmd
 from otbench.models.images.vae import Variational
 from otbench.nets.otvae import Decoder, Encoder
 from otbench.transport import DiscretePlan, otvae_samples, plan
+from otbench.transport.extension import numpy_generator
+from otbench.transport.matching import half_way, kernel_mean, nearest_image, rejecting
 from otbench.utils.rng import stream_seed
 
 
 class OTVAEConfig(ImageConfig):
-    """Values of the report (section 6.3, table 2) and, where it says nothing, of its code."""
+    """Values of the report (section 6.3, table 2) and, where it says nothing, of its code.
+
+    The report has the variational autoencoder, the exact plan and its own extension; the other values of `encoder`,
+    `plan` and `extension` are this package's questions, as are the values of the options that they bring.
+
+    encoder: `vae`; `ae`, whose codes are the encoder's means without noise and without a divergence; `wae`, the same
+    with `penalty` times the squared maximum mean discrepancy between codes and N(0, I) (Tolstikhin et al. 2018).
+    plan: `exact`, a matching; `sinkhorn`, the entropic plan, by its barycentric images; `regularisation` is a share of
+    the mean cost.
+    extension: `dirichlet`, the report's; `barycentric`, the image of the nearest source point; `kernel`, means of
+    images with Gaussian weights, as wide as the distance to the `neighbours`-th source point; `paper`, the rule of the
+    AE-OT paper (algorithm 2) with the source points as centroids and `threshold` (rad), by default the median angle
+    between images of nearest source points.
+    """
 
     latent: int = Field(32, ge=1)
     batch: int = Field(100, ge=2)
@@ -29,6 +51,12 @@ class OTVAEConfig(ImageConfig):
     targets: int = Field(4000, ge=1)
     #: the same at snapshots before the end
     early: int = Field(2000, ge=1)
+    encoder: Literal["vae", "ae", "wae"] = "vae"
+    penalty: float = Field(100.0, ge=0)
+    plan: Literal["exact", "sinkhorn"] = "exact"
+    regularisation: float = Field(0.05, gt=0)
+    extension: Literal["dirichlet", "barycentric", "paper", "kernel"] = "dirichlet"
+    threshold: float | None = Field(None, gt=0)
 
 
 class OTVAE(LatentModel, Variational):
@@ -39,10 +67,28 @@ class OTVAE(LatentModel, Variational):
     that it does not give and a classification term that its code leaves out: here the loss is the evidence lower bound,
     without labels. Its code's slips (a neighbour lookup that ignores the neighbours, a posterior deviation of half the
     variance, images in [-1, 1] under a Bernoulli likelihood) are not followed.
+
+    The names beside `otvae` change one part each.
     """
 
-    names = {"otvae": {}}
+    names = {
+        "otvae": {},
+        "otvae-sinkhorn": {"plan": "sinkhorn"},
+        "otvae-barycentric": {"extension": "barycentric"},
+        "otvae-paper": {"extension": "paper"},
+        "otvae-kernel": {"extension": "kernel"},
+        "otvae-ae": {"encoder": "ae"},
+        "otvae-wae": {"encoder": "wae"},
+    }
     title = "OTVAE"
+    titles = {
+        "otvae-sinkhorn": "OTVAE (Sinkhorn's plan)",
+        "otvae-barycentric": "OTVAE (nearest image)",
+        "otvae-paper": "OTVAE (AE-OT's rule)",
+        "otvae-kernel": "OTVAE (kernel)",
+        "otvae-ae": "OTVAE (AE)",
+        "otvae-wae": "OTVAE (WAE)",
+    }
     paper = "OTVAE report, algorithms 3 to 5, section 6.4"
     family = "transport"
     paper_steps = 60_000
@@ -65,6 +111,25 @@ class OTVAE(LatentModel, Variational):
         """The VAE, then the transport."""
         return [*super().stages(), Stage("transport", solve=self.match)]
 
+    def step(self, batch: dict[str, Tensor]) -> Losses:
+        """One update of both networks: the evidence lower bound, or what `encoder` says.
+
+        Args:
+            batch: Images `real` (R, B, c, h, w) and noise `eps` (R, B, latent), which is the prior's sample for `wae`.
+
+        Returns:
+            Losses (R,), detached: `reconstruction`, and `divergence` or `penalty`.
+        """
+        c = self.config
+        if c.encoder == "vae":
+            return super().step(batch)
+        codes = self.means(self.networks["encoder"](batch["real"]))
+        losses = {"reconstruction": self.surprise(self.networks["decoder"](codes), batch["real"])}
+        if c.encoder == "wae":
+            losses["penalty"] = c.penalty * mmd(codes, batch["eps"])
+        self.descend(autoencoder=sum(losses.values(), codes.new_zeros(len(codes))))
+        return {name: value.detach() for name, value in losses.items()}
+
     def posterior(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
         """Mean, and deviation exp(v / 2) where the encoder gives the logarithm v of the variance."""
         mean, log_variance = encoded.chunk(2, -1)
@@ -82,12 +147,39 @@ class OTVAE(LatentModel, Variational):
     def fit_law(self, codes: np.ndarray, seed: int) -> tuple[Law, dict[str, float]]:
         """Source points (n, d) and the code that each is matched with (n, d)."""
         draw = np.random.default_rng(stream_seed(seed, "transport/source"))
-        matching = plan(draw.standard_normal(codes.shape), codes)
+        points = draw.standard_normal(codes.shape)
+        if self.config.plan == "exact":
+            matching = plan(points, codes)
+        else:
+            matching = plan(points, codes, method="sinkhorn", regularisation=self.config.regularisation)
         law = {"source": torch.from_numpy(matching.source), "image": torch.from_numpy(matching.image())}
         return law, {"match_cost": matching.cost, "match_points": float(len(matching.source))}
 
     def draw_codes(self, law: Law, n: int, stream: torch.Generator) -> Tensor:
         """n codes (n, d) of the extended matching."""
-        source, image = law["source"].numpy(), law["image"].numpy()
+        c, source, image = self.config, law["source"].numpy(), law["image"].numpy()
+        if c.extension != "dirichlet":
+            return torch.from_numpy(self.extended(source, image, n, numpy_generator(stream)))
         matched = DiscretePlan(source, image, identity(len(source), format="csr") / len(source), float("nan"))
-        return torch.from_numpy(otvae_samples(matched, n, "gaussian", self.config.neighbours, stream))
+        return torch.from_numpy(otvae_samples(matched, n, "gaussian", c.neighbours, stream))
+
+    def extended(self, source: np.ndarray, image: np.ndarray, n: int, draw: np.random.Generator) -> np.ndarray:
+        """Codes by another rule than the report's.
+
+        Args:
+            source: Source points (m, d).
+            image: Their images (m, d).
+            n: Number of codes.
+            draw: Generator of the new source points.
+
+        Returns:
+            Codes (n, d).
+        """
+        c = self.config
+        if c.extension == "paper":
+            angle = half_way(source, image)
+            return rejecting(source, image, n, replace(angle, threshold=c.threshold or angle.threshold), draw)
+        x = draw.standard_normal((n, source.shape[1]))
+        if c.extension == "kernel":
+            return kernel_mean(source, image, x, c.neighbours)
+        return nearest_image(source, image, x)

@@ -1,4 +1,7 @@
-"""The Wasserstein GAN with a gradient penalty (Gulrajani et al. 2017), as Lucic et al. (2018) ran it."""
+"""The Wasserstein GAN with a gradient penalty (Gulrajani et al. 2017), as Lucic et al. (2018) ran it.
+
+Also with the one-sided penalty of Petzka et al. (2018).
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,8 @@ class WGANGPConfig(AlternatingConfig):
     penalty: float = Field(10.0, ge=0)
     #: added to the square of the gradient's norm; Lucic et al.'s code has 1e-4
     epsilon: float = Field(0.0, ge=0)
+    #: penalise slopes above 1 alone (WGAN-LP)
+    one_sided: bool = False
 
 
 class WGANGP(Alternating):
@@ -30,11 +35,16 @@ class WGANGP(Alternating):
 
     The gradient is taken at one random point of the segment between each real image and a generated one (equation 3).
     The generator's update has noise of its own.
+
+    `wgan-lp` has the penalty max(0, |grad f| - 1)^2 (Petzka et al. 2018, equation 8) and all else alike.
     """
 
-    names = {"wgan-gp": {}}
+    names = {"wgan-gp": {}, "wgan-lp": {"one_sided": True}}
     title = "WGAN-GP"
-    paper = "Gulrajani et al. 2017, algorithm 1; Lucic et al. 2018, tables 1 and 2 (its default values)"
+    titles = {"wgan-lp": "WGAN-LP"}
+    paper = (
+        "Gulrajani et al. 2017, algorithm 1; Lucic et al. 2018, tables 1 and 2 (its default values); Petzka et al. 2018"
+    )
     Config = WGANGPConfig
     config: WGANGPConfig
     own_noise = True
@@ -48,7 +58,8 @@ class WGANGP(Alternating):
         c, real = self.config, batch["real"]
         distance = self.discriminator(real).mean(1) - self.discriminator(generated).mean(1)
         slope = slopes(self.discriminator, between(real, generated, batch["where"]), c.epsilon)
-        penalty = (slope - 1).square().mean(1)
+        excess = (slope - 1).clamp(min=0) if c.one_sided else slope - 1
+        penalty = excess.square().mean(1)
         return {"discriminator": c.penalty * penalty - distance, "distance": distance, "penalty": penalty}
 
     def generate(self, generated: Tensor) -> Tensor:

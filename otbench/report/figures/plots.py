@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CURVE_GROUPS = (
     ("GAN and packing", ("gan", "pacgan2", "pacgan3", "pacgan4")),
     ("Other GANs", ("ali", "md-gan", "unrolled-gan", "veegan")),
-    ("Wasserstein and others", ("wgan", "wgan-gp")),
+    ("Wasserstein and others", ("wgan", "wgan-gp", "wgan-lp", "sinkhorn-gan", "w2-icnn", "not")),
 )
 
 LOGARITHMIC = ("reverse_kl", "fid")

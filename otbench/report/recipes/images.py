@@ -20,6 +20,8 @@ ADVERSARIAL = ("mm-gan", "ns-gan", "lsgan", "wgan", "wgan-gp", "dragan", "began"
 AUTOENCODERS = ("vae", "wae-vae", "wae-mmd", "wae-gan", "big-vae", "big-wae-mmd", "big-wae-gan", "aae")
 LATENT = ("glo", "imle", "glann")
 TRANSPORT = ("ae-ot", "ae-ot-deep", "otvae")
+BY_TRANSPORT = ("wgan-lp", "sinkhorn-gan", "swae", "sinkhorn-ae", "ae-sinkhorn", "ae-icnn", "ae-not")
+OTVAE_PARTS = ("otvae-sinkhorn", "otvae-barycentric", "otvae-paper", "otvae-kernel", "otvae-ae", "otvae-wae")
 LARGE_GANS = (
     *("wgan-gp-standard", "wgan-gp-resnet", "pggan", "sngan", "sngan-resnet"),
     *("wgan-div", "wgan-div-resnet", "wgan-qc"),
@@ -30,7 +32,7 @@ RECONSTRUCTIONS = ("ae",)
 RIVALS = ("ae-gaussian", "ae-gmm")
 CONTROLS = ("real", "memoriser", "collapsed", "noise")
 DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "celeba", "celeba-140", "stacked-mnist")
-GANS = (*ADVERSARIAL, *LARGE_GANS, *FURTHER)
+GANS = (*ADVERSARIAL, *LARGE_GANS, *FURTHER, "wgan-lp", "sinkhorn-gan")
 """The adversarial models, of which the paper's figures show the best one."""
 
 TABLES_3_AND_4 = (*ADVERSARIAL, "vae", "glo", "glann", "ae", "ae-ot")
@@ -65,6 +67,8 @@ BLOCKS = {
     "latent": "Latent optimisation",
     "transport": "Transport in the latent space",
     "rivals": "Codes of AE-OT's autoencoder, another law",
+    "by-transport": "Further models by transport",
+    "otvae-parts": "OTVAE with one part changed",
     "further": "Further models",
     "large": "Larger networks (AE-OT-GAN's table)",
     "reconstructions": "Reconstructions of test images, for reference",
@@ -88,16 +92,29 @@ TITLES = {
     "big-wae-mmd": "big WAE-MMD",
     "big-wae-gan": "big WAE-GAN",
     "aae": "AAE",
+    "swae": "SWAE",
+    "sinkhorn-ae": "Sinkhorn AE",
     "glo": "GLO",
     "imle": "IMLE",
     "glann": "GLANN",
     "ae": "AE (reconstructions)",
     "ae-ot": "AE-OT",
     "ae-ot-deep": "AE-OT (two more layers)",
+    "ae-sinkhorn": "AE + entropic map",
+    "ae-icnn": "AE + W2 (ICNN)",
+    "ae-not": "AE + NOT",
     "otvae": "OTVAE",
     "ae-gaussian": "AE + Gaussian",
     "ae-gmm": "AE + Gaussian mixture",
+    "otvae-sinkhorn": "OTVAE (Sinkhorn's plan)",
+    "otvae-barycentric": "OTVAE (nearest image)",
+    "otvae-paper": "OTVAE (AE-OT's rule)",
+    "otvae-kernel": "OTVAE (kernel)",
+    "otvae-ae": "OTVAE (AE)",
+    "otvae-wae": "OTVAE (WAE)",
     "wgan-mlp": "WGAN (MLP)",
+    "wgan-lp": "WGAN-LP",
+    "sinkhorn-gan": "Sinkhorn GAN",
     "ali": "ALI",
     "wgan-gp-standard": "WGAN-GP (standard)",
     "wgan-gp-resnet": "WGAN-GP (ResNet)",
@@ -207,6 +224,8 @@ RECIPE = Recipe(
         Group("latent", LATENT, published=True),
         Group("transport", TRANSPORT, published=True),
         Group("rivals", RIVALS),
+        Group("by-transport", BY_TRANSPORT),
+        Group("otvae-parts", OTVAE_PARTS),
         Group("further", FURTHER),
         Group("large", (*LARGE_GANS, *LARGE_TRANSPORT)),
         Group("reconstructions", RECONSTRUCTIONS, published=True),

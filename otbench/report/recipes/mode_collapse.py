@@ -13,7 +13,10 @@ TITLE = "Mode collapse in the plane"
 
 # The rows of PacGAN Table 1 and AE-OT Table 2, in the papers' order.
 PAPER_MODELS = ("gan", "ali", "md-gan", "pacgan2", "pacgan3", "pacgan4", "ae-ot")
-FURTHER_MODELS = ("unrolled-gan", "veegan", "wgan", "wgan-gp")
+FURTHER_MODELS = (
+    *("unrolled-gan", "veegan", "wgan", "wgan-gp", "wgan-lp", "sinkhorn-gan"),
+    *("sinkhorn-barycentric", "w2-icnn", "not"),
+)
 VARIANTS = ("ae-ot-10k", "ae-ot-pyomt")
 CONTROLS = ("real", "memoriser", "collapsed", "noise")
 DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll")
@@ -38,6 +41,11 @@ TITLES = {
     "veegan": "VEEGAN",
     "wgan": "WGAN",
     "wgan-gp": "WGAN-GP",
+    "wgan-lp": "WGAN-LP",
+    "sinkhorn-gan": "Sinkhorn GAN",
+    "sinkhorn-barycentric": "Entropic map",
+    "w2-icnn": "W2 (ICNN)",
+    "not": "NOT",
     "ae-ot-10k": "AE-OT (10k points)",
     "ae-ot-pyomt": "AE-OT (pyOMT)",
     "real": "Held-out real",

@@ -32,6 +32,9 @@ from otbench.theory.findings import Findings
         ("meaningful-loss", {"w_w1_changes": 0.1, "js_w1_changes": 0.7}, FAILS),
         ("collaboration", {"translation/none": 3.0, "translation/closed": 0.12, "translation/floor": 0.1}, HOLDS),
         ("collaboration", {"translation/none": 3.0, "translation/closed": 1.0, "translation/floor": 0.1}, PARTLY),
+        ("critic-estimates", {"critic_off": 0.2, "batch_off": 0.9, "critic_better": 2, "spaces": 2}, HOLDS),
+        ("critic-estimates", {"critic_off": 0.2, "batch_off": 0.9, "critic_better": 1, "spaces": 2}, PARTLY),
+        ("critic-estimates", {"critic_off": 0.01, "batch_off": 0.9, "critic_better": 2, "spaces": 2}, FAILS),
         ("beyond", {"limit_mean": 0.001, "limit_plan": 0.01}, OPEN),
     ],
 )
