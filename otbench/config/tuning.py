@@ -48,12 +48,14 @@ _TWO_RATES = {"generator_rate": Between(0.25, 4.0, log=True)}
 OWN_IMAGES: dict[str, dict[str, Range]] = {
     "ae-ot": _ANGLE,
     "ae-ot-deep": _ANGLE,
+    "ae-ot-paper": _ANGLE,
     "ae-ot-standard": _ANGLE,
     "ae-ot-resnet": _ANGLE,
     "ae-ot-gan": _ANGLE | _GAN,
     "ae-ot-gan-resnet": _ANGLE | _GAN,
     "ae-gmm": {"components": OneOf((5, 10, 20))},
     "otvae": {"neighbours": OneOf((1, 2, 4))},
+    "otvae-labels": {"neighbours": OneOf((1, 2, 4)), "classification": Between(1e0, 1e2, log=True)},
     "wae-mmd": _WAE,
     "wae-gan": _WAE | _ADVERSARY,
     "big-wae-mmd": _WAE,
@@ -81,6 +83,7 @@ OWN_POINTS: dict[str, dict[str, Range]] = {
     "ae-ot": {"threshold": Between(0.2, 1.5)},
     "ae-ot-10k": {"threshold": Between(0.2, 1.5)},
     "ae-ot-pyomt": {"threshold": Between(0.2, 1.5)},
+    "ae-ot-paper": {"threshold": Between(0.2, 1.5)},
 }
 FIXED: dict[str, dict[str, tuple[str, ...]]] = {
     # the clipped WGAN in the plane has no Adam

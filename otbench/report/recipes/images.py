@@ -19,7 +19,7 @@ NAME = "images"
 ADVERSARIAL = ("mm-gan", "ns-gan", "lsgan", "wgan", "wgan-gp", "dragan", "began")
 AUTOENCODERS = ("vae", "wae-vae", "wae-mmd", "wae-gan", "big-vae", "big-wae-mmd", "big-wae-gan", "aae")
 LATENT = ("glo", "imle", "glann")
-TRANSPORT = ("ae-ot", "ae-ot-deep", "otvae")
+TRANSPORT = ("ae-ot", "ae-ot-paper", "ae-ot-deep", "otvae", "otvae-labels")
 LARGE_GANS = (
     *("wgan-gp-standard", "wgan-gp-resnet", "pggan", "sngan", "sngan-resnet"),
     *("wgan-div", "wgan-div-resnet", "wgan-qc"),
@@ -91,8 +91,10 @@ TITLES = {
     "glann": "GLANN",
     "ae": "AE (reconstructions)",
     "ae-ot": "AE-OT",
+    "ae-ot-paper": "AE-OT (paper's solver)",
     "ae-ot-deep": "AE-OT (two more layers)",
     "otvae": "OTVAE",
+    "otvae-labels": "OTVAE (labels)",
     "wgan-mlp": "WGAN (MLP)",
     "ali": "ALI",
     "wgan-gp-standard": "WGAN-GP (standard)",

@@ -14,9 +14,9 @@ TITLE = "Mode collapse in the plane"
 # The rows of PacGAN Table 1 and AE-OT Table 2, in the papers' order.
 PAPER_MODELS = ("gan", "ali", "md-gan", "pacgan2", "pacgan3", "pacgan4", "ae-ot")
 FURTHER_MODELS = ("unrolled-gan", "veegan", "wgan", "wgan-gp")
-VARIANTS = ("ae-ot-10k", "ae-ot-pyomt")
+VARIANTS = ("ae-ot-10k", "ae-ot-paper", "ae-ot-pyomt")
 CONTROLS = ("real", "memoriser", "collapsed", "noise")
-DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll")
+DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll", "synthetic-1200")
 
 BLOCKS = {
     "paper": "Models of the papers' tables",
@@ -39,7 +39,8 @@ TITLES = {
     "wgan": "WGAN",
     "wgan-gp": "WGAN-GP",
     "ae-ot-10k": "AE-OT (10k points)",
-    "ae-ot-pyomt": "AE-OT (pyOMT)",
+    "ae-ot-paper": "AE-OT (paper's solver)",
+    "ae-ot-pyomt": "AE-OT (pyOMT's rule)",
     "real": "Held-out real",
     "memoriser": "Memoriser",
     "collapsed": "Collapsed",
