@@ -33,6 +33,8 @@ from otbench.theory.findings import Findings
         ("collaboration", {"translation/none": 3.0, "translation/closed": 0.12, "translation/floor": 0.1}, HOLDS),
         ("collaboration", {"translation/none": 3.0, "translation/closed": 1.0, "translation/floor": 0.1}, PARTLY),
         ("beyond", {"limit_mean": 0.001, "limit_plan": 0.01}, OPEN),
+        ("polar-factorisation", {"linear_least": 0.1, "linear_least_closed_form": 0.1, "linear_error": 0.02}, HOLDS),
+        ("polar-factorisation", {"linear_least": 0.2, "linear_least_closed_form": 0.1, "linear_error": 0.02}, FAILS),
     ],
 )
 def test_the_verdict_follows_the_facts(name: str, facts: dict[str, float], verdict: str) -> None:
