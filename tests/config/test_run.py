@@ -90,6 +90,7 @@ SEARCH = {"datasets": ["digits"], "models": ["ns-gan", "vae"], "trials": {"wide"
         ({"trials": {}}, "search.trials'"),
         ({"trials": {"broad": 3}}, "search.trials.broad"),
         ({"trials": {"wide": 0}}, "search.trials.wide'"),
+        ({"trials": {"narrow": 3}, "again": 2}, "again takes the best wide configuration"),
         ({"budget": 3}, "search.budget': there is no such key; keys are models, datasets, trials"),
         ({"set": {"nosuch": 1}}, "model ns-gan, option 'nosuch'"),
     ],

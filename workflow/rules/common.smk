@@ -229,6 +229,11 @@ def searches_of():
     return [AT.search(dataset, model, space, trials) for dataset, model, space, trials in RUN.searches]
 
 
+def found_for(dataset, model, space):
+    """The tables of the search whose best trial is trained again; none for the search itself."""
+    return [AT.search(*job) for job in RUN.section(dataset).search.found(dataset, model)] if space == "again" else []
+
+
 def searched():
     """The table of all searches, where the run has any."""
     return {"search": AT.searches} if RUN.searches else {}

@@ -37,7 +37,7 @@ class Options(BaseModel):
     points: int = Field(400, ge=20, description="points of the disk at which a generator is factored")
     real: int = Field(400, ge=20, description="training points, and held-out ones for W2")
     seeds: int = Field(2, ge=1, description="generators of each kind")
-    steps: int = Field(400, ge=2, description="the generator's steps of training")
+    steps: int = Field(300, ge=2, description="the generator's steps of training")
     width: int = Field(32, ge=4, description="width of the three hidden layers of every network")
     rate: float = Field(1e-3, gt=0, description="Adam's learning rate, of every network")
     batch: int = Field(128, ge=2, description="points in a batch")
