@@ -68,7 +68,8 @@ class Factors:
         Returns:
             Numbers by name.
             moved: E|g - id|^2; least: E|g - s|^2 = W2^2, the least that any map with g's law moves, both from the
-            points z and s(z), not from the cells about them; excess: moved - least, which is 2 E<g, s - id>; alignment: E<g - mean, id> / E<g - mean, s>, 1 where g is optimal itself.
+            points z and s(z), not from the cells about them; excess: moved - least, which is 2 E<g, s - id>;
+            alignment: E<g - mean, id> / E<g - mean, s>, 1 where g is optimal itself.
             rearrangement: E|s - id|^2 over that of an independent pair, 2 E|z|^2: 0 for an optimal g, 1 as if at
             random, 2 for s = -id; left_over: the same after the best rotation or reflection of the disk; angle: of that
             rotation, degrees; mirrored: whether it is a reflection.

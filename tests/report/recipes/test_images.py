@@ -41,7 +41,8 @@ def test_published_figures_stand_beside_inception_alone(records: list[Published]
 
 def test_excellence_rates_and_their_epochs(records: list[Published]) -> None:
     found = [(one.model, float(one.value), low, high) for one, low, high in excellence(records, "mnist")]
-    assert found == [("otvae", 0.4, 3, 4), ("otvae", 0.8, 100, 100), ("wgan-mlp", 0.375, 200, 200)]
+    otvae = [("otvae", 0.4, 3, 4), ("otvae", 0.8, 100, 100), ("otvae", 0.875, 100, 100)]
+    assert found == [*otvae, ("wgan-mlp", 0.375, 200, 200)]
     assert excellence(records, "digits") == []
 
 
