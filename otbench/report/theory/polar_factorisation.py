@@ -204,6 +204,5 @@ def curves_figure(findings: Findings) -> Figure:
 
 def _line(axes: Axes, rows, way: str, start: str) -> None:
     """Mean over seeds, and the range."""
-    look = {"color": COLOURS[way], "linestyle": DASHES[start]}
-    axes.plot(rows.index, rows["mean"], label=title(way, start), **look)
+    axes.plot(rows.index, rows["mean"], label=title(way, start), color=COLOURS[way], linestyle=DASHES[start])
     axes.fill_between(rows.index, rows["min"], rows["max"], color=COLOURS[way], alpha=0.15, linewidth=0)
