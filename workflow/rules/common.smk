@@ -77,7 +77,7 @@ container: os.environ.get("OTBENCH_CONTAINER", "otbench.sif")
 wildcard_constraints:
     dataset="[a-z0-9-]+",
     model="[a-z0-9-]+",
-    space="wide|narrow",
+    space="wide|narrow|again",
     trials="[0-9]+-[0-9]+",
     seeds="[0-9-]+",
     theory="[a-z0-9-]+",
