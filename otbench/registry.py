@@ -32,13 +32,22 @@ THEORIES = (
     "scaling",
     "beyond",
     "critic-estimates",
+    "polar-factorisation",
 )
 
 #: those that need a data set of images
 OF_IMAGES = ("meaningful-loss", "latent-geometry", "blur")
 
 #: those that are computed on the CPU whatever device is asked for: small networks, exact plans
-ON_CPU = ("parallel-lines", "primal-dual", "collaboration", "singular-sets", "beyond", "critic-estimates")
+ON_CPU = (
+    "parallel-lines",
+    "primal-dual",
+    "collaboration",
+    "singular-sets",
+    "beyond",
+    "critic-estimates",
+    "polar-factorisation",
+)
 
 
 @cache

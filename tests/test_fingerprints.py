@@ -19,7 +19,7 @@ OWN = {
     ("pacgan2", "points"): {"models/points/gan.py", "models/points/shared/plane.py", "nets/pacgan.py"},
     ("ae-ot-gan", "images"): {
         *("models/images/ae_ot.py", "models/images/ae_ot_gan.py", "models/images/autoencoder.py"),
-        *("models/images/shared/base.py", "models/images/shared/latent.py", "transport"),
+        *("models/images/shared/base.py", "models/images/shared/latent.py", "models/solvers.py", "transport"),
         *("nets/image_layers.py", "nets/infogan.py", "nets/resnet.py", "nets/sndcgan.py", "nets/spectral.py"),
     },
 }

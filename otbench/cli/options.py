@@ -67,6 +67,7 @@ class Space(StrEnum):
     wide = "wide"
     narrow = "narrow"
     tuning = "tuning"
+    again = "again"
 
 
 def numbers(text: str, kind: type, what: str) -> list[Any]:

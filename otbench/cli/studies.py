@@ -44,6 +44,9 @@ def study(
     ] = None,
     segments: Annotated[int, typer.Option(help="Random segments of the source cube.", min=1)] = 200,
     points: Annotated[int, typer.Option(help="Most training images to embed.", min=10)] = 2000,
+    features: Annotated[
+        Path | None, typer.Option(help="Folder that `features` made: its classifier judges the images of a path.")
+    ] = None,
 ) -> None:
     """Study a fitted AE-OT itself: paths through its singular set, embeddings of images and codes; prints JSON.
 
@@ -58,10 +61,11 @@ def study(
         seed: Seed of the replica to study; None for the first that is ok.
         segments: Random segments of the source cube.
         points: Most training images to embed.
+        features: Folder that `features` made of the data set; None for no judgement of the paths' images.
     """
     from otbench.studies import latent
 
-    info = latent.write(out, latent.study(load_data(data), fit, seed, segments, points))
+    info = latent.write(out, latent.study(load_data(data), fit, seed, segments, points, features))
     print_json(info)
 
 
@@ -81,6 +85,9 @@ def search(
     seed: Annotated[int, typer.Option(min=0, max=SEED_MOST, help="Seed of the options drawn and of the weights.")] = 0,
     weights: NetworkWeights = None,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+    found: Annotated[
+        list[Path] | None, typer.Option(help="For --space again: tables of a search whose best trial is trained again.")
+    ] = None,
 ) -> None:
     """Train a model with randomly drawn options (Lucic et al. 2018, or for tuning) and write what they reach, as CSV.
 
@@ -101,6 +108,7 @@ def search(
         seed: Seed of the options drawn and of the weights.
         weights: Files of weights, `NAME=PATH`, or `PATH` for Inception's; None for those at hand.
         device: Where to train.
+        found: Tables that this verb wrote; for the space `again` alone, whose trials are seeds.
 
     Raises:
         OtbenchError: Where a snapshot is wrong.
@@ -123,7 +131,7 @@ def search(
     reference = (
         open_features(features, values, parse_weights(weights), where) if features and values.kind == "images" else None
     )
-    table = run(model, values, reference, space.value, span(trials), each, out)
+    table = run(model, values, reference, space.value, span(trials), each, out, found or [])
     asked = {"model": model, "dataset": values.name, "data": values.digest(), "space": space.value}
     asked |= {"trials": trials.replace(":", "-"), "steps": each.steps or "paper", "snapshots": marks}
     asked |= {"samples": samples, "options": each.options, "seed": seed, "features": _weights(reference)}

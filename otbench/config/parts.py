@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from otbench.config.fields import (
     STRICT,
@@ -20,7 +20,7 @@ from otbench.config.fields import (
     distinct,
     none,
 )
-from otbench.config.search_spaces import SEARCHED
+from otbench.config.search_spaces import AGAIN, SEARCHED
 from otbench.utils.paths import expanded
 
 
@@ -58,6 +58,9 @@ class Search(BaseModel):
     )
     seed: Seed = Field(0, description="of the options drawn and of the weights")
     at_once: Count = Field(10, description="trials of one job")
+    again: Count0 = Field(
+        0, description="seeds with which the best wide configuration of each model is trained again; 50 in Lucic et al."
+    )
 
     @field_validator("models", "datasets")
     @classmethod
@@ -75,12 +78,30 @@ class Search(BaseModel):
         check_names(value, SEARCHED, "no ranges to search are known of model")
         return value
 
+    @model_validator(mode="after")
+    def _again_of_wide(self) -> Search:
+        if self.again and "wide" not in self.trials:
+            raise ValueError("again takes the best wide configuration, so trials must have wide")
+        return self
+
+    def found(self, dataset: str, model: str) -> list[tuple[str, str, str, str]]:
+        """The jobs whose best trial is trained again.
+
+        Args:
+            dataset: Name of the data set.
+            model: Name of the model.
+
+        Returns:
+            Those of `jobs` that draw from the wide ranges.
+        """
+        return [job for job in self.jobs if job[:3] == (dataset, model, "wide")]
+
     @property
     def jobs(self) -> list[tuple[str, str, str, str]]:
         """(data set, model, space, trials FIRST-END) of every job."""
         parts = [
             (space, f"{first}-{min(first + self.at_once, trials)}")
-            for space, trials in self.trials.items()
+            for space, trials in [*self.trials.items(), (AGAIN, self.again)]
             for first in range(0, trials, self.at_once)
         ]
         return [(dataset, model, *part) for dataset in self.datasets for model in self.models for part in parts]

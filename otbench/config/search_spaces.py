@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 SPACES = ("wide", "narrow")
+AGAIN = "again"
+"""In place of a space: the best wide configuration with other seeds, the third phase of Lucic et al."""
 
 
 @dataclass(frozen=True)

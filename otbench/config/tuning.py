@@ -52,6 +52,7 @@ _TWO_RATES = {"generator_rate": Between(0.25, 4.0, log=True)}
 OWN_IMAGES: dict[str, dict[str, Range]] = {
     "ae-ot": _ANGLE,
     "ae-ot-deep": _ANGLE,
+    "ae-ot-paper": _ANGLE,
     "ae-ot-standard": _ANGLE,
     "ae-ot-resnet": _ANGLE,
     "ae-ot-gan": _ANGLE | _GAN,
@@ -61,6 +62,7 @@ OWN_IMAGES: dict[str, dict[str, Range]] = {
     "ae-icnn": _TRAINED_MAP,
     "ae-not": _TRAINED_MAP,
     "otvae": _NEAR,
+    "otvae-labels": _NEAR | {"classification": Between(1e0, 1e2, log=True)},
     "otvae-sinkhorn": _NEAR | {"regularisation": Between(1e-2, 1e-1, log=True)},
     "otvae-kernel": _NEAR,
     "otvae-ae": _NEAR,
@@ -101,6 +103,7 @@ OWN_POINTS: dict[str, dict[str, Range]] = {
     "ae-ot": {"threshold": Between(0.2, 1.5)},
     "ae-ot-10k": {"threshold": Between(0.2, 1.5)},
     "ae-ot-pyomt": {"threshold": Between(0.2, 1.5)},
+    "ae-ot-paper": {"threshold": Between(0.2, 1.5)},
 }
 FIXED: dict[str, dict[str, tuple[str, ...]]] = {
     # the clipped WGAN in the plane has no Adam

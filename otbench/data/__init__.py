@@ -8,6 +8,7 @@ and `otbench.datasets.images`: the entry's name is the data set's, its value suc
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -91,6 +92,10 @@ def save(data: DataSet, path: str | Path) -> None:
         arrays["classes"] = np.array(data.classes)
     if data.truth:
         arrays |= {"centres": data.truth.centres, "sigma": data.truth.sigma, "weights": data.truth.weights}
+        if data.truth.radius != Mixture.radius:
+            arrays["radius"] = data.truth.radius
+        if data.truth.basis is not None:
+            arrays["basis"] = data.truth.basis
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays, name=data.name, title=data.title, source=data.source)
 
@@ -125,6 +130,9 @@ def _read(path: Path) -> DataSet:
             f"data file {path} has no array '{missing[0]}'; a mixture is described by centres, sigma and weights"
         )
     truth = None if missing else Mixture(arrays["centres"], _scalar(arrays["sigma"]), arrays["weights"])
+    if truth is not None and {"radius", "basis"} & set(arrays):
+        radius = _scalar(arrays["radius"]) if "radius" in arrays else Mixture.radius
+        truth = replace(truth, radius=radius, basis=arrays.get("basis"))
     words = {key: str(arrays.get(key, "")) for key in ("name", "title", "source")}
     classes = arrays.get("classes", np.array([], dtype=str))
     if classes.ndim != 1 or classes.dtype.kind != "U":

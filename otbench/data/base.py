@@ -18,11 +18,20 @@ class Mixture:
     """The truth about a mixture of isotropic Gaussians.
 
     centres (K, d) float64; sigma, standard deviation per axis in the units of the data; weights (K,), summing to 1.
+    radius: sigmas within which a point is of high quality. basis (d, s): orthonormal directions in which the Gaussians
+    are wide, where they are flat in the others; None: all directions.
     """
 
     centres: np.ndarray
     sigma: float
     weights: np.ndarray
+    radius: float = 3.0
+    basis: np.ndarray | None = None
+
+    @property
+    def directions(self) -> int:
+        """Number of directions in which the Gaussians are wide."""
+        return self.centres.shape[1] if self.basis is None else self.basis.shape[1]
 
     def sample(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Draw points; the component of each is drawn too, so modes are not stratified.
@@ -35,7 +44,9 @@ class Mixture:
             Points (n, d) float32.
         """
         component = generator.choice(len(self.weights), size=n, p=self.weights)
-        noise = generator.standard_normal((n, self.centres.shape[1]))
+        noise = generator.standard_normal((n, self.directions))
+        if self.basis is not None:
+            noise = noise @ self.basis.T
         return (self.centres[component] + self.sigma * noise).astype(np.float32)
 
     def check(self, dimension: int, where: str = "mixture") -> Mixture:
@@ -61,6 +72,10 @@ class Mixture:
             raise OtbenchError(f"{where}: {int((~np.isfinite(centres)).sum())} values of centres are not finite")
         if sigma.ndim or not 0 < sigma < np.inf:
             raise OtbenchError(f"{where}: expected one finite sigma above 0, got {self.sigma}")
+        if not 0 < self.radius < np.inf:
+            raise OtbenchError(f"{where}: expected a finite radius above 0, got {self.radius}")
+        if self.basis is not None and (self.basis.ndim != 2 or len(self.basis) != dimension):
+            raise OtbenchError(f"{where}: expected a basis of shape ({dimension}, s), got {self.basis.shape}")
         if weights.shape != (len(centres),):
             raise OtbenchError(f"{where}: expected weights of shape ({len(centres)},), got {weights.shape}")
         if not (weights >= 0).all() or not abs(weights.sum() - 1) <= 1e-6:

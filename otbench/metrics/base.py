@@ -59,7 +59,8 @@ def mode_parts(setting: Setting) -> Parts:
     Returns:
         Parts `n_generated`, `reference` and `radius`.
     """
-    return {"n_generated": setting.n, "reference": "truth", "radius": "3sigma"}
+    truth = setting.dataset.truth
+    return {"n_generated": setting.n, "reference": "truth", "radius": f"{truth.radius if truth else 3:g}sigma"}
 
 
 def pair_parts(setting: Setting) -> Parts:

@@ -46,7 +46,7 @@ def on_bridge(points: np.ndarray, assignment: Assignment, truth: Mixture) -> np.
     along = far - near
     fraction = np.sum((points - near) * along, axis=1) / np.sum(along**2, axis=1)
     off = np.linalg.norm(points - near - fraction[:, None] * along, axis=1) / truth.sigma
-    return ~assignment.high_quality & (fraction > 0) & (fraction < 1) & (off < RADIUS)
+    return ~assignment.high_quality & (fraction > 0) & (fraction < 1) & (off < truth.radius)
 
 
 def mode_mixture(bridge: np.ndarray) -> float:

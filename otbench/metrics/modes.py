@@ -24,17 +24,18 @@ class Assignment:
     """Nearest modes of points.
 
     mode (n,): index of the nearest mode. second (n,): of the next nearest, without meaning where there is one mode
-    only. distance (n,): to the nearest mode, in sigmas.
+    only. distance (n,): to the nearest mode, in sigmas. radius: within which a point is of high quality.
     """
 
     mode: np.ndarray
     second: np.ndarray
     distance: np.ndarray
+    radius: float = RADIUS
 
     @property
     def high_quality(self) -> np.ndarray:
-        """(n,) bool: strictly within three sigma of the nearest mode."""
-        return self.distance < RADIUS
+        """(n,) bool: strictly within the radius of the nearest mode, three sigma in the plane."""
+        return self.distance < self.radius
 
 
 def assign(points: np.ndarray, truth: Mixture) -> Assignment:
@@ -53,7 +54,7 @@ def assign(points: np.ndarray, truth: Mixture) -> Assignment:
 
     count = len(truth.centres)
     distance, index = cKDTree(truth.centres).query(np.asarray(points, np.float64), k=[1, min(2, count)])
-    return Assignment(mode=index[:, 0], second=index[:, 1], distance=distance[:, 0] / truth.sigma)
+    return Assignment(index[:, 0], index[:, 1], distance[:, 0] / truth.sigma, truth.radius)
 
 
 def histogram(assignment: Assignment, count: int, high_quality_only: bool = False) -> np.ndarray:
@@ -95,18 +96,19 @@ def high_quality(assignment: Assignment) -> float:
     return float(assignment.high_quality.mean())
 
 
-def within_radius(dimension: int) -> float:
-    """P(|x| < 3) for x ~ N(0, I_d), the chi-square law with d degrees of freedom at 9.
+def within_radius(dimension: int, radius: float = RADIUS) -> float:
+    """P(|x| < r) for x ~ N(0, I_d), the chi-square law with d degrees of freedom at r^2.
 
     Args:
         dimension: Dimension d.
+        radius: Radius r.
 
     Returns:
         Probability; 1 - exp(-4.5) in the plane.
     """
     from scipy.special import gammainc
 
-    return float(gammainc(dimension / 2, RADIUS**2 / 2))
+    return float(gammainc(dimension / 2, radius**2 / 2))
 
 
 def ideal_high_quality(dataset: DataSet, n: int) -> float:
@@ -120,11 +122,11 @@ def ideal_high_quality(dataset: DataSet, n: int) -> float:
         Share in [0, 1].
     """
     assert dataset.truth is not None
-    return within_radius(dataset.truth.centres.shape[1])
+    return within_radius(dataset.truth.directions, dataset.truth.radius)
 
 
 def ideal_modes(dataset: DataSet, n: int) -> float:
-    """Expected number of modes captured by a perfect sampler: sum_k 1 - (1 - w_k P(|x| < 3))^n.
+    """Expected number of modes captured by a perfect sampler: sum_k 1 - (1 - w_k P(|x| < r))^n.
 
     Of images the weights are the reference's share of each class, and every image counts.
 
@@ -141,7 +143,7 @@ def ideal_modes(dataset: DataSet, n: int) -> float:
             return float("nan")
         share = np.bincount(labels) / len(labels)
     else:
-        share = dataset.truth.weights * within_radius(dataset.truth.centres.shape[1])
+        share = dataset.truth.weights * within_radius(dataset.truth.directions, dataset.truth.radius)
     with np.errstate(divide="ignore"):  # a single class has share 1
         return float(-np.expm1(n * np.log1p(-share)).sum())
 

@@ -67,13 +67,14 @@ def ideal(dataset: DataSet, n: int, train: bool = False, high_quality_only: bool
         count = len(dataset.classes)
         return float((count - 1) / 2 * (1 / n + 1 / len(dataset.reference))) if count else float("nan")
     count = np.count_nonzero(dataset.truth.weights)
-    share = within_radius(dataset.truth.centres.shape[1]) if high_quality_only else 1.0
+    share = within_radius(dataset.truth.directions, dataset.truth.radius) if high_quality_only else 1.0
     spread = 1 / n + (1 / len(dataset.train) if train else 0.0)
     return float((count - 1) / 2 * spread / share)
 
 
 def _train_parts(setting: Setting) -> Parts:
-    return {"n_real": len(setting.dataset.train), "n_generated": setting.n, "split": "train", "radius": "3sigma"}
+    radius = mode_parts(setting)["radius"]
+    return {"n_real": len(setting.dataset.train), "n_generated": setting.n, "split": "train", "radius": radius}
 
 
 def _variant(name: str, title: str, label: str, description: str, **options: bool) -> Metric:

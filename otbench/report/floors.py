@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -25,7 +26,7 @@ def floor(run: RunResults, dataset: str, metric: str) -> float:
     """
     about, protocol = run.info["datasets"].get(dataset, {}), run.protocol(dataset, metric)
     metric = metric.partition("@")[0]
-    facts = {name: about.get(name) for name in ("centres", "sigma", "weights", "n_train")}
+    facts = {name: about.get(name) for name in ("centres", "sigma", "weights", "radius", "directions", "n_train")}
     return _ideal(
         metric, json.dumps(facts, sort_keys=True), _count("n_generated", protocol), _count("n_real", protocol)
     )
@@ -86,7 +87,10 @@ def _ideal(metric: str, known: str, n_generated: int, n_real: int) -> float:
     if about["centres"] and about["sigma"]:
         centres = np.asarray(about["centres"], dtype=float)
         weights = np.asarray(about["weights"] or np.full(len(centres), 1 / len(centres)), dtype=float)
-        truth = Mixture(centres, float(about["sigma"]), weights)
+        truth = Mixture(centres, float(about["sigma"]), weights, float(about.get("radius") or Mixture.radius))
+        if about.get("directions"):
+            # only their number counts here
+            truth = replace(truth, basis=np.empty((centres.shape[1], int(about["directions"]))))
     if truth is None and entry.needs_modes:
         return math.nan
     # The expectations need how many points there are, not the points: arrays of one repeated zero hold no memory.

@@ -13,7 +13,7 @@ import pandas as pd
 from otbench.config.run import Run
 from otbench.config.study import KINDS, StudyConfig
 from otbench.data import load
-from otbench.data.base import DataSet
+from otbench.data.base import DataSet, Mixture
 from otbench.metrics.measure import expected
 from otbench.metrics.registry import with_rulers
 from otbench.metrics.table import COLUMNS, check_table, read_table, write_table
@@ -313,7 +313,17 @@ def _data(run: Run, name: str, values: DataSet) -> dict[str, Any]:
         "sigma": truth.sigma if truth else None,
         "centres": truth.centres.tolist() if truth else None,
         "weights": truth.weights.tolist() if truth else None,
-    }
+    } | _unusual(truth)
+
+
+def _unusual(truth: Mixture | None) -> dict[str, Any]:
+    """Where high quality is not within three sigma, and Gaussians are flat in some directions."""
+    found: dict[str, Any] = {}
+    if truth and truth.radius != Mixture.radius:
+        found["radius"] = truth.radius
+    if truth and truth.basis is not None:
+        found["directions"] = truth.directions
+    return found
 
 
 def _budget(section: StudyConfig, kind: str) -> dict[str, Any]:

@@ -178,7 +178,12 @@ def embed(points: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def study(
-    data: DataSet, fit: Path, seed: int | None = None, segments: int = SEGMENTS, embedded: int = EMBEDDED
+    data: DataSet,
+    fit: Path,
+    seed: int | None = None,
+    segments: int = SEGMENTS,
+    embedded: int = EMBEDDED,
+    features: Path | None = None,
 ) -> dict[str, np.ndarray]:
     """Arrays of the latent study of a fitted AE-OT, at its last snapshot.
 
@@ -188,14 +193,17 @@ def study(
         seed: Replica; by default the first that is ok.
         segments: Number of random segments of the source.
         embedded: Number of training images that are embedded, at most.
+        features: Folder that `otbench features` made of the data; its classifier judges the images of a path. None, or
+            a folder without a classifier: no judgement.
 
     Returns:
         Arrays by name. `path/crossing/...` (absent where no segment crosses the singular set) and `path/regular/...`
         (absent where every facet is singular): `images` (FRAMES + 1, c, h, w) uint8, `at` (FRAMES + 1,), where on the
         segment, `facet_at` and `facet_angle` (m,), all facets of the segment, rad, `cells` (facets + 1,), those of the
-        path; `path/threshold` (), rad; `path/facets` and `path/singular` (segments,), facets crossed and those above
-        the threshold; `tsne/images` and `tsne/codes` (n, 2) in [0, 1]; `tsne/rows` (n,), of the training set;
-        `tsne/labels` (n,), -1 where there are none; `info`, JSON text.
+        path, and, where there is a classifier, `class` and `confidence` (FRAMES + 1,), the class that it takes an image
+        for and the probability that it gives it; `path/threshold` (), rad; `path/facets` and `path/singular`
+        (segments,), facets crossed and those above the threshold; `tsne/images` and `tsne/codes` (n, 2) in [0, 1];
+        `tsne/rows` (n,), of the training set; `tsne/labels` (n,), -1 where there are none; `info`, JSON text.
 
     Raises:
         OtbenchError: Where the folder holds no such fit.
@@ -210,7 +218,8 @@ def study(
     if not hasattr(model, "transport") or not hasattr(model, "decode"):
         raise OtbenchError(f"{fit} holds the model {summary['model']}, expected one that transports codes, as ae-ot")
     transport, rule = model.transport(cell["seed"])
-    arrays = _paths(model, transport, rule, segments) | _embeddings(model, data, embedded)
+    arrays = _paths(model, transport, rule, segments)
+    arrays |= _judged(arrays, data, features) | _embeddings(model, data, embedded)
     info = {
         "model": summary["model"],
         "dataset": data.name,
@@ -262,6 +271,20 @@ def _paths(model: Any, transport: TransportMap, rule: AngleRule, segments: int) 
             f"path/{name}/cells": passage.cells[chosen.facet : chosen.facet + facets + 1],
         }
     return arrays
+
+
+def _judged(arrays: dict[str, np.ndarray], data: DataSet, features: Path | None) -> dict[str, np.ndarray]:
+    """What the classifier of a features folder says of the images of every path; empty where there is none."""
+    from otbench.features.store import opener, read_info
+
+    if features is None or "classifier" not in read_info(features, data)["extractors"]:
+        return {}
+    classifier, found = opener("classifier", features, None, "cpu")(), {}
+    for name in ("crossing", "regular"):
+        if f"path/{name}/images" in arrays:
+            seen = classifier.extract(arrays[f"path/{name}/images"])
+            found |= {f"path/{name}/class": seen.classes, f"path/{name}/confidence": seen.confidence}
+    return found
 
 
 def _decoded(model: Any, codes: np.ndarray) -> np.ndarray:

@@ -6,13 +6,13 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from otbench.config.search_spaces import RANGES, SPACES, Range, options_of
+from otbench.config.search_spaces import AGAIN, RANGES, SPACES, Range, options_of
 from otbench.config.tuning import SELECT, TUNING, draw_options, tuning_ranges
 from otbench.data.base import DataSet
 from otbench.errors import OtbenchError
@@ -47,7 +47,14 @@ class Budget:
 
 
 def search(
-    model: str, data: DataSet, features: Features | None, space: str, trials: Iterable[int], budget: Budget, out: Path
+    model: str,
+    data: DataSet,
+    features: Features | None,
+    space: str,
+    trials: Iterable[int],
+    budget: Budget,
+    out: Path,
+    found: Iterable[Path] = (),
 ) -> pandas.DataFrame:
     """Training and measurement of a model with the options of each trial.
 
@@ -57,10 +64,12 @@ def search(
         model: Name of the model.
         data: Data set to train on.
         features: Features of its real images; None for points.
-        space: Ranges that the options are drawn from: wide or narrow, of Lucic et al., or tuning.
+        space: Ranges that the options are drawn from: wide or narrow, of Lucic et al., or tuning; or again, the best
+            trial of `found` with other seeds, the budget's and so many more, from one up.
         trials: Numbers of the trials, from 0 up.
         budget: What every trial gets.
         out: Where the table is written, .csv.
+        found: Tables of a search of this model on this data; for the space `again` alone.
 
     Returns:
         Table COLUMNS, as written.
@@ -70,7 +79,7 @@ def search(
     """
     import pandas
 
-    drawn = _options(model, data.kind, space, budget.seed)
+    drawn = _again(model, data, list(found)) if space == AGAIN else _options(model, data.kind, space, budget.seed)
     trials = list(trials)
     if not trials or min(trials) < 0:
         raise OtbenchError(f"search: trials must be numbers from 0 up, got {trials}")
@@ -83,9 +92,10 @@ def search(
         path = out.parent / f".{out.stem}-{trial}-{digest([*base, model, options])[:12]}.json"
         measured = _kept(path)
         if measured is None:
+            own = replace(budget, seed=budget.seed + 1 + trial) if space == AGAIN else budget
             measured = [
                 _row(model, data, space, trial, options, score)
-                for score in _trial(model, data, features, options, budget, metrics)
+                for score in _trial(model, data, features, options, own, metrics)
             ]
             write_json(path, measured)
         rows += measured
@@ -112,6 +122,46 @@ def ranges_of(model: str, kind: str) -> dict[str, Range]:
     from otbench.models import find
 
     return tuning_ranges(model, kind, find(model, kind).Config.model_fields)
+
+
+def best_options(table: pandas.DataFrame) -> dict[str, Any]:
+    """The options of the trial with the least distance to the test images over all its snapshots.
+
+    On Inception's features where the table has them, else on those that come first in it.
+
+    Args:
+        table: Table COLUMNS of one model's search on one data set.
+
+    Returns:
+        Option to its value.
+
+    Raises:
+        OtbenchError: Where no trial reached a value.
+
+    Source: Lucic et al. (2018), whose code chooses checkpoint and configuration so.
+    """
+    rows = table[(table["metric"] == "fid") & (table["status"] == "ok") & table["value"].notna()]
+    if not len(rows):
+        raise OtbenchError("search: no trial of the tables found a distance, so none can be trained again")
+    protocols = list(dict.fromkeys(rows["protocol"]))
+    chosen = next((text for text in protocols if "features=inception" in text), protocols[0])
+    rows = rows[rows["protocol"] == chosen]
+    return json.loads(rows.loc[rows["value"].idxmin(), "options"])
+
+
+def _again(model: str, data: DataSet, found: list[Path]) -> Callable[[int], dict[str, Any]]:
+    """The best options of tables, whatever the trial."""
+    import pandas
+
+    if not found:
+        raise OtbenchError("search: --space again needs --found, the tables of the search whose best trial it takes")
+    table = pandas.concat([read_search(path) for path in found], ignore_index=True)
+    others = table[(table["model"] != model) | (table["dataset"] != data.name)]
+    if len(others):
+        where = f"{others['model'].iloc[0]} on {others['dataset'].iloc[0]}"
+        raise OtbenchError(f"search: --found holds trials of {where}, expected those of {model} on {data.name}")
+    options = best_options(table)
+    return lambda trial: options
 
 
 def _options(model: str, kind: str, space: str, seed: int) -> Callable[[int], dict[str, Any]]:

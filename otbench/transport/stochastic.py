@@ -65,6 +65,7 @@ def solve_stochastic(
     sampling: str = "auto",
     max_points: float | None = None,
     record: list[tuple[float, int, np.ndarray]] | None = None,
+    draws: Draws | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Heights whose mean relative cell error is at most the tolerance, by stochastic steps.
 
@@ -87,6 +88,7 @@ def solve_stochastic(
             CPU where it can.
         max_points: Number of points after which to stop; default: 100 n / tolerance^2.
         record: List that receives (seconds, points, averaged heights) after 1, 1.3, 1.7, ... batches.
+        draws: Source points and the cells that they fall into; default: all planes against each other (`sampling`).
 
     Returns:
         Heights (n,) and what happened: sampling, device, error, steps, points, seconds and the reason of the end.
@@ -99,7 +101,7 @@ def solve_stochastic(
     n = len(target)
     if n == 1:
         return np.zeros(1), _told("one point", 0.0, 0, 0, began, device, "none")
-    draws = Draws(target, law, device, sampling, seed)
+    draws = draws or Draws(target, law, device, sampling, seed)
     nu = torch.as_tensor(weights, dtype=torch.float64, device=device)
     h = draws.affine_start(weights) if heights is None else draws.inward(heights)
     if heights is not None and seen == 0:

@@ -47,5 +47,5 @@ def test_a_mixture_is_what_its_points_are_drawn_from(pair):
         share = np.bincount(distance.argmin(axis=1), minlength=len(data.truth.weights)) / n
         error = np.sqrt(data.truth.weights * (1 - data.truth.weights) / n)
         assert (np.abs(share - data.truth.weights) < 5 * error + 1e-12).all()
-        variance = (distance.min(axis=1) ** 2).mean() / data.test.shape[1]
+        variance = (distance.min(axis=1) ** 2).mean() / data.truth.directions
         assert np.sqrt(variance) == pytest.approx(data.truth.sigma, rel=0.1)

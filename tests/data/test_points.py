@@ -1,6 +1,7 @@
 """Point sets: the protocol's modes, scales and counts; reading and writing."""
 
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -161,3 +162,40 @@ def test_what_is_no_archive_of_arrays_gets_a_sentence(tmp_path):
         (tmp_path / "packed.npz").write_bytes(whole[:start] + bytes(300) + whole[start + 300 :])
         with pytest.raises(OtbenchError, match="is damaged, truncated or not an .npz"):
             load(str(tmp_path / "packed.npz"))
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """The set in 1,200 dimensions, whose making takes a second."""
+    return load("synthetic-1200")
+
+
+def test_the_set_in_1200_dimensions_is_wide_in_700_directions(wide, tmp_path):
+    data, truth = wide, wide.truth
+    assert data.train.shape == (10_000, 1200) and truth.centres.shape == (10, 1200)
+    assert (truth.radius, truth.directions) == (10.0, 700)
+    assert truth.basis.T @ truth.basis == pytest.approx(np.eye(700), abs=1e-9)
+    rows = data.test[:200]
+    distance = np.sqrt(np.maximum(((rows[:, None] - truth.centres) ** 2).sum(2), 0))
+    nearest = distance.argmin(1)
+    # |x - c|^2 / sigma^2 is chi square of 700 degrees of freedom
+    assert ((distance.min(1) / truth.sigma) ** 2).mean() == pytest.approx(700, rel=0.02)
+    assert np.sort(distance, 1)[:, 1].min() > 20 * truth.sigma * np.sqrt(700) / 3
+    off = rows - truth.centres[nearest]
+    assert np.abs(off - off @ truth.basis @ truth.basis.T).max() < 1e-4, "flat in the other 500"
+    save(replace(data, train=data.train[:5], test=data.test[:5]), tmp_path / "data.npz")
+    again = load(tmp_path / "data.npz").truth
+    assert (again.radius, again.directions) == (10.0, 700) and np.array_equal(again.basis, truth.basis)
+
+
+def test_high_quality_goes_by_the_radius_of_the_set(wide):
+    from otbench.metrics import modes
+
+    data, truth = wide, wide.truth
+    assert modes.within_radius(2, 10.0) == pytest.approx(1 - np.exp(-50)) and modes.within_radius(700, 10.0) < 1e-100
+    ray = truth.basis[:, 0]
+    points = truth.centres[3] + truth.sigma * np.array([[0.0], [9.99], [10.01]]) * ray
+    assigned = modes.assign(points, truth)
+    assert assigned.mode.tolist() == [3, 3, 3] and assigned.high_quality.tolist() == [True, True, False]
+    assert modes.ideal_high_quality(data, 2500) < 1e-100 and modes.ideal_modes(data, 2500) < 1e-100
+    assert modes.ideal_high_quality(load("grid"), 2500) == pytest.approx(1 - np.exp(-4.5))

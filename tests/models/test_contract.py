@@ -25,6 +25,7 @@ SMALL = {
         **{"width": 16, "maxout": 8, "targets": 64},
         # explicit maps and Sinkhorn's iterations
         **{"sources": 64, "inner_steps": 2, "iterations": 5},
+        **{"solver_points": 500, "solver_steps": 20},
     },
     "images": {
         **{"width": 8, "latent": 6, "batch": 16, "rate": 1e-4, "gan_rate": 1e-5, "clip": 0.1},
@@ -32,6 +33,7 @@ SMALL = {
         **{"sources": 40, "map_steps": 3, "map_width": 8, "inner_steps": 2, "iterations": 5},
         # a generator whose images are still alike magnifies rounding in the normalisation behind them
         "generator_rate": 0.1,
+        **{"solver_points": 500, "solver_steps": 20},
     },
 }
 STEPS = {"points": 12, "images": 20}

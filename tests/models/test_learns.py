@@ -34,9 +34,9 @@ PAIRS = [
 STEPS = {"digits": 150, "stacked-digits": 400}
 FEWER = "ns-gan ae ae-ot ae-ot-deep wgan-mlp wae-gan big-vae big-wae-mmd big-wae-gan pggan wgan-qc ae-ot-standard"
 FEWER += " ae-ot-resnet ae-ot-gan ae-ot-gan-resnet aae imle ae-gaussian ae-gmm swae sinkhorn-ae"
-FEWER += " ae-sinkhorn ae-icnn ae-not"
+FEWER += " ae-ot-paper ae-sinkhorn ae-icnn ae-not"
 OWN_STEPS = {("digits", name): 60 for name in FEWER.split()}
-OWN_STEPS |= {("digits", name): 300 for name in ("lsgan", "wgan", "sngan")}
+OWN_STEPS |= {("digits", name): 300 for name in ("ali", "lsgan", "wgan", "sngan")}
 OWN_STEPS |= {("stacked-digits", name): 60 for name in ("dcgan", "pacdcgan2", "pacdcgan4", "veegan")}
 OWN_STEPS["stacked-digits", "ali"] = 150
 #: components, samples, and the share of the other distances that a trained model has to come below

@@ -29,7 +29,7 @@ def records(published: Path) -> list[Published]:
         ("AE-OT", "grid", "ae-ot", "reverse_kl_train", "0.007", "0.002"),
         ("VEEGAN", "grid", "veegan", "modes", "24.6", None),
         ("VEEGAN", "grid", "gan", "high_quality", "0.005", None),
-        ("VEEGAN", "1200d", "veegan", "high_quality", "0.2829", None),
+        ("VEEGAN", "synthetic-1200", "veegan", "high_quality", "0.2829", None),
         ("PacGAN", "stacked-mnist", "dcgan", "reverse_kl", "4.50", "0.127"),
         ("VEEGAN", "stacked-mnist", "dcgan", "modes", "99", None),
         ("PacGAN", "stacked-mnist", "pacdcgan3-half", "modes", "866.6", "12.10"),

@@ -189,3 +189,25 @@ def test_a_map_of_one_cell_has_no_path_and_no_singular_facet() -> None:
 
 def test_images_that_are_all_the_same_are_embedded_at_one_place() -> None:
     assert np.array_equal(latent.embed(np.ones((40, 1, 2, 2))), np.zeros((40, 2)))
+
+
+def test_the_classifier_judges_the_images_of_the_paths(
+    fitted: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from otbench.features.base import Extracted
+
+    def extract(pictures: np.ndarray) -> Extracted:
+        bright = pictures.reshape(len(pictures), -1).mean(1) / 255
+        return Extracted(np.zeros((len(bright), 1)), np.stack([0 * bright, bright], 1).astype(np.float32))
+
+    judge = SimpleNamespace(extract=extract)
+    told = {"extractors": {"classifier": {}}}
+    monkeypatch.setattr("otbench.features.store.read_info", lambda folder, data: told)
+    monkeypatch.setattr("otbench.features.store.opener", lambda *words: lambda: judge)
+    arrays = latent.study(images(), tmp_path, segments=40, embedded=50, features=tmp_path)
+    for name in ("crossing", "regular"):
+        bright = arrays[f"path/{name}/images"].reshape(13, -1).mean(1) / 255
+        assert arrays[f"path/{name}/confidence"] == pytest.approx(1 / (1 + np.exp(-bright)), rel=1e-5)
+        assert arrays[f"path/{name}/class"].tolist() == [1] * 13
+    told["extractors"] = {"inception": {}}
+    assert "path/crossing/class" not in latent.study(images(), tmp_path, segments=40, embedded=50, features=tmp_path)

@@ -147,6 +147,46 @@ def test_what_cannot_be_searched_gets_a_sentence(model, space, trials, said, qua
         search(model, quarters, features, space, trials, SMALL, tmp_path / "s.csv")
 
 
+def test_the_best_wide_trial_is_trained_again_with_other_seeds(quarters, features, tmp_path):
+    found = [tmp_path / f"wide-{k}.csv" for k in range(2)]
+    tables = [search("vae", quarters, features, "wide", [k], SMALL, path) for k, path in enumerate(found)]
+    fid = [table[table["metric"] == "fid"]["value"].min() for table in tables]
+    best = json.loads(tables[int(np.argmin(fid))]["options"].iloc[0])
+    again = search("vae", quarters, features, "again", range(2), SMALL, tmp_path / "again.csv", found)
+    assert set(again["options"]) == {json.dumps(best, sort_keys=True)} and set(again["space"]) == {"again"}
+    assert again.drop_duplicates("trial")["seed"].tolist() == [1, 2], "the search had seed 0"
+    values = again[(again["metric"] == "fid") & (again["snapshot"] == 1)]["value"]
+    assert values.nunique() == 2 and not set(values) & {v for table in tables for v in table["value"]}
+    with pytest.raises(OtbenchError, match="needs --found"):
+        search("vae", quarters, features, "again", [0], SMALL, tmp_path / "no.csv")
+    with pytest.raises(OtbenchError, match="holds trials of vae on quarters, expected those of ns-gan"):
+        search("ns-gan", quarters, features, "again", [0], SMALL, tmp_path / "no.csv", found)
+
+
+def test_the_best_trial_is_the_one_of_the_least_distance_on_inception():
+    import pandas
+
+    def row(trial, value, network, status="ok", metric="fid"):
+        known = {"trial": trial, "value": value, "protocol": f"features={network};n=3", "status": status}
+        return dict.fromkeys(COLUMNS, "") | known | {"metric": metric, "options": json.dumps({"rate": trial})}
+
+    rows = [row(0, 1.0, "classifier"), row(1, 2.0, "classifier"), row(0, 9.0, "inception"), row(1, 8.0, "inception")]
+    rows += [row(2, 0.1, "inception", "failed"), row(3, 0.1, "inception", metric="fid_validation")]
+    assert module.best_options(pandas.DataFrame(rows)) == {"rate": 1}
+    assert module.best_options(pandas.DataFrame(rows[:2])) == {"rate": 0}
+    with pytest.raises(OtbenchError, match="no trial of the tables found a distance"):
+        module.best_options(pandas.DataFrame(rows[-2:]))
+
+
+def test_jobs_of_a_config_come_after_the_search_they_take_from():
+    from otbench.config.parts import Search
+
+    asked = Search(models=["vae"], datasets=["digits"], trials={"wide": 3}, steps=5, at_once=2, again=3)
+    wide = [("digits", "vae", "wide", "0-2"), ("digits", "vae", "wide", "2-3")]
+    assert asked.jobs == [*wide, ("digits", "vae", "again", "0-2"), ("digits", "vae", "again", "2-3")]
+    assert asked.found("digits", "vae") == wide
+
+
 def test_a_foreign_table_gets_a_sentence(tmp_path):
     (tmp_path / "s.csv").write_text("a,b\n1,2\n")
     with pytest.raises(OtbenchError, match="expected the columns dataset, model, space"):

@@ -77,7 +77,7 @@ container: os.environ.get("OTBENCH_CONTAINER", "otbench.sif")
 wildcard_constraints:
     dataset="[a-z0-9-]+",
     model="[a-z0-9-]+",
-    space="wide|narrow",
+    space="wide|narrow|again",
     trials="[0-9]+-[0-9]+",
     seeds="[0-9-]+",
     theory="[a-z0-9-]+",
@@ -227,6 +227,11 @@ def guest_contents(dataset, guest):
 def searches_of():
     """The trials of every search."""
     return [AT.search(dataset, model, space, trials) for dataset, model, space, trials in RUN.searches]
+
+
+def found_for(dataset, model, space):
+    """The tables of the search whose best trial is trained again; none for the search itself."""
+    return [AT.search(*job) for job in RUN.section(dataset).search.found(dataset, model)] if space == "again" else []
 
 
 def searched():

@@ -226,6 +226,7 @@ rule latent:
         data=AT.data("{dataset}"),
         summary=AT.fit_summary("{dataset}", "ae-ot"),
         weights=AT.weights("{dataset}", "ae-ot"),
+        features=AT.feature_info("{dataset}"),
     output:
         AT.latent("{dataset}"),
     log:
@@ -233,9 +234,10 @@ rule latent:
     threads: 1
     params:
         fit=subpath(input.summary, parent=True),
+        folder=subpath(input.features, parent=True),
         code=fingerprints.study_version("latent"),
     shell:
-        "otbench study latent --data {input.data} --fit {params.fit} --out {output} > {log} 2>&1"
+        "otbench study latent --data {input.data} --fit {params.fit} --features {params.folder} --out {output} > {log} 2>&1"
 
 
 # The study's search: one job trains and measures some trials of a model, each with options drawn at random.
@@ -243,6 +245,7 @@ rule search:
     input:
         data=lambda wildcards: refresh(AT.data(wildcards.dataset)),
         features=AT.feature_info("{dataset}"),
+        found=lambda wildcards: found_for(wildcards.dataset, wildcards.model, wildcards.space),
     output:
         AT.search("{dataset}", "{model}", "{space}", "{trials}"),
     log:
@@ -259,6 +262,7 @@ rule search:
         measure=fingerprints.measure_version(),
         trials=lambda wildcards: wildcards.trials.replace("-", ":"),
         options=lambda wildcards: search_options(wildcards.dataset),
+        found=lambda wildcards, input: " ".join(f"--found {quote(path)}" for path in input.found),
     shell:
         "otbench search {wildcards.model} --data {input.data} --features {params.folder} --space {wildcards.space}"
-        " --trials {params.trials} {params.options} --out {output} > {log} 2>&1"
+        " --trials {params.trials} {params.options} {params.found} --out {output} > {log} 2>&1"

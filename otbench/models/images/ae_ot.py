@@ -12,7 +12,9 @@ from torch import Tensor
 
 from otbench.models.images.autoencoder import AutoencoderConfig, Autoencoding
 from otbench.models.images.shared.latent import Law
+from otbench.models.solvers import SolverConfig, numbers_of, solved_as_papers
 from otbench.transport import AngleRule, TransportMap, extend, solve
+from otbench.transport.hierarchical import solve_hierarchical
 from otbench.transport.sources import named
 from otbench.utils.rng import stream_seed
 
@@ -20,6 +22,8 @@ from otbench.utils.rng import stream_seed
 PAPERS = {"cifar10": 0.68}
 #: source points a target from which the centres of mass of the cells are estimated (Lei et al. 2020, 6.1)
 POINTS = 100
+#: rate of Adam on the heights in the authors' demo on images
+PYOMT_RATE = 5e-2
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Centred(TransportMap):
         return self.known
 
 
-class AEOTConfig(AutoencoderConfig):
+class AEOTConfig(AutoencoderConfig, SolverConfig):
     """All training codes as targets; source uniform on the centred unit cube of the code space (Lei et al. 2020)."""
 
     #: codes that the map is solved for, chosen by the seed; None for all
@@ -45,6 +49,12 @@ class AEOTConfig(AutoencoderConfig):
     threshold: float | None = Field(None, gt=0)
     #: mean relative error of the cells' masses; 0.1 is what the paper's 100 points a cell amount to
     tolerance: float = Field(0.1, gt=0)
+    #: as in the plane; hierarchical: to the centres of clusters, then within their cells (Lei et al. 2020, section 4)
+    solver: Literal["suite", "paper", "pyomt", "hierarchical"] = "suite"
+    #: as many as in the authors' demo on images
+    solver_points: int = Field(20_000, ge=1)
+    #: clusters of `hierarchical`; None: the root of the number of codes
+    clusters: int | None = Field(None, ge=1)
 
 
 class AEOT(Autoencoding):
@@ -56,18 +66,21 @@ class AEOT(Autoencoding):
     `ae-ot-deep` is the paper's larger autoencoder of CelebA, two more convolutional layers (Lei et al. 2020, 6.4.1);
     28x28 pixels have no room for them. `ae-ot-standard` and `ae-ot-resnet` are the rows AE-OT of the AE-OT-GAN paper's
     table 1 (An et al. 2020, ECCV), whose sizes are not known: they have the networks of the rows beside them (SNGAN's
-    standard CNN; WGAN-GP's ResNet), with codes as long as those of Lucic et al.
+    standard CNN; WGAN-GP's ResNet), with codes as long as those of Lucic et al. `ae-ot-paper` has the same autoencoder
+    as `ae-ot`, and the map of the papers' own algorithm (An et al. 2020, Algorithm 1) in place of the suite's.
     """
 
     names = {
         "ae-ot": {},
         "ae-ot-deep": {"depth": 4},
+        "ae-ot-paper": {"solver": "paper"},
         "ae-ot-standard": {"networks": "standard"},
         "ae-ot-resnet": {"networks": "resnet", "width": 128},
     }
     title = "AE-OT"
     titles = {
         "ae-ot-deep": "AE-OT (two more layers)",
+        "ae-ot-paper": "AE-OT (paper's solver)",
         "ae-ot-standard": "AE-OT (standard)",
         "ae-ot-resnet": "AE-OT (ResNet)",
     }
@@ -84,7 +97,7 @@ class AEOT(Autoencoding):
     def fit_law(self, codes: np.ndarray, seed: int) -> tuple[Law, dict[str, float]]:
         """Targets (n, d), heights (n,), centroids of the cells (n, d), the angle rule's threshold, scale and centre."""
         c = self.config
-        solution, certificate = self._solved(codes, stream_seed(seed, "transport") % 2**31)
+        solution, certificate = self._map(codes, stream_seed(seed, "transport") % 2**31)
         rule = AngleRule(c.threshold) if c.threshold else code_angles(codes, PAPERS.get(self.data.name, 0.75))
         centre = np.zeros(codes.shape[1]) if rule.centre is None else rule.centre
         # as many points as the paper estimates masses with; an empty cell's centre is no number, and stored as zeros
@@ -98,6 +111,19 @@ class AEOT(Autoencoding):
             "centre": torch.from_numpy(centre),
         }
         return law, certificate
+
+    def _map(self, codes: np.ndarray, seed: int) -> tuple[TransportMap, dict[str, float]]:
+        """The map and its certificate, by the solver that the config asks for."""
+        c = self.config
+        if c.solver == "suite":
+            return self._solved(codes, seed)
+        if c.solver != "hierarchical":
+            solution = solved_as_papers(c, codes, PYOMT_RATE, seed, self.device.type)
+            return solution, solution.certificate() | numbers_of(solution)
+        y, law = codes.astype(np.float64), named("cube", codes.shape[1])
+        found = solve_hierarchical(y, law, c.clusters, c.tolerance, seed, device=self.device.type)
+        weights = np.full(len(y), 1 / len(y))
+        return Centred(y, found.heights, weights, law, known=found.centroids), found.certificate
 
     def _solved(self, codes: np.ndarray, seed: int) -> tuple[TransportMap, dict[str, float]]:
         """The map and its certificate; goes on where the solver's own estimate stopped it too early."""

@@ -214,6 +214,7 @@ def _latent(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
             caption += "First: the facet with the widest angle of all segments, in the middle of the strip. "
         if f"{dataset}/path/regular/images" in comparison.run.latent:
             caption += "Last: the part without a singular facet whose widest angle is the median of all such parts. "
+        caption += latent_plots.middle(comparison, dataset)
         caption += f"{latent_plots.counted(comparison, dataset)} One seed. "
         yield FigureSpec(
             f"{dataset}_path",

@@ -70,6 +70,7 @@ def paths(comparison: Comparison, dataset: str) -> Figure:
         images = latent[f"{start}/images"]
         strip.imshow(tile(images, len(images)), interpolation="nearest")
         _outline(strip, images, len(latent[f"{start}/cells"]) - 1)
+        _judgements(strip, images, latent, start)
         strip.set_title(PATHS[name], loc="left")
         strip.set_axis_off()
         _stems(below, latent, start, threshold)
@@ -77,6 +78,37 @@ def paths(comparison: Comparison, dataset: str) -> Figure:
     axes[-1, 0].set_xlabel("Place on the segment, from one end to the other")
     figure.legend(handles=_legend(), loc="outside lower center", ncols=5, columnspacing=1.2)
     return figure
+
+
+def _judgements(axes: Axes, images: np.ndarray, latent: dict[str, np.ndarray], start: str) -> None:
+    """Below each image the classifier's confidence in its class, in per cent, where the study has it."""
+    if f"{start}/confidence" not in latent:
+        return
+    height, width = images.shape[2:]
+    for at, share in enumerate(latent[f"{start}/confidence"]):
+        place = (at * (width + 1) + width / 2 - 0.5, height + 0.6)
+        axes.text(*place, f"{100 * share:.0f} %", ha="center", va="top", fontsize=6, clip_on=False)
+
+
+def middle(comparison: Comparison, dataset: str) -> str:
+    """What the classifier says of the image in the middle of the path through the singular set, in words.
+
+    Args:
+        comparison: Image study of a run.
+        dataset: Name of the data set.
+
+    Returns:
+        A sentence; empty where the study has no classifier or no such path.
+    """
+    confidence = comparison.run.latent.get(f"{dataset}/path/crossing/confidence")
+    if confidence is None:
+        return ""
+    half = len(confidence) // 2
+    ends = (confidence[0] + confidence[-1]) / 2
+    return (
+        "Below each image: the classifier's confidence in the class that it takes it for; "
+        f"{confidence[half]:.0%} in the middle of the path through the singular set, {ends:.0%} at its ends. "
+    )
 
 
 def _outline(axes: Axes, images: np.ndarray, facets: int) -> None:

@@ -25,7 +25,7 @@ def figure_specs(comparison: Comparison, dataset: str) -> Iterator[FigureSpec]:
     run, about = comparison.run, comparison.run.info["datasets"].get(dataset, {})
     note = _said(comparison, dataset)
     real = run.scatter.get(f"{dataset}/{REAL}")
-    if real is not None and len(real):
+    if real is not None and len(real) and real.shape[1] == 2:
         caption = (
             "Generated points over held-out real ones, the first seed that is ok, at the end of training; all panels "
             "have the same limits, and points outside them are counted. Under each panel: means over the seeds. "

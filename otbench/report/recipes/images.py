@@ -19,9 +19,17 @@ NAME = "images"
 ADVERSARIAL = ("mm-gan", "ns-gan", "lsgan", "wgan", "wgan-gp", "dragan", "began")
 AUTOENCODERS = ("vae", "wae-vae", "wae-mmd", "wae-gan", "big-vae", "big-wae-mmd", "big-wae-gan", "aae")
 LATENT = ("glo", "imle", "glann")
-TRANSPORT = ("ae-ot", "ae-ot-deep", "otvae")
+TRANSPORT = ("ae-ot", "ae-ot-paper", "ae-ot-deep", "otvae")
 BY_TRANSPORT = ("wgan-lp", "sinkhorn-gan", "swae", "sinkhorn-ae", "ae-sinkhorn", "ae-icnn", "ae-not")
-OTVAE_PARTS = ("otvae-sinkhorn", "otvae-barycentric", "otvae-paper", "otvae-kernel", "otvae-ae", "otvae-wae")
+OTVAE_PARTS = (
+    "otvae-labels",
+    "otvae-sinkhorn",
+    "otvae-barycentric",
+    "otvae-paper",
+    "otvae-kernel",
+    "otvae-ae",
+    "otvae-wae",
+)
 LARGE_GANS = (
     *("wgan-gp-standard", "wgan-gp-resnet", "pggan", "sngan", "sngan-resnet"),
     *("wgan-div", "wgan-div-resnet", "wgan-qc"),
@@ -99,6 +107,7 @@ TITLES = {
     "glann": "GLANN",
     "ae": "AE (reconstructions)",
     "ae-ot": "AE-OT",
+    "ae-ot-paper": "AE-OT (paper's solver)",
     "ae-ot-deep": "AE-OT (two more layers)",
     "ae-sinkhorn": "AE + entropic map",
     "ae-icnn": "AE + W2 (ICNN)",
@@ -112,6 +121,7 @@ TITLES = {
     "otvae-kernel": "OTVAE (kernel)",
     "otvae-ae": "OTVAE (AE)",
     "otvae-wae": "OTVAE (WAE)",
+    "otvae-labels": "OTVAE (labels)",
     "wgan-mlp": "WGAN (MLP)",
     "wgan-lp": "WGAN-LP",
     "sinkhorn-gan": "Sinkhorn GAN",

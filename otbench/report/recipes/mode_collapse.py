@@ -17,9 +17,9 @@ FURTHER_MODELS = (
     *("unrolled-gan", "veegan", "wgan", "wgan-gp", "wgan-lp", "sinkhorn-gan"),
     *("sinkhorn-barycentric", "w2-icnn", "not"),
 )
-VARIANTS = ("ae-ot-10k", "ae-ot-pyomt")
+VARIANTS = ("ae-ot-10k", "ae-ot-paper", "ae-ot-pyomt")
 CONTROLS = ("real", "memoriser", "collapsed", "noise")
-DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll")
+DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll", "synthetic-1200")
 
 BLOCKS = {
     "paper": "Models of the papers' tables",
@@ -47,7 +47,8 @@ TITLES = {
     "w2-icnn": "W2 (ICNN)",
     "not": "NOT",
     "ae-ot-10k": "AE-OT (10k points)",
-    "ae-ot-pyomt": "AE-OT (pyOMT)",
+    "ae-ot-paper": "AE-OT (paper's solver)",
+    "ae-ot-pyomt": "AE-OT (pyOMT's rule)",
     "real": "Held-out real",
     "memoriser": "Memoriser",
     "collapsed": "Collapsed",

@@ -172,6 +172,17 @@ def _critic_estimates(facts: Facts) -> Verdict:
     )
 
 
+def _polar(facts: Facts) -> Verdict:
+    found, right = _number(facts, "linear_least"), _number(facts, "linear_least_closed_form")
+    error = _number(facts, "linear_error")
+    return Verdict(
+        "A generator is an optimal map after a rearrangement of its noise",
+        f"of a linear map, W2² = {right:.4f} and the rotation of its polar decomposition",
+        f"W2² = {found:.4f}, rotation {error:.3f} off",
+        HOLDS if abs(found - right) <= 0.01 * right and error < 0.1 else FAILS,
+    )
+
+
 RULES: dict[str, Callable[[Facts], Verdict]] = {
     "parallel-lines": _parallel_lines,
     "meaningful-loss": _meaningful_loss,
@@ -185,6 +196,7 @@ RULES: dict[str, Callable[[Facts], Verdict]] = {
     "scaling": _scaling,
     "beyond": _beyond,
     "critic-estimates": _critic_estimates,
+    "polar-factorisation": _polar,
 }
 """Study -> the rule that judges its facts."""
 

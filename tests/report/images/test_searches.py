@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import math
@@ -191,3 +192,22 @@ def test_the_page_shows_the_search(folder: Path, published: Path, monkeypatch: p
     assert 'id="table-digits_search"' in html and drawn == ["digits_search"]
     assert 'id="table-digits_selection_classifier"' in html
     assert (folder / "tables" / "digits_search.csv").read_text().count("\n") == 4
+
+
+def test_the_best_configuration_again_has_means_and_deviations_over_seeds(comparison: Comparison) -> None:
+    assert searches.again_table(comparison, "digits", "classifier") is None
+    rows = comparison.run.search[comparison.run.search["model"] == "wgan"]
+    again = rows.assign(space="again", seed=rows["trial"] + 1)
+    told = dataclasses.replace(comparison.run, search=pd.concat([comparison.run.search, again]))
+    one = Comparison(told, None, (), study=RECIPE)
+    table = searches.again_table(one, "digits", "classifier")
+    assert table is not None and [row.name for row in table.rows] == ["wgan"]
+    cells = dict(zip([column.key for column in table.columns], table.rows[0].cells, strict=True))
+    # the four trials as seeds: 7, 3, none, 6 on the test images; 7, 5 and 6 where validation chooses
+    assert (cells["seeds"].text, cells["lost"].text) == ("4", "1")
+    values = [cells[key].raw[""] for key in ("found", "mean", "deviation", "least", "most", "validation")]
+    assert values == pytest.approx([3, 16 / 3, np.std([7, 3, 6], ddof=1), 3, 7, np.mean([7, 5])], nan_ok=True)
+    assert [table.name for table in searches.search_tables(one)] == ["digits_search", "digits_search_again"]
+    assert list(searches.filled(one, "digits", "classifier")) == list(
+        searches.filled(comparison, "digits", "classifier")
+    )

@@ -49,7 +49,8 @@ def test_published_figures_stand_beside_inception_alone(records: list[Published]
 
 def test_excellence_rates_and_their_epochs(records: list[Published]) -> None:
     found = [(one.model, float(one.value), low, high) for one, low, high in excellence(records, "mnist")]
-    assert found == [("otvae", 0.4, 3, 4), ("otvae", 0.8, 100, 100), ("wgan-mlp", 0.375, 200, 200)]
+    otvae = [("otvae", 0.4, 3, 4), ("otvae", 0.8, 100, 100), ("otvae", 0.875, 100, 100)]
+    assert found == [*otvae, ("wgan-mlp", 0.375, 200, 200)]
     assert excellence(records, "digits") == []
 
 
@@ -104,6 +105,7 @@ def test_every_row_of_the_papers_tables_has_a_place(records: list[Published]) ->
         "otvae",
         "wgan-mlp",
         "ae-ot-deep",
+        "ae-ot-paper",
         "ae-gaussian",
         "ae-gmm",
         *BY_TRANSPORT,

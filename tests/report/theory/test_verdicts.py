@@ -36,6 +36,8 @@ from otbench.theory.findings import Findings
         ("critic-estimates", {"critic_off": 0.2, "batch_off": 0.9, "critic_better": 1, "spaces": 2}, PARTLY),
         ("critic-estimates", {"critic_off": 0.01, "batch_off": 0.9, "critic_better": 2, "spaces": 2}, FAILS),
         ("beyond", {"limit_mean": 0.001, "limit_plan": 0.01}, OPEN),
+        ("polar-factorisation", {"linear_least": 0.1, "linear_least_closed_form": 0.1, "linear_error": 0.02}, HOLDS),
+        ("polar-factorisation", {"linear_least": 0.2, "linear_least_closed_form": 0.1, "linear_error": 0.02}, FAILS),
     ],
 )
 def test_the_verdict_follows_the_facts(name: str, facts: dict[str, float], verdict: str) -> None:
