@@ -31,13 +31,14 @@ THEORIES = (
     "blur",
     "scaling",
     "beyond",
+    "tearing",
 )
 
 #: those that need a data set of images
 OF_IMAGES = ("meaningful-loss", "latent-geometry", "blur")
 
 #: those that are computed on the CPU whatever device is asked for: small networks, exact plans
-ON_CPU = ("parallel-lines", "primal-dual", "collaboration", "singular-sets", "beyond")
+ON_CPU = ("parallel-lines", "primal-dual", "collaboration", "singular-sets", "beyond", "tearing")
 
 
 @cache

@@ -43,6 +43,7 @@ _CODES = {"code_rate": Between(1e-3, 1e-1, log=True)}
 _MAP = {"map_rate": Between(3e-4, 1e-2, log=True)}
 _STEPS = {"critic_steps": OneOf((1, 5))}
 _CRITIC = _STEPS | {"penalty": Between(1e-1, 1e2, log=True)}
+_REFLOW = {"reflow": OneOf((0.25, 0.5, 0.75))}
 _TWO_RATES = {"generator_rate": Between(0.25, 4.0, log=True)}
 
 OWN_IMAGES: dict[str, dict[str, Range]] = {
@@ -71,6 +72,8 @@ OWN_IMAGES: dict[str, dict[str, Range]] = {
     "wgan-div-resnet": {"k": Between(0.5, 8.0, log=True)},
     "wgan-qc": {"gamma": Between(1e-2, 1.0, log=True), "residual": Between(1e-2, 1.0, log=True)},
     "pggan": {"penalty": Between(1e0, 1e2, log=True)},
+    "rectified-flow": _REFLOW,
+    "ae-fm": {"flow_rate": Between(3e-4, 1e-2, log=True)},
 } | {
     name: {key: value for key, value in ranges.items() if key not in IMAGES} for name, ranges in RANGES["wide"].items()
 }
@@ -78,6 +81,7 @@ OWN_POINTS: dict[str, dict[str, Range]] = {
     "wgan": _STEPS | {"clip_rate": Between(1e-5, 1e-3, log=True), "clip": Between(1e-3, 1.0, log=True)},
     "wgan-gp": _CRITIC,
     "unrolled-gan": {"unrolled": OneOf((1, 5))},
+    "rectified-flow": _REFLOW,
     "ae-ot": {"threshold": Between(0.2, 1.5)},
     "ae-ot-10k": {"threshold": Between(0.2, 1.5)},
     "ae-ot-pyomt": {"threshold": Between(0.2, 1.5)},

@@ -19,12 +19,13 @@ TRAINED = [(kind, name) for kind, name in NAMES if find(name, kind).paper_steps]
 IMAGES = [(kind, name) for kind, name in NAMES if kind == "images"]
 # small networks, where the model has them: the contract does not depend on width
 SMALL = {
-    "points": {"width": 16, "maxout": 8, "targets": 64},
+    "points": {"width": 16, "maxout": 8, "targets": 64, "evaluations": 4, "pairs": 40},
     "images": {
         **{"width": 8, "latent": 6, "batch": 16, "rate": 1e-4, "gan_rate": 1e-5, "clip": 0.1},
         **{"targets": 40, "early": 30, "components": 3, "pretraining": 2, "blocks": (1, 1)},
         # a generator whose images are still alike magnifies rounding in the normalisation behind them
         "generator_rate": 0.1,
+        **{"evaluations": 4, "pairs": 40, "flow_steps": 20, "flow_width": 16},
     },
 }
 STEPS = {"points": 12, "images": 20}

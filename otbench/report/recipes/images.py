@@ -25,6 +25,7 @@ LARGE_GANS = (
     *("wgan-div", "wgan-div-resnet", "wgan-qc"),
 )
 LARGE_TRANSPORT = ("ae-ot-standard", "ae-ot-resnet", "ae-ot-gan", "ae-ot-gan-resnet")
+CONTINUOUS = ("fm", "ot-cfm", "rectified-flow", "ddpm", "ae-fm")
 FURTHER = ("wgan-mlp", "ali")
 RECONSTRUCTIONS = ("ae",)
 CONTROLS = ("real", "memoriser", "collapsed", "noise", "ae-gaussian", "ae-gmm")
@@ -63,6 +64,7 @@ BLOCKS = {
     "autoencoders": "Autoencoders",
     "latent": "Latent optimisation",
     "transport": "Transport in the latent space",
+    "continuous": "Continuous-time transport",
     "further": "Further models",
     "large": "Larger networks (AE-OT-GAN's table)",
     "reconstructions": "Reconstructions of test images, for reference",
@@ -93,6 +95,11 @@ TITLES = {
     "ae-ot": "AE-OT",
     "ae-ot-deep": "AE-OT (two more layers)",
     "otvae": "OTVAE",
+    "fm": "FM",
+    "ot-cfm": "OT-CFM",
+    "rectified-flow": "Rectified flow",
+    "ddpm": "DDPM (DDIM)",
+    "ae-fm": "AE + flow matching",
     "wgan-mlp": "WGAN (MLP)",
     "ali": "ALI",
     "wgan-gp-standard": "WGAN-GP (standard)",
@@ -202,6 +209,7 @@ RECIPE = Recipe(
         Group("autoencoders", AUTOENCODERS, published=True),
         Group("latent", LATENT, published=True),
         Group("transport", TRANSPORT, published=True),
+        Group("continuous", CONTINUOUS),
         Group("further", FURTHER),
         Group("large", (*LARGE_GANS, *LARGE_TRANSPORT)),
         Group("reconstructions", RECONSTRUCTIONS, published=True),

@@ -15,6 +15,7 @@ TITLE = "Mode collapse in the plane"
 PAPER_MODELS = ("gan", "ali", "md-gan", "pacgan2", "pacgan3", "pacgan4", "ae-ot")
 FURTHER_MODELS = ("unrolled-gan", "veegan", "wgan", "wgan-gp")
 VARIANTS = ("ae-ot-10k", "ae-ot-pyomt")
+CONTINUOUS = ("fm", "ot-cfm", "rectified-flow", "ddpm")
 CONTROLS = ("real", "memoriser", "collapsed", "noise")
 DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll")
 
@@ -22,6 +23,7 @@ BLOCKS = {
     "paper": "Models of the papers' tables",
     "further": "Further models",
     "variant": "Variants",
+    "continuous": "Continuous-time transport",
     "control": "Controls",
     "floor": "What true samples reach",
 }
@@ -40,6 +42,10 @@ TITLES = {
     "wgan-gp": "WGAN-GP",
     "ae-ot-10k": "AE-OT (10k points)",
     "ae-ot-pyomt": "AE-OT (pyOMT)",
+    "fm": "FM",
+    "ot-cfm": "OT-CFM",
+    "rectified-flow": "Rectified flow",
+    "ddpm": "DDPM (DDIM)",
     "real": "Held-out real",
     "memoriser": "Memoriser",
     "collapsed": "Collapsed",
@@ -113,6 +119,7 @@ RECIPE = Recipe(
         Group("paper", PAPER_MODELS, published=True),
         Group("further", FURTHER_MODELS),
         Group("variant", VARIANTS),
+        Group("continuous", CONTINUOUS),
     ),
     blocks=BLOCKS,
     controls=CONTROLS,

@@ -8,6 +8,10 @@ from otbench.registry import THEORIES
 from otbench.report.theory.verdicts import FAILS, HOLDS, OPEN, PARTLY, RULES, verdict_of
 from otbench.theory.findings import Findings
 
+TORN = {f"{where}/{name}/most/between": 0.05 for where in ("two", "ring") for name in ("fm", "ot-cfm", "ddpm")}
+TORN |= {f"{where}/rectified-flow/most/between": 0.04 for where in ("two", "ring")} | {"maps": 72, "holding": 72}
+TORN |= {f"{where}/ae-ot/most/between": 0.01 for where in ("two", "ring")}
+
 
 @pytest.mark.parametrize(
     ("name", "facts", "verdict"),
@@ -32,6 +36,9 @@ from otbench.theory.findings import Findings
         ("meaningful-loss", {"w_w1_changes": 0.1, "js_w1_changes": 0.7}, FAILS),
         ("collaboration", {"translation/none": 3.0, "translation/closed": 0.12, "translation/floor": 0.1}, HOLDS),
         ("collaboration", {"translation/none": 3.0, "translation/closed": 1.0, "translation/floor": 0.1}, PARTLY),
+        ("tearing", TORN, HOLDS),
+        ("tearing", TORN | {"holding": 70}, PARTLY),
+        ("tearing", TORN | {"two/ae-ot/most/between": 0.5}, FAILS),
         ("beyond", {"limit_mean": 0.001, "limit_plan": 0.01}, OPEN),
     ],
 )
