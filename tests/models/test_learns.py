@@ -33,7 +33,7 @@ PAIRS = [
 #: steps, far below the config's, that suffice for it with room to spare; some models need fewer, by data set
 STEPS = {"digits": 150, "stacked-digits": 400}
 FEWER = "ns-gan ae ae-ot ae-ot-deep wgan-mlp wae-gan big-vae big-wae-mmd big-wae-gan pggan wgan-qc ae-ot-standard"
-FEWER += " ae-ot-resnet ae-ot-gan ae-ot-gan-resnet aae imle ae-gaussian ae-gmm"
+FEWER += " ae-ot-resnet ae-ot-gan ae-ot-gan-resnet aae imle ae-gaussian ae-gmm fm ot-cfm rectified-flow ae-fm"
 OWN_STEPS = {("digits", name): 60 for name in FEWER.split()}
 OWN_STEPS |= {("digits", name): 300 for name in ("lsgan", "wgan", "sngan")}
 OWN_STEPS |= {("stacked-digits", name): 60 for name in ("dcgan", "pacdcgan2", "pacdcgan4", "veegan")}

@@ -11,10 +11,13 @@ from typer.testing import CliRunner
 
 from otbench.cli.app import app
 from otbench.data import load, save
+from otbench.data.samples import as_bytes
 from otbench.errors import OtbenchError
+from otbench.metrics.measure import measure
 from otbench.metrics.modes import assign, high_quality
 from otbench.models.flows import integrate
 from otbench.report.figures.evaluation_plots import evaluation_curves
+from otbench.studies import evaluations as studied
 from otbench.studies.evaluations import EVALUATIONS, evaluations, settings
 from otbench.training.fit import fit
 from otbench.training.saved import open_fit
@@ -66,11 +69,19 @@ def test_the_verb_writes_a_table_and_a_figure_of_every_model_that_has_evaluation
     assert isinstance(done.exception, OtbenchError) and "continuous-time" in str(done.exception)
 
 
-def test_images_are_drawn_too_and_codes(tmp_path):
+def test_images_are_drawn_too_and_codes(tmp_path, monkeypatch):
     data = four_pictures()
+    # the distance is made to need no features
+    monkeypatch.setitem(studied.MEASURED, "images", ("sharpness",))
     fit("ae-fm", data, [0], tmp_path, steps=4, options=OPTIONS | {"flow_steps": 5, "latent": 6})
     table = evaluations(tmp_path, data, 20, (1, 2))
-    assert table.empty, "without features there is no distance"
+    sharp = table[table["metric"] == "sharpness"].set_index("evaluations")["value"]
+    _, open_cell = open_fit(tmp_path, data)
+    model = open_cell(0, 1.0)
+    model.config = model.config.model_copy(update={"evaluations": 2})
+    images = as_bytes(model.draw(20, [generator(0, "samples")])[0])
+    (score,) = [one for one in measure(data, images, 0, ["sharpness"]) if one.metric == "sharpness"]
+    assert set(sharp.index) == {1, 2} and sharp[2] == pytest.approx(score.value) and sharp[1] != sharp[2]
 
 
 def test_what_cannot_be_drawn_is_left_out_or_refused(folder):

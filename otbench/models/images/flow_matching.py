@@ -63,6 +63,6 @@ class RectifiedFlow(ImageField, ReflowModel):
     title = "Rectified flow"
     paper = "Liu et al. 2023 (ICLR), algorithm 1; values of Tong et al. 2024, code"
     cifar_steps = 800_000
-    probes = 200
+    probes = 100
     Config = RectifiedFlowConfig
     config: RectifiedFlowConfig
