@@ -28,6 +28,7 @@ NAME = f"theory_{CHAPTER}"
 WHERE = {"two": "two modes", "ring": "ring of 8 modes"}
 MODELS = {"fm": "FM", "ot-cfm": "OT-CFM", "rectified-flow": "Rectified flow", "ddpm": "DDPM (DDIM)"}
 CUT = "ae-ot"
+FLOWS = ("fm", "ot-cfm", "rectified-flow")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def derived(findings: Findings) -> Derived:
     between = {name: sum(f[f"{where}/{name}/most/between"] for where in WHERE) for name in (*MODELS, CUT)}
     lowest = min(between, key=between.__getitem__)
     few, many = (
-        float(np.mean([f[f"{where}/{name}/{when}/stretching"] for where in WHERE for name in MODELS]))
+        float(np.mean([f[f"{where}/{name}/{when}/stretching"] for where in WHERE for name in FLOWS]))
         for when in ("fewest", "most")
     )
     early = {name: f[f"ring/{name}/fewest/outside"] for name in MODELS}

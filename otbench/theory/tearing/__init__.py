@@ -43,16 +43,16 @@ class Options(BaseModel):
 
     sigma: float = Field(0.05, gt=0, le=0.1, description="Standard deviation of a mode.")
     counts: tuple[int, ...] = Field(
-        (1, 2, 4, 8, 16, 32, 64, 100), min_length=1, description="Numbers of evaluations (Euler steps, DDIM steps)."
+        (1, 2, 4, 8, 16, 32, 100), min_length=1, description="Numbers of evaluations (Euler steps, DDIM steps)."
     )
     seeds: int = Field(1, ge=1, description="Networks of each model.")
-    steps: int = Field(1000, ge=1, description="Steps of training of a flow; rectified flow has two.")
+    steps: int = Field(800, ge=1, description="Steps of training of a flow; rectified flow has two.")
     batch: int = Field(128, ge=2, description="Points in a batch.")
     rate: float = Field(3e-3, gt=0, description="Adam's learning rate.")
     width: int = Field(64, ge=1, description="Width of the three hidden layers.")
     pairs: int = Field(5000, ge=1, description="Pairs of rectified flow's reflow.")
-    samples: int = Field(4000, ge=50, description="Points of every map on which it is judged.")
-    probes: int = Field(500, ge=20, description="Points at which the search for the largest stretching begins.")
+    samples: int = Field(2000, ge=50, description="Points of every map on which it is judged.")
+    probes: int = Field(300, ge=20, description="Points at which the search for the largest stretching begins.")
     targets: int = Field(512, ge=2, description="Target points of AE-OT's map.")
 
     def model_post_init(self, _: object) -> None:

@@ -23,7 +23,7 @@ STEP = 1e-3
 #: rounds in which the points that are stretched most are looked at more closely, and their distances there
 ROUNDS = (0.1, 0.03, 0.01, 0.003)
 #: points that are looked at more closely, and others around each
-LEADERS, AROUND = 20, 50
+LEADERS, AROUND = 12, 16
 
 Map = Callable[[Tensor], Tensor]
 
@@ -44,7 +44,7 @@ def trained(name: str, data: DataSet, seeds: list[int], steps: int, options: dic
     kind = MODELS[name]
     config = kind.Config(**{key: value for key, value in options.items() if key in kind.Config.model_fields})
     model = kind(config, data, seeds)
-    Trainer(model, steps * (2 if name == "rectified-flow" else 1), [1.0], Options(), None).run()
+    Trainer(model, steps * (2 if name == "rectified-flow" else 1), [1.0], Options(), None).run(f"{data.name}, {name}")
     return model
 
 
