@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from otbench.report.figures.marks import mark
+from otbench.report.figures.plots import log_axis
 from otbench.report.labels import metric_label
 from otbench.utils import plotting
 
@@ -42,7 +43,7 @@ def evaluation_curves(table: pandas.DataFrame, titles: dict[str, str]) -> Figure
         axes.set_xticks(counts, [str(count) for count in counts])
         axes.minorticks_off()
         if metric.partition("@")[0] in ("reverse_kl", "w2", "fid") and (part["value"] > 0).all():
-            axes.set_yscale("log")
+            log_axis(axes)
         axes.set_xlabel("Evaluations")
         axes.set_title(metric_label(metric).label)
     figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=5)

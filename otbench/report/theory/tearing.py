@@ -10,6 +10,7 @@ import numpy as np
 
 from otbench.report.figures import marks
 from otbench.report.figures.base import FigureSpec
+from otbench.report.figures.plots import log_axis, plain
 from otbench.report.theory.parts import percent as shown_percent
 from otbench.report.theory.parts import table
 from otbench.report.theory.prose import fill, percent, whole
@@ -205,7 +206,8 @@ def _against_stretching(axes: Axes, rows: pandas.DataFrame, gap: float) -> None:
     lengths = np.geomspace(max(float(found.min()), 0.1) * 0.8, float(found.max()) * 1.25 + 0.1, 200)
     axes.plot(lengths, 100 * (2 * ndtr(gap / (2 * lengths)) - 1), color=plotting.BLACK)
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    plain(axes.xaxis, *axes.get_xlim())
+    log_axis(axes)
     axes.set(xlabel="Largest stretching", ylabel="Outside modes, %")
 
 

@@ -168,7 +168,9 @@ def _cut(data: DataSet, options: Options, seed: int, arrays: dict[str, np.ndarra
     from otbench.models.points.ae_ot import AEOT, AEOTConfig
     from otbench.utils.rng import generator
 
-    model = AEOT(AEOTConfig(targets=options.targets), data, [seed + s for s in range(options.seeds)])
+    model = AEOT(
+        AEOTConfig.model_validate({"targets": options.targets}), data, [seed + s for s in range(options.seeds)]
+    )
     model.solve()
     y = model.draw(options.samples, [generator(s, "samples") for s in model.seeds]).numpy()
     arrays |= {f"{data.name}/{CUT}": y[0, :SHOWN].astype(np.float32)}
