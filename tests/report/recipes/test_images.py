@@ -8,7 +8,7 @@ import pytest
 
 from otbench.errors import OtbenchError
 from otbench.report.recipes import recipe, recipes
-from otbench.report.recipes.images import AE_OT_GAN_ROWS, RECIPE, TABLES_3_AND_4, WAE_ROWS, excellence
+from otbench.report.recipes.images import AE_OT_GAN_ROWS, CONTINUOUS, RECIPE, TABLES_3_AND_4, WAE_ROWS, excellence
 from otbench.report.recipes.published import Published, read_published
 from otbench.report.summary import Summary
 from otbench.report.tables.controls import RIGHT, UNSURE, WRONG, verdict
@@ -89,7 +89,7 @@ def test_every_row_of_the_papers_tables_has_a_place(records: list[Published]) ->
     grouped = {model for group in RECIPE.groups for model in group.models}
     pairs = {model for pair in AE_OT_GAN_ROWS.values() for model in pair if model}
     assert {*TABLES_3_AND_4, *WAE_ROWS, *pairs} - grouped == {"real"}
-    assert grouped - {"ali", "aae", "imle", "otvae", "wgan-mlp", "ae-ot-deep"} == {
+    assert grouped - {"ali", "aae", "imle", "otvae", "wgan-mlp", "ae-ot-deep", *CONTINUOUS} == {
         *(*TABLES_3_AND_4, *WAE_ROWS, *pairs)
     } - {"real"}
     assert grouped <= set(RECIPE.titles)
