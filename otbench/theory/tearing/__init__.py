@@ -46,13 +46,13 @@ class Options(BaseModel):
         (1, 2, 4, 8, 16, 32, 100), min_length=1, description="Numbers of evaluations (Euler steps, DDIM steps)."
     )
     seeds: int = Field(1, ge=1, description="Networks of each model.")
-    steps: int = Field(800, ge=1, description="Steps of training of a flow; rectified flow has two.")
+    steps: int = Field(500, ge=1, description="Steps of training of a flow; rectified flow has two.")
     batch: int = Field(128, ge=2, description="Points in a batch.")
     rate: float = Field(3e-3, gt=0, description="Adam's learning rate.")
     width: int = Field(64, ge=1, description="Width of the three hidden layers.")
     pairs: int = Field(5000, ge=1, description="Pairs of rectified flow's reflow.")
-    samples: int = Field(2000, ge=50, description="Points of every map on which it is judged.")
-    probes: int = Field(300, ge=20, description="Points at which the search for the largest stretching begins.")
+    samples: int = Field(1500, ge=50, description="Points of every map on which it is judged.")
+    probes: int = Field(200, ge=20, description="Points at which the search for the largest stretching begins.")
     targets: int = Field(512, ge=2, description="Target points of AE-OT's map.")
 
     def model_post_init(self, _: object) -> None:
