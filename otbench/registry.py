@@ -33,6 +33,7 @@ THEORIES = (
     "beyond",
     "critic-estimates",
     "polar-factorisation",
+    "tearing",
 )
 
 #: those that need a data set of images
@@ -47,6 +48,7 @@ ON_CPU = (
     "beyond",
     "critic-estimates",
     "polar-factorisation",
+    "tearing",
 )
 
 

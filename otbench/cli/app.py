@@ -13,6 +13,7 @@ from otbench import __version__
 from otbench.cli import (
     cite,
     compare,
+    evaluations,
     merge,
     pipeline,
     rate,
@@ -47,7 +48,7 @@ PIPELINE = (
     pipeline.status,
     compare.compare,
 )
-STUDIES = (studies.study, studies.search, tune.tune, studies.spread, studies.theory)
+STUDIES = (studies.study, studies.search, tune.tune, studies.spread, studies.theory, evaluations.evaluations)
 
 # the help of a verb is its docstring up to the form feed (\f)
 OTHERS = (reproduce.reproduce, reference.reference, merge.merge, cite.cite, score.score, tools.transport)

@@ -47,6 +47,7 @@ _CRITIC = _STEPS | {"penalty": Between(1e-1, 1e2, log=True)}
 _INNER: dict[str, Range] = {"inner_steps": OneOf((2, 5, 10))}
 _SHARE: dict[str, Range] = {"regularisation": Between(1e-3, 1e-1, log=True)}
 _TRAINED_MAP: dict[str, Range] = {"map_rate": Between(1e-4, 1e-2, log=True)}
+_REFLOW = {"reflow": OneOf((0.25, 0.5, 0.75))}
 _TWO_RATES = {"generator_rate": Between(0.25, 4.0, log=True)}
 
 OWN_IMAGES: dict[str, dict[str, Range]] = {
@@ -88,6 +89,8 @@ OWN_IMAGES: dict[str, dict[str, Range]] = {
     "wgan-div-resnet": {"k": Between(0.5, 8.0, log=True)},
     "wgan-qc": {"gamma": Between(1e-2, 1.0, log=True), "residual": Between(1e-2, 1.0, log=True)},
     "pggan": {"penalty": Between(1e0, 1e2, log=True)},
+    "rectified-flow": _REFLOW,
+    "ae-fm": {"flow_rate": Between(3e-4, 1e-2, log=True)},
 } | {
     name: {key: value for key, value in ranges.items() if key not in IMAGES} for name, ranges in RANGES["wide"].items()
 }
@@ -100,6 +103,7 @@ OWN_POINTS: dict[str, dict[str, Range]] = {
     "w2-icnn": _INNER,
     "not": _INNER,
     "unrolled-gan": {"unrolled": OneOf((1, 5))},
+    "rectified-flow": _REFLOW,
     "ae-ot": {"threshold": Between(0.2, 1.5)},
     "ae-ot-10k": {"threshold": Between(0.2, 1.5)},
     "ae-ot-pyomt": {"threshold": Between(0.2, 1.5)},

@@ -21,7 +21,7 @@ from tests.conftest import ROOT, otbench
 FIT = ["fit", "gan", "--data", "ring-pyomt", "--out", "x"]
 VERBS = (
     "data features fit join draw admit measure spread study search theory gather status report list score transport"
-    " reproduce slice merge"
+    " reproduce slice merge evaluations"
 ).split()
 
 

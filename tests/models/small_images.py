@@ -9,6 +9,7 @@ from otbench.training.feed import Feed
 from otbench.utils.rng import generator
 
 SMALL = {"width": 4, "latent": 6, "batch": 16, "targets": 40, "early": 30, "components": 3}
+SMALL |= {"evaluations": 4, "pairs": 40, "flow_steps": 20, "flow_width": 16}
 
 
 def options(name, **more):

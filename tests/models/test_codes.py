@@ -21,7 +21,7 @@ from otbench.utils.rng import generator
 from tests.models.conftest import four_pictures
 from tests.models.small_images import batches, build, close, loud, options, slopes, taken
 
-FAMILY = ("ae", "ae-ot", "ae-gaussian", "ae-gmm")
+FAMILY = ("ae", "ae-ot", "ae-gaussian", "ae-gmm", "ae-fm")
 
 
 # ------------------------------------------------------------------ the autoencoder of AE-OT

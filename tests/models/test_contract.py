@@ -26,6 +26,7 @@ SMALL = {
         # explicit maps and Sinkhorn's iterations
         **{"sources": 64, "inner_steps": 2, "iterations": 5},
         **{"solver_points": 500, "solver_steps": 20},
+        **{"evaluations": 4, "pairs": 40},
     },
     "images": {
         **{"width": 8, "latent": 6, "batch": 16, "rate": 1e-4, "gan_rate": 1e-5, "clip": 0.1},
@@ -34,6 +35,7 @@ SMALL = {
         # a generator whose images are still alike magnifies rounding in the normalisation behind them
         "generator_rate": 0.1,
         **{"solver_points": 500, "solver_steps": 20},
+        **{"evaluations": 4, "pairs": 40, "flow_steps": 20, "flow_width": 16},
     },
 }
 STEPS = {"points": 12, "images": 20}

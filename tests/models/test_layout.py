@@ -8,7 +8,7 @@ import torch
 from otbench.nets import replicas
 from tests.models.small_images import batches, build, loud
 
-NAMES = ["ns-gan", "wgan", "wgan-gp", "began", "ae", "wae-gan", "glo", "sngan", "pggan", "dcgan"]
+NAMES = ["ns-gan", "wgan", "wgan-gp", "began", "ae", "wae-gan", "glo", "sngan", "pggan", "dcgan", "fm"]
 
 
 def stepped(name, data):

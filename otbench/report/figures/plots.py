@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CURVE_GROUPS = (
     ("GAN and packing", ("gan", "pacgan2", "pacgan3", "pacgan4")),
     ("Other GANs", ("ali", "md-gan", "unrolled-gan", "veegan")),
+    ("Continuous time", ("fm", "ot-cfm", "rectified-flow", "ddpm")),
     ("Wasserstein and others", ("wgan", "wgan-gp", "wgan-lp", "sinkhorn-gan", "w2-icnn", "not")),
 )
 

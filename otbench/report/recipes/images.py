@@ -35,6 +35,7 @@ LARGE_GANS = (
     *("wgan-div", "wgan-div-resnet", "wgan-qc"),
 )
 LARGE_TRANSPORT = ("ae-ot-standard", "ae-ot-resnet", "ae-ot-gan", "ae-ot-gan-resnet")
+CONTINUOUS = ("fm", "ot-cfm", "rectified-flow", "ddpm", "ae-fm")
 FURTHER = ("wgan-mlp", "ali")
 RECONSTRUCTIONS = ("ae",)
 RIVALS = ("ae-gaussian", "ae-gmm")
@@ -77,6 +78,7 @@ BLOCKS = {
     "rivals": "Codes of AE-OT's autoencoder, another law",
     "by-transport": "Further models by transport",
     "otvae-parts": "OTVAE with one part changed",
+    "continuous": "Continuous-time transport",
     "further": "Further models",
     "large": "Larger networks (AE-OT-GAN's table)",
     "reconstructions": "Reconstructions of test images, for reference",
@@ -122,6 +124,11 @@ TITLES = {
     "otvae-ae": "OTVAE (AE)",
     "otvae-wae": "OTVAE (WAE)",
     "otvae-labels": "OTVAE (labels)",
+    "fm": "FM",
+    "ot-cfm": "OT-CFM",
+    "rectified-flow": "Rectified flow",
+    "ddpm": "DDPM (DDIM)",
+    "ae-fm": "AE + flow matching",
     "wgan-mlp": "WGAN (MLP)",
     "wgan-lp": "WGAN-LP",
     "sinkhorn-gan": "Sinkhorn GAN",
@@ -236,6 +243,7 @@ RECIPE = Recipe(
         Group("rivals", RIVALS),
         Group("by-transport", BY_TRANSPORT),
         Group("otvae-parts", OTVAE_PARTS),
+        Group("continuous", CONTINUOUS),
         Group("further", FURTHER),
         Group("large", (*LARGE_GANS, *LARGE_TRANSPORT)),
         Group("reconstructions", RECONSTRUCTIONS, published=True),

@@ -18,6 +18,7 @@ FURTHER_MODELS = (
     *("sinkhorn-barycentric", "w2-icnn", "not"),
 )
 VARIANTS = ("ae-ot-10k", "ae-ot-paper", "ae-ot-pyomt")
+CONTINUOUS = ("fm", "ot-cfm", "rectified-flow", "ddpm")
 CONTROLS = ("real", "memoriser", "collapsed", "noise")
 DATASETS = ("grid", "ring", "grid-pyomt", "ring-pyomt", "swissroll", "synthetic-1200")
 
@@ -25,6 +26,7 @@ BLOCKS = {
     "paper": "Models of the papers' tables",
     "further": "Further models",
     "variant": "Variants",
+    "continuous": "Continuous-time transport",
     "control": "Controls",
     "floor": "What true samples reach",
 }
@@ -49,6 +51,10 @@ TITLES = {
     "ae-ot-10k": "AE-OT (10k points)",
     "ae-ot-paper": "AE-OT (paper's solver)",
     "ae-ot-pyomt": "AE-OT (pyOMT's rule)",
+    "fm": "FM",
+    "ot-cfm": "OT-CFM",
+    "rectified-flow": "Rectified flow",
+    "ddpm": "DDPM (DDIM)",
     "real": "Held-out real",
     "memoriser": "Memoriser",
     "collapsed": "Collapsed",
@@ -122,6 +128,7 @@ RECIPE = Recipe(
         Group("paper", PAPER_MODELS, published=True),
         Group("further", FURTHER_MODELS),
         Group("variant", VARIANTS),
+        Group("continuous", CONTINUOUS),
     ),
     blocks=BLOCKS,
     controls=CONTROLS,

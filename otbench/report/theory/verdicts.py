@@ -40,6 +40,8 @@ def verdict_of(findings: Findings) -> Verdict | None:
 
 
 Facts = dict[str, Fact]
+WHERE = ("two", "ring")
+"""Problems of the study `tearing`."""
 
 
 def _number(facts: Facts, name: str) -> float:
@@ -183,6 +185,19 @@ def _polar(facts: Facts) -> Verdict:
     )
 
 
+def _tearing(facts: Facts) -> Verdict:
+    maps, holding = int(facts["maps"]), int(facts["holding"])
+    models = ("fm", "ot-cfm", "rectified-flow", "ddpm")
+    continuous = min(sum(_number(facts, f"{where}/{name}/most/between") for where in WHERE) for name in models)
+    cut = sum(_number(facts, f"{where}/ae-ot/most/between") for where in WHERE)
+    return Verdict(
+        "Continuous maps put mass where the optimal map tears; AE-OT cuts",
+        "outside the modes at least 2 Φ(gap / 2 L) − 1; AE-OT less between them than any",
+        f"{holding} of {maps} maps keep the bound; between modes: AE-OT {cut / 2:.1%}, next {continuous / 2:.1%}",
+        HOLDS if holding == maps and cut < continuous else PARTLY if cut < continuous else FAILS,
+    )
+
+
 RULES: dict[str, Callable[[Facts], Verdict]] = {
     "parallel-lines": _parallel_lines,
     "meaningful-loss": _meaningful_loss,
@@ -197,6 +212,7 @@ RULES: dict[str, Callable[[Facts], Verdict]] = {
     "beyond": _beyond,
     "critic-estimates": _critic_estimates,
     "polar-factorisation": _polar,
+    "tearing": _tearing,
 }
 """Study -> the rule that judges its facts."""
 

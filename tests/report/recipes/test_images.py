@@ -11,6 +11,7 @@ from otbench.report.recipes import recipe, recipes
 from otbench.report.recipes.images import (
     AE_OT_GAN_ROWS,
     BY_TRANSPORT,
+    CONTINUOUS,
     OTVAE_PARTS,
     RECIPE,
     TABLES_3_AND_4,
@@ -109,6 +110,7 @@ def test_every_row_of_the_papers_tables_has_a_place(records: list[Published]) ->
         "ae-gaussian",
         "ae-gmm",
         *BY_TRANSPORT,
+        *CONTINUOUS,
         *OTVAE_PARTS,
     }
     assert grouped - others == {*(*TABLES_3_AND_4, *WAE_ROWS, *pairs)} - {"real"}

@@ -8,6 +8,10 @@ from otbench.registry import THEORIES
 from otbench.report.theory.verdicts import FAILS, HOLDS, OPEN, PARTLY, RULES, verdict_of
 from otbench.theory.findings import Findings
 
+TORN = {f"{where}/{name}/most/between": 0.05 for where in ("two", "ring") for name in ("fm", "ot-cfm", "ddpm")}
+TORN |= {f"{where}/rectified-flow/most/between": 0.04 for where in ("two", "ring")} | {"maps": 72, "holding": 72}
+TORN |= {f"{where}/ae-ot/most/between": 0.01 for where in ("two", "ring")}
+
 
 @pytest.mark.parametrize(
     ("name", "facts", "verdict"),
@@ -35,6 +39,9 @@ from otbench.theory.findings import Findings
         ("critic-estimates", {"critic_off": 0.2, "batch_off": 0.9, "critic_better": 2, "spaces": 2}, HOLDS),
         ("critic-estimates", {"critic_off": 0.2, "batch_off": 0.9, "critic_better": 1, "spaces": 2}, PARTLY),
         ("critic-estimates", {"critic_off": 0.01, "batch_off": 0.9, "critic_better": 2, "spaces": 2}, FAILS),
+        ("tearing", TORN, HOLDS),
+        ("tearing", TORN | {"holding": 70}, PARTLY),
+        ("tearing", TORN | {"two/ae-ot/most/between": 0.5}, FAILS),
         ("beyond", {"limit_mean": 0.001, "limit_plan": 0.01}, OPEN),
         ("polar-factorisation", {"linear_least": 0.1, "linear_least_closed_form": 0.1, "linear_error": 0.02}, HOLDS),
         ("polar-factorisation", {"linear_least": 0.2, "linear_least_closed_form": 0.1, "linear_error": 0.02}, FAILS),
