@@ -47,7 +47,7 @@ _CRITIC = _STEPS | {"penalty": Between(1e-1, 1e2, log=True)}
 _INNER: dict[str, Range] = {"inner_steps": OneOf((2, 5, 10))}
 _SHARE: dict[str, Range] = {"regularisation": Between(1e-3, 1e-1, log=True)}
 _TRAINED_MAP: dict[str, Range] = {"map_rate": Between(1e-4, 1e-2, log=True)}
-_REFLOW = {"reflow": OneOf((0.25, 0.5, 0.75))}
+_REFLOW: dict[str, Range] = {"reflow": OneOf((0.25, 0.5, 0.75))}
 _TWO_RATES = {"generator_rate": Between(0.25, 4.0, log=True)}
 
 OWN_IMAGES: dict[str, dict[str, Range]] = {

@@ -61,15 +61,14 @@ def test_the_version_of_a_study_follows_its_sources():
     assert len(set(versions.values())) > 1, "studies that import different parts have different versions"
 
 
-@pytest.mark.parametrize("config", ["config", "all", "smoke", "paper"])
+@pytest.mark.parametrize("config", ["all", "smoke", "paper"])
 def test_the_configs_ask_for_every_study_with_options_that_it_knows(config):
     from snakemake.utils import update_config
 
     run = read(ROOT / "config" / "config.yaml").model_dump(mode="json")
     import yaml
 
-    if config != "config":
-        update_config(run, yaml.safe_load((ROOT / "config" / f"{config}.yaml").read_text()))
+    update_config(run, yaml.safe_load((ROOT / "config" / f"{config}.yaml").read_text()))
     assert list(checked(run).theories) == list(THEORIES)
 
 

@@ -180,8 +180,8 @@ def test_an_interrupted_group_and_a_diverged_seed_have_no_costs(data, tmp_path, 
 
     monkeypatch.setattr(Trainer, "run", cut)
     with pytest.raises(KeyboardInterrupt):
-        fit("gan", data, [0, 1], tmp_path / "f", 6, options=SMALL)
-    summary = fit("gan", data, [0, 1], tmp_path / "f", 6, options=SMALL)
+        fit("gan", data, [0, 1], tmp_path / "f", 6, options=SMALL, training=Options(together=1))
+    summary = fit("gan", data, [0, 1], tmp_path / "f", 6, options=SMALL, training=Options(together=1))
     assert [cell["certificate"] for cell in summary["cells"]] == [{}, {"peak_memory": 600.0, "energy": 12.0}]
     lost = fit("gan", data, [0], tmp_path / "g", 6, options=SMALL | {"rate": 1e30})
     assert lost["cells"][0]["status"] == "diverged" and lost["cells"][0]["certificate"] == {}

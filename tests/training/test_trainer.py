@@ -47,17 +47,19 @@ def losses(folder):
 
 
 @pytest.mark.parametrize("stop_at", [60, 130, 249])
-@pytest.mark.parametrize("name", ["pacgan2", "wgan-gp"])
-def test_resuming_equals_no_interruption_bit_for_bit(name, stop_at, data, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "together"), [("pacgan2", 1), ("pacgan2", 2), ("wgan-gp", 1)])
+def test_resuming_equals_no_interruption_bit_for_bit(name, together, stop_at, data, tmp_path, monkeypatch):
     options = SMALL if name == "pacgan2" else {"critic_steps": 1, "batch": 32}
-    call = dict(seeds=[0, 5], steps=250, snapshots=[0.3, 0.6], options=options, training=Options(checkpoint=0.0))
+    training = Options(checkpoint=0.0, together=together)
+    call = dict(seeds=[0, 5], steps=250, snapshots=[0.3, 0.6], options=options, training=training)
     fit(name, data, out=tmp_path / "whole", **call)
     model = find(name)
     plain, count = model.step, [0]
 
     def step(self, batch):
         count[0] += 1
-        if count[0] == 250 + stop_at:  # the second seed's training is cut, after the first has finished
+        # the second seed's training is cut, after the first has finished; or that of both
+        if count[0] == stop_at + 250 * (together == 1):
             raise Stop
         return plain(self, batch)
 

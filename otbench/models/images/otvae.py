@@ -15,8 +15,8 @@ from scipy.sparse import identity
 from torch import Tensor
 
 from otbench.models.base import Losses, Stage
+from otbench.models.images.labelled import Labelled
 from otbench.models.images.shared.base import ImageConfig
-from otbench.models.images.shared.labelled import Labelled
 from otbench.models.images.shared.latent import LatentModel, Law
 from otbench.models.images.shared.wae import mmd
 from otbench.nets.otvae import Decoder, Encoder

@@ -20,7 +20,7 @@ ADVERSARIAL = ("mm-gan", "ns-gan", "lsgan", "wgan", "wgan-gp", "dragan", "began"
 AUTOENCODERS = ("vae", "wae-vae", "wae-mmd", "wae-gan", "big-vae", "big-wae-mmd", "big-wae-gan", "aae")
 LATENT = ("glo", "imle", "glann")
 TRANSPORT = ("ae-ot", "ae-ot-paper", "ae-ot-deep", "otvae")
-BY_TRANSPORT = ("wgan-lp", "sinkhorn-gan", "swae", "sinkhorn-ae", "ae-sinkhorn", "ae-icnn", "ae-not")
+BY_TRANSPORT = ("wgan-lp", "sinkhorn-gan", "swae", "sinkhorn-ae")
 OTVAE_PARTS = (
     "otvae-labels",
     "otvae-sinkhorn",
@@ -35,10 +35,10 @@ LARGE_GANS = (
     *("wgan-div", "wgan-div-resnet", "wgan-qc"),
 )
 LARGE_TRANSPORT = ("ae-ot-standard", "ae-ot-resnet", "ae-ot-gan", "ae-ot-gan-resnet")
-CONTINUOUS = ("fm", "ot-cfm", "rectified-flow", "ddpm", "ae-fm")
+CONTINUOUS = ("fm", "ot-cfm", "rectified-flow", "ddpm")
 FURTHER = ("wgan-mlp", "ali")
 RECONSTRUCTIONS = ("ae",)
-RIVALS = ("ae-gaussian", "ae-gmm")
+RIVALS = ("ae-gaussian", "ae-gmm", "ae-sinkhorn", "ae-icnn", "ae-not", "ae-fm")
 CONTROLS = ("real", "memoriser", "collapsed", "noise")
 DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "celeba", "celeba-140", "stacked-mnist")
 GANS = (*ADVERSARIAL, *LARGE_GANS, *FURTHER, "wgan-lp", "sinkhorn-gan")
@@ -240,9 +240,9 @@ RECIPE = Recipe(
         Group("autoencoders", AUTOENCODERS, published=True),
         Group("latent", LATENT, published=True),
         Group("transport", TRANSPORT, published=True),
+        Group("otvae-parts", OTVAE_PARTS),
         Group("rivals", RIVALS),
         Group("by-transport", BY_TRANSPORT),
-        Group("otvae-parts", OTVAE_PARTS),
         Group("continuous", CONTINUOUS),
         Group("further", FURTHER),
         Group("large", (*LARGE_GANS, *LARGE_TRANSPORT)),

@@ -122,16 +122,13 @@ def test_many_models_are_shared_out_by_family(run: RunResults) -> None:
     info = run.info | {"expected": [["digits", model, 0] for model in every]}
     many = Comparison(RunResults(Path("."), run.table.iloc[:0], info, {}), None, (), study=RECIPE)
     found = many.families("digits")
-    keys = ["adversarial", "autoencoders", "latent", "by-transport", "otvae-parts", "further", "large"]
+    keys = ["adversarial", "autoencoders", "latent", "otvae-parts", "rivals", "by-transport", "further", "large"]
     assert [key for key, _, _ in found] == keys
     shown_models = [model for _, _, models in found for model in models]
     assert sorted(shown_models) == sorted(set(every) - {"ae"})  # each once, and no reconstructions
     # these are few enough to share; a ninth model would be too many
-    assert found[2][1] == (
-        "Latent optimisation; transport in the latent space; codes of AE-OT's autoencoder, another law"
-    )
-    assert found[2][2] == ["glo", "imle", "glann", "ae-ot", "ae-ot-deep", "otvae", "ae-gaussian", "ae-gmm"]
-    assert found[5][2] == ["wgan-mlp", "ali", "mine"]
+    assert found[5][1] == "Further models by transport; continuous-time transport" and len(found[5][2]) == 8
+    assert found[6][2] == ["wgan-mlp", "ali", "mine"]
 
 
 def test_marks_of_the_study_differ() -> None:

@@ -45,7 +45,7 @@ class Labelled(Variational):
         """
         if not self.config.classification:
             return []
-        if not self.data.classes:
+        if not self.data.classes and self.training:
             raise OtbenchError(
                 f"option classification: it needs a data set with classes, and {self.data.name} has none"
             )
