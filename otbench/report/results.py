@@ -144,6 +144,15 @@ class RunResults:
         rows = self.table[np.isclose(self.table["snapshot"], self.last) & (self.table["status"] == "ok")]
         return {key: part for key, part in rows.groupby(["dataset", "model"], sort=False)}
 
+    @cached_property
+    def measured(self) -> dict[tuple[str, str, str], pd.DataFrame]:
+        """(data set, model, metric) -> the rows of `final` of that metric."""
+        return {
+            (*key, str(metric)): rows
+            for key, part in self.final.items()
+            for metric, rows in part.groupby("metric", sort=False)
+        }
+
     def rows(self, dataset: str, model: str) -> pd.DataFrame:
         """Rows of one model on one data set.
 

@@ -169,11 +169,11 @@ def of_seeds(values: pd.Series, counts: dict[str, int], other: int = 0) -> Summa
 
 def _by_seed(run: RunResults, dataset: str, model: str, metric: str) -> tuple[pd.Series, int]:
     """The values at the last snapshot by seed, and the number of seeds measured only under another protocol."""
-    rows, other = run.final.get((dataset, model), run.table.iloc[:0]), 0
+    none, other = run.table.iloc[:0], 0
     if metric == "seconds":
-        values = rows.groupby("seed")["seconds"].first()
+        values = run.final.get((dataset, model), none).groupby("seed")["seconds"].first()
     else:
-        rows = rows[rows["metric"] == metric]
+        rows = run.measured.get((dataset, model, metric), none)
         same = rows["protocol"] == run.protocol(dataset, metric)
         other = len(set(rows["seed"][~same]) - set(rows["seed"][same]))
         values = rows[same].set_index("seed")["value"]

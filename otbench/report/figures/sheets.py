@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from otbench.runs.formats import REAL, RECONSTRUCTION, REFERENCE
 from otbench.utils.files import atomic_write
 
 SIDE = 10
+CONTENT = "otbench-content"
+"""The text of a sheet's file that holds the hash of what it shows."""
 SMALL = 6
 """Images along the side of a sheet and of a thumbnail."""
 PIXELS = 56
@@ -91,12 +94,30 @@ def write_sheets(comparison: Comparison, dataset: str, out: Path) -> list[Sheets
 
 def _save(images: np.ndarray, out: Path, name: Path) -> str:
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
+    shown = images[: SIDE * SIDE]
     scale = max(1, -(-PIXELS // images.shape[2]))
-    picture = Image.fromarray(tile(images[: SIDE * SIDE], SIDE, gap=2, scale=scale))
-    with atomic_write(out / name) as path:
-        (picture.convert("L") if images.shape[1] == 1 else picture).save(path, format="png")
+    content = hashlib.sha256(repr((shown.shape, SIDE, scale)).encode() + shown.tobytes()).hexdigest()
+    if _content(out / name) != content:  # drawing all of them takes seconds
+        picture = Image.fromarray(tile(shown, SIDE, gap=2, scale=scale))
+        about = PngInfo()
+        about.add_text(CONTENT, content)
+        with atomic_write(out / name) as path:
+            (picture.convert("L") if images.shape[1] == 1 else picture).save(path, format="png", pnginfo=about)
     return name.as_posix()
+
+
+def _content(path: Path) -> str | None:
+    """The hash of the images that a sheet says it shows; None where there is no such sheet."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            picture.verify()  # a cut file is none
+            return picture.info.get(CONTENT)
+    except (OSError, SyntaxError, UnidentifiedImageError):
+        return None
 
 
 def thumbnail(images: np.ndarray, side: int = 168) -> str:

@@ -6,6 +6,7 @@ import math
 import shlex
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -237,6 +238,7 @@ def policy(style: str, script: str) -> str:
     )
 
 
+@cache
 def environment() -> Environment:
     """The templates of the pages, in which everything that comes from files is escaped.
 

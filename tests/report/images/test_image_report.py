@@ -17,7 +17,7 @@ from PIL import Image
 
 from otbench.errors import OtbenchError
 from otbench.report import render
-from otbench.report.figures import base
+from otbench.report.figures import base, sheets
 from tests.report.pages import all_pages, broken_links, everything, ids
 
 Make = Callable[..., Path]
@@ -127,6 +127,20 @@ def test_verdicts_on_the_controls(tables: Path) -> None:
     assert found["fid@classifier"] == found["memorised@classifier"] == found["recall@classifier"] == "right order"
     assert found["sharpness"] == "cannot say"
     assert not [name for name in found if name.startswith("l2")]
+
+
+def test_a_sheet_that_shows_the_same_is_not_drawn_again(tmp_path: Path) -> None:
+    images, name = np.arange(4 * 256, dtype=np.uint8).reshape(4, 1, 16, 16), Path("sheet.png")
+    sheets._save(images, tmp_path, name)
+    first = (tmp_path / name).stat().st_mtime_ns
+    sheets._save(images.copy(), tmp_path, name)
+    assert (tmp_path / name).stat().st_mtime_ns == first
+    sheets._save(images + 1, tmp_path, name)
+    changed = (tmp_path / name).read_bytes()
+    assert (tmp_path / name).stat().st_mtime_ns != first
+    (tmp_path / name).write_bytes(changed[:-20])
+    sheets._save(images + 1, tmp_path, name)
+    assert (tmp_path / name).read_bytes() == changed, "a cut file is drawn again"
 
 
 def test_sheets_show_the_gallery(rendered: Path) -> None:
