@@ -13,7 +13,7 @@ from otbench.registry import dataset_files, dataset_names
 
 
 def test_names_and_makers_agree():
-    assert list_datasets() == dataset_names("points") | dataset_names("images") and len(list_datasets()) == 13
+    assert list_datasets() == dataset_names("points") | dataset_names("images") and len(list_datasets()) == 14
     for kind in ("points", "images"):
         assert list(dataset_files(kind)) == list(dataset_names(kind))
         for name, module in dataset_files(kind).items():

@@ -67,7 +67,7 @@ def error(model):
 
 @pytest.mark.parametrize(("name", "options", "steps"), [
     ("w2-icnn", {"width": 24, "depth": 2, "batch": 64, "inner_steps": 4, "rate": 5e-3}, 150),
-    ("not", {"width": 32, "depth": 2, "batch": 64, "inner_steps": 4, "rate": 3e-3}, 300),
+    ("not", {"width": 32, "depth": 2, "batch": 64, "inner_steps": 4, "rate": 3e-3}, 400),
     ("sinkhorn-barycentric", {"sources": 600, "targets": 600, "regularisation": 0.02}, 1),
 ])  # fmt: skip
 def test_the_map_onto_a_gaussian_is_the_affine_one(name, options, steps, gaussian):
@@ -78,7 +78,7 @@ def test_the_map_onto_a_gaussian_is_the_affine_one(name, options, steps, gaussia
     found = error(model)
     assert found < 0.2 and found < first / 2, f"{found:.3f}, {first:.3f} at the start"
     drawn = model.draw(4000, [generator(0, "samples")])[0].double().numpy()
-    assert drawn.mean(0) == pytest.approx(MEAN, abs=0.15)
+    assert drawn.mean(0) == pytest.approx(MEAN, abs=0.2)  # a seventh of the spread
     assert np.cov(drawn.T) == pytest.approx(COVARIANCE, abs=0.25)
     if name == "sinkhorn-barycentric":
         told = record.cells[key(0, 1.0)]["certificate"]

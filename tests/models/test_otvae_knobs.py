@@ -38,7 +38,7 @@ def law_of(n=40):
 
 
 def test_each_name_turns_one_option(root):
-    assert set(find("otvae", "images").names) == {"otvae", *KNOBS}
+    assert set(find("otvae", "images").names) == {"otvae", "otvae-labels", *KNOBS}
     plain = configure("otvae", kind="images").model_dump()
     assert (plain["plan"], plain["extension"], plain["encoder"]) == ("exact", "dirichlet", "vae")
     for name, (option, value) in KNOBS.items():
