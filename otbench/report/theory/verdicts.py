@@ -168,7 +168,7 @@ def _critic_estimates(facts: Facts) -> Verdict:
     wrong = critic > 0.05 and batch > 0.05
     return Verdict(
         "WGANs work although their critic's value is not W1",
-        "critics and batches miss W1 by over 5 %; a critic's generator is better than that of exact batches",
+        "W1 missed by over 5 %; a critic's generator beats exact batches'",
         f"critics {critic:.0%} off, batches {batch:.0%}; its generator better in {better} of {spaces} dimensions",
         HOLDS if wrong and better == spaces else PARTLY if wrong else FAILS,
     )
@@ -192,7 +192,7 @@ def _tearing(facts: Facts) -> Verdict:
     cut = sum(_number(facts, f"{where}/ae-ot/most/between") for where in WHERE)
     return Verdict(
         "Continuous maps put mass where the optimal map tears; AE-OT cuts",
-        "outside the modes at least 2 Φ(gap / 2 L) − 1; AE-OT less between them than any",
+        "at least 2 Φ(gap / 2 L) − 1 outside modes; AE-OT least of all",
         f"{holding} of {maps} maps keep the bound; between modes: AE-OT {cut / 2:.1%}, next {continuous / 2:.1%}",
         HOLDS if holding == maps and cut < continuous else PARTLY if cut < continuous else FAILS,
     )
