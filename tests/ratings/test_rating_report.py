@@ -92,7 +92,7 @@ def test_raters_stand_in_a_table_and_their_names_stay_text(comparison: Compariso
 
 
 def test_figures_show_rates_intervals_ceiling_and_the_published_marks(comparison: Comparison) -> None:
-    """OTVAE at 0.3 and 1 of 400 steps of 100 on 797 images; the published 40, 80, 85 to 90 and 35 to 40 %, said to be MNIST's."""
+    """OTVAE at 0.3 and 1 of 400 steps of 100 on 797 images; the published 40, 80, 85 to 90 and 35 to 40 % of MNIST."""
     made = {name: make for name, _, _, _, make in rating_figures.rating_figures(comparison, "digits")}
     captions = [caption for _, _, caption, _, _ in rating_figures.rating_figures(comparison, "digits")]
     assert list(made) == ["digits_rated", "digits_rated_proxy"]
