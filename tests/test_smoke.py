@@ -87,7 +87,7 @@ def complete(folder: Path, table: pd.DataFrame) -> None:
     for name in ("report.html", "metrics.csv", "run.json", "scatter.npz", "gallery.npz", "curves.npz", "latent.npz"):
         assert (folder / name).stat().st_size > 0
     searched = pd.read_csv(folder / "search.csv")
-    assert set(searched["model"]) == set(SEARCHED) and set(searched["space"]) == {"wide", "narrow"}
+    assert set(searched["model"]) == set(SEARCHED) and set(searched["space"]) == {"wide", "narrow", "again"}
     assert list((folder / "figures").glob("*.png")) and list((folder / "tables").glob("*.tex"))
     assert list((folder / "sheets").rglob("*.png"))
     page = re.sub(r"<a [^>]*>|http://www.w3.org\S*", "", page)

@@ -23,6 +23,7 @@ from otbench.data.base import DataSet
 from otbench.errors import OtbenchError, WorkFailed
 from otbench.fingerprints import fit_version
 from otbench.models import configure, find
+from otbench.models.base import Model
 from otbench.provenance import code_version, digest, machine, versions
 from otbench.training.group import choose
 from otbench.training.meter import Meter, settled
@@ -102,11 +103,7 @@ def fit(
     what["precision"] = training.precision
     # taken now: sources edited while a long training runs are not what it runs
     version, started = code_version(), datetime.now(UTC).isoformat(timespec="seconds")
-    together = training.together
-    if not together:
-        together, why = choose(model_class, config, data, seeds, device)
-        if why:
-            print(f"{name} on {data.name}: {why}", file=sys.stderr, flush=True)
+    together = training.together or _chosen(model_class, config, data, seeds, device, f"{name} on {data.name}")
     # a checkpoint is taken up only by the code, on the kind of device and with the torch that wrote it
     origin = {"code": fit_version(name, data.kind), "device": torch.device(device).type, "torch": torch.__version__}
     workshop = out / f".resume-{digest({**what, **origin})}"
@@ -123,7 +120,7 @@ def fit(
             except Exception as error:
                 if not work_failed(error):
                     raise
-                if isinstance(error, torch.OutOfMemoryError) and len(group) > 1:
+                if len(group) > 1 and _may_do_alone(error, training, trainer, len(group)):
                     return _one_by_one(train, group, error)
                 return _failed(trainer, group, marks, error), {}
         if not resumed:
@@ -208,10 +205,33 @@ def message_of(error: Exception) -> str:
     return message
 
 
+def _chosen(model_class: type[Model], config: Any, data: DataSet, seeds: list[int], device: str, what: str) -> int:
+    """How many replicas are trained at once, said in the log; one where the model cannot be built."""
+    try:
+        together, why = choose(model_class, config, data, seeds, device)
+    except Exception as error:
+        if not work_failed(error):
+            raise
+        return 1
+    if why:
+        print(f"{what}: {why}", file=sys.stderr, flush=True)
+    return together
+
+
+def _may_do_alone(error: Exception, training: Options, trainer: Trainer | None, replicas: int) -> bool:
+    """Whether replicas whose training together ended with an error are tried one by one: where memory was short, and
+    where nobody asked for them together, so that the fault of one seed is no other's; not where time ran out.
+    """
+    limit = training.time_limit
+    late = limit is not None and trainer is not None and trainer.seconds > limit * replicas
+    return isinstance(error, torch.OutOfMemoryError) or (not training.together and not late)
+
+
 def _one_by_one(
     train: Callable[[list[int]], tuple[Record, dict[str, int]]], group: list[int], error: Exception
 ) -> tuple[Record, dict[str, int]]:
-    """Train one after another the replicas that together need more memory than there is; their cells say so."""
+    """Train one after another the replicas that could not be trained together; their cells say why."""
+    why = "ran out of memory" if isinstance(error, torch.OutOfMemoryError) else "failed"
     error.__traceback__ = None  # it holds the networks, and with them the memory
     gc.collect()
     torch.cuda.empty_cache()
@@ -221,7 +241,7 @@ def _one_by_one(
         record.add(part)
         counts = sizes or counts
     for cell in record.cells.values():
-        cell["message"] = cell["message"] or f"trained alone, as {len(group)} replicas at once ran out of memory"
+        cell["message"] = cell["message"] or f"trained alone, as {len(group)} replicas at once {why}"
     return record, counts
 
 

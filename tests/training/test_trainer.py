@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -124,12 +125,12 @@ def test_a_request_to_stop_leaves_a_checkpoint_and_the_next_call_goes_on(number,
 
 
 def failing(monkeypatch, seed, at, error):
-    """Let the training of one seed end with an error at a step."""
-    plain, count = GAN.step, [0]
+    """Let every training of one seed, alone or with others, end with an error at a step."""
+    plain, count = GAN.step, Counter()
 
     def step(self, batch):
-        count[0] += self.seeds == [seed]
-        if count[0] == at and self.seeds == [seed]:
+        count[id(self)] += 1
+        if count[id(self)] == at and seed in self.seeds:
             raise error
         return plain(self, batch)
 
@@ -151,6 +152,9 @@ def test_a_seed_that_fails_is_a_failed_cell_and_the_others_go_on(error, said, da
     found = {(cell["seed"], cell["snapshot"]): cell for cell in summary["cells"]}
     assert {key for key, cell in found.items() if cell["status"] == "failed"} == {(1, 1.0)}
     assert found[1, 0.5]["status"] == "ok", "what came before is kept"
+    assert found[0, 1.0]["message"] == "trained alone, as 3 replicas at once " + (
+        "ran out of memory" if isinstance(error, torch.OutOfMemoryError) else "failed"
+    )
     assert found[1, 1.0]["message"] == said and f"failed: {said}" in capfd.readouterr().err
     draw(tmp_path, data, 50, tmp_path / "samples.npz")
     table = measure_file(data, tmp_path / "samples.npz", "r")
