@@ -50,7 +50,7 @@ def losses(folder):
 @pytest.mark.parametrize("stop_at", [60, 130, 249])
 @pytest.mark.parametrize(("name", "together"), [("pacgan2", 1), ("pacgan2", 2), ("wgan-gp", 1)])
 def test_resuming_equals_no_interruption_bit_for_bit(name, together, stop_at, data, tmp_path, monkeypatch):
-    options = SMALL if name == "pacgan2" else {"critic_steps": 1, "batch": 32}
+    options = SMALL if name == "pacgan2" else {"critic_steps": 1, "batch": 32, "width": 32}
     training = Options(checkpoint=0.0, together=together)
     call = dict(seeds=[0, 5], steps=250, snapshots=[0.3, 0.6], options=options, training=training)
     fit(name, data, out=tmp_path / "whole", **call)
