@@ -29,6 +29,7 @@ from otbench.config.study import KINDS, StudyConfig, StudyName, left_out_known, 
 from otbench.errors import OtbenchError
 from otbench.registry import OF_IMAGES, THEORIES, dataset_names, models_of
 from otbench.utils.bounds import FILE_NAME_MOST
+from otbench.utils.groups import in_groups
 from otbench.utils.paths import PUBLISHED, REFERENCE, folder_and_side
 
 #: paths that need no quotes in a shell, and are no option
@@ -248,7 +249,7 @@ class Run(BaseModel):
         seeds, size = self.seeds_of(dataset), self.seeds_per_job
         if size is None:
             return []
-        return ["-".join(map(str, seeds[start : start + size])) for start in range(0, len(seeds), size)]
+        return ["-".join(map(str, group)) for group in in_groups(seeds, size)]
 
     @property
     def searches(self) -> list[tuple[str, str, str, str]]:

@@ -119,6 +119,20 @@ def partners(x: Tensor, y: Tensor) -> Tensor:
     return torch.as_tensor(ot.emd([], [], cost).argmax(1), device=y.device)
 
 
+def check_evaluations(solver: Solver, evaluations: int) -> None:
+    """Check that a solver can make so many evaluations.
+
+    Args:
+        solver: The solver.
+        evaluations: Number of evaluations.
+
+    Raises:
+        ValueError: The midpoint rule with an odd number.
+    """
+    if solver == "midpoint" and evaluations % 2:
+        raise ValueError(f"the midpoint rule takes two evaluations a step, got {evaluations} evaluations")
+
+
 class ContinuousConfig(Config):
     """What all continuous-time models have."""
 
@@ -138,8 +152,7 @@ class FlowConfig(ContinuousConfig):
 
     @model_validator(mode="after")
     def _pairs_of_evaluations(self) -> FlowConfig:
-        if self.solver == "midpoint" and self.evaluations % 2:
-            raise ValueError(f"the midpoint rule takes two evaluations a step, got {self.evaluations} evaluations")
+        check_evaluations(self.solver, self.evaluations)
         return self
 
 

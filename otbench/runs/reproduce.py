@@ -24,6 +24,7 @@ from otbench.runs.differences import at_once, compare, differences, judge, same_
 from otbench.runs.layout import layout
 from otbench.runs.make_cell import make_cell
 from otbench.utils.files import read_object, write_json
+from otbench.utils.groups import in_groups
 
 if TYPE_CHECKING:
     import pandas
@@ -166,12 +167,10 @@ def beside(run: Run, fitted: dict[str, Any], seed: int) -> list[int]:
     Returns:
         Seeds in their order, `seed` among them.
     """
-    seeds, together = fitted["seeds"], at_once(fitted)
-    job = run.seeds_per_job or len(seeds)  # seeds are shared out over jobs, and a job's seeds over groups
-    start = seeds.index(seed) // job * job
-    mine = seeds[start : start + job]
-    start = mine.index(seed) // together * together
-    return mine[start : start + together]
+    part: list[int] = fitted["seeds"]
+    for size in (run.seeds_per_job or len(part), at_once(fitted)):  # seeds go to jobs, and a job's seeds to groups
+        part = next(group for group in in_groups(part, size) if seed in group)
+    return part
 
 
 def _again(

@@ -32,6 +32,7 @@ from otbench.training.trainer import Options, Record, Trainer, key
 from otbench.utils.bounds import NAME_MOST, SECONDS_MOST, check_seeds, check_snapshots, to_the_end
 from otbench.utils.devices import configure_torch, flags, resolve_device
 from otbench.utils.files import atomic_write, write_json
+from otbench.utils.groups import in_groups
 from otbench.utils.interrupt import Interrupted
 from otbench.utils.locks import exclusive
 
@@ -132,8 +133,8 @@ def fit(
         raise OtbenchError(f"fit: {out} is a file, expected a folder to write to")
     out.mkdir(parents=True, exist_ok=True)
     with settled(bool(model_class.paper_steps)), exclusive(out):
-        for start in range(0, len(seeds), together):
-            part, sizes = train(seeds[start : start + together])
+        for group in in_groups(seeds, together):
+            part, sizes = train(group)
             record.add(part)
             counts = sizes or counts
     summary = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from otbench.models.base import Model
+from otbench.data.base import DataSet
+from otbench.models.base import Config, Model
 from otbench.nets.replicas import knows_replicas
 
 #: multiply-adds of a forward pass of one replica's batch through all its networks, below which stacked replicas take
@@ -13,31 +14,8 @@ from otbench.nets.replicas import knows_replicas
 STACKED_BELOW = 40_000_000
 
 
-def replicas_at_once(model: Model, seeds: int) -> tuple[int, str]:
-    """Replicas trained at once, from the arithmetic of the model.
-
-    Args:
-        model: The model, with any number of replicas.
-        seeds: Number of seeds.
-
-    Returns:
-        Number of replicas, and one sentence that says why; the sentence is empty where there is nothing to choose.
-    """
-    if model.device.type != "cpu":
-        return seeds, ""
-    if seeds == 1 or not model.networks:
-        return 1, ""
-    if not all(knows_replicas(network.module) for network in model.networks.values()):
-        return 1, "one seed after another, as stacked networks of images gain nothing on a CPU"
-    products = getattr(model.config, "batch", 1) * sum(model.parameters().values())
-    what = f"a forward pass of a batch has {products / 1e6:.3g} million multiply-adds"
-    if products >= STACKED_BELOW:
-        return 1, f"one seed after another: {what}, stacked seeds pay below {STACKED_BELOW / 1e6:g}"
-    return seeds, f"all {seeds} seeds at once: {what}, stacked seeds pay below {STACKED_BELOW / 1e6:g}"
-
-
-def choose(model_class: type[Model], config, data, seeds: list[int], device: str) -> tuple[int, str]:
-    """The choice of `replicas_at_once` for a model that is not built yet.
+def choose(model_class: type[Model], config: Config, data: DataSet, seeds: list[int], device: str) -> tuple[int, str]:
+    """How many replicas are trained at once, from the arithmetic of the model.
 
     Args:
         model_class: Class of the model.
@@ -47,8 +25,17 @@ def choose(model_class: type[Model], config, data, seeds: list[int], device: str
         device: Device of torch.
 
     Returns:
-        As `replicas_at_once`.
+        Number of replicas, and one sentence that says why; the sentence is empty where there is nothing to choose.
     """
     if len(seeds) == 1 or torch.device(device).type != "cpu":
         return len(seeds), ""
-    return replicas_at_once(model_class(config, data, seeds[:1], device, training=False), len(seeds))
+    model = model_class(config, data, seeds[:1], device, training=False)
+    if not model.networks:
+        return 1, ""
+    if not all(knows_replicas(network.module) for network in model.networks.values()):
+        return 1, "one seed after another, as stacked networks of images gain nothing on a CPU"
+    products = getattr(config, "batch", 1) * sum(model.parameters().values())
+    what = f"a forward pass of a batch has {products / 1e6:.3g} million multiply-adds"
+    if products >= STACKED_BELOW:
+        return 1, f"one seed after another: {what}, stacked seeds pay below {STACKED_BELOW / 1e6:g}"
+    return len(seeds), f"all {len(seeds)} seeds at once: {what}, stacked seeds pay below {STACKED_BELOW / 1e6:g}"

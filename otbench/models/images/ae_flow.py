@@ -7,7 +7,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from otbench.models.flows import Solver, integrate, straight
+from otbench.models.flows import Solver, check_evaluations, integrate, straight
 from otbench.models.images.autoencoder import AutoencoderConfig, Autoencoding
 from otbench.models.images.shared.latent import Law
 from otbench.nets.flows import PointField
@@ -28,8 +28,7 @@ class AEFMConfig(AutoencoderConfig):
 
     @model_validator(mode="after")
     def _pairs_of_evaluations(self) -> AEFMConfig:
-        if self.solver == "midpoint" and self.evaluations % 2:
-            raise ValueError(f"the midpoint rule takes two evaluations a step, got {self.evaluations} evaluations")
+        check_evaluations(self.solver, self.evaluations)
         return self
 
 

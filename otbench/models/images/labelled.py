@@ -12,7 +12,7 @@ from torch import Tensor
 from otbench.errors import OtbenchError
 from otbench.models.base import Losses, Stage
 from otbench.models.images.shared.base import as_floats
-from otbench.models.images.vae import Variational, gaussian
+from otbench.models.images.vae import Variational
 from otbench.models.inputs import Rows
 from otbench.nets.layers import Linear
 
@@ -70,12 +70,10 @@ class Labelled(Variational):
         """
         images, labels = self.labelled
         real, label = as_floats(images[batch["real"]]), labels[batch["real"]]
-        mean, deviation = self.posterior(self.networks["encoder"](real))
-        code = mean + deviation * batch["eps"]
-        reconstruction = self.surprise(self.networks["decoder"](code), real)
-        scores = self.networks["classifier"](code)
+        codes, losses = self.bound(real, batch["eps"])
+        scores = self.networks["classifier"](codes)
         classification = F.cross_entropy(scores.flatten(0, 1), label.flatten(), reduction="none").view_as(label).mean(1)
-        divergence = gaussian(mean, deviation)
-        self.descend(autoencoder=reconstruction + divergence + self.config.classification * classification)
-        losses = {"reconstruction": reconstruction, "divergence": divergence, "classification": classification}
+        bound = losses["reconstruction"] + losses["divergence"]
+        self.descend(autoencoder=bound + self.config.classification * classification)
+        losses["classification"] = classification
         return {name: loss.detach() for name, loss in losses.items()}

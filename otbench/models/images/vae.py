@@ -59,11 +59,24 @@ class Variational(Coding):
         Returns:
             Losses (R,), detached: `reconstruction` and `divergence`.
         """
-        mean, deviation = self.posterior(self.networks["encoder"](batch["real"]))
-        logits = self.networks["decoder"](mean + deviation * batch["eps"])
-        reconstruction, divergence = self.surprise(logits, batch["real"]), gaussian(mean, deviation)
-        self.descend(autoencoder=reconstruction + divergence)
-        return {"reconstruction": reconstruction.detach(), "divergence": divergence.detach()}
+        _, losses = self.bound(batch["real"], batch["eps"])
+        self.descend(autoencoder=losses["reconstruction"] + losses["divergence"])
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def bound(self, real: Tensor, eps: Tensor) -> tuple[Tensor, Losses]:
+        """The two terms of the evidence lower bound, with their sign turned, at sampled codes.
+
+        Args:
+            real: Images (R, B, c, h, w) in [0, 1].
+            eps: Noise (R, B, latent).
+
+        Returns:
+            Codes (R, B, latent), and losses (R,) with their graph: `reconstruction` and `divergence`.
+        """
+        mean, deviation = self.posterior(self.networks["encoder"](real))
+        codes = mean + deviation * eps
+        reconstruction = self.surprise(self.networks["decoder"](codes), real)
+        return codes, {"reconstruction": reconstruction, "divergence": gaussian(mean, deviation)}
 
     def surprise(self, logits: Tensor, images: Tensor) -> Tensor:
         """-log p(x | z) of a batch.

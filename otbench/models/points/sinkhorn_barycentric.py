@@ -10,7 +10,7 @@ from torch import Tensor
 
 from otbench.models.base import Config, Stage
 from otbench.models.points.shared.maps import ExplicitMap
-from otbench.transport.sinkhorn import entropic_map, settled, squared_distances
+from otbench.transport.sinkhorn import entropic_map, plan, settled, squared_distances
 from otbench.utils.rng import generator
 
 #: noise vectors that are mapped at once
@@ -74,7 +74,7 @@ class SinkhornBarycentric(ExplicitMap):
             cost = squared_distances(source[None], target[None])[0]
             eps = c.regularisation * float(cost.mean())
             first, second, error = settled(cost, eps, c.tolerance)
-            coupling = ((first[:, None] + second - cost) / eps).exp() / cost.numel()
+            coupling = plan(cost[None], first[None], second[None], cost.new_tensor([eps]))[0]
             parts.append({"target": target, "potential": second, "regularisation": cost.new_tensor(eps)})
             spent = float((coupling * cost).sum())
             records.append({"marginal_error": error, "entropic_cost": spent, "targets": float(len(target))})

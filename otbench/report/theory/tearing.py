@@ -175,7 +175,7 @@ def evaluations_figure(findings: Findings) -> Figure:
         _against_evaluations(grid[0, column], rows, findings.facts, where)
         _against_stretching(grid[1, column], rows, float(findings.facts[f"{where}/gap"]))
         for row in range(2):
-            grid[row, column].set_title("ABCD"[2 * row + column], loc="left", fontweight="bold")
+            grid[row, column].set_title(f"({'abcd'[2 * row + column]})", loc="left")
         grid[0, column].set_title(WHERE[where])
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     return figure
@@ -233,4 +233,5 @@ def points_figure(findings: Findings) -> Figure:
             share = percent(findings.facts[f"{where}/{name}/most/between"], 1)
             axes.set_title(f"{title}, {share}", fontsize=7, pad=2)
             axes.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), xticks=[-1, 0, 1], yticks=[-1, 0, 1], aspect="equal")
+    marks.points_legend(figure)
     return figure

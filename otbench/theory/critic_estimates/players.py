@@ -15,7 +15,7 @@ from otbench.theory.shared.perceptrons import Layers, apply, parameters, percept
 from otbench.utils.rng import generator
 
 if TYPE_CHECKING:
-    from otbench.theory.critic_estimates import Options
+    from otbench.theory.critic_estimates.options import Options
 
 MODES, SIGMA = 8, 0.1
 """Modes of the mixture, on the unit sphere, and their deviation per coordinate."""
