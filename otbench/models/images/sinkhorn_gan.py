@@ -9,13 +9,11 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from otbench.models.base import Losses, Stage
 from otbench.models.images.shared.base import ImageConfig, ImageModel, mapped
-from otbench.models.inputs import Input, Real, Uniform
+from otbench.models.inputs import Input, Uniform
+from otbench.models.sinkhorn import SinkhornDescent
 from otbench.nets.infogan import Encoder
-from otbench.nets.replicas import Replicas
 from otbench.nets.toy import Perceptron
-from otbench.transport.sinkhorn import divergence
 
 
 class SinkhornGANConfig(ImageConfig):
@@ -55,7 +53,7 @@ class PerceptronGenerator(nn.Module):
         return self.body(z).sigmoid().unflatten(-1, self.shape)
 
 
-class SinkhornGAN(ImageModel):
+class SinkhornGAN(SinkhornDescent, ImageModel):
     """Descends S(G(z), x) = W(G(z), x) - W(G(z), G(z)) / 2 - W(x, x) / 2, W the cost of the entropic plan.
 
     Derivatives go through Sinkhorn's iterations. Noise is uniform on [0, 1]. The code for MNIST leaves out the two last
@@ -63,10 +61,6 @@ class SinkhornGAN(ImageModel):
     """
 
     names = {"sinkhorn-gan": {}}
-    title = "Sinkhorn GAN"
-    paper = "Genevay et al. 2018, equations 8 and 9, algorithms 1 and 2, and code"
-    family = "adversarial"
-    paper_steps = 12_833
     Config = SinkhornGANConfig
     config: SinkhornGANConfig
 
@@ -78,51 +72,19 @@ class SinkhornGAN(ImageModel):
     def build(self) -> None:
         """The generator, and with a learned cost the critic; Adam on each."""
         c, shape = self.config, self.data.shape
-        self.generator: Replicas = self.network("generator", lambda: PerceptronGenerator(shape, c.latent, c.width))
+        self.generator = self.network("generator", lambda: PerceptronGenerator(shape, c.latent, c.width))
         if c.cost == "learned":
             self.critic = self.network("critic", lambda: Encoder(shape, c.features, c.critic_width, normalised=False))
         for name in self.networks:
             self.adam(name, [name], c.rate, c.beta1)
 
-    def stages(self) -> list[Stage]:
-        """One stage; a step: the critic's updates where there is one, and one of the generator."""
-        c = self.config
-        count = c.critic_steps if c.cost == "learned" else 0
-        inputs: dict[str, Input] = {"real": Real((count + 1, c.batch)), "z": Uniform((count + 1, c.batch, c.latent))}
-        return [Stage("generator", self.step, inputs, cost=max(1, count))]
+    def noise_of(self, batches: int) -> Input:
+        """Uniform on [0, 1]."""
+        return Uniform((batches, self.config.batch, self.config.latent))
 
-    def loss(self, real: Tensor, generated: Tensor) -> Tensor:
-        """The divergence, of the pixels or of the critic's features.
-
-        Args:
-            real: Images (R, B, c, h, w).
-            generated: Images (R, B, c, h, w).
-
-        Returns:
-            Divergences (R,).
-        """
-        c = self.config
-        if c.cost == "learned":
-            real, generated = (F.normalize(self.critic(x), dim=-1) for x in (real, generated))
-        return divergence(generated.flatten(2), real.flatten(2), c.regularisation, c.iterations)
-
-    def step(self, batch: dict[str, Tensor]) -> Losses:
-        """The critic's updates, each on its own batch, and one of the generator.
-
-        Args:
-            batch: Images `real` (R, k, B, c, h, w) and noise `z` (R, k, B, latent), k one more than the critic's
-                updates.
-
-        Returns:
-            Loss `divergence` (R,) of the generator's update, detached.
-        """
-        for k in range(batch["z"].shape[1] - 1):
-            with torch.no_grad():
-                generated = self.generator(batch["z"][:, k])
-            self.descend(critic=-self.loss(batch["real"][:, k], generated))
-        loss = self.loss(batch["real"][:, -1], self.generator(batch["z"][:, -1]))
-        self.descend(generator=loss)
-        return {"divergence": loss.detach()}
+    def compared(self, x: Tensor) -> Tensor:
+        """Pixels, or the critic's features."""
+        return F.normalize(self.critic(x), dim=-1) if self.config.cost == "learned" else x.flatten(2)
 
     def draw(self, n: int, streams: list[torch.Generator]) -> Tensor:
         """The generator on fresh noise."""

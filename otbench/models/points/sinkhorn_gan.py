@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from otbench.models.base import Config, Losses, NoiseModel, Stage
-from otbench.models.inputs import Input, Normal, Real
+from otbench.models.base import Config, NoiseModel
+from otbench.models.inputs import Input, Normal
+from otbench.models.sinkhorn import SinkhornDescent
 from otbench.nets.toy import Perceptron
-from otbench.transport.sinkhorn import divergence
 
 
 class SinkhornGANConfig(Config):
@@ -36,7 +36,7 @@ class SinkhornGANConfig(Config):
     beta1: float = Field(0.9, ge=0, lt=1)
 
 
-class SinkhornGAN(NoiseModel):
+class SinkhornGAN(SinkhornDescent, NoiseModel):
     """Descends S(G(z), x) = W(G(z), x) - W(G(z), G(z)) / 2 - W(x, x) / 2, W the cost of the entropic plan.
 
     Derivatives go through Sinkhorn's iterations, as in the paper. Learned features lie on the unit sphere, in place of
@@ -46,11 +46,6 @@ class SinkhornGAN(NoiseModel):
     """
 
     names = {"sinkhorn-gan": {}}
-    title = "Sinkhorn GAN"
-    paper = "Genevay et al. 2018, equations 8 and 9, algorithms 1 and 2, and code"
-    family = "adversarial"
-    #: 70 epochs of 55,000 images in batches of 300, the code's for MNIST
-    paper_steps = 12_833
     Config = SinkhornGANConfig
     config: SinkhornGANConfig
 
@@ -63,41 +58,10 @@ class SinkhornGAN(NoiseModel):
         for name in self.networks:
             self.adam(name, [name], c.rate, c.beta1)
 
-    def stages(self) -> list[Stage]:
-        """One stage; a step: the critic's updates where there is one, and one of the generator."""
-        c = self.config
-        count = c.critic_steps if c.cost == "learned" else 0
-        inputs: dict[str, Input] = {"real": Real((count + 1, c.batch)), "z": Normal((count + 1, c.batch, c.noise))}
-        return [Stage("generator", self.step, inputs, cost=max(1, count))]
+    def noise_of(self, batches: int) -> Input:
+        """Standard Gaussian."""
+        return Normal((batches, self.config.batch, self.config.noise))
 
-    def loss(self, real: Tensor, generated: Tensor) -> Tensor:
-        """The divergence, of the points or of their features.
-
-        Args:
-            real: Points (R, B, d).
-            generated: Points (R, B, d).
-
-        Returns:
-            Divergences (R,).
-        """
-        c = self.config
-        if c.cost == "learned":
-            real, generated = (torch.cat([x, F.normalize(self.critic(x), dim=-1)], -1) for x in (real, generated))
-        return divergence(generated, real, c.regularisation, c.iterations)
-
-    def step(self, batch: dict[str, Tensor]) -> Losses:
-        """The critic's updates, each on its own batch, and one of the generator.
-
-        Args:
-            batch: Points `real` (R, k, B, d) and noise `z` (R, k, B, noise), k one more than the critic's updates.
-
-        Returns:
-            Loss `divergence` (R,) of the generator's update, detached.
-        """
-        for k in range(batch["z"].shape[1] - 1):
-            with torch.no_grad():
-                generated = self.generator(batch["z"][:, k])
-            self.descend(critic=-self.loss(batch["real"][:, k], generated))
-        loss = self.loss(batch["real"][:, -1], self.generator(batch["z"][:, -1]))
-        self.descend(generator=loss)
-        return {"divergence": loss.detach()}
+    def compared(self, x: Tensor) -> Tensor:
+        """The points, and the critic's features beside them."""
+        return torch.cat([x, F.normalize(self.critic(x), dim=-1)], -1) if self.config.cost == "learned" else x
